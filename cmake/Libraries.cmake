@@ -1,0 +1,17 @@
+# The libraries the project stands on; docs/DEPENDENCIES.md says what each does for us.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(PNG REQUIRED IMPORTED_TARGET libpng)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(NETTLE REQUIRED IMPORTED_TARGET nettle)
+pkg_check_modules(DEFLATE REQUIRED IMPORTED_TARGET libdeflate)
+if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
+  pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+endif()
+find_package(dnnl REQUIRED)
+
+add_library(ddla_libraries INTERFACE)
+target_link_libraries(ddla_libraries INTERFACE DNNL::dnnl PkgConfig::YAML PkgConfig::JANSSON
+  PkgConfig::PNG PkgConfig::XXHASH PkgConfig::NETTLE PkgConfig::DEFLATE Threads::Threads m dl)
