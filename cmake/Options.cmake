@@ -15,7 +15,7 @@ target_compile_definitions(ddla_flags INTERFACE _GNU_SOURCE DDLA_VERSION="${PROJ
 target_compile_options(ddla_flags INTERFACE -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes
   -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -ffp-contract=off
   -fno-math-errno)
-set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
+set(CMAKE_C_FLAGS_RELEASE "-O3 -g")
 if(DDLA_SANITIZE)
   target_compile_options(ddla_flags INTERFACE -fsanitize=${DDLA_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)

@@ -1,0 +1,49 @@
+#include <ddla/attrs.h>
+
+#include <string.h>
+
+#include "base/assert.h"
+
+static const ddla_attr *find(const ddla_attrs *attrs, const char *name) {
+  for (int i = 0; i < attrs->count; i++)
+    if (strcmp(attrs->item[i].name, name) == 0) return &attrs->item[i];
+  return NULL;
+}
+
+static ddla_attr *slot(ddla_attrs *attrs, const char *name) {
+  for (int i = 0; i < attrs->count; i++)
+    if (strcmp(attrs->item[i].name, name) == 0) return &attrs->item[i];
+  DDLA_ASSERT(attrs->count < DDLA_ATTRS_MAX);
+  return &attrs->item[attrs->count++];
+}
+
+void ddla_attrs_set_ints(ddla_attrs *attrs, const char *name, const int64_t *values, int count) {
+  DDLA_ASSERT(count > 0 && count <= DDLA_ATTR_VALUES_MAX);
+  ddla_attr *item = slot(attrs, name);
+  *item = (ddla_attr){.name = name, .count = count, .real = (double)values[0]};
+  memcpy(item->integer, values, (size_t)count * sizeof *values);
+}
+
+void ddla_attrs_set_int(ddla_attrs *attrs, const char *name, int64_t value) {
+  ddla_attrs_set_ints(attrs, name, &value, 1);
+}
+
+void ddla_attrs_set_real(ddla_attrs *attrs, const char *name, double value) {
+  *slot(attrs, name) = (ddla_attr){.name = name, .real = value};
+}
+
+int64_t ddla_attrs_int(const ddla_attrs *attrs, const char *name, int index, int64_t fallback) {
+  const ddla_attr *item = find(attrs, name);
+  if (!item || item->count == 0) return fallback;
+  return item->integer[index < item->count ? index : item->count - 1];
+}
+
+double ddla_attrs_real(const ddla_attrs *attrs, const char *name, double fallback) {
+  const ddla_attr *item = find(attrs, name);
+  return item ? item->real : fallback;
+}
+
+int ddla_attrs_count(const ddla_attrs *attrs, const char *name) {
+  const ddla_attr *item = find(attrs, name);
+  return item ? item->count : 0;
+}
