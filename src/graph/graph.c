@@ -1,0 +1,215 @@
+#include "graph/graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+ddla_status ddla_graph_create(ddla_graph **out) {
+  ddla_graph *graph = NULL;
+  DDLA_TRY(DDLA_NEW(graph, 1));
+  *out = graph;
+  return DDLA_OK;
+}
+
+void ddla_graph_destroy(ddla_graph *graph) {
+  if (!graph) return;
+  ddla_free(graph->value);
+  ddla_free(graph->use);
+  ddla_free(graph->parameter);
+  ddla_free(graph->input);
+  ddla_free(graph->output);
+  ddla_free(graph);
+}
+
+/* Makes room for one more element of `size` bytes in *array. */
+static ddla_status grow(void **array, int count, int *room, size_t size) {
+  if (count < *room) return DDLA_OK;
+  int wanted = *room ? 2 * *room : 16;
+  void *larger = ddla_alloc_array((size_t)wanted, size);
+  DDLA_TRY(ddla_alloc_check(larger, (size_t)wanted, size));
+  if (count) memcpy(larger, *array, (size_t)count * size);
+  ddla_free(*array);
+  *array = larger;
+  *room = wanted;
+  return DDLA_OK;
+}
+
+#define GROW(graph, what)                                                                          \
+  grow((void **)&(graph)->what, (graph)->what##_count, &(graph)->what##_room, sizeof *(graph)->what)
+
+static ddla_status add_value(ddla_value *out, ddla_graph *graph, const ddla_graph_value *value) {
+  DDLA_TRY(GROW(graph, value));
+  graph->value[graph->value_count] = *value;
+  *out = graph->value_count++;
+  return DDLA_OK;
+}
+
+static ddla_status check_name(const char *name) {
+  if (name && name[0] && strlen(name) < DDLA_NAME_BYTES) return DDLA_OK;
+  return DDLA_FAIL(INVALID, "the name \"%.80s\" must have 1 to %d characters", name ? name : "",
+                   DDLA_NAME_BYTES - 1);
+}
+
+static ddla_status check_shape(const char *name, const ddla_shape *shape) {
+  for (int i = 0; i < shape->rank; i++) {
+    if (shape->dim[i] > 0) continue;
+    char text[96];
+    return DDLA_FAIL(INVALID, "%s has shape %s; every dimension must be at least 1", name,
+                     ddla_shape_text(text, sizeof text, shape));
+  }
+  return DDLA_OK;
+}
+
+ddla_value ddla_graph_find(const ddla_graph *graph, const char *name) {
+  for (int i = 0; i < graph->output_count; i++)
+    if (strcmp(graph->output[i].name, name) == 0) return graph->output[i].value;
+  for (int i = 0; i < graph->input_count; i++)
+    if (strcmp(graph->input[i].name, name) == 0) return graph->input[i].value;
+  return DDLA_NO_VALUE;
+}
+
+ddla_status ddla_graph_input(ddla_value *out, ddla_graph *graph, const char *name, ddla_dtype dtype,
+                             const ddla_shape *shape) {
+  DDLA_TRY(check_name(name));
+  DDLA_TRY(check_shape(name, shape));
+  if (shape->rank < 1 || shape->dim[0] != 1)
+    return DDLA_FAIL(INVALID, "input %s: dimension 0 stands for the batch and must be 1", name);
+  if (ddla_graph_find(graph, name) != DDLA_NO_VALUE)
+    return DDLA_FAIL(INVALID, "the name %s is taken in this graph", name);
+  DDLA_TRY(GROW(graph, input));
+  ddla_value value = 0;
+  DDLA_TRY(add_value(&value, graph, &(ddla_graph_value){DDLA_VALUE_INPUT, dtype, *shape, -1}));
+  ddla_graph_name *row = &graph->input[graph->input_count++];
+  snprintf(row->name, sizeof row->name, "%s", name);
+  row->value = value;
+  *out = value;
+  return DDLA_OK;
+}
+
+ddla_status ddla_graph_parameter(ddla_value *out, ddla_graph *graph, const char *name,
+                                 const ddla_shape *shape, const ddla_init *init) {
+  DDLA_TRY(check_name(name));
+  DDLA_TRY(check_shape(name, shape));
+  for (int i = 0; i < graph->parameter_count; i++)
+    if (strcmp(graph->parameter[i].name, name) == 0)
+      return DDLA_FAIL(INVALID, "this graph already has a parameter named %s", name);
+  DDLA_TRY(GROW(graph, parameter));
+  ddla_value value = 0;
+  DDLA_TRY(add_value(&value, graph,
+                     &(ddla_graph_value){DDLA_VALUE_PARAMETER, DDLA_F32, *shape, graph->parameter_count}));
+  ddla_graph_parameter_row *row = &graph->parameter[graph->parameter_count++];
+  snprintf(row->name, sizeof row->name, "%s", name);
+  row->value = value;
+  row->shape = *shape;
+  row->init = *init;
+  row->offset = graph->space;
+  row->count = ddla_shape_count(shape);
+  int64_t alignment = DDLA_PARAMETER_ALIGNMENT;
+  graph->space += (row->count + alignment - 1) / alignment * alignment;
+  *out = value;
+  return DDLA_OK;
+}
+
+ddla_status ddla_graph_call(ddla_op_call *call, const ddla_graph *graph, const ddla_graph_op_use *use,
+                            const ddla_shape *shape) {
+  *call = (ddla_op_call){.op = use->op, .attrs = use->attrs, .input_count = use->input_count};
+  for (int i = 0; i < use->input_count; i++) {
+    call->parameter_id[i] = -1;
+    ddla_value value = use->input[i];
+    if (value == DDLA_NO_VALUE) continue;
+    call->present[i] = true;
+    call->parameter_id[i] = graph->value[value].parameter;
+    call->input[i].dtype = graph->value[value].dtype;
+    call->input[i].shape = shape[value];
+  }
+  return ddla_op_infer(call);
+}
+
+static ddla_status infer_use(ddla_op_call *call, const ddla_graph *graph, const ddla_graph_op_use *use) {
+  ddla_shape *shape = NULL;
+  DDLA_TRY(DDLA_NEW(shape, graph->value_count));
+  for (int i = 0; i < graph->value_count; i++) shape[i] = graph->value[i].shape;
+  ddla_status status = ddla_graph_call(call, graph, use, shape);
+  ddla_free(shape);
+  return status;
+}
+
+static ddla_status check_inputs(const ddla_graph *graph, const char *op, const ddla_value *inputs, int count) {
+  if (count < 1 || count > DDLA_OP_INPUTS_MAX)
+    return DDLA_FAIL(INVALID, "%s: an op takes 1 to %d inputs, not %d", op, DDLA_OP_INPUTS_MAX, count);
+  for (int i = 0; i < count; i++)
+    if (inputs[i] < DDLA_NO_VALUE || inputs[i] >= graph->value_count)
+      return DDLA_FAIL(INVALID, "%s: input %d is not a value of this graph", op, i);
+  return DDLA_OK;
+}
+
+ddla_status ddla_graph_op(ddla_value *out, ddla_graph *graph, const char *op, const ddla_value *inputs,
+                          int input_count, const ddla_attrs *attrs) {
+  ddla_graph_op_use use = {.op = ddla_op_find(op), .input_count = input_count};
+  if (!use.op) return DDLA_FAIL(INVALID, "there is no op named \"%s\"; `ddla info ops` lists them", op);
+  DDLA_TRY(check_inputs(graph, op, inputs, input_count));
+  if (attrs) use.attrs = *attrs;
+  for (int i = 0; i < input_count; i++) use.input[i] = inputs[i];
+  ddla_op_call call = {0};
+  DDLA_TRY(infer_use(&call, graph, &use));
+  DDLA_TRY(GROW(graph, use));
+  use.output_count = call.output_count;
+  for (int i = 0; i < call.output_count; i++)
+    DDLA_TRY(add_value(&use.output[i], graph,
+                       &(ddla_graph_value){DDLA_VALUE_RESULT, call.output[i].dtype, call.output[i].shape, -1}));
+  graph->use[graph->use_count++] = use;
+  for (int i = 0; i < use.output_count; i++) out[i] = use.output[i];
+  return DDLA_OK;
+}
+
+ddla_status ddla_graph_output(ddla_graph *graph, const char *name, ddla_value value) {
+  DDLA_TRY(check_name(name));
+  if (value < 0 || value >= graph->value_count)
+    return DDLA_FAIL(INVALID, "output %s: %d is not a value of this graph", name, value);
+  if (ddla_graph_find(graph, name) != DDLA_NO_VALUE)
+    return DDLA_FAIL(INVALID, "the name %s is taken in this graph", name);
+  DDLA_TRY(GROW(graph, output));
+  ddla_graph_name *row = &graph->output[graph->output_count++];
+  snprintf(row->name, sizeof row->name, "%s", name);
+  row->value = value;
+  return DDLA_OK;
+}
+
+ddla_shape ddla_graph_shape(const ddla_graph *graph, ddla_value value) {
+  DDLA_ASSERT(value >= 0 && value < graph->value_count);
+  return graph->value[value].shape;
+}
+
+ddla_dtype ddla_graph_dtype(const ddla_graph *graph, ddla_value value) {
+  DDLA_ASSERT(value >= 0 && value < graph->value_count);
+  return graph->value[value].dtype;
+}
+
+int64_t ddla_graph_space(const ddla_graph *graph) { return graph->space; }
+
+int64_t ddla_graph_parameter_total(const ddla_graph *graph) {
+  int64_t total = 0;
+  for (int i = 0; i < graph->parameter_count; i++) total += graph->parameter[i].count;
+  return total;
+}
+
+static float start_value(const ddla_init *init, ddla_rng *rng) {
+  switch (init->kind) {
+    case DDLA_INIT_ZEROS: return 0;
+    case DDLA_INIT_ONES: return 1;
+    case DDLA_INIT_UNIFORM: return (float)((2.0 * ddla_rng_uniform(rng) - 1.0) * init->scale);
+    case DDLA_INIT_NORMAL: return (float)(ddla_rng_normal(rng) * init->scale);
+  }
+  return 0;
+}
+
+void ddla_graph_initialise(const ddla_graph *graph, uint64_t seed, float *theta) {
+  memset(theta, 0, (size_t)graph->space * sizeof *theta);
+  for (int p = 0; p < graph->parameter_count; p++) {
+    const ddla_graph_parameter_row *row = &graph->parameter[p];
+    ddla_rng rng = ddla_rng_make(ddla_rng_key(seed, DDLA_PURPOSE_INIT, (uint64_t)p, 0));
+    for (int64_t i = 0; i < row->count; i++) theta[row->offset + i] = start_value(&row->init, &rng);
+  }
+}

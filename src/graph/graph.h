@@ -1,0 +1,66 @@
+/* The graph's inside, for plans, models' summaries and the state table (public part: ddla/graph.h). */
+#ifndef DDLA_GRAPH_GRAPH_H
+#define DDLA_GRAPH_GRAPH_H
+
+#include <ddla/graph.h>
+
+#include "op/op.h"
+
+/* Parameters start on multiples of this many elements of the flat parameter space (64 bytes). */
+enum { DDLA_PARAMETER_ALIGNMENT = 16 };
+
+typedef enum ddla_value_kind { DDLA_VALUE_INPUT, DDLA_VALUE_PARAMETER, DDLA_VALUE_RESULT } ddla_value_kind;
+
+typedef struct ddla_graph_value {
+  ddla_value_kind kind;
+  ddla_dtype dtype;
+  ddla_shape shape; /* with batch size 1 */
+  int parameter;    /* index, or -1 */
+} ddla_graph_value;
+
+typedef struct ddla_graph_op_use {
+  const ddla_op *op;
+  ddla_attrs attrs;
+  int input_count, output_count;
+  ddla_value input[DDLA_OP_INPUTS_MAX], output[DDLA_OP_OUTPUTS_MAX];
+} ddla_graph_op_use;
+
+typedef struct ddla_graph_parameter_row {
+  char name[DDLA_NAME_BYTES];
+  ddla_value value;
+  ddla_shape shape;
+  ddla_init init;
+  int64_t offset, count; /* place in the flat parameter space, in elements */
+} ddla_graph_parameter_row;
+
+typedef struct ddla_graph_name {
+  char name[DDLA_NAME_BYTES];
+  ddla_value value;
+} ddla_graph_name;
+
+struct ddla_graph {
+  ddla_graph_value *value;
+  ddla_graph_op_use *use; /* in an order in which they can run */
+  ddla_graph_parameter_row *parameter;
+  ddla_graph_name *input, *output;
+  int value_count, use_count, parameter_count, input_count, output_count;
+  int value_room, use_room, parameter_room, input_room, output_room;
+  int64_t space; /* elements of the flat parameter space so far */
+};
+
+/* Elements of the flat parameter space, gaps included (gaps stay zero). */
+int64_t ddla_graph_space(const ddla_graph *graph);
+
+/* Number of trainable numbers, without gaps. */
+int64_t ddla_graph_parameter_total(const ddla_graph *graph);
+
+/* Writes starting values of all parameters into theta [ddla_graph_space], gaps zeroed. A value depends only on
+ * (seed, parameter index, element). */
+void ddla_graph_initialise(const ddla_graph *graph, uint64_t seed, float *theta);
+
+/* Fills a call for a use with batch size `batch` in dimension 0 where the graph has shapes of values known so far in
+ * `shape` (indexed by value), and infers. Errors: as the op's infer. */
+ddla_status ddla_graph_call(ddla_op_call *call, const ddla_graph *graph, const ddla_graph_op_use *use,
+                            const ddla_shape *shape);
+
+#endif

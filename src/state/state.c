@@ -1,0 +1,89 @@
+#include "state/state.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+enum { ROW_ALIGNMENT = 4096 }; /* a page, so that rows of different owners share none */
+
+struct ddla_state {
+  int64_t space;
+  ddla_state_range *range;
+  ddla_state_row row[DDLA_STATE_ROWS_MAX];
+  int range_count, row_count;
+  size_t bytes;
+  char *memory;
+};
+
+static size_t round_up(size_t value, size_t to) { return (value + to - 1) / to * to; }
+
+ddla_status ddla_state_create(ddla_state **out, int64_t space, const ddla_state_range *ranges,
+                              int range_count) {
+  ddla_state *state = NULL;
+  ddla_status status = DDLA_OK;
+  DDLA_TRY_CLEAN(status, DDLA_NEW(state, 1));
+  DDLA_TRY_CLEAN(status, DDLA_NEW(state->range, range_count));
+  if (range_count) memcpy(state->range, ranges, (size_t)range_count * sizeof *ranges);
+  state->range_count = range_count;
+  state->space = (int64_t)round_up((size_t)(space > 0 ? space : 1), DDLA_STATE_BLOCK);
+  *out = state;
+  return DDLA_OK;
+cleanup:
+  ddla_state_destroy(state);
+  return status;
+}
+
+void ddla_state_destroy(ddla_state *state) {
+  if (!state) return;
+  ddla_free(state->range);
+  ddla_free(state);
+}
+
+ddla_status ddla_state_add(int *out, ddla_state *state, const ddla_state_row *row) {
+  DDLA_ASSERT(!state->memory && row->versions >= 1 && row->copies >= 1);
+  if (state->row_count == DDLA_STATE_ROWS_MAX)
+    return DDLA_FAIL(INVALID, "the state table holds at most %d rows", DDLA_STATE_ROWS_MAX);
+  if (ddla_state_find(state, row->name) >= 0)
+    return DDLA_FAIL(INVALID, "the state table already has a row named %s", row->name);
+  ddla_state_row *made = &state->row[state->row_count];
+  *made = *row;
+  if (made->parameter_shaped) made->count = state->space;
+  made->offset = state->bytes;
+  made->stride = round_up((size_t)made->count * ddla_dtype_bytes(made->dtype), ROW_ALIGNMENT);
+  state->bytes += made->stride * (size_t)made->versions * (size_t)made->copies;
+  *out = state->row_count++;
+  return DDLA_OK;
+}
+
+int64_t ddla_state_space(const ddla_state *state) { return state->space; }
+size_t ddla_state_bytes(const ddla_state *state) { return state->bytes; }
+void ddla_state_bind(ddla_state *state, void *memory) { state->memory = memory; }
+
+void *ddla_state_array(const ddla_state *state, int row, uint64_t step, int copy) {
+  DDLA_ASSERT(state->memory && row >= 0 && row < state->row_count);
+  const ddla_state_row *made = &state->row[row];
+  DDLA_ASSERT(copy >= 0 && copy < made->copies);
+  size_t version = (size_t)(step % (uint64_t)made->versions);
+  return state->memory + made->offset + (version * (size_t)made->copies + (size_t)copy) * made->stride;
+}
+
+int ddla_state_row_count(const ddla_state *state) { return state->row_count; }
+
+const ddla_state_row *ddla_state_row_at(const ddla_state *state, int row) {
+  DDLA_ASSERT(row >= 0 && row < state->row_count);
+  return &state->row[row];
+}
+
+int ddla_state_range_count(const ddla_state *state) { return state->range_count; }
+
+const ddla_state_range *ddla_state_range_at(const ddla_state *state, int range) {
+  DDLA_ASSERT(range >= 0 && range < state->range_count);
+  return &state->range[range];
+}
+
+int ddla_state_find(const ddla_state *state, const char *name) {
+  for (int i = 0; i < state->row_count; i++)
+    if (strcmp(state->row[i].name, name) == 0) return i;
+  return -1;
+}
