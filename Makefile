@@ -1,4 +1,24 @@
 # One-line verbs; the work is in CMakePresets.json, CMakeLists.txt and tools/.
-BUILD ?= build
+PREFIX ?= /usr/local
 
-all: ; @cmake -S . -B $(BUILD) -G Ninja >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }; cmake --build $(BUILD)
+all:           ; @tools/setup build && tools/build release
+setup:         ; @tools/setup build test demo
+demo:          ; @tools/setup build demo && tools/build release && build/ddla train examples/fashion-mnist.yaml -n 2 --out runs/demo
+test:          ; @tools/setup build test demo && tools/build release && tools/run-tests release -LE full
+test-full:     ; @tools/setup build test demo && tools/build release && tools/run-tests release
+sim-full:      ; @tools/setup build test && tools/build release && tools/run-tests release -L sim
+tidy:          ; @tools/setup build && tools/build release ddla_tidy && build/bin/ddla_tidy .
+check-address: ; @tools/setup build test demo sanitize && tools/build address && tools/run-tests address -L 'unit|conformance|short' -LE full
+check-thread:  ; @tools/setup build test demo sanitize && tools/build thread && tools/run-tests thread -L 'unit|conformance|short' -LE full
+address-full:  ; @tools/setup build test demo sanitize && tools/build address && tools/run-tests address
+thread-full:   ; @tools/setup build test demo sanitize && tools/build thread && tools/run-tests thread
+check-clang:   ; @tools/setup build test clang && tools/build clang
+debug:         ; @tools/setup build test && tools/build debug
+bench:         ; @tools/setup build && tools/build release && build/ddla bench
+install:       ; @tools/setup build && tools/build release && cmake --install build --prefix "$(PREFIX)"
+clean:         ; @rm -rf build build-debug build-address build-thread build-clang
+ci:            ; @.ci/run
+help:          ; @sed -n 's/^\([a-z-]*\): *; @.*/make \1/p' Makefile
+
+.PHONY: all setup demo test test-full sim-full tidy check-address check-thread address-full thread-full
+.PHONY: check-clang debug bench install clean ci help

@@ -1,0 +1,35 @@
+# Tests that are not beside a source file: conformance, end_to_end, sim, bad_input (see tests/).
+#
+# Labels: unit (module tests), conformance, end_to_end, sim, bad_input say what a test is; besides these
+#   short   a short end-to-end run that the sanitizer builds run too
+#   full    long; left out by `make test`, run by `make test-full`
+
+# ddla_suite(NAME LABEL conformance... SOURCES a.c b.c [TIMEOUT seconds] [ARGUMENTS x y])
+# One cmocka executable and one ctest entry, linked with the library's insides.
+function(ddla_suite name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABEL;SOURCES;ARGUMENTS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ddla_static PkgConfig::CMOCKA)
+  add_test(NAME ${name} COMMAND ${name} ${ARG_ARGUMENTS})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+# ddla_script_test(NAME SCRIPT LABEL end_to_end short... [TIMEOUT seconds] [ARGUMENTS x y])
+# A shell script run by sh -eu in an empty folder of its own under the build folder. Its environment has
+# DDLA (the program), SOURCE (the source tree), BUILD (the build folder), SANITIZE (the sanitizers or empty).
+function(ddla_script_test name script)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABEL;ARGUMENTS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  set(folder ${CMAKE_BINARY_DIR}/scratch/${name})
+  add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} -E env
+    "DDLA=${CMAKE_BINARY_DIR}/ddla" "SOURCE=${CMAKE_SOURCE_DIR}" "BUILD=${CMAKE_BINARY_DIR}"
+    "SANITIZE=${DDLA_SANITIZE}"
+    sh -eu -c "rm -rf \"$1\"; mkdir -p \"$1\"; cd \"$1\"; shift; exec sh -eu \"$@\""
+    ddla_script_test ${folder} ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${ARG_ARGUMENTS})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
