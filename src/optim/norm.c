@@ -3,11 +3,12 @@
 #include <math.h>
 #include <string.h>
 
-enum { LANES = 16 };
+enum { LANES = 16, WIDTH = 4, VECTORS = LANES / WIDTH };
 
-/* Vectors of the compiler, not of a processor: the lane structure stays what the source says. */
-typedef float float_lanes __attribute__((vector_size(LANES * sizeof(float))));
-typedef double double_lanes __attribute__((vector_size(LANES * sizeof(double))));
+/* Vectors of the compiler, not of a processor: the lane structure stays what the source says. Four times four, since
+ * gcc 12 makes poor code of wider vectors where the processor has none. */
+typedef float float_lanes __attribute__((vector_size(WIDTH * sizeof(float))));
+typedef double double_lanes __attribute__((vector_size(WIDTH * sizeof(double))));
 
 typedef struct sums_argument {
   double *sums;
@@ -15,23 +16,26 @@ typedef struct sums_argument {
   int64_t count;
 } sums_argument;
 
-static inline __attribute__((always_inline)) double block_sum(const float *values, int64_t count) {
-  double_lanes sum = {0};
-  float_lanes part = {0};
-  int64_t i = 0;
-  for (; i + LANES <= count; i += LANES) {
-    memcpy(&part, values + i, sizeof part);
+static inline __attribute__((always_inline)) void add_squares(double_lanes *sum, const float *values) {
+  for (int v = 0; v < VECTORS; v++) {
+    float_lanes part = {0};
+    memcpy(&part, values + WIDTH * v, sizeof part);
     double_lanes x = __builtin_convertvector(part, double_lanes);
-    sum += x * x;
+    sum[v] += x * x;
   }
+}
+
+static inline __attribute__((always_inline)) double block_sum(const float *values, int64_t count) {
+  double_lanes sum[VECTORS] = {{0}};
+  int64_t i = 0;
+  for (; i + LANES <= count; i += LANES) add_squares(sum, values + i);
   if (i < count) { /* the missing ones are zeros, which change no sum of squares */
-    part = (float_lanes){0};
-    memcpy(&part, values + i, (size_t)(count - i) * sizeof *values);
-    double_lanes x = __builtin_convertvector(part, double_lanes);
-    sum += x * x;
+    float rest[LANES] = {0};
+    memcpy(rest, values + i, (size_t)(count - i) * sizeof *values);
+    add_squares(sum, rest);
   }
   double lane[LANES];
-  memcpy(lane, &sum, sizeof lane);
+  memcpy(lane, sum, sizeof lane);
   for (int half = LANES / 2; half > 0; half /= 2)
     for (int l = 0; l < half; l++) lane[l] += lane[l + half];
   return lane[0];
