@@ -1,0 +1,3 @@
+/* Every optimizer is one row here and one file of the same name beside this one. */
+DDLA_OPTIMIZER(sgd)
+DDLA_OPTIMIZER(adamw)
