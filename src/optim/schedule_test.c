@@ -65,7 +65,7 @@ static void odd_lengths(void **state) {
 static void refuses(void **state) {
   (void)state;
   const ddla_schedule bad[] = {
-      {.kind = DDLA_SCHEDULE_constant, .rate = 0},
+      {.kind = DDLA_SCHEDULE_constant, .rate = -1},
       {.kind = DDLA_SCHEDULE_constant, .rate = (double)NAN},
       {.kind = DDLA_SCHEDULE_constant, .rate = 1, .warmup_steps = -1},
       {.kind = DDLA_SCHEDULE_linear, .rate = 1, .final = 2},
