@@ -1,0 +1,143 @@
+/* Every option of a job, one row each: the fields of ddla_job, the keys of the job file, `--set`,
+ * help and reference all come from here. docs/howto/add-an-option.md says how to add one.
+ *
+ * X(section, field, type, initial, low, high, words, resume, help)
+ *
+ * type      INT REAL BOOL TEXT NAME CHOICE SIZES REALS TREE (see ddla/job.h)
+ * initial   the value without a job file, as YAML; TREE has none
+ * low, high the range allowed, of each item for SIZES and REALS
+ * words     CHOICE: the words allowed, separated by |; others: the unit, or ""
+ * resume    SAME if a checkpoint is worth nothing under another value, else FREE
+ * help      one line; a NAME is a row of another list, whose owner refuses unknown ones */
+#ifndef DDLA_JOB_LIST_H
+#define DDLA_JOB_LIST_H
+
+/* S(section, help) */
+#define DDLA_JOB_SECTIONS(S)                                                                       \
+  S(task, "what is trained")                                                                       \
+  S(data, "where the samples come from and what is done to them")                                  \
+  S(model, "the function that is trained")                                                         \
+  S(train, "how it is trained")                                                                    \
+  S(sync, "how agents keep one model")                                                             \
+  S(share, "how samples reach the agents")                                                         \
+  S(parallel, "how many agents and lanes")                                                         \
+  S(checkpoint, "when the state is saved")                                                         \
+  S(output, "where results go")
+
+#define DDLA_JOB_ROWS_task(X)                                                                      \
+  X(task, kind, NAME, "image-classification", 0, 0, "", SAME, "kind of task")
+
+#define DDLA_JOB_ROWS_data(X)                                                                      \
+  X(data, train, TEXT, "/usr/share/datasets/fashion-mnist", 0, 0, "", FREE,                        \
+    "training samples: a directory or a file")                                                     \
+  X(data, test, TEXT, "", 0, 0, "", FREE,                                                          \
+    "test samples; empty: the test files beside the training samples, if there are any")           \
+  X(data, validation, TEXT, "", 0, 0, "", FREE,                                                    \
+    "validation samples; empty: see validation_fraction")                                          \
+  X(data, validation_fraction, REAL, "0", 0, 0.9, "", SAME,                                        \
+    "part of the training samples that is set aside for validation")                               \
+  X(data, format, NAME, "auto", 0, 0, "", SAME,                                                    \
+    "format of the files; auto: judged by their content")                                          \
+  X(data, label, TEXT, "label", 0, 0, "", SAME,                                                    \
+    "csv: name of the column with the label, or its number from 1")                                \
+  X(data, header, BOOL, "true", 0, 0, "", SAME, "csv: the first line names the columns")           \
+  X(data, size, SIZES, "[]", 1, 16384, "pixels", SAME,                                             \
+    "height and width that images are scaled to; []: as they are")                                 \
+  X(data, channels, INT, "0", 0, 4096, "", SAME, "channels of an image; 0: as in the data")        \
+  X(data, classes, INT, "0", 0, 1000000, "", SAME, "number of classes; 0: as in the data")         \
+  X(data, standardize, BOOL, "true", 0, 0, "", SAME,                                               \
+    "subtract the mean and divide by the standard deviation, for each channel or column")          \
+  X(data, mean, REALS, "[]", -1e9, 1e9, "", SAME,                                                  \
+    "means for standardize; []: those of the training samples")                                    \
+  X(data, std, REALS, "[]", 1e-9, 1e9, "", SAME,                                                   \
+    "standard deviations for standardize; []: those of the training samples")                      \
+  X(data, shift, INT, "0", 0, 1024, "pixels", SAME,                                                \
+    "training: move each image by up to this much in both directions, at random")                  \
+  X(data, flip, BOOL, "false", 0, 0, "", SAME, "training: mirror images left to right, at random") \
+  X(data, cutout, INT, "0", 0, 1024, "pixels", SAME,                                               \
+    "training: blank a random square of this side in each image")
+
+#define DDLA_JOB_ROWS_model(X)                                                                     \
+  X(model, kind, NAME, "cnn", 0, 0, "", SAME, "named model; layers: the list in model.layers")     \
+  X(model, hidden, SIZES, "[256, 128]", 1, 1048576, "units", SAME,                                 \
+    "mlp: widths of the hidden layers")                                                            \
+  X(model, activation, NAME, "relu", 0, 0, "", SAME, "function after each hidden layer")           \
+  X(model, dropout, REAL, "0", 0, 0.95, "", SAME, "chance that a unit is dropped in training")     \
+  X(model, layers, TREE, "", 0, 0, "", SAME,                                                       \
+    "layers: one entry per layer, first to last: relu, or {conv2d: {channels: 32, kernel: 3}}")
+
+#define DDLA_JOB_ROWS_train(X)                                                                     \
+  X(train, seed, INT, "1", 0, 9007199254740992, "", SAME, "every random number follows from it")   \
+  X(train, batch, INT, "128", 1, 16777216, "samples", SAME,                                        \
+    "samples of one step, over all agents")                                                        \
+  X(train, shards, INT, "8", 1, 65536, "", SAME,                                                   \
+    "fixed parts that a batch is cut into; also the most agents that can help")                    \
+  X(train, micro_batch, INT, "0", 0, 16777216, "samples", SAME,                                    \
+    "samples that a lane computes at once; 0: a whole shard; smaller takes less memory")           \
+  X(train, epochs, INT, "10", 0, 1000000000, "epochs", FREE, "passes over the training samples")   \
+  X(train, steps, INT, "0", 0, 1000000000000, "steps", FREE,                                       \
+    "stop after this many steps; 0: by epochs")                                                    \
+  X(train, optimizer, NAME, "sgd", 0, 0, "", SAME, "rule that updates the parameters")             \
+  X(train, learning_rate, REAL, "0.05", 0, 1000, "", SAME,                                         \
+    "size of an update, before the schedule")                                                      \
+  X(train, momentum, REAL, "0.9", 0, 0.9999999, "", SAME,                                          \
+    "sgd: part of the last update that is kept")                                                   \
+  X(train, nesterov, BOOL, "false", 0, 0, "", SAME, "sgd: look ahead along the momentum")          \
+  X(train, beta1, REAL, "0.9", 0, 0.9999999, "", SAME, "adamw: decay of the mean of gradients")    \
+  X(train, beta2, REAL, "0.999", 0, 0.9999999, "", SAME,                                           \
+    "adamw: decay of the mean of their squares")                                                   \
+  X(train, epsilon, REAL, "1e-8", 1e-20, 1, "", SAME, "adamw: keeps the division away from zero")  \
+  X(train, weight_decay, REAL, "0.0005", 0, 100, "", SAME, "pull of the weights towards zero")     \
+  X(train, schedule, CHOICE, "cosine", 0, 0, "constant|step|cosine|linear", SAME,                  \
+    "how the learning rate goes down after the warm-up")                                           \
+  X(train, warmup_steps, INT, "0", 0, 1000000000, "steps", SAME,                                   \
+    "steps over which the learning rate rises from zero")                                          \
+  X(train, step_every, INT, "10", 1, 1000000000, "epochs", SAME,                                   \
+    "schedule step: epochs between two drops")                                                     \
+  X(train, step_factor, REAL, "0.1", 0, 1, "", SAME, "schedule step: factor of each drop")         \
+  X(train, final_learning_rate, REAL, "0", 0, 1, "", SAME,                                         \
+    "schedules cosine and linear: last learning rate, as a fraction of learning_rate")             \
+  X(train, clip_norm, REAL, "0", 0, 1e9, "", SAME,                                                 \
+    "longest gradient (2-norm over all parameters) that is let through unscaled; 0: any")          \
+  X(train, label_smoothing, REAL, "0", 0, 0.99, "", SAME,                                          \
+    "part of each label that is spread over all classes")                                          \
+  X(train, validate_every, INT, "1", 1, 1000000000, "epochs", FREE,                                \
+    "epochs between two validations")                                                              \
+  X(train, patience, INT, "0", 0, 1000000000, "epochs", FREE,                                      \
+    "stop after this many epochs without a better validation result; 0: never")                    \
+  X(train, keep_best, BOOL, "false", 0, 0, "", FREE,                                               \
+    "also keep the model that did best on validation")
+
+#define DDLA_JOB_ROWS_sync(X)                                                                      \
+  X(sync, mode, CHOICE, "synchronous", 0, 0, "synchronous", SAME,                                  \
+    "when agents wait for each other")                                                             \
+  X(sync, method, NAME, "allreduce", 0, 0, "", SAME, "algorithm within the mode")                  \
+  X(sync, reduction, CHOICE, "tree", 0, 0, "tree", SAME,                                           \
+    "order of sums; tree: fixed, so that any number of agents gives the same bits")
+
+#define DDLA_JOB_ROWS_share(X)                                                                     \
+  X(share, method, CHOICE, "local", 0, 0, "local", FREE,                                           \
+    "local: every agent reads the files itself")
+
+#define DDLA_JOB_ROWS_parallel(X)                                                                  \
+  X(parallel, agents, INT, "1", 1, 65536, "agents", FREE,                                          \
+    "processes that train together; -n sets it too")                                               \
+  X(parallel, lanes, INT, "0", 0, 4096, "lanes", FREE,                                             \
+    "threads of one agent that compute; 0: the processors shared out among this machine's agents") \
+  X(parallel, timeout, REAL, "60", 0.1, 1000000, "seconds", FREE,                                  \
+    "longest wait for another agent before it counts as lost")
+
+#define DDLA_JOB_ROWS_checkpoint(X)                                                                \
+  X(checkpoint, every_epochs, INT, "1", 0, 1000000000, "epochs", FREE,                             \
+    "epochs between two checkpoints; 0: none by epochs")                                           \
+  X(checkpoint, every_steps, INT, "0", 0, 1000000000000, "steps", FREE,                            \
+    "steps between two checkpoints; 0: none by steps")                                             \
+  X(checkpoint, keep, INT, "2", 1, 1000000, "checkpoints", FREE, "newest checkpoints that are kept")
+
+#define DDLA_JOB_ROWS_output(X)                                                                    \
+  X(output, dir, TEXT, "", 0, 0, "", FREE, "run directory; empty: runs/ and the job file's name")  \
+  X(output, progress, CHOICE, "auto", 0, 0, "auto|bar|lines|none", FREE,                           \
+    "auto: a bar on a terminal, elsewhere a line per epoch")                                       \
+  X(output, overwrite, BOOL, "false", 0, 0, "", FREE, "replace an older run in the same directory")
+
+#endif

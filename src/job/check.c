@@ -1,0 +1,106 @@
+/* What one option's row cannot say: options that do not go together. */
+#include <ddla/job.h>
+
+#include <string.h>
+
+static bool is(const char *value, const char *word) { return strcmp(value, word) == 0; }
+
+static ddla_status check_data(const ddla_job *job) {
+  const ddla_job_sizes *size = &job->data.size;
+  if (!*job->data.train)
+    return ddla_job_refuse(job, "data.train", "is empty; name a directory or a file");
+  if (size->count != 0 && size->count != 2) {
+    return ddla_job_refuse(job, "data.size", "has %d numbers, but it must be [height, width] or []",
+                           size->count);
+  }
+  if (job->data.mean.count != job->data.std.count) {
+    return ddla_job_refuse(job, job->data.std.count ? "data.std" : "data.mean",
+                           "needs the other one: data.mean has %d numbers, data.std %d",
+                           job->data.mean.count, job->data.std.count);
+  }
+  if (job->data.mean.count && !job->data.standardize) {
+    return ddla_job_refuse(job, "data.mean",
+                           "is given, but data.standardize is false; remove one of them");
+  }
+  if (*job->data.validation && job->data.validation_fraction > 0) {
+    return ddla_job_refuse(job, "data.validation_fraction",
+                           "and data.validation are both given; keep one of them");
+  }
+  return DDLA_OK;
+}
+
+static ddla_status check_model(const ddla_job *job) {
+  bool layers = is(job->model.kind, "layers");
+  if (layers && !job->model.layers) {
+    return ddla_job_refuse(job, "model.kind", "is layers, but model.layers lists none");
+  }
+  if (!layers && job->model.layers) {
+    return ddla_job_refuse(job, "model.layers",
+                           "is read only with 'kind: layers', but model.kind is %s",
+                           job->model.kind);
+  }
+  return DDLA_OK;
+}
+
+static ddla_status check_batch(const ddla_job *job) {
+  int64_t batch = job->train.batch, shards = job->train.shards;
+  if (shards > batch) {
+    return ddla_job_refuse(
+        job, ddla_job_is_given(job, "train.shards") ? "train.shards" : "train.batch",
+        "does not fit: %lld shards cannot be cut from a batch of %lld samples; lower "
+        "train.shards or raise train.batch",
+        (long long)shards, (long long)batch);
+  }
+  int64_t largest = (batch + shards - 1) / shards;
+  if (job->train.micro_batch > largest) {
+    return ddla_job_refuse(
+        job, "train.micro_batch",
+        "is %lld, but a shard has at most %lld samples (train.batch %lld in %lld shards)",
+        (long long)job->train.micro_batch, (long long)largest, (long long)batch, (long long)shards);
+  }
+  if (job->parallel.agents > shards) {
+    return ddla_job_refuse(
+        job, "parallel.agents",
+        "is %lld, but train.shards is %lld and every agent needs a shard; use fewer agents "
+        "or more shards (more shards change the result's bits)",
+        (long long)job->parallel.agents, (long long)shards);
+  }
+  return DDLA_OK;
+}
+
+static ddla_status check_length(const ddla_job *job) {
+  if (job->train.epochs == 0 && job->train.steps == 0) {
+    return ddla_job_refuse(job, "train.epochs",
+                           "and train.steps are both 0; the run would have no end");
+  }
+  if (job->train.steps > 0 && job->train.warmup_steps > job->train.steps) {
+    return ddla_job_refuse(job, "train.warmup_steps",
+                           "is %lld, more than train.steps, which is %lld",
+                           (long long)job->train.warmup_steps, (long long)job->train.steps);
+  }
+  if (job->train.nesterov && job->train.momentum <= 0) {
+    return ddla_job_refuse(job, "train.nesterov", "needs train.momentum above 0");
+  }
+  return DDLA_OK;
+}
+
+static ddla_status check_validation(const ddla_job *job) {
+  bool validated = *job->data.validation || job->data.validation_fraction > 0;
+  static const char needs[] =
+      "needs validation samples; give data.validation or data.validation_fraction "
+      "(test samples are never used to choose)";
+  if (job->train.patience > 0 && !validated)
+    return ddla_job_refuse(job, "train.patience", "%s", needs);
+  if (job->train.keep_best && !validated)
+    return ddla_job_refuse(job, "train.keep_best", "%s", needs);
+  return DDLA_OK;
+}
+
+ddla_status ddla_job_check(const ddla_job *job) {
+  ddla_status status = check_data(job);
+  if (status == DDLA_OK) status = check_model(job);
+  if (status == DDLA_OK) status = check_batch(job);
+  if (status == DDLA_OK) status = check_length(job);
+  if (status == DDLA_OK) status = check_validation(job);
+  return status;
+}
