@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "op/check.h"
+
 #define DDLA_OP(name) extern const ddla_op ddla_op_##name;
 #include "op/op_list.h"
 #undef DDLA_OP
@@ -25,11 +27,46 @@ const ddla_op *ddla_op_find(const char *name) {
   return NULL;
 }
 
-ddla_status ddla_op_infer(ddla_op_call *call) {
+bool ddla_op_has_backward(const ddla_op_call *call) {
+  bool wanted = false;
+  for (int i = 0; i < call->input_count; i++) wanted |= call->wants_grad[i];
+  return call->training && wanted;
+}
+
+static void set_defaults(ddla_op_call *call) {
   call->alias = -1;
   call->saved_bytes = call->scratch_bytes = 0;
+  call->output_count = 1;
   memset(call->backward_reads_input, 0, sizeof call->backward_reads_input);
   memset(call->backward_reads_output, 0, sizeof call->backward_reads_output);
-  ddla_status status = call->op->infer(call);
+}
+
+static void set_gradients(ddla_op_call *call) {
+  for (int i = 0; i < call->input_count; i++) {
+    call->input_grad[i].dtype = call->input[i].dtype;
+    call->input_grad[i].shape = call->input[i].shape;
+  }
+  for (int i = 0; i < call->output_count; i++) {
+    call->output_grad[i].dtype = call->output[i].dtype;
+    call->output_grad[i].shape = call->output[i].shape;
+  }
+}
+
+static ddla_status infer(ddla_op_call *call) {
+  DDLA_TRY(ddla_op_check_call(call));
+  set_defaults(call);
+  DDLA_TRY(call->op->infer(call));
+  for (int i = 0; i < call->output_count; i++)
+    DDLA_TRY(ddla_op_check_shape(&call->output[i].shape, "output", i));
+  set_gradients(call);
+  if (ddla_op_has_backward(call)) return DDLA_OK;
+  call->saved_bytes = 0;
+  memset(call->backward_reads_input, 0, sizeof call->backward_reads_input);
+  memset(call->backward_reads_output, 0, sizeof call->backward_reads_output);
+  return DDLA_OK;
+}
+
+ddla_status ddla_op_infer(ddla_op_call *call) {
+  ddla_status status = infer(call);
   return status == DDLA_OK ? status : ddla_status_prefix(status, "%s: ", call->op->name);
 }
