@@ -11,11 +11,11 @@ extern "C" {
 
 #include <ddla/status.h>
 
-enum { DDLA_ATTRS_MAX = 10, DDLA_ATTR_VALUES_MAX = 6 };
+enum { DDLA_ATTRS_MAX = 10, DDLA_ATTR_VALUES_MAX = 6, DDLA_ATTR_NAME_BYTES = 24 };
 
 typedef struct ddla_attr {
-  const char *name; /* a string that lives as long as the attributes (a literal) */
-  int count;        /* number of integers; 0 for a real number */
+  char name[DDLA_ATTR_NAME_BYTES];
+  int count; /* number of integers; 0 for a real number */
   int64_t integer[DDLA_ATTR_VALUES_MAX];
   double real;
 } ddla_attr;
@@ -25,7 +25,8 @@ typedef struct ddla_attrs {
   ddla_attr item[DDLA_ATTRS_MAX];
 } ddla_attrs;
 
-/* Sets or replaces an attribute; more than DDLA_ATTRS_MAX or DDLA_ATTR_VALUES_MAX is a bug. */
+/* Sets or replaces an attribute; more than DDLA_ATTRS_MAX or DDLA_ATTR_VALUES_MAX, or a name that is
+ * too long, is a bug. */
 DDLA_API void ddla_attrs_set_int(ddla_attrs *attrs, const char *name, int64_t value);
 DDLA_API void ddla_attrs_set_ints(ddla_attrs *attrs, const char *name, const int64_t *values, int count);
 DDLA_API void ddla_attrs_set_real(ddla_attrs *attrs, const char *name, double value);

@@ -10,17 +10,24 @@ static const ddla_attr *find(const ddla_attrs *attrs, const char *name) {
   return NULL;
 }
 
+/* The place of an attribute, emptied. */
 static ddla_attr *slot(ddla_attrs *attrs, const char *name) {
-  for (int i = 0; i < attrs->count; i++)
-    if (strcmp(attrs->item[i].name, name) == 0) return &attrs->item[i];
-  DDLA_ASSERT(attrs->count < DDLA_ATTRS_MAX);
-  return &attrs->item[attrs->count++];
+  DDLA_ASSERT(strlen(name) < DDLA_ATTR_NAME_BYTES);
+  int at = 0;
+  while (at < attrs->count && strcmp(attrs->item[at].name, name) != 0) at++;
+  DDLA_ASSERT(at < DDLA_ATTRS_MAX);
+  if (at == attrs->count) attrs->count++;
+  ddla_attr *item = &attrs->item[at];
+  *item = (ddla_attr){.count = 0};
+  memcpy(item->name, name, strlen(name));
+  return item;
 }
 
 void ddla_attrs_set_ints(ddla_attrs *attrs, const char *name, const int64_t *values, int count) {
   DDLA_ASSERT(count > 0 && count <= DDLA_ATTR_VALUES_MAX);
   ddla_attr *item = slot(attrs, name);
-  *item = (ddla_attr){.name = name, .count = count, .real = (double)values[0]};
+  item->count = count;
+  item->real = (double)values[0];
   memcpy(item->integer, values, (size_t)count * sizeof *values);
 }
 
@@ -29,7 +36,7 @@ void ddla_attrs_set_int(ddla_attrs *attrs, const char *name, int64_t value) {
 }
 
 void ddla_attrs_set_real(ddla_attrs *attrs, const char *name, double value) {
-  *slot(attrs, name) = (ddla_attr){.name = name, .real = value};
+  slot(attrs, name)->real = value;
 }
 
 int64_t ddla_attrs_int(const ddla_attrs *attrs, const char *name, int index, int64_t fallback) {

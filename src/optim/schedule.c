@@ -24,7 +24,8 @@ int ddla_schedule_find(const char *name) {
 }
 
 ddla_status ddla_schedule_check(const ddla_schedule *s) {
-  if (!(s->rate > 0)) return DDLA_FAIL(INVALID, "learning rate is %g; it must be above 0", s->rate);
+  if (!(s->rate >= 0 && s->rate < 1e30))
+    return DDLA_FAIL(INVALID, "learning rate is %g; it must be finite and at least 0", s->rate);
   if (s->warmup_steps < 0)
     return DDLA_FAIL(INVALID, "warm-up is %" PRId64 " steps; it must be at least 0", s->warmup_steps);
   if (!(s->final >= 0 && s->final <= 1))
@@ -32,8 +33,8 @@ ddla_status ddla_schedule_check(const ddla_schedule *s) {
   if (s->kind != DDLA_SCHEDULE_step) return DDLA_OK;
   if (s->every <= 0)
     return DDLA_FAIL(INVALID, "schedule step: every is %" PRId64 " steps; it must be above 0", s->every);
-  if (!(s->gamma > 0 && s->gamma <= 1))
-    return DDLA_FAIL(INVALID, "schedule step: gamma is %g; it must be above 0 and at most 1", s->gamma);
+  if (!(s->gamma >= 0 && s->gamma <= 1))
+    return DDLA_FAIL(INVALID, "schedule step: gamma is %g; it must be 0 to 1", s->gamma);
   return DDLA_OK;
 }
 

@@ -21,11 +21,11 @@ typedef enum ddla_schedule_kind {
 
 typedef struct ddla_schedule {
   ddla_schedule_kind kind;
-  double rate;         /* the learning rate at the end of the warm-up, above 0 */
+  double rate;         /* the learning rate at the end of the warm-up, at least 0 */
   int64_t warmup_steps; /* the rate rises as step / warmup_steps * rate up to step warmup_steps; 0: none */
   double final;        /* cosine, linear: the share of rate that is left at the end, 0 to 1 */
   int64_t every;       /* step: steps, above 0 */
-  double gamma;        /* step: factor, above 0, at most 1 */
+  double gamma;        /* step: factor, 0 to 1 */
 } ddla_schedule;
 
 /* Name of a kind; number of kinds through *count where count is not null. Borrowed for ever. */

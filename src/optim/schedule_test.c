@@ -65,12 +65,12 @@ static void odd_lengths(void **state) {
 static void refuses(void **state) {
   (void)state;
   const ddla_schedule bad[] = {
-      {.kind = DDLA_SCHEDULE_constant, .rate = 0},
+      {.kind = DDLA_SCHEDULE_constant, .rate = -1},
       {.kind = DDLA_SCHEDULE_constant, .rate = (double)NAN},
       {.kind = DDLA_SCHEDULE_constant, .rate = 1, .warmup_steps = -1},
       {.kind = DDLA_SCHEDULE_linear, .rate = 1, .final = 2},
       {.kind = DDLA_SCHEDULE_step, .rate = 1, .gamma = 0.1},
-      {.kind = DDLA_SCHEDULE_step, .rate = 1, .every = 1},
+      {.kind = DDLA_SCHEDULE_step, .rate = 1, .every = 1, .gamma = 2},
   };
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
     assert_int_equal(ddla_schedule_check(&bad[i]), DDLA_INVALID);
