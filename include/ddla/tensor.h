@@ -36,9 +36,9 @@ typedef struct ddla_tensor {
   ddla_shape shape;
 } ddla_tensor;
 
-/* DDLA_SHAPE(16, 28, 28, 1): a shape of these dimensions. */
+/* DDLA_SHAPE(16, 28, 28, 1): a shape of these dimensions (C; in C++ use ddla_shape_make). */
 #define DDLA_SHAPE(...)                                                                            \
-  ddla_shape_make((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
+  ((ddla_shape){.rank = (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), .dim = {__VA_ARGS__}})
 
 /* Shape from rank (at most DDLA_RANK_MAX) and dimensions. */
 DDLA_API ddla_shape ddla_shape_make(int rank, const int64_t *dim);

@@ -118,13 +118,13 @@ static ddla_status prepare_op(ddla_plan *plan, plan_draft *draft, plan_op *op) {
   ddla_op_call *call = &op->call;
   call->training = plan->options.training;
   call->packs = plan->options.packs;
-  DDLA_TRY(ddla_op_infer(call)); /* again: training may matter to it */
   for (int i = 0; i < call->input_count; i++) {
     ddla_value value = op->use->input[i];
     if (value < 0) continue;
     op->input[i] = plan->place[value];
     call->wants_grad[i] = draft->needs[value] && draft->reached[value];
   }
+  DDLA_TRY(ddla_op_infer(call)); /* again: training and wanted gradients may matter to it */
   op->kernel = ddla_kernel_choose(call, plan->options.kernel);
   DDLA_TRY(op->kernel->prepare(&op->state, call));
   op->prepared = true;

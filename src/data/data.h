@@ -1,0 +1,128 @@
+/* Data sets in memory: records of uint8 (images) or float32 (tables) features with int32 labels.
+ *
+ * A data set is read once, by the process that then forks agents: its records lie in one block of
+ * shared pages (or in memory that the caller gives) and are never written after opening. Readers of
+ * file formats are rows of data/data_list.h; what each accepts stands in docs/formats/data.md.
+ * Threads: an open data set is only read, from any thread, except by ddla_dataset_match_classes.
+ * Errors: INVALID for what a user can mend (names the path and what was looked for), CORRUPT for
+ * damaged files, IO for failing devices, NO_MEMORY. */
+#ifndef DDLA_DATA_DATA_H
+#define DDLA_DATA_DATA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct ddla_dataset ddla_dataset;
+
+typedef enum ddla_data_type { DDLA_DATA_UINT8, DDLA_DATA_FLOAT32 } ddla_data_type;
+typedef enum ddla_data_part {
+  DDLA_DATA_TRAIN,
+  DDLA_DATA_VALIDATION,
+  DDLA_DATA_TEST
+} ddla_data_part;
+typedef enum ddla_data_header {
+  DDLA_DATA_HEADER_AUTO, /* the first line is a header if none of its feature fields is a number */
+  DDLA_DATA_HEADER_YES,
+  DDLA_DATA_HEADER_NO
+} ddla_data_header;
+
+/* One sample is [height, width, channels]; a table's row of f features is [1, 1, f]. */
+typedef struct ddla_data_shape {
+  int64_t height, width, channels;
+} ddla_data_shape;
+
+/* Where records are kept. */
+typedef struct ddla_data_memory {
+  void *(*allocate)(size_t bytes, void *argument); /* 64-byte aligned, or null */
+  void (*release)(void *block, size_t bytes, void *argument);
+  void *argument;
+} ddla_data_memory;
+
+/* What to open; zero means default. Everything is borrowed for the call only, except *memory, which
+ * is copied. */
+typedef struct ddla_data_source {
+  const char *path;         /* file or directory */
+  const char *labels_path;  /* idx: file of labels; null: derived from path */
+  const char *format;       /* row of data_list.h; null: the first that accepts path */
+  ddla_data_part part;      /* which part of a directory that holds several */
+  const char *label_column; /* csv: name, number from 1, "last" (default), or "none" */
+  ddla_data_header header;  /* csv */
+  char delimiter;           /* csv: 0 finds out which of , ; tab the first line has most of */
+  ddla_data_shape shape; /* csv: shape of a row; folder: size to bring images to, channels 1 or 3 */
+  const char *const *class_names; /* null: as found in the data; else any other label is refused */
+  int class_count;
+  int threads; /* folder: decoding threads, default as many as processors, at most 8 */
+  const ddla_data_memory *memory; /* null: pages shared with later forks */
+} ddla_data_source;
+
+/* 128-bit xxHash of content: type, shape, features, labels, class names; a subset's also of its
+ * choice. */
+typedef struct ddla_data_fingerprint {
+  uint64_t low, high;
+} ddla_data_fingerprint;
+
+/* Samples at positions [first, first + count) of the parent, in the order keyed by (seed,
+ * DDLA_PURPOSE_SPLIT) if shuffled, else in the parent's order. */
+typedef struct ddla_data_subset {
+  uint64_t seed;
+  bool shuffled;
+  int64_t first, count;
+} ddla_data_subset;
+
+/* Opens one data set; close it with ddla_dataset_close. Errors: all of the head of this file. */
+ddla_status ddla_dataset_open(ddla_dataset **out, const ddla_data_source *source) DDLA_MUST_USE;
+
+/* Opens several at once, one thread each (memory->allocate must be thread safe); on failure none is
+ * open. out: [count], 1 <= count <= 16. Returns the failure of the first that failed. */
+ddla_status ddla_dataset_open_all(ddla_dataset **out, const ddla_data_source *sources,
+                                  int count) DDLA_MUST_USE;
+
+/* A view of some samples; the parent is borrowed and must be closed later than the view.
+ * Errors: INVALID if the interval is empty or reaches beyond the parent; NO_MEMORY. */
+ddla_status ddla_dataset_subset(ddla_dataset **out, const ddla_dataset *parent,
+                                const ddla_data_subset *subset) DDLA_MUST_USE;
+
+/* Cuts parent into two views: round(fraction * count) samples, chosen by seed, for validation, the
+ * others for training. Errors: INVALID if fraction is not in (0, 1) or one part would be empty;
+ * NO_MEMORY. */
+ddla_status ddla_dataset_split(ddla_dataset **train, ddla_dataset **validation,
+                               const ddla_dataset *parent, double fraction,
+                               uint64_t seed) DDLA_MUST_USE;
+
+/* Renumbers set's labels as like numbers the classes of the same names, and gives set like's
+ * classes; for a test set that was read by itself. Not for views. Errors: INVALID naming a class
+ * that like lacks. */
+ddla_status ddla_dataset_match_classes(ddla_dataset *set, const ddla_dataset *like) DDLA_MUST_USE;
+
+/* Releases a data set or view; null is allowed. */
+void ddla_dataset_close(ddla_dataset *set);
+
+int64_t ddla_dataset_count(const ddla_dataset *set); /* samples, at least 1 */
+ddla_data_shape ddla_dataset_shape(const ddla_dataset *set);
+ddla_data_type ddla_dataset_type(const ddla_dataset *set);
+int ddla_dataset_classes(const ddla_dataset *set); /* 0 if there are no labels */
+bool ddla_dataset_labelled(const ddla_dataset *set);
+ddla_data_fingerprint ddla_dataset_fingerprint(const ddla_dataset *set);
+size_t
+ddla_dataset_bytes(const ddla_dataset *set); /* memory of features and labels; 0 for a view */
+
+/* Name of a class, "0", "1", … where the data have none. Borrowed until set is closed. */
+const char *ddla_dataset_class_name(const ddla_dataset *set, int class_index);
+
+/* Label of a sample, -1 if the data have none. */
+int32_t ddla_dataset_label(const ddla_dataset *set, int64_t index);
+
+/* Features of a sample, [height, width, channels] of the set's type; borrowed until set is closed.
+ */
+const void *ddla_dataset_features(const ddla_dataset *set, int64_t index);
+
+/* mean[c] and population standard deviation[c] over all samples and places of the set, of x / 255
+ * for uint8 and x for float32; a channel that never changes gets deviation 1. mean, deviation:
+ * [channels]. Take them from the training part and keep them with the model, so that evaluation
+ * applies the same. */
+void ddla_dataset_moments(float *mean, float *deviation, const ddla_dataset *set);
+
+#endif

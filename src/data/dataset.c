@@ -1,0 +1,212 @@
+#include <math.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/rng.h"
+#include "data/format.h"
+
+size_t ddla_data_type_bytes(ddla_data_type type) {
+  return type == DDLA_DATA_UINT8 ? sizeof(uint8_t) : sizeof(float);
+}
+
+int64_t ddla_data_shape_count(ddla_data_shape shape) {
+  return shape.height * shape.width * shape.channels;
+}
+
+const ddla_dataset *ddla_dataset_root(const ddla_dataset *set) {
+  while (set->parent) set = set->parent;
+  return set;
+}
+
+int64_t ddla_dataset_root_index(const ddla_dataset *set, int64_t index) {
+  DDLA_ASSERT(index >= 0 && index < set->count);
+  for (; set->parent; set = set->parent) index = ddla_order_at(&set->order, set->first + index);
+  return index;
+}
+
+int64_t ddla_dataset_count(const ddla_dataset *set) {
+  return set->count;
+}
+ddla_data_shape ddla_dataset_shape(const ddla_dataset *set) {
+  return set->shape;
+}
+ddla_data_type ddla_dataset_type(const ddla_dataset *set) {
+  return set->type;
+}
+int ddla_dataset_classes(const ddla_dataset *set) {
+  return ddla_dataset_root(set)->classes.count;
+}
+bool ddla_dataset_labelled(const ddla_dataset *set) {
+  return set->labels != NULL;
+}
+ddla_data_fingerprint ddla_dataset_fingerprint(const ddla_dataset *set) {
+  return set->fingerprint;
+}
+
+size_t ddla_dataset_bytes(const ddla_dataset *set) {
+  return set->features_block.bytes + set->labels_block.bytes;
+}
+
+const char *ddla_dataset_class_name(const ddla_dataset *set, int class_index) {
+  DDLA_ASSERT(class_index >= 0 && class_index < ddla_dataset_classes(set));
+  return ddla_dataset_root(set)->classes.names[class_index];
+}
+
+int32_t ddla_dataset_label(const ddla_dataset *set, int64_t index) {
+  return set->labels ? set->labels[ddla_dataset_root_index(set, index)] : -1;
+}
+
+const void *ddla_dataset_features(const ddla_dataset *set, int64_t index) {
+  size_t bytes = (size_t)ddla_data_shape_count(set->shape) * ddla_data_type_bytes(set->type);
+  return (const uint8_t *)set->features + (size_t)ddla_dataset_root_index(set, index) * bytes;
+}
+
+static ddla_data_fingerprint fingerprint_of(const void *bytes, size_t length,
+                                            ddla_data_fingerprint older) {
+  XXH128_hash_t hash = XXH3_128bits_withSeed(bytes, length, older.low ^ (older.high << 1));
+  return (ddla_data_fingerprint){.low = hash.low64, .high = hash.high64};
+}
+
+/* The features are hashed once; labels and names change when classes are matched. */
+void ddla_dataset_seal(ddla_dataset *set) {
+  int64_t values = ddla_data_shape_count(set->shape) * set->count;
+  size_t bytes = (size_t)values * ddla_data_type_bytes(set->type);
+  if (set->features_hash == 0) set->features_hash = XXH3_64bits(set->features, bytes);
+  int64_t head[7] = {
+      set->type,           set->count,          set->shape.height,          set->shape.width,
+      set->shape.channels, set->labels != NULL, (int64_t)set->features_hash};
+  ddla_data_fingerprint print = fingerprint_of(head, sizeof head, (ddla_data_fingerprint){0});
+  if (set->labels)
+    print = fingerprint_of(set->labels, (size_t)set->count * sizeof *set->labels, print);
+  for (int i = 0; i < set->classes.count; i++)
+    print = fingerprint_of(set->classes.names[i], strlen(set->classes.names[i]) + 1, print);
+  set->fingerprint = print;
+}
+
+ddla_status ddla_dataset_number_classes(ddla_dataset *set, const ddla_data_source *source,
+                                        const char *where) {
+  int limit = source->class_names ? source->class_count : DDLA_CLASSES_LIMIT;
+  int32_t most = -1;
+  for (int64_t i = 0; i < set->count; i++) {
+    int32_t label = set->labels[i];
+    if (label < 0 || label >= limit)
+      return DDLA_FAIL(
+          INVALID,
+          "%s: label %d of sample %lld is out of range; expected 0 to %d, one for each "
+          "of %d classes",
+          where, (int)label, (long long)i, limit - 1, limit);
+    if (label > most) most = label;
+  }
+  if (source->class_names)
+    return ddla_classes_set(&set->classes, source->class_names, source->class_count);
+  return ddla_classes_number(&set->classes, most + 1);
+}
+
+ddla_status ddla_dataset_subset(ddla_dataset **out, const ddla_dataset *parent,
+                                const ddla_data_subset *subset) {
+  if (subset->first < 0 || subset->count < 1 || subset->first > parent->count ||
+      subset->count > parent->count - subset->first)
+    return DDLA_FAIL(INVALID, "cannot take %lld samples from position %lld of a data set of %lld",
+                     (long long)subset->count, (long long)subset->first, (long long)parent->count);
+  ddla_dataset *set = NULL;
+  DDLA_TRY(DDLA_NEW(set, 1));
+  *set = (ddla_dataset){.parent = parent,
+                        .first = subset->first,
+                        .count = subset->count,
+                        .type = parent->type,
+                        .shape = parent->shape,
+                        .features = parent->features,
+                        .labels = parent->labels,
+                        .order = ddla_order_plain(parent->count)};
+  if (subset->shuffled)
+    set->order =
+        ddla_order_make(parent->count, ddla_rng_key(subset->seed, DDLA_PURPOSE_SPLIT, 0, 0));
+  int64_t choice[4] = {subset->first, subset->count, subset->shuffled,
+                       subset->shuffled ? (int64_t)subset->seed : 0};
+  set->fingerprint = fingerprint_of(choice, sizeof choice, parent->fingerprint);
+  *out = set;
+  return DDLA_OK;
+}
+
+ddla_status ddla_dataset_split(ddla_dataset **train, ddla_dataset **validation,
+                               const ddla_dataset *parent, double fraction, uint64_t seed) {
+  if (!(fraction > 0.0 && fraction < 1.0))
+    return DDLA_FAIL(INVALID, "a validation fraction of %g; expected more than 0 and less than 1",
+                     fraction);
+  int64_t held = llround(fraction * (double)parent->count);
+  if (held < 1 || held >= parent->count)
+    return DDLA_FAIL(
+        INVALID,
+        "a validation fraction of %g leaves one part of %lld samples empty; give a file "
+        "for validation or another fraction",
+        fraction, (long long)parent->count);
+  ddla_data_subset choice = {.seed = seed, .shuffled = true, .first = 0, .count = held};
+  ddla_dataset *held_set = NULL;
+  DDLA_TRY(ddla_dataset_subset(&held_set, parent, &choice));
+  choice.first = held, choice.count = parent->count - held;
+  ddla_status status = ddla_dataset_subset(train, parent, &choice);
+  if (status != DDLA_OK) {
+    ddla_dataset_close(held_set);
+    return status;
+  }
+  *validation = held_set;
+  return DDLA_OK;
+}
+
+static ddla_status copy_classes(ddla_classes *out, const ddla_classes *from) {
+  for (int i = 0; i < from->count; i++) {
+    int32_t number = 0;
+    DDLA_TRY(ddla_classes_add(&number, out, from->names[i], strlen(from->names[i])));
+  }
+  return DDLA_OK;
+}
+
+static ddla_status map_classes(int32_t *renumber, const ddla_dataset *set,
+                               const ddla_classes *known) {
+  int64_t *counts = NULL;
+  DDLA_TRY(DDLA_NEW(counts, set->classes.count));
+  for (int64_t i = 0; i < set->count; i++) counts[set->labels[i]]++;
+  ddla_status status = DDLA_OK;
+  for (int i = 0; i < set->classes.count; i++) {
+    const char *name = set->classes.names[i];
+    renumber[i] = ddla_classes_find(known, name, strlen(name));
+    if (renumber[i] >= 0 || counts[i] == 0) continue;
+    status =
+        DDLA_FAIL(INVALID, "class \"%s\" (%lld samples) is not among the %d classes of training",
+                  name, (long long)counts[i], known->count);
+    break;
+  }
+  ddla_free(counts);
+  return status;
+}
+
+ddla_status ddla_dataset_match_classes(ddla_dataset *set, const ddla_dataset *like) {
+  DDLA_ASSERT(!set->parent);
+  if (!set->labels) return DDLA_OK;
+  const ddla_classes *known = &ddla_dataset_root(like)->classes;
+  ddla_status status = DDLA_OK;
+  ddla_classes classes = {0};
+  int32_t *renumber = NULL;
+  DDLA_TRY_CLEAN(status, DDLA_NEW(renumber, set->classes.count));
+  DDLA_TRY_CLEAN(status, map_classes(renumber, set, known));
+  DDLA_TRY_CLEAN(status, copy_classes(&classes, known));
+  for (int64_t i = 0; i < set->count; i++) set->labels[i] = renumber[set->labels[i]];
+  ddla_classes old = set->classes;
+  set->classes = classes;
+  classes = old;
+  ddla_dataset_seal(set);
+cleanup:
+  ddla_classes_fini(&classes);
+  ddla_free(renumber);
+  return status;
+}
+
+void ddla_dataset_close(ddla_dataset *set) {
+  if (!set) return;
+  ddla_data_block_release(&set->features_block);
+  ddla_data_block_release(&set->labels_block);
+  ddla_classes_fini(&set->classes);
+  ddla_free(set);
+}

@@ -1,0 +1,56 @@
+/* What a reader of a data format provides, and what it fills in. Only for the files of this folder.
+ */
+#ifndef DDLA_DATA_FORMAT_H
+#define DDLA_DATA_FORMAT_H
+
+#include "data/classes.h"
+#include "data/data.h"
+#include "data/file.h"
+#include "data/order.h"
+
+/* A view has a parent and owns nothing but itself; features, labels and classes are the root's. */
+struct ddla_dataset {
+  const ddla_dataset *parent;
+  ddla_order order; /* view: sample i is sample order(first + i) of the parent */
+  int64_t first;
+  int64_t count;
+  ddla_data_type type;
+  ddla_data_shape shape;
+  const void *features; /* [count, height, width, channels], within features_block */
+  int32_t *labels;      /* [count], within labels_block; null if there are none */
+  ddla_data_block features_block, labels_block;
+  ddla_classes classes; /* of a root */
+  uint64_t features_hash;
+  ddla_data_fingerprint fingerprint;
+};
+
+typedef struct ddla_data_format {
+  const char *name, *looks_for; /* "idx", "a directory of …": what it looked for */
+  bool (*accepts)(const ddla_data_source *source); /* may look at the path; must not read it all */
+  /* Fills count, type, shape, features, labels, classes and the blocks of a zeroed set, whose
+   * blocks and classes are released by the caller also after a failure. */
+  ddla_status (*read)(ddla_dataset *set, const ddla_data_source *source);
+} ddla_data_format;
+
+#define DDLA_DATA_FORMAT(name) extern const ddla_data_format ddla_data_format_##name;
+#include "data/data_list.h"
+#undef DDLA_DATA_FORMAT
+
+/* Bytes of one feature and features per sample. */
+size_t ddla_data_type_bytes(ddla_data_type type);
+int64_t ddla_data_shape_count(ddla_data_shape shape);
+
+/* Index of a view's sample in its root. */
+int64_t ddla_dataset_root_index(const ddla_dataset *set, int64_t index);
+const ddla_dataset *ddla_dataset_root(const ddla_dataset *set);
+
+/* Computes the fingerprint of a root from its content. */
+void ddla_dataset_seal(ddla_dataset *set);
+
+/* Labels that are whole numbers: checks labels [count] against source->class_names, or makes
+ * classes "0" … max where there are none. where: the file, for messages. Errors: INVALID for a
+ * label out of range. */
+ddla_status ddla_dataset_number_classes(ddla_dataset *set, const ddla_data_source *source,
+                                        const char *where);
+
+#endif

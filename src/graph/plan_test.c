@@ -1,0 +1,213 @@
+/* Gradients of whole graphs against finite differences, and what must not change a bit: rewrites, the arena, and adding
+ * to gradients that are there. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "graph/plan.h"
+
+enum { BATCH = 3, EDGE = 6, CLASSES = 4, SPACE_MAX = 4096 };
+
+typedef struct test_model {
+  ddla_graph *graph;
+  ddla_value loss;
+} test_model;
+
+static ddla_value parameter(ddla_graph *graph, const char *name, ddla_shape shape) {
+  ddla_value out = 0;
+  const ddla_init init = {DDLA_INIT_UNIFORM, 0.5};
+  assert_int_equal(ddla_graph_parameter(&out, graph, name, &shape, &init), DDLA_OK);
+  return out;
+}
+
+static ddla_value apply(ddla_graph *graph, const char *op, ddla_value a, ddla_value b, ddla_value c,
+                        const ddla_attrs *attrs) {
+  ddla_value out[2] = {0}, in[3] = {a, b, c};
+  int count = c != DDLA_NO_VALUE ? 3 : b != DDLA_NO_VALUE ? 2 : 1;
+  ddla_status status = ddla_graph_op(out, graph, op, in, count, attrs);
+  if (status != DDLA_OK) fail_msg("%s", ddla_status_message(status));
+  return out[0];
+}
+
+static ddla_attrs one_attr(const char *name, int64_t value) {
+  ddla_attrs attrs = {0};
+  ddla_attrs_set_int(&attrs, name, value);
+  return attrs;
+}
+
+/* conv, relu, pool, dropout, a linear layer used twice, a residual sum and a reshape: every kind of step occurs. */
+static test_model make_model(void) {
+  ddla_graph *graph = NULL;
+  assert_int_equal(ddla_graph_create(&graph), DDLA_OK);
+  ddla_value image = 0, key = 0, label = 0;
+  assert_int_equal(ddla_graph_input(&image, graph, "image", DDLA_F32, &DDLA_SHAPE(1, EDGE, EDGE, 2)), 0);
+  assert_int_equal(ddla_graph_input(&key, graph, "key", DDLA_I64, &DDLA_SHAPE(1)), 0);
+  assert_int_equal(ddla_graph_input(&label, graph, "label", DDLA_I32, &DDLA_SHAPE(1)), 0);
+  ddla_attrs pad = one_attr("padding", 1), window = one_attr("kernel", 2), drop = one_attr("stream", 1);
+  ddla_attrs_set_real(&drop, "p", 0.25);
+  ddla_attrs flat = {0};
+  ddla_attrs_set_ints(&flat, "shape", (int64_t[]){0, -1}, 2);
+  ddla_value x = apply(graph, "conv2d", image, parameter(graph, "c.weight", DDLA_SHAPE(3, 2, 3, 3)),
+                       parameter(graph, "c.bias", DDLA_SHAPE(3)), &pad);
+  x = apply(graph, "relu", x, -1, -1, NULL);
+  x = apply(graph, "max_pool", x, -1, -1, &window);
+  x = apply(graph, "reshape", x, -1, -1, &flat);
+  x = apply(graph, "dropout", x, key, -1, &drop);
+  ddla_value tied = parameter(graph, "tied.weight", DDLA_SHAPE(27, 27));
+  ddla_value y = apply(graph, "linear", x, tied, -1, NULL);
+  y = apply(graph, "relu", y, -1, -1, NULL);
+  y = apply(graph, "linear", y, tied, -1, NULL);
+  ddla_value unused = parameter(graph, "unused", DDLA_SHAPE(5));
+  (void)unused;
+  y = apply(graph, "linear", y, parameter(graph, "out.weight", DDLA_SHAPE(CLASSES, 27)),
+            parameter(graph, "out.bias", DDLA_SHAPE(CLASSES)), NULL);
+  assert_int_equal(ddla_graph_output(graph, "logits", y), DDLA_OK);
+  test_model made = {graph, apply(graph, "cross_entropy", y, label, -1, NULL)};
+  assert_int_equal(ddla_graph_output(graph, "loss", made.loss), DDLA_OK);
+  return made;
+}
+
+typedef struct test_machine {
+  ddla_plan *plan;
+  void *arena;
+} test_machine;
+
+static test_machine make_machine(const test_model *model, bool plain, const char *kernel) {
+  test_machine made = {0};
+  ddla_plan_options options = {.batch = BATCH, .training = true, .loss = model->loss,
+                               .plain = plain, .kernel = kernel};
+  ddla_status status = ddla_plan_create(&made.plan, model->graph, &options);
+  if (status != DDLA_OK) fail_msg("%s", ddla_status_message(status));
+  made.arena = ddla_alloc_array(1, ddla_plan_arena_bytes(made.plan));
+  ddla_plan_bind(made.plan, made.arena);
+  return made;
+}
+
+static void destroy_machine(test_machine *machine) {
+  ddla_plan_destroy(machine->plan);
+  ddla_free(machine->arena);
+}
+
+static void feed(const test_model *model, const test_machine *machine) {
+  ddla_rng rng = ddla_rng_make(7);
+  ddla_tensor image = ddla_plan_value(machine->plan, ddla_graph_find(model->graph, "image"));
+  for (int64_t i = 0; i < ddla_shape_count(&image.shape); i++) ((float *)image.data)[i] = ddla_rng_normal(&rng);
+  for (int64_t n = 0; n < BATCH; n++) {
+    ((int64_t *)ddla_plan_value(machine->plan, ddla_graph_find(model->graph, "key")).data)[n] = 1000 + n;
+    ((int32_t *)ddla_plan_value(machine->plan, ddla_graph_find(model->graph, "label")).data)[n] = (int32_t)n;
+  }
+}
+
+static double run(const test_model *model, const test_machine *machine, const float *theta, float *gradients,
+                  bool accumulate) {
+  feed(model, machine);
+  ddla_plan_run run = {.parameters = theta, .gradients = gradients, .accumulate = accumulate};
+  assert_int_equal(ddla_plan_execute(machine->plan, &run), DDLA_OK);
+  return *(double *)ddla_plan_value(machine->plan, model->loss).data;
+}
+
+static void gradients_match_finite_differences(void **state) {
+  (void)state;
+  test_model model = make_model();
+  test_machine machine = make_machine(&model, false, "reference");
+  static float theta[SPACE_MAX], gradients[SPACE_MAX], scratch[SPACE_MAX];
+  assert_true(ddla_graph_space(model.graph) <= SPACE_MAX);
+  ddla_graph_initialise(model.graph, 3, theta);
+  memset(gradients, 0x7f, sizeof gradients);
+  run(&model, &machine, theta, gradients, false);
+  for (int p = 0; p < model.graph->parameter_count; p++) {
+    const ddla_graph_parameter_row *row = &model.graph->parameter[p];
+    for (int64_t i = row->offset; i < row->offset + row->count; i += 5) {
+      float kept = theta[i];
+      theta[i] = kept + 1e-3F;
+      double above = run(&model, &machine, theta, scratch, false);
+      theta[i] = kept - 1e-3F;
+      double below = run(&model, &machine, theta, scratch, false);
+      theta[i] = kept;
+      double expected = (above - below) / 2e-3;
+      if (fabs(expected - (double)gradients[i]) > 2e-2 * (1 + fabs(expected)))
+        fail_msg("%s element %d: %g expected, %g found", row->name, (int)(i - row->offset), expected,
+                 (double)gradients[i]);
+    }
+  }
+  destroy_machine(&machine);
+  ddla_graph_destroy(model.graph);
+}
+
+static void rewrites_keep_every_bit(void **state) {
+  (void)state;
+  test_model model = make_model();
+  static float theta[SPACE_MAX], fast[SPACE_MAX], slow[SPACE_MAX];
+  ddla_graph_initialise(model.graph, 4, theta);
+  test_machine plain = make_machine(&model, true, "reference"), rewritten = make_machine(&model, false, "reference");
+  assert_true(ddla_plan_step_count(rewritten.plan) < ddla_plan_step_count(plain.plan));
+  double a = run(&model, &plain, theta, slow, false), b = run(&model, &rewritten, theta, fast, false);
+  assert_true(a == b);
+  assert_memory_equal(slow, fast, (size_t)ddla_graph_space(model.graph) * sizeof(float));
+  destroy_machine(&plain);
+  destroy_machine(&rewritten);
+  ddla_graph_destroy(model.graph);
+}
+
+/* What is added must be the bits of a separate computation, so that a pair of shards sums alike on any agent. */
+static void adding_equals_computing_apart(void **state) {
+  (void)state;
+  test_model model = make_model();
+  static float theta[SPACE_MAX], apart[SPACE_MAX], sum[SPACE_MAX];
+  ddla_graph_initialise(model.graph, 5, theta);
+  test_machine machine = make_machine(&model, false, NULL);
+  int64_t space = ddla_graph_space(model.graph);
+  run(&model, &machine, theta, apart, false);
+  for (int64_t i = 0; i < space; i++) sum[i] = (float)i * 0.37F;
+  run(&model, &machine, theta, sum, true);
+  for (int p = 0; p < model.graph->parameter_count; p++) {
+    const ddla_graph_parameter_row *row = &model.graph->parameter[p];
+    for (int64_t i = row->offset; i < row->offset + row->count; i++)
+      assert_true(sum[i] == (float)i * 0.37F + apart[i]);
+  }
+  destroy_machine(&machine);
+  ddla_graph_destroy(model.graph);
+}
+
+typedef struct finals {
+  int64_t last;
+  int calls;
+  bool descending;
+} finals;
+
+static void note_final(void *argument, int64_t from) {
+  finals *seen = argument;
+  seen->descending = seen->descending && (seen->calls == 0 || from < seen->last);
+  seen->last = from;
+  seen->calls++;
+}
+
+static void ranges_become_final_from_the_top_down(void **state) {
+  (void)state;
+  test_model model = make_model();
+  static float theta[SPACE_MAX], gradients[SPACE_MAX];
+  test_machine machine = make_machine(&model, false, NULL);
+  feed(&model, &machine);
+  finals seen = {.descending = true};
+  ddla_plan_run arguments = {.parameters = theta, .gradients = gradients, .final = note_final,
+                             .final_argument = &seen};
+  assert_int_equal(ddla_plan_execute(machine.plan, &arguments), DDLA_OK);
+  assert_true(seen.descending);
+  assert_true(seen.calls >= 3);
+  assert_int_equal(seen.last, 0);
+  destroy_machine(&machine);
+  ddla_graph_destroy(model.graph);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(gradients_match_finite_differences), cmocka_unit_test(rewrites_keep_every_bit),
+      cmocka_unit_test(adding_equals_computing_apart),
+      cmocka_unit_test(ranges_become_final_from_the_top_down)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,461 @@
+/* Synchronous data parallelism with one update per step (the plain form of Das et al. 2016, arXiv:1602.06709), where
+ * all agents share one copy of the state: each worker sums its own piece of the parameter space over all operands,
+ * in the fixed tree over the shards, and writes its piece of version t+1; nothing is sent and nothing is gathered.
+ * The last worker to finish publishes the step word, which commits the step.
+ *
+ * Waiting: a piece is summed when every worker has reported it final. With clipping by global norm the sum is stored
+ * first, block norms are taken, all workers meet, and then the update follows. */
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "coll/tree.h"
+#include "optim/norm.h"
+#include "sync/leaves.h"
+#include "sync/sync.h"
+
+enum { LINE_BYTES = 64, CHUNK_BLOCKS = 4, RECORD_VERSIONS = 2 };
+
+_Static_assert((int)DDLA_STATE_BLOCK == (int)DDLA_NORM_BLOCK, "norms are taken over the state's blocks");
+
+/* One cache line for each word that one worker writes and others read. */
+typedef struct worker_line {
+  _Atomic uint64_t final_word; /* steps since open * (blocks + 1) + final blocks of this step, from the top */
+  char gap[LINE_BYTES - sizeof(uint64_t)];
+} worker_line;
+
+/* Shared by all agents, zeroed at the start. Counters only grow. */
+typedef struct control_block {
+  _Atomic uint64_t step_word; /* committed steps */
+  char gap0[LINE_BYTES - sizeof(uint64_t)];
+  _Atomic uint64_t arrived; /* workers that finished steps, all together */
+  char gap1[LINE_BYTES - sizeof(uint64_t)];
+  _Atomic uint64_t normed, normed_word;
+  char gap2[LINE_BYTES - 2 * sizeof(uint64_t)];
+  _Atomic uint64_t met, met_word; /* barrier */
+  char gap3[LINE_BYTES - 2 * sizeof(uint64_t)];
+  _Atomic uint32_t stop_asked, stop_committed;
+  char gap4[LINE_BYTES - 2 * sizeof(uint32_t)];
+} control_block;
+
+typedef struct worker_state {
+  ddla_leaves leaves;
+  uint64_t barriers;
+  int64_t waiting_ns, exchange_ns;
+  bool *filled; /* by buffer: holds something in this step */
+  char gap[LINE_BYTES];
+} worker_state;
+
+/* A stretch of the parameter space with or without weight decay. */
+typedef struct segment {
+  int64_t begin, end;
+  bool decays;
+} segment;
+
+struct ddla_sync {
+  ddla_sync_options options;
+  control_block *control;
+  worker_line *line;
+  ddla_sync_record *record; /* [2][shards] */
+  worker_state *worker;
+  segment *segment;
+  float *chunk; /* [workers][CHUNK_BLOCKS * block] summed gradient of what is being updated */
+  int workers, copies_per_worker, segment_count;
+  int64_t blocks;
+};
+
+static size_t lines_bytes(int workers) { return (size_t)workers * sizeof(worker_line); }
+
+size_t ddla_sync_control_bytes(int workers, int shards) {
+  return sizeof(control_block) + lines_bytes(workers) +
+         RECORD_VERSIONS * (size_t)shards * sizeof(ddla_sync_record);
+}
+
+uint64_t ddla_sync_committed(const void *control) {
+  const control_block *block = control;
+  return atomic_load_explicit(&block->step_word, memory_order_acquire);
+}
+
+static int most_buffers(int agents, int lanes, int shards, bool direct) {
+  int most = 1;
+  for (int worker = 0; worker < agents * lanes; worker++) {
+    int first = 0, end = 0;
+    ddla_leaves leaves = {0};
+    ddla_leaves_share(&first, &end, shards, agents, lanes, worker);
+    if (ddla_leaves_create(&leaves, shards, first, end, direct) != DDLA_OK) return -1;
+    if (leaves.buffer_count > most) most = leaves.buffer_count;
+    ddla_leaves_destroy(&leaves);
+  }
+  return most;
+}
+
+int ddla_sync_operand_copies(int agents, int lanes, int shards, bool direct) {
+  return agents * lanes * most_buffers(agents, lanes, shards, direct);
+}
+
+/* Cuts the whole space into stretches of equal decay; the gaps behind tensors belong to the stretch before. */
+static ddla_status make_segments(ddla_sync *sync) {
+  const ddla_state *state = sync->options.state;
+  int ranges = ddla_state_range_count(state);
+  DDLA_TRY(DDLA_NEW(sync->segment, ranges + 1));
+  for (int i = 0; i < ranges; i++) {
+    const ddla_state_range *range = ddla_state_range_at(state, i);
+    int last = sync->segment_count - 1;
+    if (last >= 0 && sync->segment[last].decays == range->decays) continue;
+    if (last >= 0) sync->segment[last].end = range->offset;
+    sync->segment[sync->segment_count++] = (segment){range->offset, 0, range->decays};
+  }
+  if (sync->segment_count == 0) sync->segment[sync->segment_count++] = (segment){0, 0, false};
+  sync->segment[sync->segment_count - 1].end = ddla_state_space(state);
+  return DDLA_OK;
+}
+
+static ddla_status make_workers(ddla_sync *sync) {
+  const ddla_sync_options *options = &sync->options;
+  DDLA_TRY(DDLA_NEW(sync->worker, sync->workers));
+  for (int i = 0; i < sync->workers; i++) {
+    int first = 0, end = 0;
+    ddla_leaves *leaves = &sync->worker[i].leaves;
+    ddla_leaves_share(&first, &end, options->shards, options->agents, options->lanes, i);
+    DDLA_TRY(ddla_leaves_create(leaves, options->shards, first, end, options->direct));
+    DDLA_TRY(DDLA_NEW(sync->worker[i].filled, leaves->buffer_count + 1));
+  }
+  int copies = ddla_sync_operand_copies(options->agents, options->lanes, options->shards, options->direct);
+  sync->copies_per_worker = copies / sync->workers;
+  return DDLA_NEW(sync->chunk, (int64_t)sync->workers * CHUNK_BLOCKS * DDLA_STATE_BLOCK);
+}
+
+ddla_status ddla_sync_open(ddla_sync **out, const ddla_sync_options *options) {
+  ddla_sync *sync = NULL;
+  ddla_status status = DDLA_OK;
+  DDLA_TRY_CLEAN(status, DDLA_NEW(sync, 1));
+  sync->options = *options;
+  sync->workers = options->agents * options->lanes;
+  sync->blocks = ddla_state_space(options->state) / DDLA_STATE_BLOCK;
+  sync->control = options->control;
+  sync->line = (worker_line *)(sync->control + 1);
+  sync->record = (ddla_sync_record *)(sync->line + sync->workers);
+  atomic_store(&sync->control->step_word, options->start_step);
+  DDLA_TRY_CLEAN(status, make_segments(sync));
+  DDLA_TRY_CLEAN(status, make_workers(sync));
+  *out = sync;
+  return DDLA_OK;
+cleanup:
+  ddla_sync_close(sync);
+  return status;
+}
+
+void ddla_sync_close(ddla_sync *sync) {
+  if (!sync) return;
+  for (int i = 0; sync->worker && i < sync->workers; i++) {
+    ddla_leaves_destroy(&sync->worker[i].leaves);
+    ddla_free(sync->worker[i].filled);
+  }
+  ddla_free(sync->worker);
+  ddla_free(sync->segment);
+  ddla_free(sync->chunk);
+  ddla_free(sync);
+}
+
+void ddla_sync_shards(const ddla_sync *sync, int worker, int *first, int *end) {
+  *first = sync->worker[worker].leaves.first;
+  *end = sync->worker[worker].leaves.end;
+}
+
+static uint64_t committed(const ddla_sync *sync) {
+  return atomic_load_explicit(&sync->control->step_word, memory_order_acquire);
+}
+
+static uint64_t steps_since_open(const ddla_sync *sync) { return committed(sync) - sync->options.start_step; }
+
+static void publish_final(ddla_sync *sync, int worker, int64_t final_blocks) {
+  uint64_t word = steps_since_open(sync) * (uint64_t)(sync->blocks + 1) + (uint64_t)final_blocks;
+  ddla_transport_word_publish(sync->options.transport, &sync->line[worker].final_word, word);
+}
+
+static float *operand_at(const ddla_sync *sync, int worker, int buffer) {
+  const ddla_sync_options *options = &sync->options;
+  return ddla_state_array(options->state, options->gradients, 0, worker * sync->copies_per_worker + buffer);
+}
+
+static bool shard_is_empty(const ddla_sync *sync, int64_t samples, int64_t shard) {
+  int64_t shards = sync->options.shards;
+  return samples * shard / shards == samples * (shard + 1) / shards;
+}
+
+void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples) {
+  worker_state *state = &sync->worker[worker];
+  bool any = false;
+  for (int b = 0; b < state->leaves.buffer_count; b++) state->filled[b] = false;
+  for (int s = state->leaves.first; s < state->leaves.end; s++) {
+    any |= !shard_is_empty(sync, samples, s);
+    if (shard_is_empty(sync, samples, s))
+      ddla_sync_put_record(sync, worker, s, &(ddla_sync_record){.agent = sync->options.agent});
+  }
+  if (!any) publish_final(sync, worker, sync->blocks);
+}
+
+ddla_sync_leaf ddla_sync_leaf_place(ddla_sync *sync, int worker, int shard) {
+  worker_state *state = &sync->worker[worker];
+  int buffer = state->leaves.buffer[shard - state->leaves.first];
+  return (ddla_sync_leaf){.gradients = operand_at(sync, worker, buffer), .accumulate = state->filled[buffer]};
+}
+
+void ddla_sync_put_record(ddla_sync *sync, int worker, int shard, const ddla_sync_record *record) {
+  (void)worker;
+  uint64_t version = (committed(sync) + 1) % RECORD_VERSIONS;
+  sync->record[version * (uint64_t)sync->options.shards + (uint64_t)shard] = *record;
+}
+
+const ddla_sync_record *ddla_sync_records(const ddla_sync *sync, uint64_t step) {
+  return sync->record + step % RECORD_VERSIONS * (uint64_t)sync->options.shards;
+}
+
+void ddla_sync_final(ddla_sync *sync, int worker, int64_t from) {
+  int64_t first_final_block = (from + DDLA_STATE_BLOCK - 1) / DDLA_STATE_BLOCK;
+  if (first_final_block > sync->blocks) first_final_block = sync->blocks;
+  publish_final(sync, worker, sync->blocks - first_final_block);
+}
+
+void ddla_sync_leaf_done(ddla_sync *sync, int worker, int shard) {
+  worker_state *state = &sync->worker[worker];
+  state->filled[state->leaves.buffer[shard - state->leaves.first]] = true;
+  for (int i = 0; i < state->leaves.merge_count; i++) {
+    const ddla_leaves_merge *merge = &state->leaves.merge[i];
+    if (merge->after_shard != shard || !state->filled[merge->from]) continue;
+    float *to = operand_at(sync, worker, merge->to);
+    const float *from = operand_at(sync, worker, merge->from);
+    int64_t space = ddla_state_space(sync->options.state);
+    if (state->filled[merge->to]) {
+      for (int64_t k = 0; k < space; k++) to[k] += from[k];
+    } else {
+      memcpy(to, from, (size_t)space * sizeof *to);
+    }
+    state->filled[merge->to] = true;
+    state->filled[merge->from] = false;
+  }
+}
+
+void ddla_sync_piece(const ddla_sync *sync, int worker, int64_t *begin, int64_t *end) {
+  *begin = sync->blocks * worker / sync->workers * DDLA_STATE_BLOCK;
+  *end = sync->blocks * (worker + 1) / sync->workers * DDLA_STATE_BLOCK;
+}
+
+static ddla_status wait_word(ddla_sync *sync, int worker, _Atomic uint64_t *word, uint64_t value) {
+  if (atomic_load_explicit(word, memory_order_acquire) >= value) return DDLA_OK;
+  const ddla_clock *clock = ddla_clock_monotonic();
+  int64_t start_ns = ddla_clock_now_ns(clock);
+  ddla_status status = ddla_transport_word_wait(sync->options.transport, word, value, -1);
+  sync->worker[worker].waiting_ns += ddla_clock_now_ns(clock) - start_ns;
+  return status;
+}
+
+/* Waits until all workers' operands are final from element `begin` on. */
+static ddla_status wait_final(ddla_sync *sync, int worker, int64_t begin) {
+  uint64_t blocks = (uint64_t)(sync->blocks - begin / DDLA_STATE_BLOCK);
+  uint64_t wanted = steps_since_open(sync) * (uint64_t)(sync->blocks + 1) + blocks;
+  for (int i = 0; i < sync->workers; i++)
+    DDLA_TRY(wait_word(sync, worker, &sync->line[i].final_word, wanted));
+  return DDLA_OK;
+}
+
+/* Sum over the tree of a field of the records. */
+static double tree_sum(const ddla_sync_record *record, int first, int end, size_t field) {
+  if (end - first == 1) {
+    double value = 0;
+    memcpy(&value, (const char *)&record[first] + field, sizeof value);
+    return value;
+  }
+  int half = 1;
+  while (2 * half < end - first) half *= 2;
+  return tree_sum(record, first, first + half, field) + tree_sum(record, first + half, end, field);
+}
+
+static ddla_status sum_records(ddla_sync_result *out, int *bad_shard, const ddla_sync *sync) {
+  const ddla_sync_record *record = ddla_sync_records(sync, committed(sync) + 1);
+  int shards = sync->options.shards;
+  *bad_shard = -1;
+  for (int s = 0; s < shards; s++) {
+    out->correct += record[s].correct;
+    out->samples += record[s].samples;
+    if (*bad_shard < 0 && !isfinite(record[s].loss)) *bad_shard = s;
+  }
+  out->loss = tree_sum(record, 0, shards, offsetof(ddla_sync_record, loss));
+  out->count = tree_sum(record, 0, shards, offsetof(ddla_sync_record, count));
+  if (*bad_shard >= 0)
+    return DDLA_FAIL(NON_FINITE, "the loss of shard %d is %g", *bad_shard, record[*bad_shard].loss);
+  return DDLA_OK;
+}
+
+/* The operands of all workers that hold something in this step, in the order of their shards. */
+static int list_operands(ddla_tree_operand *out, const ddla_sync *sync, int64_t samples, int64_t from) {
+  int count = 0;
+  for (int w = 0; w < sync->workers; w++) {
+    const ddla_leaves *leaves = &sync->worker[w].leaves;
+    for (int i = 0; i < leaves->operand_count; i++) {
+      const ddla_leaves_operand *operand = &leaves->operand[i];
+      bool empty = true;
+      for (int s = operand->first; s < operand->end; s++) empty &= shard_is_empty(sync, samples, s);
+      if (empty) continue;
+      out[count++] = (ddla_tree_operand){.data = operand_at(sync, w, operand->buffer) + from,
+                                         .first = operand->first,
+                                         .count = operand->end - operand->first};
+    }
+  }
+  return count;
+}
+
+static void reduce(ddla_sync *sync, float *to, int64_t samples, int64_t from, int64_t count) {
+  ddla_tree_operand operands[DDLA_TREE_OPERANDS_MAX];
+  int operand_count = list_operands(operands, sync, samples, from);
+  void *outputs[1] = {to};
+  if (operand_count == 0)
+    memset(to, 0, (size_t)count * sizeof *to);
+  else
+    ddla_tree_reduce(outputs, 1, operands, operand_count,
+                     &(ddla_tree_shape){.leaves = sync->options.shards, .dtype = DDLA_F32, .count = count});
+}
+
+typedef struct update_scale {
+  double gradient_scale, learning_rate;
+} update_scale;
+
+static void update_stretch(ddla_sync *sync, const float *gradient, int64_t begin, int64_t end,
+                           bool decays, const update_scale *scale) {
+  const ddla_sync_options *options = &sync->options;
+  uint64_t now = committed(sync);
+  float *theta_next = ddla_state_array(options->state, options->theta, now + 1, 0);
+  const float *theta = ddla_state_array(options->state, options->theta, now, 0);
+  ddla_update update = {.count = end - begin,
+                        .gradient = gradient,
+                        .theta = theta + begin,
+                        .theta_next = theta_next + begin,
+                        .gradient_scale = scale->gradient_scale,
+                        .learning_rate = scale->learning_rate,
+                        .weight_decay = decays ? options->weight_decay : 0,
+                        .step = (int64_t)now + 1,
+                        .options = &options->optimizer_options};
+  for (int m = 0; m < DDLA_MOMENTS_MAX && options->moment[m] >= 0; m++) {
+    const float *moment = ddla_state_array(options->state, options->moment[m], now, 0);
+    float *moment_next = ddla_state_array(options->state, options->moment[m], now + 1, 0);
+    update.moment[m] = moment + begin;
+    update.moment_next[m] = moment_next + begin;
+  }
+  options->optimizer->update(&update);
+}
+
+/* gradient holds elements [begin, end). */
+static void update(ddla_sync *sync, const float *gradient, int64_t begin, int64_t end,
+                   const update_scale *scale) {
+  for (int i = 0; i < sync->segment_count; i++) {
+    const segment *part = &sync->segment[i];
+    int64_t from = part->begin > begin ? part->begin : begin;
+    int64_t to = part->end < end ? part->end : end;
+    if (from < to) update_stretch(sync, gradient + (from - begin), from, to, part->decays, scale);
+  }
+}
+
+/* Last to arrive at a counter: publishes the word. All others wait for it. */
+static ddla_status meet(ddla_sync *sync, int worker, _Atomic uint64_t *counter, _Atomic uint64_t *word,
+                        uint64_t round) {
+  uint64_t before = atomic_fetch_add_explicit(counter, 1, memory_order_acq_rel);
+  if (before + 1 == round * (uint64_t)sync->workers) {
+    ddla_transport_word_publish(sync->options.transport, word, round);
+    return DDLA_OK;
+  }
+  return wait_word(sync, worker, word, round);
+}
+
+ddla_status ddla_sync_barrier(ddla_sync *sync, int worker) {
+  uint64_t round = ++sync->worker[worker].barriers;
+  return meet(sync, worker, &sync->control->met, &sync->control->met_word, round);
+}
+
+static ddla_status clip_factor(double *factor, double *norm, ddla_sync *sync, int worker,
+                               const ddla_sync_result *result) {
+  const ddla_sync_options *options = &sync->options;
+  int64_t begin = 0, end = 0;
+  ddla_sync_piece(sync, worker, &begin, &end);
+  float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
+  double *norms = ddla_state_array(options->state, options->block_norms, 0, 0);
+  for (int64_t at = begin; at < end; at += DDLA_STATE_BLOCK) {
+    reduce(sync, reduced + at, result->samples, at, DDLA_STATE_BLOCK);
+    ddla_norm_block_sums(&norms[at / DDLA_STATE_BLOCK], reduced + at, DDLA_STATE_BLOCK, DDLA_ISA_BEST);
+  }
+  uint64_t round = steps_since_open(sync) + 1;
+  DDLA_TRY(meet(sync, worker, &sync->control->normed, &sync->control->normed_word, round));
+  *norm = ddla_norm_value(ddla_norm_tree(norms, sync->blocks), result->count > 0 ? 1 / result->count : 0);
+  *factor = ddla_norm_clip(*norm, options->clip_norm);
+  return DDLA_OK;
+}
+
+static void update_piece(ddla_sync *sync, int worker, const ddla_sync_result *result,
+                         const update_scale *scale) {
+  const ddla_sync_options *options = &sync->options;
+  int64_t begin = 0, end = 0, chunk = CHUNK_BLOCKS * DDLA_STATE_BLOCK;
+  ddla_sync_piece(sync, worker, &begin, &end);
+  if (options->clip_norm > 0) {
+    const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
+    update(sync, reduced + begin, begin, end, scale);
+    return;
+  }
+  float *gradient = sync->chunk + worker * chunk;
+  for (int64_t at = begin; at < end; at += chunk) {
+    int64_t stop = at + chunk < end ? at + chunk : end;
+    reduce(sync, gradient, result->samples, at, stop - at);
+    update(sync, gradient, at, stop, scale);
+  }
+}
+
+/* Arrives; the last worker decides about stopping and commits. */
+static ddla_status commit(ddla_sync *sync, int worker, ddla_sync_result *result) {
+  control_block *control = sync->control;
+  uint64_t next = result->step, round = next - sync->options.start_step;
+  uint64_t before = atomic_fetch_add_explicit(&control->arrived, 1, memory_order_acq_rel);
+  if (before + 1 == round * (uint64_t)sync->workers) {
+    atomic_store(&control->stop_committed, atomic_load(&control->stop_asked));
+    ddla_transport_word_publish(sync->options.transport, &control->step_word, next);
+  } else {
+    DDLA_TRY(wait_word(sync, worker, &control->step_word, next));
+  }
+  result->stop = atomic_load(&control->stop_committed) != 0;
+  return DDLA_OK;
+}
+
+static ddla_status exchange(ddla_sync_result *result, int *bad_shard, ddla_sync *sync, int worker) {
+  const ddla_sync_options *options = &sync->options;
+  int64_t begin = 0, end = 0;
+  ddla_sync_piece(sync, worker, &begin, &end);
+  DDLA_TRY(wait_final(sync, worker, begin));
+  DDLA_TRY(sum_records(result, bad_shard, sync));
+  double factor = 1;
+  if (options->clip_norm > 0)
+    DDLA_TRY(clip_factor(&factor, &result->gradient_norm, sync, worker, result));
+  result->learning_rate =
+      ddla_schedule_rate(&options->schedule, (int64_t)committed(sync) + 1, options->total_steps);
+  update_scale scale = {.gradient_scale = result->count > 0 ? factor / result->count : 0,
+                        .learning_rate = result->learning_rate};
+  update_piece(sync, worker, result, &scale);
+  return DDLA_OK;
+}
+
+ddla_status ddla_sync_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *sync, int worker) {
+  const ddla_clock *clock = ddla_clock_monotonic();
+  worker_state *state = &sync->worker[worker];
+  int64_t start_ns = ddla_clock_now_ns(clock), waited_ns = state->waiting_ns;
+  ddla_sync_result result = {.step = committed(sync) + 1, .gradient_norm = NAN};
+  DDLA_TRY(exchange(&result, bad_shard, sync, worker));
+  DDLA_TRY(commit(sync, worker, &result));
+  state->exchange_ns += ddla_clock_now_ns(clock) - start_ns - (state->waiting_ns - waited_ns);
+  *out = result;
+  return DDLA_OK;
+}
+
+void ddla_sync_ask_stop(ddla_sync *sync) { atomic_store(&sync->control->stop_asked, 1); }
+
+ddla_sync_time ddla_sync_time_of(const ddla_sync *sync, int worker) {
+  return (ddla_sync_time){sync->worker[worker].waiting_ns, sync->worker[worker].exchange_ns};
+}
