@@ -33,12 +33,12 @@ static ddla_status infer(ddla_op_call *call) {
   if (ddla_op_has(call, 2)) DDLA_TRY(ddla_op_check_vector(call, 2, w->dim[0], "bias"));
   ddla_shape y = DDLA_SHAPE(window.batch, window.out[0], window.out[1], w->dim[0]);
   ddla_op_set_output(call, 0, DDLA_F32, &y);
-  call->backward_reads_input[0] = call->wants_grad[1];
-  call->backward_reads_input[1] = call->wants_grad[0];
+  call->backward_reads_input[0] = ddla_op_wants(call, 1);
+  call->backward_reads_input[1] = ddla_op_wants(call, 0);
   call->backward_reads_output[0] = ddla_attrs_int(&call->attrs, "activation", 0, 0) == 1;
-  if (!ddla_op_has_backward(call)) return DDLA_OK;
+  if (!call->training) return DDLA_OK;
   int64_t sums = ddla_shape_count(w) + w->dim[0];
-  if (call->wants_grad[0]) sums += ddla_shape_span(&call->input[0].shape, 1, 4);
+  if (ddla_op_wants(call, 0)) sums += ddla_shape_span(&call->input[0].shape, 1, 4);
   call->scratch_bytes = (size_t)sums * sizeof(double);
   return DDLA_OK;
 }

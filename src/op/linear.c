@@ -20,10 +20,10 @@ static ddla_status infer(ddla_op_call *call) {
   if (ddla_op_has(call, 2)) DDLA_TRY(ddla_op_check_vector(call, 2, w->dim[0], "bias"));
   y.dim[y.rank - 1] = w->dim[0];
   ddla_op_set_output(call, 0, DDLA_F32, &y);
-  call->backward_reads_input[0] = call->wants_grad[1];
-  call->backward_reads_input[1] = call->wants_grad[0];
+  call->backward_reads_input[0] = ddla_op_wants(call, 1);
+  call->backward_reads_input[1] = ddla_op_wants(call, 0);
   call->backward_reads_output[0] = ddla_attrs_int(&call->attrs, "activation", 0, 0) == 1;
-  if (ddla_op_has_backward(call)) call->scratch_bytes = (size_t)w->dim[1] * sizeof(double);
+  if (call->training) call->scratch_bytes = (size_t)w->dim[1] * sizeof(double);
   return DDLA_OK;
 }
 

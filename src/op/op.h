@@ -35,7 +35,9 @@ typedef struct ddla_op_call {
   ddla_tensor output[DDLA_OP_OUTPUTS_MAX];     /* forward writes */
   ddla_tensor output_grad[DDLA_OP_OUTPUTS_MAX]; /* backward reads; null data: no gradient arrives there */
   ddla_tensor input_grad[DDLA_OP_INPUTS_MAX];   /* backward writes; null data: not wanted */
-  bool wants_grad[DDLA_OP_INPUTS_MAX]; /* known at prepare: backward will be asked for this input's gradient */
+  /* Known at prepare: backward will be asked for this input's gradient. Where training is set and none is, infer
+   * takes it as not known yet and prepares for all. */
+  bool wants_grad[DDLA_OP_INPUTS_MAX];
   bool training;                       /* false: no backward follows, dropout is the identity */
   bool present[DDLA_OP_INPUTS_MAX];    /* known at infer: input i exists */
   int alias;                           /* (infer) output 0 is input[alias]'s memory, nothing is computed; else -1 */
@@ -80,12 +82,12 @@ const ddla_op *const *ddla_op_table(int *count);
 const ddla_op *ddla_op_find(const char *name);
 
 /* infer with the checks of op/check.h and the defaults of its fields set first (alias -1, one fp32 output, reads
- * nothing, no memory) and with the op's name put before an error. Where no backward follows (not training, or
- * no gradient wanted) nothing is saved and backward reads nothing. Errors: INVALID. */
+ * nothing, no memory) and with the op's name put before an error. Where training is false nothing is saved and
+ * backward reads nothing. Errors: INVALID. */
 ddla_status ddla_op_infer(ddla_op_call *call);
 
-/* Whether a backward follows a forward of this call. */
-bool ddla_op_has_backward(const ddla_op_call *call);
+/* Whether backward will, as far as known, be asked for this input's gradient. */
+bool ddla_op_wants(const ddla_op_call *call, int input);
 
 /* Philox key of dropout and other per-sample randomness: keys are int64 tensors [N], one per sample, made by the
  * trainer from (seed, step or epoch, sample index). */
