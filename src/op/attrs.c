@@ -1,5 +1,4 @@
 #include <ddla/attrs.h>
-
 #include <string.h>
 
 #include "base/assert.h"

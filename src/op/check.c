@@ -93,8 +93,8 @@ ddla_status ddla_op_check_input(const ddla_op_call *call, int input, ddla_dtype 
 ddla_status ddla_op_check_equal(const ddla_op_call *call, int a, int b) {
   const ddla_shape *left = &call->input[a].shape, *right = &call->input[b].shape;
   if (ddla_shape_equal(left, right)) return DDLA_OK;
-  return DDLA_FAIL(INVALID, "input %d has %s but input %d has %s; they must be equal", a, TEXT(left),
-                   b, TEXT(right));
+  return DDLA_FAIL(INVALID, "input %d has %s but input %d has %s; they must be equal", a,
+                   TEXT(left), b, TEXT(right));
 }
 
 ddla_status ddla_op_check_vector(const ddla_op_call *call, int input, int64_t count,
@@ -108,7 +108,8 @@ ddla_status ddla_op_check_vector(const ddla_op_call *call, int input, int64_t co
 ddla_status ddla_op_check_activation(const ddla_op_call *call) {
   int64_t activation = ddla_attrs_int(&call->attrs, "activation", 0, 0);
   if (activation == 0 || activation == 1) return DDLA_OK;
-  return DDLA_FAIL(INVALID, "activation is %" PRId64 "; it can be 0 (none) or 1 (relu)", activation);
+  return DDLA_FAIL(INVALID, "activation is %" PRId64 "; it can be 0 (none) or 1 (relu)",
+                   activation);
 }
 
 ddla_status ddla_op_axis(int *out, const ddla_op_call *call, int rank) {

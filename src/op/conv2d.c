@@ -1,5 +1,6 @@
-/* Two-dimensional convolution (cross-correlation, as in PyTorch) of images [N, H, W, C] with weights
- * [O, C / groups, KH, KW], with the relu that often follows it fused in. The reference sums in double precision. */
+/* Two-dimensional convolution (cross-correlation, as in PyTorch) of images [N, H, W, C] with
+ * weights [O, C / groups, KH, KW], with the relu that often follows it fused in. The reference sums
+ * in double precision. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -33,19 +34,19 @@ static ddla_status infer(ddla_op_call *call) {
   if (ddla_op_has(call, 2)) DDLA_TRY(ddla_op_check_vector(call, 2, w->dim[0], "bias"));
   ddla_shape y = DDLA_SHAPE(window.batch, window.out[0], window.out[1], w->dim[0]);
   ddla_op_set_output(call, 0, DDLA_F32, &y);
-  call->backward_reads_input[0] = call->wants_grad[1];
-  call->backward_reads_input[1] = call->wants_grad[0];
+  call->backward_reads_input[0] = ddla_op_wants(call, 1);
+  call->backward_reads_input[1] = ddla_op_wants(call, 0);
   call->backward_reads_output[0] = ddla_attrs_int(&call->attrs, "activation", 0, 0) == 1;
-  if (!ddla_op_has_backward(call)) return DDLA_OK;
+  if (!call->training) return DDLA_OK;
   int64_t sums = ddla_shape_count(w) + w->dim[0];
-  if (call->wants_grad[0]) sums += ddla_shape_span(&call->input[0].shape, 1, 4);
+  if (ddla_op_wants(call, 0)) sums += ddla_shape_span(&call->input[0].shape, 1, 4);
   call->scratch_bytes = (size_t)sums * sizeof(double);
   return DDLA_OK;
 }
 
 typedef struct geometry {
   ddla_window window;
-  int64_t taps; /* of the kernel */
+  int64_t taps;                          /* of the kernel */
   int64_t channels, group_in, group_out; /* of the output; of one group in and out */
   bool relu;
 } geometry;
@@ -153,15 +154,19 @@ static ddla_status backward(const ddla_op_call *call) {
   return DDLA_OK;
 }
 
-/* N, H, W, C, O, KH, KW, bias, activation, then stride, padding and dilation (height, width), groups */
-static const int64_t samples[][16] = {
-    {1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 1}, {2, 5, 5, 3, 4, 3, 3, 1, 0, 1, 1, 0, 0, 1, 1, 1},
-    {1, 7, 5, 2, 3, 3, 2, 1, 0, 2, 1, 1, 0, 1, 1, 1}, {2, 6, 7, 4, 6, 3, 3, 1, 0, 1, 1, 1, 1, 1, 1, 2},
-    {1, 8, 9, 2, 2, 3, 3, 0, 0, 1, 2, 2, 1, 2, 2, 1}, {2, 5, 6, 6, 6, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 6},
-    {2, 5, 6, 3, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {3, 6, 5, 3, 4, 3, 3, 0, 1, 1, 1, 0, 0, 1, 1, 1},
-    {2, 9, 9, 17, 33, 1, 1, 1, 0, 2, 2, 0, 0, 1, 1, 1},
-    {16, 28, 28, 1, 32, 3, 3, 1, 1, 1, 1, 0, 0, 1, 1, 1},
-    {16, 26, 26, 32, 64, 3, 3, 1, 1, 1, 1, 0, 0, 1, 1, 1}};
+/* N, H, W, C, O, KH, KW, bias, activation, then stride, padding and dilation (height, width),
+ * groups */
+static const int64_t samples[][16] = {{1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 1},
+                                      {2, 5, 5, 3, 4, 3, 3, 1, 0, 1, 1, 0, 0, 1, 1, 1},
+                                      {1, 7, 5, 2, 3, 3, 2, 1, 0, 2, 1, 1, 0, 1, 1, 1},
+                                      {2, 6, 7, 4, 6, 3, 3, 1, 0, 1, 1, 1, 1, 1, 1, 2},
+                                      {1, 8, 9, 2, 2, 3, 3, 0, 0, 1, 2, 2, 1, 2, 2, 1},
+                                      {2, 5, 6, 6, 6, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 6},
+                                      {2, 5, 6, 3, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+                                      {3, 6, 5, 3, 4, 3, 3, 0, 1, 1, 1, 0, 0, 1, 1, 1},
+                                      {2, 9, 9, 17, 33, 1, 1, 1, 0, 2, 2, 0, 0, 1, 1, 1},
+                                      {16, 28, 28, 1, 32, 3, 3, 1, 1, 1, 1, 0, 0, 1, 1, 1},
+                                      {16, 26, 26, 32, 64, 3, 3, 1, 1, 1, 1, 0, 0, 1, 1, 1}};
 
 static bool sample(int index, ddla_rng *rng, ddla_op_call *call) {
   (void)rng;
@@ -186,8 +191,9 @@ static double flops(const ddla_op_call *call) {
 
 const ddla_op ddla_op_conv2d = {
     .name = "conv2d",
-    .math = "y[n,h,w,o] = sum_(c,i,j) x[n, h s + i d - p, w s + j d - p, c] w[o,c,i,j] + b[o], "
-            "then the activation",
+    .math =
+        "y[n,h,w,o] = sum_(c,i,j) x[n, h s + i d - p, w s + j d - p, c] w[o,c,i,j] + b[o], "
+        "then the activation",
     .inputs = "x [N,H,W,C], w [O,C/groups,KH,KW], b [O] optional",
     .attrs = "stride=1 padding=0 dilation=1 groups=1 activation=0",
     .input_min = 2,

@@ -1,6 +1,6 @@
-/* Cross entropy of softmax(logits) with class labels, summed over the samples whose label is not ignore_index.
- * Label smoothing as PyTorch defines it (Szegedy et al. 2016, arXiv:1512.00567): the target is
- * (1 - smoothing) onehot(label) + smoothing / C. */
+/* Cross entropy of softmax(logits) with class labels, summed over the samples whose label is not
+ * ignore_index. Label smoothing as PyTorch defines it (Szegedy et al. 2016, arXiv:1512.00567): the
+ * target is (1 - smoothing) onehot(label) + smoothing / C. */
 #include <inttypes.h>
 #include <math.h>
 
@@ -24,7 +24,8 @@ static ddla_status infer(ddla_op_call *call) {
     return DDLA_FAIL(INVALID, "label_smoothing is %g; it can be 0 to 1", smoothing);
   ddla_op_set_loss(call);
   call->backward_reads_input[0] = call->backward_reads_input[1] = true;
-  call->saved_bytes = (size_t)ddla_shape_count(labels) * sizeof(double); /* log sum exp of each row */
+  call->saved_bytes =
+      (size_t)ddla_shape_count(labels) * sizeof(double); /* log sum exp of each row */
   return DDLA_OK;
 }
 
@@ -69,8 +70,9 @@ static ddla_status forward(const ddla_op_call *call) {
     const float *z = logits + n * s.classes;
     if (labels[n] == s.ignore) continue;
     if (labels[n] < 0 || labels[n] >= s.classes)
-      return DDLA_FAIL(INVALID, "the label of sample %" PRId64 " is %" PRId32 "; 0 to %" PRId64
-                       " are possible", n, labels[n], s.classes - 1);
+      return DDLA_FAIL(
+          INVALID, "the label of sample %" PRId64 " is %" PRId32 "; 0 to %" PRId64 " are possible",
+          n, labels[n], s.classes - 1);
     double lse = log_sum_exp(z, s.classes);
     if (saved) saved[n] = lse;
     loss += row_loss(&s, z, labels[n], lse);
@@ -100,7 +102,8 @@ static ddla_status backward(const ddla_op_call *call) {
 
 static bool sample(int index, ddla_rng *rng, ddla_op_call *call) {
   (void)rng;
-  static const int64_t shapes[][4] = {{1, 1}, {3, 7}, {5, 2}, {2, 3, 11}, {13}, {16, 10}, {128, 1000}};
+  static const int64_t shapes[][4] = {{1, 1}, {3, 7},   {5, 2},     {2, 3, 11},
+                                      {13},   {16, 10}, {128, 1000}};
   if (index >= (int)(sizeof shapes / sizeof shapes[0])) return false;
   ddla_op_sample_start(call, 2);
   ddla_op_sample_input(call, 0, DDLA_F32, shapes[index]);

@@ -1,6 +1,7 @@
-/* Dropout (Srivastava et al. 2014): in training, element e of sample n is kept where the random number is at least
- * p, and scaled by 1 / (1 - p). The number is word e % 4 of Philox4x32-10 with key key[n] and counter
- * (e / 4, stream), so it depends on the sample and the layer alone, never on the batch or the thread. */
+/* Dropout (Srivastava et al. 2014): in training, element e of sample n is kept where the random
+ * number is at least p, and scaled by 1 / (1 - p). The number is word e % 4 of Philox4x32-10 with
+ * key key[n] and counter (e / 4, stream), so it depends on the sample and the layer alone, never on
+ * the batch or the thread. */
 #include <inttypes.h>
 
 #include "op/check.h"
@@ -38,8 +39,9 @@ static ddla_status infer(ddla_op_call *call) {
 
 enum { LANES = 16 }; /* Philox blocks computed at once */
 
-/* keep[4 i + j] for the blocks i = first to first + LANES - 1: whether word j is at least `least`. The rounds are
- * those of ddla_rng_philox, written so that compilers compute the blocks side by side. */
+/* keep[4 i + j] for the blocks i = first to first + LANES - 1: whether word j is at least `least`.
+ * The rounds are those of ddla_rng_philox, written so that compilers compute the blocks side by
+ * side. */
 VECTORISED static void keep_blocks(uint8_t *keep, uint64_t key, uint64_t first, uint64_t stream,
                                    uint32_t least) {
   uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];

@@ -1,4 +1,5 @@
-/* Linear layer, with the relu that often follows it fused in. The reference sums in double precision. */
+/* Linear layer, with the relu that often follows it fused in. The reference sums in double
+ * precision. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -20,10 +21,10 @@ static ddla_status infer(ddla_op_call *call) {
   if (ddla_op_has(call, 2)) DDLA_TRY(ddla_op_check_vector(call, 2, w->dim[0], "bias"));
   y.dim[y.rank - 1] = w->dim[0];
   ddla_op_set_output(call, 0, DDLA_F32, &y);
-  call->backward_reads_input[0] = call->wants_grad[1];
-  call->backward_reads_input[1] = call->wants_grad[0];
+  call->backward_reads_input[0] = ddla_op_wants(call, 1);
+  call->backward_reads_input[1] = ddla_op_wants(call, 0);
   call->backward_reads_output[0] = ddla_attrs_int(&call->attrs, "activation", 0, 0) == 1;
-  if (ddla_op_has_backward(call)) call->scratch_bytes = (size_t)w->dim[1] * sizeof(double);
+  if (call->training) call->scratch_bytes = (size_t)w->dim[1] * sizeof(double);
   return DDLA_OK;
 }
 
@@ -113,10 +114,10 @@ static bool sample(int index, ddla_rng *rng, ddla_op_call *call) {
   static const struct row {
     int64_t x[4], w[4];
     int bias, activation;
-  } rows[] = {{{1, 1}, {1, 1}, 0, 0},      {{3, 7}, {5, 7}, 1, 0},  {{4, 9}, {6, 9}, 1, 1},
-              {{2, 3, 5}, {4, 5}, 1, 0},   {{5, 11}, {3, 11}, 0, 1}, {{17}, {9, 17}, 1, 0},
-              {{33, 65}, {31, 65}, 1, 0},  {{16, 128}, {10, 128}, 1, 0},
-              {{16, 9216}, {128, 9216}, 1, 1}};
+  } rows[] = {
+      {{1, 1}, {1, 1}, 0, 0},     {{3, 7}, {5, 7}, 1, 0},       {{4, 9}, {6, 9}, 1, 1},
+      {{2, 3, 5}, {4, 5}, 1, 0},  {{5, 11}, {3, 11}, 0, 1},     {{17}, {9, 17}, 1, 0},
+      {{33, 65}, {31, 65}, 1, 0}, {{16, 128}, {10, 128}, 1, 0}, {{16, 9216}, {128, 9216}, 1, 1}};
   if (index >= (int)(sizeof rows / sizeof rows[0])) return false;
   const struct row *row = &rows[index];
   ddla_op_sample_start(call, 2 + row->bias);

@@ -1,5 +1,5 @@
-/* Maximum over a sliding window. Padded places never win; of equal values the first (in row order) wins and gets
- * the gradient; a NaN wins, so that it is seen later. */
+/* Maximum over a sliding window. Padded places never win; of equal values the first (in row order)
+ * wins and gets the gradient; a NaN wins, so that it is seen later. */
 #include <math.h>
 #include <string.h>
 
@@ -18,9 +18,10 @@ static ddla_status infer(ddla_op_call *call) {
   return DDLA_OK;
 }
 
-/* Tap (kh * KW + kw) of the largest of channel c in the window at (oh, ow); its value in *largest. */
-static int32_t find_largest(float *largest, const ddla_window *window, const float *image, int64_t oh,
-                            int64_t ow, int64_t c) {
+/* Tap (kh * KW + kw) of the largest of channel c in the window at (oh, ow); its value in *largest.
+ */
+static int32_t find_largest(float *largest, const ddla_window *window, const float *image,
+                            int64_t oh, int64_t ow, int64_t c) {
   int32_t winner = -1;
   for (int64_t kh = 0; kh < window->kernel[0]; kh++)
     for (int64_t kw = 0; kw < window->kernel[1]; kw++) {
@@ -66,30 +67,15 @@ static ddla_status backward(const ddla_op_call *call) {
   return DDLA_OK;
 }
 
-static bool sample(int index, ddla_rng *rng, ddla_op_call *call) {
-  (void)rng;
-  static const struct row {
-    int64_t x[4], kernel[2], stride[2], padding[2];
-  } rows[] = {{{1, 1, 1, 1}, {1, 1}, {1, 1}, {0, 0}},     {{2, 5, 5, 3}, {2, 2}, {2, 2}, {0, 0}},
-              {{1, 6, 7, 2}, {3, 2}, {2, 1}, {1, 0}},     {{2, 4, 4, 5}, {3, 3}, {1, 1}, {1, 1}},
-              {{1, 9, 5, 17}, {2, 3}, {3, 2}, {1, 1}},    {{16, 24, 24, 64}, {2, 2}, {2, 2}, {0, 0}}};
-  if (index >= (int)(sizeof rows / sizeof rows[0])) return false;
-  ddla_op_sample_start(call, 1);
-  ddla_op_sample_input(call, 0, DDLA_F32, rows[index].x);
-  ddla_attrs_set_ints(&call->attrs, "kernel", rows[index].kernel, 2);
-  ddla_attrs_set_ints(&call->attrs, "stride", rows[index].stride, 2);
-  ddla_attrs_set_ints(&call->attrs, "padding", rows[index].padding, 2);
-  return true;
-}
-
-const ddla_op ddla_op_max_pool = {.name = "max_pool",
-                                  .math = "y[n,h,w,c] = max_(i,j) x[n, h s + i - p, w s + j - p, c]",
-                                  .inputs = "x [N,H,W,C]",
-                                  .attrs = "kernel= stride=kernel padding=0",
-                                  .input_min = 1,
-                                  .input_max = 1,
-                                  .infer = infer,
-                                  .forward = forward,
-                                  .backward = backward,
-                                  .sample = sample,
-                                  .fill = ddla_op_fill_inputs_apart};
+const ddla_op ddla_op_max_pool = {
+    .name = "max_pool",
+    .math = "y[n,h,w,c] = max_(i,j) x[n, h s + i - p, w s + j - p, c]",
+    .inputs = "x [N,H,W,C]",
+    .attrs = "kernel= stride=kernel padding=0",
+    .input_min = 1,
+    .input_max = 1,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .sample = ddla_op_sample_pool,
+    .fill = ddla_op_fill_inputs_apart};

@@ -27,10 +27,10 @@ const ddla_op *ddla_op_find(const char *name) {
   return NULL;
 }
 
-bool ddla_op_has_backward(const ddla_op_call *call) {
-  bool wanted = false;
-  for (int i = 0; i < call->input_count; i++) wanted |= call->wants_grad[i];
-  return call->training && wanted;
+bool ddla_op_wants(const ddla_op_call *call, int input) {
+  bool known = false;
+  for (int i = 0; i < call->input_count; i++) known |= call->wants_grad[i];
+  return call->training && (known ? call->wants_grad[input] : call->present[input]);
 }
 
 static void set_defaults(ddla_op_call *call) {
@@ -59,7 +59,7 @@ static ddla_status infer(ddla_op_call *call) {
   for (int i = 0; i < call->output_count; i++)
     DDLA_TRY(ddla_op_check_shape(&call->output[i].shape, "output", i));
   set_gradients(call);
-  if (ddla_op_has_backward(call)) return DDLA_OK;
+  if (call->training) return DDLA_OK;
   call->saved_bytes = 0;
   memset(call->backward_reads_input, 0, sizeof call->backward_reads_input);
   memset(call->backward_reads_output, 0, sizeof call->backward_reads_output);

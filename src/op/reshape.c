@@ -28,8 +28,11 @@ static ddla_status infer(ddla_op_call *call) {
       return DDLA_FAIL(INVALID, "only one dimension of the shape can be -1");
     if (y.dim[i] == -1) y.dim[open = i] = 1;
     if (y.dim[i] < 1)
-      return DDLA_FAIL(INVALID, "dimension %d of the shape is %" PRId64 "; it can be at least 1, 0 "
-                       "(the input's own) or -1 (computed)", i, y.dim[i]);
+      return DDLA_FAIL(INVALID,
+                       "dimension %d of the shape is %" PRId64
+                       "; it can be at least 1, 0 "
+                       "(the input's own) or -1 (computed)",
+                       i, y.dim[i]);
     if (__builtin_mul_overflow(known, y.dim[i], &known) || known > count || count % known)
       return fail_count(call);
   }
@@ -67,13 +70,14 @@ static bool sample(int index, ddla_rng *rng, ddla_op_call *call) {
   return true;
 }
 
-const ddla_op ddla_op_reshape = {.name = "reshape",
-                                 .math = "y = x with another shape; 0 keeps a dimension, -1 is computed",
-                                 .inputs = "x [...]",
-                                 .attrs = "shape=",
-                                 .input_min = 1,
-                                 .input_max = 1,
-                                 .infer = infer,
-                                 .forward = forward,
-                                 .backward = backward,
-                                 .sample = sample};
+const ddla_op ddla_op_reshape = {
+    .name = "reshape",
+    .math = "y = x with another shape; 0 keeps a dimension, -1 is computed",
+    .inputs = "x [...]",
+    .attrs = "shape=",
+    .input_min = 1,
+    .input_max = 1,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .sample = sample};

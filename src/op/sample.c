@@ -24,6 +24,31 @@ bool ddla_op_sample_elementwise(int index, ddla_op_call *call, int inputs) {
   return true;
 }
 
+bool ddla_op_sample_pool(int index, ddla_rng *rng, ddla_op_call *call) {
+  (void)rng;
+  static const struct row {
+    int64_t x[4], kernel[2], stride[2], padding[2];
+  } rows[] = {{{1, 1, 1, 1}, {1, 1}, {1, 1}, {0, 0}},  {{2, 5, 5, 3}, {2, 2}, {2, 2}, {0, 0}},
+              {{1, 6, 7, 2}, {3, 2}, {2, 1}, {1, 0}},  {{2, 4, 4, 5}, {3, 3}, {1, 1}, {1, 1}},
+              {{1, 9, 5, 17}, {2, 3}, {3, 2}, {1, 1}}, {{16, 24, 24, 64}, {2, 2}, {2, 2}, {0, 0}}};
+  if (index >= (int)(sizeof rows / sizeof rows[0])) return false;
+  ddla_op_sample_start(call, 1);
+  ddla_op_sample_input(call, 0, DDLA_F32, rows[index].x);
+  ddla_attrs_set_ints(&call->attrs, "kernel", rows[index].kernel, 2);
+  ddla_attrs_set_ints(&call->attrs, "stride", rows[index].stride, 2);
+  ddla_attrs_set_ints(&call->attrs, "padding", rows[index].padding, 2);
+  return true;
+}
+
+bool ddla_op_sample_loss(int index, ddla_op_call *call) {
+  static const int64_t shapes[][4] = {{1}, {3, 1}, {5, 7}, {2, 3, 4, 5}, {16, 784}};
+  if (index >= (int)(sizeof shapes / sizeof shapes[0])) return false;
+  ddla_op_sample_start(call, 2);
+  ddla_op_sample_input(call, 0, DDLA_F32, shapes[index]);
+  ddla_op_sample_input(call, 1, DDLA_F32, shapes[index]);
+  return true;
+}
+
 void ddla_op_fill_normal(ddla_tensor *tensor, ddla_rng *rng, float deviation) {
   float *x = tensor->data;
   int64_t count = ddla_shape_count(&tensor->shape);

@@ -64,7 +64,8 @@ ddla_status ddla_window_infer_pool(ddla_window *out, const ddla_op_call *call) {
   DDLA_TRY(ddla_window_infer(&window, call, kernel, 0));
   for (int axis = 0; axis < 2; axis++)
     if (window.padding[axis] > kernel[axis] / 2)
-      return DDLA_FAIL(INVALID, "padding is %" PRId64 "; it can be at most half the kernel's %" PRId64,
+      return DDLA_FAIL(INVALID,
+                       "padding is %" PRId64 "; it can be at most half the kernel's %" PRId64,
                        window.padding[axis], kernel[axis]);
   *out = window;
   return DDLA_OK;

@@ -1,0 +1,7 @@
+/* Every layer that is more than an op is one row here and the file layers/NAME.c. */
+DDLA_LAYER(layers, conv2d)
+DDLA_LAYER(layers, linear)
+DDLA_LAYER(layers, flatten)
+DDLA_LAYER(layers, reshape)
+DDLA_LAYER(layers, dropout)
+DDLA_LAYER(layers, residual)

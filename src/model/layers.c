@@ -1,0 +1,137 @@
+/* The model of a job file's own list of layers. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "model/layer_row.h"
+#include "model/model.h"
+#include "op/op.h"
+
+#define DDLA_LAYER(folder, name) extern const ddla_layer_row ddla_layer_row_##name;
+#include "model/layer_list.h"
+#undef DDLA_LAYER
+
+static const ddla_layer_row *const table[] = {
+#define DDLA_LAYER(folder, name) &ddla_layer_row_##name,
+#include "model/layer_list.h"
+#undef DDLA_LAYER
+};
+enum { LAYERS = sizeof table / sizeof table[0], NAMES_BYTES = 640 };
+
+const ddla_layer_row *const *ddla_layer_table(int *count) {
+  *count = LAYERS;
+  return table;
+}
+
+static const ddla_layer_row *find_row(const char *name) {
+  for (int i = 0; i < LAYERS; i++)
+    if (strcmp(table[i]->name, name) == 0) return table[i];
+  return NULL;
+}
+
+/* An op with one tensor as its input and attributes as its only options. */
+static bool is_layer(const ddla_op *op) { return op->input_min == 1 && op->input_max == 1 && op->backward; }
+
+/* Name number index among rows and ops, or null behind the last. */
+static const char *name_at(int index) {
+  if (index < LAYERS) return table[index]->name;
+  int count = 0, at = LAYERS;
+  const ddla_op *const *ops = ddla_op_table(&count);
+  for (int i = 0; i < count; i++) {
+    if (!is_layer(ops[i]) || find_row(ops[i]->name)) continue;
+    if (at++ == index) return ops[i]->name;
+  }
+  return NULL;
+}
+
+static ddla_status refuse_name(const char *name) {
+  char names[NAMES_BYTES] = "";
+  size_t used = 0;
+  const char *nearest = NULL;
+  int distance = 0;
+  for (int i = 0; name_at(i); i++) {
+    const int far = ddla_text_distance(name, name_at(i));
+    if (ddla_text_is_near(name, name_at(i)) && (!nearest || far < distance)) nearest = name_at(i), distance = far;
+    if (used < sizeof names)
+      used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", name_at(i));
+  }
+  if (nearest)
+    return DDLA_FAIL(INVALID, "there is no layer %s; did you mean %s?", ddla_text_quote(name).text, nearest);
+  return DDLA_FAIL(INVALID, "there is no layer %s; there are: %s", ddla_text_quote(name).text, names);
+}
+
+static ddla_status build_layer(ddla_value *out, ddla_layer_use *use, const char *name) {
+  const ddla_layer_row *row = find_row(name);
+  if (row) {
+    if (row->keys) DDLA_TRY(ddla_layer_read_options(&use->options, row->keys, false, use));
+    return row->build(out, use);
+  }
+  const ddla_op *op = ddla_op_find(name);
+  if (!op || !is_layer(op)) return refuse_name(name);
+  DDLA_TRY(ddla_layer_read_options(&use->options, op->attrs ? op->attrs : "", true, use));
+  return ddla_graph_op(out, use->list->graph, name, &use->x, 1, &use->options);
+}
+
+/* The layer's name, and its options in use->value: "relu", or a mapping with one key. */
+static ddla_status split_entry(const char **name, ddla_layer_use *use, const ddla_yaml *entry) {
+  *name = NULL;
+  if (entry->kind == DDLA_YAML_SCALAR && !entry->empty) *name = entry->text;
+  if (entry->kind == DDLA_YAML_MAPPING && entry->count == 1) {
+    *name = entry->first->key;
+    use->value = entry->first;
+  }
+  if (*name) return DDLA_OK;
+  if (entry->kind == DDLA_YAML_MAPPING && entry->count > 1)
+    return DDLA_FAIL(INVALID, "has %d keys at its top; write `- conv2d: {channels: 32}`, with one layer for "
+                     "each dash", entry->count);
+  return DDLA_FAIL(INVALID, "must be a layer's name, or a name with options such as {max_pool: 2}");
+}
+
+/* "job.yaml:12:5: layer 3 (conv2d, applied to [1, 28, 28]): words". */
+static ddla_status place(const ddla_layer_use *use, const char *name, const ddla_yaml *entry) {
+  char words[DDLA_STATUS_TEXT_BYTES], text[96];
+  const ddla_shape shape = ddla_graph_shape(use->list->graph, use->x);
+  snprintf(words, sizeof words, "%s", ddla_status_message(DDLA_INVALID));
+  *use->list->is_placed = true;
+  return ddla_yaml_refuse(entry, "%s (%s, applied to %s): %s", use->name,
+                          name ? ddla_text_quote(name).text : "?", ddla_shape_text(text, sizeof text, &shape), words);
+}
+
+static ddla_status build_entry(ddla_value *out, ddla_layer_use *use, const ddla_yaml *entry) {
+  const char *name = NULL;
+  ddla_status status = split_entry(&name, use, entry);
+  if (status == DDLA_OK) status = build_layer(out, use, name);
+  if (status == DDLA_INVALID && !*use->list->is_placed) return place(use, name, entry);
+  return status;
+}
+
+ddla_status ddla_layer_build_list(ddla_value *out, const ddla_layer_list *list, const char *name, ddla_value x,
+                                  const ddla_yaml *entries) {
+  if (entries->kind != DDLA_YAML_SEQUENCE || entries->count == 0)
+    return DDLA_FAIL(INVALID, "a list of layers is wanted, one entry with a dash for each");
+  int number = 0;
+  for (const ddla_yaml *entry = entries->first; entry; entry = entry->next) {
+    ddla_layer_use use = {.list = list, .x = x};
+    const int length = snprintf(use.name, sizeof use.name, "%s%d", name, ++number);
+    if (length >= DDLA_NAME_BYTES / 2) return DDLA_FAIL(INVALID, "lists of layers are nested too deep");
+    DDLA_TRY(build_entry(&x, &use, entry));
+  }
+  *out = x;
+  return DDLA_OK;
+}
+
+static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input,
+                         const ddla_model_options *options) {
+  if (!options->layers) return DDLA_FAIL(INVALID, "model.layers lists no layers");
+  bool is_placed = false;
+  const ddla_layer_list list = {.graph = graph, .classes = options->classes, .is_placed = &is_placed};
+  DDLA_TRY(ddla_layer_build_list(logits, &list, "layer", input, options->layers));
+  ddla_status status = ddla_model_check_logits(graph, *logits, options->classes);
+  if (status != DDLA_INVALID) return status;
+  char words[DDLA_STATUS_TEXT_BYTES];
+  snprintf(words, sizeof words, "%s", ddla_status_message(status));
+  return ddla_yaml_refuse(options->layers, "%s", words);
+}
+
+const ddla_model ddla_model_layers = {
+    .name = "layers", .help = "the list of layers in model.layers of the job file", .build = build};

@@ -1,0 +1,60 @@
+#include "model/model.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define DDLA_MODEL(name) extern const ddla_model ddla_model_##name;
+#include "model/model_list.h"
+#undef DDLA_MODEL
+
+static const ddla_model *const table[] = {
+#define DDLA_MODEL(name) &ddla_model_##name,
+#include "model/model_list.h"
+#undef DDLA_MODEL
+};
+enum { MODELS = sizeof table / sizeof table[0] };
+
+const ddla_model *const *ddla_model_table(int *count) {
+  *count = MODELS;
+  return table;
+}
+
+const ddla_model *ddla_model_find(const char *name) {
+  for (int i = 0; i < MODELS; i++)
+    if (strcmp(table[i]->name, name) == 0) return table[i];
+  return NULL;
+}
+
+ddla_status ddla_model_check_logits(const ddla_graph *graph, ddla_value logits, int64_t classes) {
+  const ddla_shape got = ddla_graph_shape(graph, logits), wanted = DDLA_SHAPE(1, classes);
+  if (ddla_shape_equal(&got, &wanted)) return DDLA_OK;
+  char text[2][96];
+  return DDLA_FAIL(INVALID, "the model gives %s, but %" PRId64 " classes need %s; end it with a linear layer of %"
+                   PRId64 " features", ddla_shape_text(text[0], sizeof text[0], &got), classes,
+                   ddla_shape_text(text[1], sizeof text[1], &wanted), classes);
+}
+
+static ddla_status build_row(ddla_value *logits, const ddla_model *row, ddla_graph *graph, ddla_value input,
+                             const ddla_model_options *options) {
+  ddla_value value = DDLA_NO_VALUE;
+  DDLA_TRY(row->build(&value, graph, input, options));
+  DDLA_TRY(ddla_model_check_logits(graph, value, options->classes));
+  *logits = value;
+  return DDLA_OK;
+}
+
+ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value input, const ddla_job *job,
+                             int64_t classes) {
+  const char *names[MODELS];
+  for (int i = 0; i < MODELS; i++) names[i] = table[i]->name;
+  int row = 0;
+  DDLA_TRY(ddla_job_choose(&row, job, "model.kind", names, MODELS));
+  const ddla_model_options options = {.classes = classes,
+                                      .hidden = job->model.hidden.at,
+                                      .hidden_count = job->model.hidden.count,
+                                      .activation = job->model.activation,
+                                      .dropout = job->model.dropout,
+                                      .layers = job->model.layers};
+  ddla_status status = build_row(logits, table[row], graph, input, &options);
+  return status == DDLA_OK ? status : ddla_status_prefix(status, "model %s: ", names[row]);
+}

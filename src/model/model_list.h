@@ -1,0 +1,4 @@
+/* Every model is one row here and one file of the same name beside this one. */
+DDLA_MODEL(cnn)
+DDLA_MODEL(mlp)
+DDLA_MODEL(layers)
