@@ -1,0 +1,37 @@
+/* The state that a training's agents share, in memory of the transport: the state table with its rows, and what
+ * strategies and evaluation need beside it. Layout is a function of the prepared training alone. */
+#ifndef DDLA_TRAIN_SHARED_H
+#define DDLA_TRAIN_SHARED_H
+
+#include "state/state.h"
+#include "train/training.h"
+#include "transport/transport.h"
+
+/* What a worker tells about its run when it is over. */
+typedef struct ddla_worker_report {
+  int64_t compute_ns, data_ns, waiting_ns, exchange_ns, samples;
+  int64_t shards;     /* computed */
+  int64_t peak_bytes; /* of the worker's agent */
+  int64_t process;
+} ddla_worker_report;
+
+typedef struct ddla_shared {
+  ddla_state *state;
+  int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms, best; /* rows; -1: not there */
+  void *sync_control;
+  ddla_worker_report *report; /* [workers] */
+  int64_t *metrics;           /* [workers][metric_count]: evaluation counts */
+  double *losses;             /* [eval batches]: loss sums of evaluation batches */
+  int64_t metric_count, loss_count;
+} ddla_shared;
+
+enum { DDLA_EVAL_BATCH = 64 };
+
+/* Bytes of transport memory for all agents together. Errors: NO_MEMORY. */
+ddla_status ddla_shared_bytes(size_t *out, const ddla_training *training);
+
+/* Takes memory from the transport (collective) and lays it out. Errors: NO_MEMORY. */
+ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training, ddla_transport *transport);
+void ddla_shared_close(ddla_shared *shared);
+
+#endif

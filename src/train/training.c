@@ -1,0 +1,278 @@
+#include "train/training.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "data/batch.h"
+#include "graph/plan.h"
+#include "optim/norm.h"
+#include "state/state.h"
+#include "sync/leaves.h"
+#include "train/shared.h"
+
+static const char *text_or_null(const char *text) { return text[0] ? text : NULL; }
+
+static ddla_data_source source_of(const ddla_job *job, const char *path, ddla_data_part part) {
+  ddla_data_source source = {.path = path, .part = part, .label_column = job->data.label};
+  if (strcmp(job->data.format, "auto") != 0) source.format = job->data.format;
+  if (ddla_job_is_given(job, "data.header"))
+    source.header = job->data.header ? DDLA_DATA_HEADER_YES : DDLA_DATA_HEADER_NO;
+  if (!ddla_job_is_given(job, "data.label")) source.label_column = NULL;
+  if (job->data.size.count == 2) {
+    source.shape.height = job->data.size.at[0];
+    source.shape.width = job->data.size.at[1];
+  }
+  source.shape.channels = job->data.channels;
+  return source;
+}
+
+static bool same_shape(const ddla_dataset *a, const ddla_dataset *b) {
+  ddla_data_shape x = ddla_dataset_shape(a), y = ddla_dataset_shape(b);
+  return x.height == y.height && x.width == y.width && x.channels == y.channels;
+}
+
+/* Another part must look like the training part; its classes get the training part's numbers. */
+static ddla_status fit_part(const ddla_training *training, ddla_dataset *part, const char *key) {
+  if (!same_shape(training->whole, part)) {
+    ddla_data_shape x = ddla_dataset_shape(training->whole), y = ddla_dataset_shape(part);
+    return ddla_job_refuse(training->job, key,
+                           "its samples are %lld x %lld x %lld, those of data.train %lld x %lld x %lld",
+                           (long long)y.height, (long long)y.width, (long long)y.channels,
+                           (long long)x.height, (long long)x.width, (long long)x.channels);
+  }
+  return ddla_dataset_match_classes(part, training->whole);
+}
+
+static bool has_test_part(const char *path) {
+  char name[4096];
+  static const char *const names[] = {"t10k-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte",
+                                      "test-images-idx3-ubyte.gz", "test-images-idx3-ubyte", "test", "test.csv"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    snprintf(name, sizeof name, "%s/%s", path, names[i]);
+    if (access(name, R_OK) == 0) return true;
+  }
+  return false;
+}
+
+static ddla_status open_data(ddla_training *training) {
+  const ddla_job *job = training->job;
+  ddla_data_source source[3];
+  ddla_dataset *set[3] = {NULL};
+  int count = 1, validation = 0, test = 0;
+  source[0] = source_of(job, job->data.train, DDLA_DATA_TRAIN);
+  const char *test_path = text_or_null(job->data.test);
+  if (!test_path && has_test_part(job->data.train)) test_path = job->data.train;
+  if (test_path) source[test = count++] = source_of(job, test_path, DDLA_DATA_TEST);
+  if (job->data.validation[0])
+    source[validation = count++] = source_of(job, job->data.validation, DDLA_DATA_VALIDATION);
+  DDLA_TRY(ddla_dataset_open_all(set, source, count));
+  training->whole = set[0];
+  if (test) training->test = set[test];
+  if (validation) training->validation = set[validation];
+  if (test) DDLA_TRY(fit_part(training, training->test, "data.test"));
+  if (validation) DDLA_TRY(fit_part(training, training->validation, "data.validation"));
+  training->train = training->whole;
+  if (job->data.validation_fraction > 0)
+    DDLA_TRY(ddla_dataset_split(&training->train, &training->validation, training->whole,
+                                job->data.validation_fraction, (uint64_t)job->train.seed));
+  return DDLA_OK;
+}
+
+static ddla_status check_labels(const ddla_training *training) {
+  const ddla_job *job = training->job;
+  int classes = ddla_dataset_classes(training->whole);
+  if (classes == 0)
+    return ddla_job_refuse(job, "data.train", "the training samples have no labels, and %s needs them",
+                           job->task.kind);
+  if (job->data.classes > 0 && classes > job->data.classes)
+    return ddla_job_refuse(job, "data.classes", "the data have %d classes", classes);
+  return DDLA_OK;
+}
+
+/* Mean and deviation by channel: given, those of the training samples, or none. */
+static ddla_status make_moments(ddla_training *training) {
+  const ddla_job *job = training->job;
+  int64_t channels = training->channels = ddla_dataset_shape(training->whole).channels;
+  if (!job->data.standardize) return DDLA_OK;
+  DDLA_TRY(DDLA_NEW(training->mean, channels));
+  DDLA_TRY(DDLA_NEW(training->deviation, channels));
+  bool given = job->data.mean.count > 0;
+  if (given && (job->data.mean.count != channels || job->data.std.count != channels))
+    return ddla_job_refuse(job, "data.mean", "data.mean and data.std need %lld numbers each, one per channel",
+                           (long long)channels);
+  if (!given) ddla_dataset_moments(training->mean, training->deviation, training->train);
+  for (int64_t c = 0; given && c < channels; c++) {
+    training->mean[c] = (float)job->data.mean.at[c];
+    training->deviation[c] = (float)job->data.std.at[c];
+  }
+  return DDLA_OK;
+}
+
+static ddla_status choose_optimizer(ddla_training *training) {
+  const ddla_job *job = training->job;
+  int count = 0, index = 0;
+  const ddla_optimizer *const *rows = ddla_optimizer_table(&count);
+  const char *names[32];
+  for (int i = 0; i < count && i < 32; i++) names[i] = rows[i]->name;
+  DDLA_TRY(ddla_job_choose(&index, job, "train.optimizer", names, count));
+  training->optimizer = rows[index];
+  training->optimizer_options =
+      (ddla_optimizer_options){.momentum = job->train.momentum, .nesterov = job->train.nesterov,
+                               .beta1 = job->train.beta1, .beta2 = job->train.beta2,
+                               .epsilon = job->train.epsilon};
+  return ddla_optimizer_check(&training->optimizer_options);
+}
+
+static void work_out_steps(ddla_training *training) {
+  const ddla_job *job = training->job;
+  int64_t samples = ddla_dataset_count(training->train);
+  training->batch = job->train.batch;
+  training->batches_per_epoch = ddla_batch_count(samples, training->batch);
+  training->epochs = job->train.epochs;
+  training->total_steps = training->batches_per_epoch * job->train.epochs;
+  if (job->train.steps > 0) {
+    training->total_steps = job->train.steps;
+    training->epochs = (training->total_steps + training->batches_per_epoch - 1) / training->batches_per_epoch;
+  }
+  int64_t shard = ddla_batch_shard_bound(training->batch, training->shards);
+  training->micro_batch = job->train.micro_batch > 0 && job->train.micro_batch < shard ? job->train.micro_batch
+                                                                                      : shard;
+  training->direct = training->micro_batch == shard;
+}
+
+static void make_schedule(ddla_training *training) {
+  const ddla_job *job = training->job;
+  int kind = ddla_schedule_find(job->train.schedule);
+  training->schedule = (ddla_schedule){.kind = (ddla_schedule_kind)kind,
+                                       .rate = job->train.learning_rate,
+                                       .warmup_steps = job->train.warmup_steps,
+                                       .final = job->train.final_learning_rate,
+                                       .every = job->train.step_every * training->batches_per_epoch,
+                                       .gamma = job->train.step_factor};
+}
+
+static ddla_status check_group(ddla_training *training) {
+  const ddla_job *job = training->job;
+  training->agents = (int)job->parallel.agents;
+  training->shards = (int)job->train.shards;
+  if (training->agents > training->shards)
+    return ddla_job_refuse(job, "parallel.agents",
+                           "%d agents cannot share %d shards; raise train.shards to at least %d or start fewer",
+                           training->agents, training->shards, training->agents);
+  if (training->agents > DDLA_TRANSPORT_RANKS_MAX)
+    return ddla_job_refuse(job, "parallel.agents", "at most %d agents run on one machine",
+                           DDLA_TRANSPORT_RANKS_MAX);
+  long processors = sysconf(_SC_NPROCESSORS_ONLN);
+  training->lanes = (int)job->parallel.lanes;
+  if (training->lanes == 0) training->lanes = (int)(processors / training->agents);
+  int most = (training->shards + training->agents - 1) / training->agents; /* more would stay idle */
+  if (training->lanes > most) training->lanes = most;
+  if (training->lanes < 1) training->lanes = 1;
+  return DDLA_OK;
+}
+
+static ddla_status check_samples(const ddla_training *training) {
+  int64_t samples = ddla_dataset_count(training->train);
+  if (samples >= training->shards) return DDLA_OK;
+  return ddla_job_refuse(training->job, "data.train",
+                         "%lld training samples are fewer than train.shards (%d); give more data or fewer shards",
+                         (long long)samples, training->shards);
+}
+
+static ddla_status make_board(ddla_training *training) {
+  void *board = mmap(NULL, sizeof *training->board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (board == MAP_FAILED) return DDLA_FAIL(NO_MEMORY, "no memory to share with agents");
+  training->board = board;
+  return DDLA_OK;
+}
+
+ddla_status ddla_training_build(ddla_training *training, ddla_data_shape shape, int64_t classes) {
+  return ddla_task_build(&training->graph, training->task, training->job, shape, classes);
+}
+
+static ddla_status choose_task(ddla_training *training) {
+  int count = 0, index = 0;
+  const ddla_task *const *rows = ddla_task_table(&count);
+  const char *names[32];
+  for (int i = 0; i < count && i < 32; i++) names[i] = rows[i]->name;
+  DDLA_TRY(ddla_job_choose(&index, training->job, "task.kind", names, count));
+  training->task = rows[index];
+  return DDLA_OK;
+}
+
+static ddla_status prepare(ddla_training *training) {
+  const ddla_job *job = training->job;
+  DDLA_TRY(ddla_job_check(job));
+  DDLA_TRY(check_group(training));
+  DDLA_TRY(choose_task(training));
+  DDLA_TRY(choose_optimizer(training));
+  DDLA_TRY(open_data(training));
+  DDLA_TRY(check_labels(training));
+  DDLA_TRY(check_samples(training));
+  DDLA_TRY(make_moments(training));
+  work_out_steps(training);
+  make_schedule(training);
+  DDLA_TRY(ddla_schedule_check(&training->schedule));
+  int64_t classes = job->data.classes > 0 ? job->data.classes : ddla_dataset_classes(training->whole);
+  DDLA_TRY(ddla_training_build(training, ddla_dataset_shape(training->whole), classes));
+  return make_board(training);
+}
+
+ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job, int64_t start_ns) {
+  ddla_training *training = NULL;
+  DDLA_TRY(DDLA_NEW(training, 1));
+  training->job = job;
+  training->seed = (uint64_t)job->train.seed;
+  training->start_ns = start_ns;
+  ddla_status status = prepare(training);
+  if (status != DDLA_OK) {
+    ddla_training_destroy(training);
+    return status;
+  }
+  *out = training;
+  return DDLA_OK;
+}
+
+void ddla_training_destroy(ddla_training *training) {
+  if (!training) return;
+  ddla_task_graph_fini(&training->graph);
+  if (training->train != training->whole) ddla_dataset_close(training->train);
+  ddla_dataset_close(training->validation);
+  ddla_dataset_close(training->test);
+  ddla_dataset_close(training->whole);
+  ddla_free(training->mean);
+  ddla_free(training->deviation);
+  if (training->board) munmap(training->board, sizeof *training->board);
+  ddla_free(training);
+}
+
+static ddla_status arena_estimate(size_t *out, const ddla_training *training) {
+  ddla_plan_options options = {.batch = training->micro_batch, .training = true,
+                               .loss = training->graph.loss, .kernel = "reference"};
+  ddla_plan *plan = NULL;
+  DDLA_TRY(ddla_plan_create(&plan, training->graph.graph, &options));
+  *out = ddla_plan_arena_bytes(plan);
+  ddla_plan_destroy(plan);
+  return DDLA_OK;
+}
+
+ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_training *training) {
+  ddla_training_memory memory = {0};
+  size_t arena = 0;
+  DDLA_TRY(ddla_shared_bytes(&memory.shared_bytes, training));
+  DDLA_TRY(arena_estimate(&arena, training));
+  size_t packs = 2 * sizeof(float) * (size_t)ddla_graph_space(training->graph.graph);
+  memory.agent_bytes = (size_t)training->lanes * arena + packs;
+  memory.data_bytes = ddla_dataset_bytes(training->whole);
+  memory.available_bytes = (size_t)sysconf(_SC_AVPHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+  size_t wanted = memory.shared_bytes + (size_t)training->agents * memory.agent_bytes;
+  *out = memory;
+  size_t most = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+  if (wanted <= most) return DDLA_OK;
+  return DDLA_FAIL(NO_MEMORY,
+                   "this job needs about %zu MiB (state %zu, %d agents with %zu each), this machine has %zu; "
+                   "lower train.micro_batch, parallel.lanes or the model's size",
+                   wanted >> 20, memory.shared_bytes >> 20, training->agents, memory.agent_bytes >> 20, most >> 20);
+}

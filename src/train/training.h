@@ -1,0 +1,58 @@
+/* A job made ready: data sets open, graph built, numbers worked out. Prepared once, before the agents exist, so that
+ * every mistake of a job is told once; then shared read-only by all agents.
+ * Threads: prepared by one thread, afterwards only read. */
+#ifndef DDLA_TRAIN_TRAINING_H
+#define DDLA_TRAIN_TRAINING_H
+
+#include <ddla/job.h>
+
+#include "data/augment.h"
+#include "data/data.h"
+#include "graph/graph.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+#include "task/task.h"
+
+/* What a prepared training shares with the launcher and between agents, outside the state. */
+typedef struct ddla_training_board {
+  _Atomic uint64_t step;           /* committed steps, as rank 0 last saw */
+  _Atomic int64_t first_step_ns;   /* from start_ns to the first committed step; 0: not yet */
+} ddla_training_board;
+
+typedef struct ddla_training {
+  const ddla_job *job; /* borrowed */
+  const ddla_task *task;
+  ddla_task_graph graph; /* graph and its values; owned */
+  ddla_dataset *whole;   /* training file; train and validation may be views of it */
+  ddla_dataset *train, *validation, *test; /* validation and test may be null */
+  float *mean, *deviation;                 /* by channel */
+  int64_t channels;
+  const ddla_optimizer *optimizer;
+  ddla_optimizer_options optimizer_options;
+  ddla_schedule schedule;
+  int agents, lanes, shards;
+  int64_t batch, micro_batch; /* micro_batch: at most so many samples at once, never 0 */
+  bool direct;                /* every shard is one micro-batch */
+  int64_t batches_per_epoch, epochs, total_steps;
+  uint64_t seed;
+  int64_t start_ns;           /* monotonic, of the program */
+  ddla_training_board *board; /* shared memory */
+} ddla_training;
+
+/* Opens data, builds the graph, checks everything that can be checked without agents. job is borrowed until destroy.
+ * Errors: INVALID naming key, value and what to do; those of data, model and task. */
+ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job, int64_t start_ns);
+void ddla_training_destroy(ddla_training *training);
+
+/* Only what evaluating and predicting need: the graph for samples of this shape and number of classes. */
+ddla_status ddla_training_build(ddla_training *training, ddla_data_shape shape, int64_t classes);
+
+/* Memory that the job will take: shared by all agents, and each agent's own. Estimated without kernels. */
+typedef struct ddla_training_memory {
+  size_t shared_bytes, agent_bytes, data_bytes, available_bytes;
+} ddla_training_memory;
+
+/* Errors: NO_MEMORY with the numbers where the machine cannot hold it. */
+ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_training *training);
+
+#endif
