@@ -104,7 +104,6 @@ ddla_status ddla_layer_flatten(ddla_value *out, ddla_graph *graph, ddla_value x)
 ddla_status ddla_layer_max_pool(ddla_value *out, ddla_graph *graph, ddla_value x, int64_t window) {
   ddla_attrs attrs = {0};
   ddla_attrs_set_int(&attrs, "kernel", window);
-  ddla_attrs_set_int(&attrs, "stride", window);
   return ddla_graph_op(out, graph, "max_pool", &x, 1, &attrs);
 }
 

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "op/op.h"
+
 #define DDLA_MODEL(name) extern const ddla_model ddla_model_##name;
 #include "model/model_list.h"
 #undef DDLA_MODEL
@@ -34,6 +36,24 @@ ddla_status ddla_model_check_logits(const ddla_graph *graph, ddla_value logits, 
                    ddla_shape_text(text[1], sizeof text[1], &wanted), classes);
 }
 
+/* Whether a row of numbers comes out of this op as a row of the same length, with nothing but it. */
+static bool is_activation(const ddla_op *op) {
+  if (op->input_min != 1 || op->input_max != 1 || !op->backward) return false;
+  ddla_op_call call = {.op = op, .input_count = 1, .present = {true}};
+  call.input[0] = (ddla_tensor){.dtype = DDLA_F32, .shape = DDLA_SHAPE(1, 3)};
+  return ddla_op_infer(&call) == DDLA_OK && ddla_shape_equal(&call.output[0].shape, &call.input[0].shape);
+}
+
+static ddla_status check_activation(const ddla_job *job) {
+  enum { NAMES_MAX = 64 };
+  const char *names[NAMES_MAX];
+  int ops = 0, count = 0, chosen = 0;
+  const ddla_op *const *table_of_ops = ddla_op_table(&ops);
+  for (int i = 0; i < ops && count < NAMES_MAX; i++)
+    if (is_activation(table_of_ops[i])) names[count++] = table_of_ops[i]->name;
+  return ddla_job_choose(&chosen, job, "model.activation", names, count);
+}
+
 static ddla_status build_row(ddla_value *logits, const ddla_model *row, ddla_graph *graph, ddla_value input,
                              const ddla_model_options *options) {
   ddla_value value = DDLA_NO_VALUE;
@@ -49,6 +69,7 @@ ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value i
   for (int i = 0; i < MODELS; i++) names[i] = table[i]->name;
   int row = 0;
   DDLA_TRY(ddla_job_choose(&row, job, "model.kind", names, MODELS));
+  DDLA_TRY(check_activation(job));
   const ddla_model_options options = {.classes = classes,
                                       .hidden = job->model.hidden.at,
                                       .hidden_count = job->model.hidden.count,

@@ -1,0 +1,139 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "graph/graph.h"
+#include "model/model.h"
+#include "model/summary.h"
+
+static ddla_graph *graph_of(ddla_value *input, const ddla_shape *shape) {
+  ddla_graph *graph = NULL;
+  assert_int_equal(ddla_graph_create(&graph), DDLA_OK);
+  assert_int_equal(ddla_graph_input(input, graph, "image", DDLA_F32, shape), DDLA_OK);
+  return graph;
+}
+
+/* Builds with the words of a job ("" for none) and returns the number of parameters. */
+static int64_t parameters_of(const char *words, ddla_shape shape, int64_t classes) {
+  ddla_value input = 0, logits = 0;
+  ddla_job *job = NULL;
+  ddla_graph *graph = graph_of(&input, &shape);
+  if (ddla_job_load_text(&job, words, strlen(words), "job.yaml") != DDLA_OK)
+    fail_msg("%s", ddla_status_message(DDLA_INVALID));
+  ddla_status status = ddla_model_build(&logits, graph, input, job, classes);
+  if (status != DDLA_OK) fail_msg("%s", ddla_status_message(status));
+  shape = ddla_graph_shape(graph, logits);
+  assert_true(ddla_shape_equal(&shape, &DDLA_SHAPE(1, classes)));
+  int64_t total = ddla_graph_parameter_total(graph);
+  ddla_job_destroy(job);
+  ddla_graph_destroy(graph);
+  return total;
+}
+
+static void sizes(void **state) {
+  (void)state;
+  assert_int_equal(parameters_of("train:", DDLA_SHAPE(1, 28, 28, 1), 10), 421642);
+  assert_int_equal(parameters_of("model: {dropout: 0.25}", DDLA_SHAPE(1, 28, 28, 1), 10), 421642);
+  assert_int_equal(parameters_of("model: {activation: gelu}", DDLA_SHAPE(1, 32, 32, 3), 7),
+                   (27 + 1) * 32 + (288 + 1) * 64 + (4096 + 1) * 128 + 129 * 7);
+  assert_int_equal(parameters_of("model: {kind: mlp, hidden: [20, 30]}", DDLA_SHAPE(1, 13), 3),
+                   14 * 20 + 21 * 30 + 31 * 3);
+  assert_int_equal(parameters_of("model: {kind: mlp, hidden: []}", DDLA_SHAPE(1, 5, 5, 2), 4), 51 * 4);
+  assert_int_equal(parameters_of("model: {kind: mlp, hidden: [8], dropout: 0.5}", DDLA_SHAPE(1, 2), 2),
+                   3 * 8 + 9 * 2);
+}
+
+static void refuse(const char *words, ddla_shape shape, const char *expected) {
+  ddla_value input = 0, logits = -7;
+  ddla_job *job = NULL;
+  ddla_graph *graph = graph_of(&input, &shape);
+  if (ddla_job_load_text(&job, words, strlen(words), "job.yaml") != DDLA_OK)
+    fail_msg("%s", ddla_status_message(DDLA_INVALID));
+  assert_int_equal(ddla_model_build(&logits, graph, input, job, 10), DDLA_INVALID);
+  if (!strstr(ddla_status_message(DDLA_INVALID), expected))
+    fail_msg("\"%s\" is not in: %s", expected, ddla_status_message(DDLA_INVALID));
+  assert_int_equal(logits, -7);
+  ddla_job_destroy(job);
+  ddla_graph_destroy(graph);
+}
+
+static void refuses(void **state) {
+  (void)state;
+  refuse("train:", DDLA_SHAPE(1, 13), "the samples are [1, 13]");
+  refuse("train:", DDLA_SHAPE(1, 3, 9, 1), "at least 4 x 4");
+  refuse("model: {kind: cn}", DDLA_SHAPE(1, 8, 8, 1), "cnn");
+  refuse("model: {activation: rleu}", DDLA_SHAPE(1, 8, 8, 1), "relu");
+  refuse("model: {activation: max_pool}", DDLA_SHAPE(1, 8, 8, 1), "model.activation");
+}
+
+/* Weights within 1 / sqrt(fan-in) and filling that range; no two dropouts draw the same numbers. */
+static void starts_as_promised(void **state) {
+  (void)state;
+  ddla_value input = 0, x = 0;
+  ddla_graph *graph = graph_of(&input, &DDLA_SHAPE(1, 6, 6, 4));
+  assert_int_equal(ddla_layer_conv2d(&x, graph, "c", input, &(ddla_conv2d_options){.channels = 6, .groups = 2}), 0);
+  assert_int_equal(ddla_layer_dropout(&x, graph, x, 0.5), DDLA_OK);
+  assert_int_equal(ddla_layer_dropout(&x, graph, x, 0.5), DDLA_OK);
+  assert_int_equal(graph->parameter_count, 2);
+  assert_true(ddla_shape_equal(&graph->parameter[0].shape, &DDLA_SHAPE(6, 2, 3, 3)));
+  const double bound = 0.23570226039551584; /* 1 / sqrt(18) */
+  for (int p = 0; p < 2; p++) {
+    assert_int_equal(graph->parameter[p].init.kind, DDLA_INIT_UNIFORM);
+    assert_true(graph->parameter[p].init.scale - bound < 1e-15 && bound - graph->parameter[p].init.scale < 1e-15);
+  }
+  assert_string_equal(graph->parameter[1].name, "c.bias");
+  assert_int_equal(graph->input_count, 2);
+  for (int u = 1; u < 3; u++)
+    assert_int_equal(ddla_attrs_int(&graph->use[u].attrs, "stream", 0, -1), u - 1);
+  assert_int_equal(ddla_layer_conv2d(&x, graph, "c", input, &(ddla_conv2d_options){.channels = 6}), DDLA_INVALID);
+  assert_int_equal(ddla_layer_dropout(&x, graph, x, 1), DDLA_INVALID);
+  assert_int_equal(ddla_layer_conv2d(&x, graph, "d", input, &(ddla_conv2d_options){.channels = 5, .groups = 2}),
+                   DDLA_INVALID);
+  ddla_graph_destroy(graph);
+}
+
+static void summary(void **state) {
+  (void)state;
+  ddla_value input = 0, logits = 0;
+  ddla_graph *graph = graph_of(&input, &DDLA_SHAPE(1, 28, 28, 1));
+  const ddla_model_options options = {.classes = 10};
+  assert_int_equal(ddla_model_find("cnn")->build(&logits, graph, input, &options), DDLA_OK);
+  ddla_summary made = {0};
+  assert_int_equal(ddla_summary_init(&made, graph), DDLA_OK);
+  assert_int_equal(made.count, 10);
+  assert_int_equal(made.parameters, 421642);
+  assert_string_equal(made.rows[0].name, "conv1");
+  assert_int_equal(made.rows[0].parameters, 320);
+  assert_true(made.rows[0].flops == 2.0 * 28 * 28 * 32 * 9);
+  assert_string_equal(made.rows[1].kind, "relu");
+  assert_string_equal(made.rows[1].name, "");
+  int64_t sum = 0;
+  for (int i = 0; i < made.count; i++) sum += made.rows[i].parameters;
+  assert_int_equal(sum, made.parameters);
+  char *text = NULL;
+  size_t bytes = 0;
+  FILE *file = open_memstream(&text, &bytes);
+  ddla_summary_print(&made, file);
+  fclose(file);
+  assert_non_null(strstr(text, "421,642"));
+  assert_non_null(strstr(text, "[1, 14, 14, 64]"));
+  free(text);
+  ddla_summary_fini(&made);
+  ddla_graph_destroy(graph);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(sizes),
+      cmocka_unit_test(refuses),
+      cmocka_unit_test(starts_as_promised),
+      cmocka_unit_test(summary),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
