@@ -58,7 +58,8 @@ static void set_call(ddla_op_call *call, const ddla_op_call *sample, const ddla_
   call->training = !options->inference;
   for (int i = 0; i < call->input_count; i++) {
     call->wants_grad[i] = call->training && call->present[i] && call->input[i].dtype == DDLA_F32 &&
-                          call->op->backward;
+                          call->op->backward &&
+                          !(options->first && i == 0);
     call->parameter_id[i] = i;
   }
   call->parameter_version = 1;

@@ -18,11 +18,12 @@ typedef struct ddla_trial_options {
   uint64_t seed;       /* of the fillings: the same numbers for every kernel */
   size_t shift_bytes;  /* every tensor starts this far past a 64-byte border; a multiple of 4 below 64 */
   bool inference;      /* forward only */
+  bool first;          /* layer of a model: input 0 wants no gradient */
   struct ddla_pack_cache *packs; /* null: weights are packed at each call */
 } ddla_trial_options;
 
-/* Makes a trial of a call whose op, attributes and inputs' shapes are set (op->sample makes such). Input 0's
- * gradient is wanted as well as all other fp32 inputs'. Errors: INVALID, NO_MEMORY, INTERNAL. */
+/* Makes a trial of a call whose op, attributes and inputs' shapes are set (op->sample makes such). The
+ * gradients of all fp32 inputs are wanted. Errors: INVALID, NO_MEMORY, INTERNAL. */
 ddla_status ddla_trial_open(ddla_trial *out, const ddla_op_call *sample, const ddla_trial_options *options);
 
 ddla_status ddla_trial_forward(ddla_trial *trial);

@@ -1,83 +1,85 @@
 #include "backend/vector.h"
 
-#include "backend/wide.h"
+#include <string.h>
 
-/* for (each vector of an array): i is its place, n its number of elements. Whole vectors in a loop of their own,
- * so that n is a constant there. */
-#define EACH(count, ...)                                                                           \
-  do {                                                                                             \
+#include "backend/avx512.h"
+
+/* Each loop twice: AVX-512 by hand, where A(p) is the vector of array p at i and V gives the result; else plain C, which
+ * compilers turn into the vectors of the baseline. There is no multiply-add in them, so bits are the same. */
+#if DDLA_HAS_AVX512
+#define A(p) ddla_load_first((p) + i, n)
+#define LOOP_512(name, parameters, V)                                                              \
+  DDLA_AVX512 static void name##_512 parameters {                                                  \
     int64_t i = 0;                                                                                 \
-    for (; i + DDLA_WIDE <= (count); i += DDLA_WIDE) {                                             \
-      enum { n = DDLA_WIDE };                                                                      \
-      __VA_ARGS__;                                                                                 \
+    for (; i + 16 <= count; i += 16) {                                                             \
+      enum { n = 16 };                                                                             \
+      _mm512_storeu_ps(to + i, V);                                                                 \
     }                                                                                              \
-    if (i < (count)) {                                                                             \
-      const int n = (int)((count)-i);                                                              \
-      __VA_ARGS__;                                                                                 \
-    }                                                                                              \
-  } while (0)
+    const int n = (int)(count - i);                                                                \
+    if (n > 0) ddla_store_first(to + i, n, V);                                                     \
+  }
+#define CHOOSE(name, arguments)                                                                    \
+  if (ddla_cpu() >= DDLA_CPU_AVX512) {                                                             \
+    name##_512 arguments;                                                                          \
+    return;                                                                                        \
+  }
+#else
+#define LOOP_512(name, parameters, V)
+#define CHOOSE(name, arguments)
+#endif
 
-#define TAKE(p) ddla_wide_take((p) + i, n)
+#define LOOP(name, parameters, arguments, V, scalar)                                               \
+  LOOP_512(name, parameters, V)                                                                    \
+  void ddla_vector_##name parameters {                                                             \
+    CHOOSE(name, arguments)                                                                        \
+    for (int64_t i = 0; i < count; i++) to[i] = scalar;                                            \
+  }
 
-DDLA_INLINE void sum_body(float *to, const float *a, const float *b, int64_t count) {
-  EACH(count, ddla_wide_put(to + i, n, TAKE(a) + TAKE(b)));
-}
+LOOP(sum, (float *to, const float *a, const float *b, int64_t count), (to, a, b, count),
+     _mm512_add_ps(A(a), A(b)), a[i] + b[i])
 
-DDLA_INLINE void product_body(float *to, const float *a, const float *b, int64_t count) {
-  EACH(count, ddla_wide_put(to + i, n, TAKE(a) * TAKE(b)));
-}
+LOOP(product, (float *to, const float *a, const float *b, int64_t count), (to, a, b, count),
+     _mm512_mul_ps(A(a), A(b)), a[i] * b[i])
 
-DDLA_INLINE void scale_body(float *to, const float *from, float alpha, int64_t count) {
-  EACH(count, ddla_wide_put(to + i, n, TAKE(from) * alpha));
-}
+LOOP(scale, (float *to, const float *from, float alpha, int64_t count), (to, from, alpha, count),
+     _mm512_mul_ps(A(from), _mm512_set1_ps(alpha)), from[i] * alpha)
 
-DDLA_INLINE void mask_body(float *to, const float *from, const float *gate, int64_t count) {
-  EACH(count, ddla_wide_put(to + i, n, ddla_wide_keep(TAKE(from), ~(TAKE(gate) <= 0))));
-}
+LOOP(mask, (float *to, const float *from, const float *gate, int64_t count), (to, from, gate, count),
+     _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(A(gate), _mm512_setzero_ps(), _CMP_NLE_UQ), A(from)),
+     gate[i] <= 0 ? 0 : from[i])
 
+void ddla_vector_add(float *to, const float *from, int64_t count) { ddla_vector_sum(to, to, from, count); }
+
+void ddla_vector_relu(float *to, const float *from, int64_t count) { ddla_vector_mask(to, from, from, count); }
+
+#if DDLA_HAS_AVX512
 /* Four vectors of columns at a time stay in registers over all rows. */
-DDLA_INLINE void sum_rows_body(float *to, const float *from, int64_t rows, int64_t columns) {
-  enum { W = DDLA_WIDE };
+DDLA_AVX512 static void sum_rows_512(float *to, const float *from, int64_t rows, int64_t columns) {
   int64_t c = 0;
-  for (; c + 4 * W <= columns; c += 4 * W) {
+  for (; c + 64 <= columns; c += 64) {
     const float *row = from + c;
-    ddla_wide sum[4] = {{0}, {0}, {0}, {0}};
-    for (int64_t r = 0; r < rows; r++, row += columns)
-      for (int k = 0; k < 4; k++) sum[k] += ddla_wide_take(row + k * W, W);
-    for (int k = 0; k < 4; k++) ddla_wide_put(to + c + k * W, W, sum[k]);
+    __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
+    for (int64_t r = 0; r < rows; r++, row += columns) {
+      s0 = _mm512_add_ps(s0, _mm512_loadu_ps(row));
+      s1 = _mm512_add_ps(s1, _mm512_loadu_ps(row + 16));
+      s2 = _mm512_add_ps(s2, _mm512_loadu_ps(row + 32));
+      s3 = _mm512_add_ps(s3, _mm512_loadu_ps(row + 48));
+    }
+    _mm512_storeu_ps(to + c, s0), _mm512_storeu_ps(to + c + 16, s1);
+    _mm512_storeu_ps(to + c + 32, s2), _mm512_storeu_ps(to + c + 48, s3);
   }
-  for (; c < columns; c += W) {
-    int n = ddla_wide_left(columns, c);
-    ddla_wide sum = {0};
-    for (int64_t r = 0; r < rows; r++) sum += ddla_wide_take(from + r * columns + c, n);
-    ddla_wide_put(to + c, n, sum);
+  for (; c < columns; c += 16) {
+    int n = ddla_vector_left(columns, c);
+    __m512 sum = _mm512_setzero_ps();
+    for (int64_t r = 0; r < rows; r++) sum = _mm512_add_ps(sum, ddla_load_first(from + r * columns + c, n));
+    ddla_store_first(to + c, n, sum);
   }
 }
-
-DDLA_WIDTHS(sum, (float *to, const float *a, const float *b, int64_t count), (to, a, b, count))
-DDLA_WIDTHS(product, (float *to, const float *a, const float *b, int64_t count), (to, a, b, count))
-DDLA_WIDTHS(scale, (float *to, const float *from, float alpha, int64_t count), (to, from, alpha, count))
-DDLA_WIDTHS(mask, (float *to, const float *from, const float *gate, int64_t count), (to, from, gate, count))
-DDLA_WIDTHS(sum_rows, (float *to, const float *from, int64_t rows, int64_t columns), (to, from, rows, columns))
-
-void ddla_vector_add(float *to, const float *from, int64_t count) { sum(to, to, from, count); }
-
-void ddla_vector_sum(float *to, const float *a, const float *b, int64_t count) { sum(to, a, b, count); }
-
-void ddla_vector_product(float *to, const float *a, const float *b, int64_t count) {
-  product(to, a, b, count);
-}
-
-void ddla_vector_scale(float *to, const float *from, float alpha, int64_t count) {
-  scale(to, from, alpha, count);
-}
-
-void ddla_vector_relu(float *to, const float *from, int64_t count) { mask(to, from, from, count); }
-
-void ddla_vector_mask(float *to, const float *from, const float *gate, int64_t count) {
-  mask(to, from, gate, count);
-}
+#endif
 
 void ddla_vector_sum_rows(float *to, const float *from, int64_t rows, int64_t columns) {
-  sum_rows(to, from, rows, columns);
+  CHOOSE(sum_rows, (to, from, rows, columns))
+  memset(to, 0, (size_t)columns * sizeof *to);
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t c = 0; c < columns; c++) to[c] += from[r * columns + c];
 }
