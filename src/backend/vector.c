@@ -53,27 +53,39 @@ void ddla_vector_add(float *to, const float *from, int64_t count) { ddla_vector_
 void ddla_vector_relu(float *to, const float *from, int64_t count) { ddla_vector_mask(to, from, from, count); }
 
 #if DDLA_HAS_AVX512
-/* Four vectors of columns at a time stay in registers over all rows. */
+/* Eight sums in flight: of two rows by four vectors of columns, or of eight rows by one vector. */
+DDLA_AVX512 static void sum_columns_64(float *to, const float *from, int64_t rows, int64_t columns) {
+  __m512 even[4], odd[4];
+  for (int k = 0; k < 4; k++) even[k] = odd[k] = _mm512_setzero_ps();
+  int64_t r = 0;
+  for (; r + 2 <= rows; r += 2, from += 2 * columns)
+    for (int k = 0; k < 4; k++) {
+      even[k] = _mm512_add_ps(even[k], _mm512_loadu_ps(from + 16 * k));
+      odd[k] = _mm512_add_ps(odd[k], _mm512_loadu_ps(from + columns + 16 * k));
+    }
+  for (int k = 0; k < 4; k++) {
+    if (r < rows) even[k] = _mm512_add_ps(even[k], _mm512_loadu_ps(from + 16 * k));
+    _mm512_storeu_ps(to + 16 * k, _mm512_add_ps(even[k], odd[k]));
+  }
+}
+
+DDLA_AVX512_INLINE void sum_columns_16(float *to, const float *from, int64_t rows, int64_t columns, int n) {
+  __m512 sum[8];
+  for (int k = 0; k < 8; k++) sum[k] = _mm512_setzero_ps();
+  int64_t r = 0;
+  for (; r + 8 <= rows; r += 8, from += 8 * columns)
+    for (int k = 0; k < 8; k++) sum[k] = _mm512_add_ps(sum[k], ddla_load_first(from + k * columns, n));
+  for (; r < rows; r++, from += columns) sum[0] = _mm512_add_ps(sum[0], ddla_load_first(from, n));
+  for (int step = 4; step > 0; step /= 2)
+    for (int k = 0; k < step; k++) sum[k] = _mm512_add_ps(sum[k], sum[k + step]);
+  ddla_store_first(to, n, sum[0]);
+}
+
 DDLA_AVX512 static void sum_rows_512(float *to, const float *from, int64_t rows, int64_t columns) {
   int64_t c = 0;
-  for (; c + 64 <= columns; c += 64) {
-    const float *row = from + c;
-    __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
-    for (int64_t r = 0; r < rows; r++, row += columns) {
-      s0 = _mm512_add_ps(s0, _mm512_loadu_ps(row));
-      s1 = _mm512_add_ps(s1, _mm512_loadu_ps(row + 16));
-      s2 = _mm512_add_ps(s2, _mm512_loadu_ps(row + 32));
-      s3 = _mm512_add_ps(s3, _mm512_loadu_ps(row + 48));
-    }
-    _mm512_storeu_ps(to + c, s0), _mm512_storeu_ps(to + c + 16, s1);
-    _mm512_storeu_ps(to + c + 32, s2), _mm512_storeu_ps(to + c + 48, s3);
-  }
-  for (; c < columns; c += 16) {
-    int n = ddla_vector_left(columns, c);
-    __m512 sum = _mm512_setzero_ps();
-    for (int64_t r = 0; r < rows; r++) sum = _mm512_add_ps(sum, ddla_load_first(from + r * columns + c, n));
-    ddla_store_first(to + c, n, sum);
-  }
+  for (; c + 64 <= columns; c += 64) sum_columns_64(to + c, from + c, rows, columns);
+  for (; c + 16 <= columns; c += 16) sum_columns_16(to + c, from + c, rows, columns, 16);
+  if (c < columns) sum_columns_16(to + c, from + c, rows, columns, (int)(columns - c));
 }
 #endif
 

@@ -23,7 +23,7 @@ void ddla_vector_relu(float *to, const float *from, int64_t count);
 /* to[i] = gate[i] <= 0 ? 0 : from[i]: the gradient of a relu whose output is gate. */
 void ddla_vector_mask(float *to, const float *from, const float *gate, int64_t count);
 
-/* to[c] = sum over r, from the first row to the last, of from[r * columns + c] */
+/* to[c] = sum over r of from[r * columns + c], in an order given by the sizes and the instruction set. */
 void ddla_vector_sum_rows(float *to, const float *from, int64_t rows, int64_t columns);
 
 #endif
