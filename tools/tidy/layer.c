@@ -92,9 +92,8 @@ static const char *refuse(const tidy_file *file, const layers *known, const char
   if (!target || strcmp(target, "..") == 0 || strcmp(target, ".") == 0)
     return tidy_text("\"%s\" names no folder; write \"folder/file.h\", seen from src/", include);
   int to = find(known, target);
-  if (strcmp(file->area, "include") == 0)
-    return tidy_text("a public header includes \"%s\"; only <ddla/...> and the standard library go",
-                     include);
+  if (strcmp(file->area, "include") == 0 || strcmp(file->area, "examples") == 0)
+    return tidy_text("\"%s\" is not public; only <ddla/...> and the standard library go", include);
   if (to < 0) return tidy_text("\"%s\" is in no folder of tools/layers.txt", include);
   int from = strcmp(file->area, "src") == 0 ? find(known, file->folder) : -1;
   if (from == to || (from >= 0 && contains(known->allowed[from], target))) return NULL;
@@ -106,7 +105,7 @@ static const char *refuse(const tidy_file *file, const layers *known, const char
 }
 
 static void check_includes(tidy_tree *tree, const tidy_file *file, const layers *known) {
-  bool tool = strcmp(file->area, "tools") == 0 || strcmp(file->area, "examples") == 0;
+  bool tool = strcmp(file->area, "tools") == 0;
   for (int i = 0; i + 2 < file->token_count; i++) {
     const tidy_token *token = &file->tokens[i];
     if (!tidy_is(token, "#") || !tidy_is(token + 1, "include")) continue;
