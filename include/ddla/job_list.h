@@ -124,6 +124,8 @@
     "processes that train together; -n sets it too")                                               \
   X(parallel, lanes, INT, "0", 0, 4096, "lanes", FREE,                                             \
     "threads of one agent that compute; 0: the processors shared out among this machine's agents") \
+  X(parallel, agents_as, CHOICE, "processes", 0, 0, "processes|threads", FREE,                             \
+    "what agents of one machine are; threads of one process are for checking the program")                 \
   X(parallel, timeout, REAL, "60", 0.1, 1000000, "seconds", FREE,                                  \
     "longest wait for another agent before it counts as lost")
 

@@ -40,4 +40,7 @@ const ddla_kernel *ddla_kernel_choose(const ddla_op_call *call, const char *only
  * Called by each agent after the fork, never by the launcher. */
 ddla_status ddla_backend_start(void);
 
+/* "oneDNN 2.6.3": what the kernels stand on. Borrowed for ever. */
+const char *ddla_backend_version(void);
+
 #endif

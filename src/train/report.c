@@ -9,6 +9,7 @@
 
 #include "backend/kernel.h"
 #include "base/file.h"
+#include "task/metrics.h"
 #include "train/run.h"
 
 /* Everything that both forms tell, worked out once. */
@@ -84,8 +85,9 @@ static json_t *agents_json(const ddla_run *run, const ddla_worker *worker) {
 }
 
 static json_t *evaluation_json(const ddla_run *run, const ddla_evaluation *found) {
-  json_t *made = ddla_metrics_json(found->counts, run->training->graph.classes, run->training->whole);
-  if (!made) return NULL;
+  json_t *made = NULL;
+  const ddla_training *training = run->training;
+  if (ddla_metrics_json(&made, found->counts, training->graph.classes, training->class_names) != DDLA_OK) return NULL;
   json_object_set_new(made, "loss", json_real(found->loss));
   json_object_set_new(made, "accuracy", json_real(found->accuracy));
   json_object_set_new(made, "of", json_string(run->best_kept ? "best" : "last"));
@@ -128,7 +130,7 @@ static void write_head(FILE *file, const ddla_run *run, const ddla_worker *worke
   if (run->tested) {
     fprintf(file, "test accuracy    %.4f  (of the %s model, %" PRId64 " samples, loss %.4f)\n\n",
             run->test.accuracy, run->best_kept ? "best" : "last", run->test.count, run->test.loss);
-    ddla_metrics_print(file, run->test.counts, training->graph.classes, training->whole);
+    ddla_metrics_print(file, run->test.counts, training->graph.classes, training->class_names);
     fputc('\n', file);
   }
   if (worker->progress.best_epoch > 0)

@@ -1,5 +1,7 @@
 #include "train/training.h"
 
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,7 +11,6 @@
 #include "graph/plan.h"
 #include "optim/norm.h"
 #include "state/state.h"
-#include "sync/leaves.h"
 #include "train/shared.h"
 
 static const char *text_or_null(const char *text) { return text[0] ? text : NULL; }
@@ -181,6 +182,14 @@ static ddla_status check_samples(const ddla_training *training) {
                          (long long)samples, training->shards);
 }
 
+static ddla_status name_classes(ddla_training *training, int64_t classes) {
+  DDLA_TRY(DDLA_NEW(training->class_names, classes));
+  int known = ddla_dataset_classes(training->whole);
+  for (int64_t c = 0; c < classes; c++)
+    training->class_names[c] = c < known ? ddla_dataset_class_name(training->whole, (int)c) : "(not in the data)";
+  return DDLA_OK;
+}
+
 static ddla_status make_board(ddla_training *training) {
   void *board = mmap(NULL, sizeof *training->board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (board == MAP_FAILED) return DDLA_FAIL(NO_MEMORY, "no memory to share with agents");
@@ -216,6 +225,7 @@ static ddla_status prepare(ddla_training *training) {
   make_schedule(training);
   DDLA_TRY(ddla_schedule_check(&training->schedule));
   int64_t classes = job->data.classes > 0 ? job->data.classes : ddla_dataset_classes(training->whole);
+  DDLA_TRY(name_classes(training, classes));
   DDLA_TRY(ddla_training_build(training, ddla_dataset_shape(training->whole), classes));
   return make_board(training);
 }
@@ -242,6 +252,7 @@ void ddla_training_destroy(ddla_training *training) {
   ddla_dataset_close(training->validation);
   ddla_dataset_close(training->test);
   ddla_dataset_close(training->whole);
+  ddla_free(training->class_names);
   ddla_free(training->mean);
   ddla_free(training->deviation);
   if (training->board) munmap(training->board, sizeof *training->board);

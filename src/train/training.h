@@ -4,6 +4,8 @@
 #ifndef DDLA_TRAIN_TRAINING_H
 #define DDLA_TRAIN_TRAINING_H
 
+#include <stdatomic.h>
+
 #include <ddla/job.h>
 
 #include "data/augment.h"
@@ -16,6 +18,7 @@
 /* What a prepared training shares with the launcher and between agents, outside the state. */
 typedef struct ddla_training_board {
   _Atomic uint64_t step;           /* committed steps, as rank 0 last saw */
+  _Atomic uint32_t interrupted;    /* the run was stopped before its end */
   _Atomic int64_t first_step_ns;   /* from start_ns to the first committed step; 0: not yet */
 } ddla_training_board;
 
@@ -27,6 +30,7 @@ typedef struct ddla_training {
   ddla_dataset *train, *validation, *test; /* validation and test may be null */
   float *mean, *deviation;                 /* by channel */
   int64_t channels;
+  const char **class_names;                /* [classes] */
   const ddla_optimizer *optimizer;
   ddla_optimizer_options optimizer_options;
   ddla_schedule schedule;

@@ -108,7 +108,10 @@ static ddla_status after_step(bool *over, ddla_worker *worker) {
   if (epoch_ended || last)
     DDLA_TRY(end_epoch(&enough, worker, (step - 1) / training->batches_per_epoch + 1));
   if (stop || last || enough || checkpoint_is_due(worker, step, epoch_ended)) DDLA_TRY(checkpoint(worker));
-  if (stop && worker->run) worker->run->interrupted = true;
+  if (stop && worker->run) {
+    worker->run->interrupted = true;
+    atomic_store(&training->board->interrupted, 1);
+  }
   *over = stop || last || enough;
   return DDLA_OK;
 }

@@ -210,3 +210,10 @@ ddla_status ddla_backend_start(void) {
   dnnl_engine_t engine = NULL;
   return ddla_onednn_engine(&engine);
 }
+
+const char *ddla_backend_version(void) {
+  static _Thread_local char text[64];
+  const dnnl_version_t *version = dnnl_version();
+  snprintf(text, sizeof text, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
+  return text;
+}

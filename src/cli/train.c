@@ -1,0 +1,140 @@
+/* ddla train: runs a job. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/launch.h"
+#include "base/file.h"
+#include "base/alloc.h"
+#include "cli/command.h"
+#include "cli/words.h"
+#include "train/trainer.h"
+
+typedef struct train_call {
+  ddla_training *training;
+  ddla_trainer_options options;
+} train_call;
+
+static void on_stop(int number) {
+  (void)number;
+  ddla_trainer_ask_stop();
+}
+
+static ddla_status agent_main(ddla_transport *transport, void *argument) {
+  const train_call *call = argument;
+  struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  return ddla_trainer_run(call->training, transport, &call->options);
+}
+
+static void where(void *argument, char *text, size_t bytes) {
+  const train_call *call = argument;
+  snprintf(text, bytes, "step %" PRIu64, atomic_load(&call->training->board->step) + 1);
+}
+
+/* runs/NAME for the job file PATH/NAME.yaml. */
+static void default_directory(char *out, size_t bytes, const char *path) {
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+  size_t length = strcspn(name, ".");
+  snprintf(out, bytes, "runs/%.*s", (int)length, name);
+}
+
+static ddla_show choose_show(const ddla_job *job, bool quiet, bool json) {
+  if (json) return DDLA_SHOW_JSON;
+  if (quiet || strcmp(job->output.progress, "none") == 0) return DDLA_SHOW_NONE;
+  if (strcmp(job->output.progress, "bar") == 0) return DDLA_SHOW_BAR;
+  if (strcmp(job->output.progress, "lines") == 0) return DDLA_SHOW_LINES;
+  return isatty(STDOUT_FILENO) ? DDLA_SHOW_BAR : DDLA_SHOW_LINES;
+}
+
+static void show_plan(const ddla_training *training, const ddla_training_memory *memory, const char *directory) {
+  printf("%s: %" PRId64 " parameters, %" PRId64 " training samples, %d agent%s with %d lane%s each, %d shards of a "
+         "batch of %" PRId64 "\nmemory: %zu MiB shared, %zu MiB more in each agent, %zu MiB of data; results in %s\n",
+         training->job->model.kind, ddla_graph_parameter_total(training->graph.graph),
+         ddla_dataset_count(training->train), training->agents, training->agents == 1 ? "" : "s", training->lanes,
+         training->lanes == 1 ? "" : "s", training->shards, training->batch, (memory->shared_bytes >> 20) + 1,
+         (memory->agent_bytes >> 20) + 1, (memory->data_bytes >> 20) + 1, directory);
+}
+
+static ddla_status print_file(const char *directory, const char *name) {
+  char path[DDLA_PATH_BYTES], *text = NULL;
+  size_t bytes = 0;
+  DDLA_TRY(ddla_file_read(&text, &bytes, ddla_run_path(path, directory, name), (size_t)64 << 20));
+  fwrite(text, 1, bytes, stdout);
+  ddla_free(text);
+  return DDLA_OK;
+}
+
+static ddla_status run(train_call *call) {
+  const ddla_training *training = call->training;
+  ddla_training_memory memory = {0};
+  const char *directory = call->options.directory;
+  ddla_show show = call->options.show;
+  DDLA_TRY(ddla_training_estimate(&memory, training));
+  DDLA_TRY(ddla_run_prepare(training, directory, call->options.resume));
+  if (show == DDLA_SHOW_BAR || show == DDLA_SHOW_LINES) show_plan(training, &memory, directory);
+  const ddla_launch_options launch = {.agents = training->agents, .shared_bytes = memory.shared_bytes,
+                                      .threads = strcmp(training->job->parallel.agents_as, "threads") == 0,
+                                      .where = where};
+  ddla_status status = ddla_launch(&launch, agent_main, call);
+  if (status != DDLA_OK && show == DDLA_SHOW_BAR) fputc('\n', stdout);
+  if (status == DDLA_PEER_LOST)
+    return ddla_status_prefix(status, "training stopped (go on from the last checkpoint with --resume --out %s): ",
+                              directory);
+  DDLA_TRY(status);
+  if (show != DDLA_SHOW_NONE)
+    DDLA_TRY(print_file(directory, show == DDLA_SHOW_JSON ? "report.json" : "report.txt"));
+  if (atomic_load(&training->board->interrupted))
+    return DDLA_FAIL(INTERRUPTED, "stopped after step %" PRIu64 " with a checkpoint; go on with --resume --out %s",
+                     atomic_load(&training->board->step), directory);
+  return DDLA_OK;
+}
+
+static ddla_status train(int argc, char **argv, int64_t start_ns) {
+  ddla_words words = {0};
+  const char *agents = NULL, *out = NULL;
+  bool resume = false, quiet = false, json = false;
+  const ddla_words_option options[] = {
+      {"--agents", "-n", &agents, NULL}, {"--out", "-o", &out, NULL},      {"--resume", NULL, NULL, &resume},
+      {"--quiet", "-q", NULL, &quiet},   {"--json", NULL, NULL, &json},
+  };
+  DDLA_TRY(ddla_words_read(&words, argc, argv, options, sizeof options / sizeof options[0]));
+  if (words.other_count != 1)
+    return DDLA_FAIL(INVALID, "ddla train takes one job file, not %d; `ddla train --help` says more",
+                     words.other_count);
+  ddla_job *job = NULL;
+  train_call call = {0};
+  char assignment[64], directory[DDLA_PATH_BYTES];
+  ddla_status status = DDLA_OK;
+  DDLA_TRY(ddla_words_job(&job, &words, words.other[0]));
+  if (agents) {
+    snprintf(assignment, sizeof assignment, "parallel.agents=%s", agents);
+    DDLA_TRY_CLEAN(status, ddla_job_set(job, assignment));
+  }
+  default_directory(directory, sizeof directory, words.other[0]);
+  call.options.directory = out ? out : job->output.dir[0] ? job->output.dir : directory;
+  call.options.resume = resume;
+  call.options.show = choose_show(job, quiet, json);
+  DDLA_TRY_CLEAN(status, ddla_training_prepare(&call.training, job, start_ns));
+  DDLA_TRY_CLEAN(status, run(&call));
+cleanup:
+  ddla_training_destroy(call.training);
+  ddla_job_destroy(job);
+  return status;
+}
+
+const ddla_command ddla_command_train = {
+    .name = "train",
+    .arguments = "JOB.yaml [-n AGENTS] [--set KEY=VALUE]... [--out DIR] [--resume]",
+    .summary = "trains a model as a job file says",
+    .help = "  -n, --agents N     agents (processes) that train together; also parallel.agents\n"
+            "  --set KEY=VALUE    sets a key of the job, for example train.batch=256; may be repeated\n"
+            "  -o, --out DIR      run directory; else output.dir, else runs/ and the job file's name\n"
+            "  --resume           goes on from the run directory's newest checkpoint\n"
+            "  -q, --quiet        prints nothing but errors\n"
+            "  --json             prints report.json at the end and nothing else\n",
+    .run = train};
