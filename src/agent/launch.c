@@ -18,7 +18,7 @@
 
 enum { GRACE_MS = 1500, LOOK_MS = 100 };
 
-typedef struct group {
+typedef struct agent_group {
   const ddla_launch_options *options;
   ddla_agent_main main;
   void *argument;
@@ -27,7 +27,7 @@ typedef struct group {
   struct pollfd *ends; /* one pidfd for each agent */
   int alive;
   int64_t failed_ns; /* when the first agent failed; 0: none did */
-} group;
+} agent_group;
 
 /* Signals for the launcher; a handler can reach nothing else. */
 static volatile sig_atomic_t interrupts, terminations;
@@ -39,7 +39,7 @@ static void on_signal(int number) {
     terminations++;
 }
 
-static ddla_status run_agent(const group *group, int rank) {
+static ddla_status run_agent(const agent_group *group, int rank) {
   ddla_transport *transport = NULL;
   const ddla_local_setup setup = {group->region, rank};
   ddla_status status = ddla_transport_open(&transport, "local", &setup);
@@ -53,7 +53,7 @@ static ddla_status run_agent(const group *group, int rank) {
   return status;
 }
 
-static _Noreturn void be_agent(const group *group, int rank, pid_t launcher) {
+static _Noreturn void be_agent(const agent_group *group, int rank, pid_t launcher) {
   prctl(PR_SET_PDEATHSIG, SIGKILL); /* no orphans, however the launcher ends */
   if (getppid() != launcher) _exit(ddla_status_exit(DDLA_PEER_LOST));
   ddla_status status = run_agent(group, rank);
@@ -61,12 +61,12 @@ static _Noreturn void be_agent(const group *group, int rank, pid_t launcher) {
   _exit(ddla_status_exit(status));
 }
 
-static void kill_all(const group *group, int number) {
+static void kill_all(const agent_group *group, int number) {
   for (int i = 0; i < group->options->agents; i++)
     if (group->pid[i] > 0) kill(group->pid[i], number);
 }
 
-static ddla_status start_one(group *group, int rank) {
+static ddla_status start_one(agent_group *group, int rank) {
   pid_t launcher = getpid(), pid = fork();
   if (pid == 0) be_agent(group, rank, launcher);
   if (pid < 0) return DDLA_FAIL(NO_MEMORY, "cannot start agent %d: %s", rank, strerror(errno));
@@ -76,12 +76,12 @@ static ddla_status start_one(group *group, int rank) {
   return DDLA_OK;
 }
 
-static void note_failure(group *group) {
+static void note_failure(agent_group *group) {
   if (group->failed_ns == 0) group->failed_ns = ddla_clock_now_ns(ddla_clock_monotonic());
 }
 
 /* An agent has ended: the others must know if it did not end well. */
-static void take_end(group *group, int rank, int end) {
+static void take_end(agent_group *group, int rank, int end) {
   group->pid[rank] = 0;
   group->alive--;
   if (group->ends[rank].fd >= 0) close(group->ends[rank].fd);
@@ -96,7 +96,7 @@ static void take_end(group *group, int rank, int end) {
   note_failure(group);
 }
 
-static void reap(group *group) {
+static void reap(agent_group *group) {
   for (int i = 0; i < group->options->agents; i++) {
     int end = 0;
     if (group->pid[i] > 0 && waitpid(group->pid[i], &end, WNOHANG) == group->pid[i])
@@ -104,14 +104,14 @@ static void reap(group *group) {
   }
 }
 
-static void pass_signals(group *group, int *interrupts_seen, int *terminations_seen) {
+static void pass_signals(agent_group *group, int *interrupts_seen, int *terminations_seen) {
   if (interrupts > *interrupts_seen) kill_all(group, interrupts > 1 ? SIGKILL : SIGINT);
   if (terminations > *terminations_seen) kill_all(group, SIGTERM);
   *interrupts_seen = interrupts;
   *terminations_seen = terminations;
 }
 
-static void watch(group *group) {
+static void watch(agent_group *group) {
   int interrupts_seen = 0, terminations_seen = 0;
   while (group->alive > 0) {
     poll(group->ends, (nfds_t)group->options->agents, LOOK_MS);
@@ -124,7 +124,7 @@ static void watch(group *group) {
 }
 
 /* The group's one failure in words. */
-static ddla_status verdict(const group *group) {
+static ddla_status verdict(const agent_group *group) {
   ddla_failure failure = {0};
   int rank = 0, number = 0;
   if (ddla_local_region_lost(group->region, &rank, &number)) {
@@ -139,7 +139,7 @@ static ddla_status verdict(const group *group) {
   return DDLA_OK;
 }
 
-static ddla_status run_processes(group *group) {
+static ddla_status run_processes(agent_group *group) {
   struct sigaction action = {.sa_handler = on_signal}, old_int, old_term;
   ddla_status status = DDLA_OK;
   sigemptyset(&action.sa_mask);
@@ -156,7 +156,7 @@ static ddla_status run_processes(group *group) {
 }
 
 typedef struct agent_thread {
-  const group *group;
+  const agent_group *group;
   int rank;
   pthread_t thread;
   bool started;
@@ -169,7 +169,7 @@ static void *thread_main(void *argument) {
   return NULL;
 }
 
-static ddla_status run_threads(group *group) {
+static ddla_status run_threads(agent_group *group) {
   agent_thread *agent = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY(DDLA_NEW(agent, group->options->agents));
@@ -186,7 +186,7 @@ static ddla_status run_threads(group *group) {
   return status != DDLA_OK ? status : verdict(group);
 }
 
-static ddla_status run_alone(const group *group) {
+static ddla_status run_alone(const agent_group *group) {
   ddla_transport *transport = NULL;
   DDLA_TRY(ddla_transport_open(&transport, "self", NULL));
   ddla_status status = group->main(transport, group->argument);
@@ -195,7 +195,7 @@ static ddla_status run_alone(const group *group) {
 }
 
 ddla_status ddla_launch(const ddla_launch_options *options, ddla_agent_main main, void *argument) {
-  group group = {.options = options, .main = main, .argument = argument};
+  agent_group group = {.options = options, .main = main, .argument = argument};
   ddla_status status = DDLA_OK;
   if (options->agents == 1) return run_alone(&group);
   DDLA_TRY(ddla_local_region_create(&group.region, options->agents, options->shared_bytes));

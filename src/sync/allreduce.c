@@ -129,6 +129,15 @@ static ddla_status make_workers(ddla_sync *sync) {
   return DDLA_NEW(sync->chunk, (int64_t)sync->workers * CHUNK_BLOCKS * DDLA_STATE_BLOCK);
 }
 
+/* The tree takes so many operands in one pass. */
+static ddla_status check_operands(const ddla_sync *sync) {
+  int count = 0;
+  for (int w = 0; w < sync->workers; w++) count += sync->worker[w].leaves.operand_count;
+  if (count <= DDLA_TREE_OPERANDS_MAX) return DDLA_OK;
+  return DDLA_FAIL(INVALID, "%d partial gradients are more than %d; lower train.shards or parallel.lanes", count,
+                   DDLA_TREE_OPERANDS_MAX);
+}
+
 ddla_status ddla_sync_open(ddla_sync **out, const ddla_sync_options *options) {
   ddla_sync *sync = NULL;
   ddla_status status = DDLA_OK;
@@ -142,6 +151,7 @@ ddla_status ddla_sync_open(ddla_sync **out, const ddla_sync_options *options) {
   atomic_store(&sync->control->step_word, options->start_step);
   DDLA_TRY_CLEAN(status, make_segments(sync));
   DDLA_TRY_CLEAN(status, make_workers(sync));
+  DDLA_TRY_CLEAN(status, check_operands(sync));
   *out = sync;
   return DDLA_OK;
 cleanup:
@@ -295,33 +305,38 @@ static ddla_status sum_records(ddla_sync_result *out, int *bad_shard, const ddla
   return DDLA_OK;
 }
 
-/* The operands of all workers that hold something in this step, in the order of their shards. */
-static int list_operands(ddla_tree_operand *out, const ddla_sync *sync, int64_t samples, int64_t from) {
-  int count = 0;
+/* All workers' operands of one step in the order of their shards, and the additions for those that hold something. */
+typedef struct reduction {
+  ddla_tree_plan plan;
+  ddla_tree_part part[DDLA_TREE_OPERANDS_MAX];
+  const void *data[DDLA_TREE_OPERANDS_MAX];
+  bool absent[DDLA_TREE_OPERANDS_MAX];
+  int count;
+} reduction;
+
+static ddla_status plan_reduction(reduction *out, const ddla_sync *sync, int64_t samples) {
+  out->count = 0;
   for (int w = 0; w < sync->workers; w++) {
     const ddla_leaves *leaves = &sync->worker[w].leaves;
     for (int i = 0; i < leaves->operand_count; i++) {
       const ddla_leaves_operand *operand = &leaves->operand[i];
       bool empty = true;
       for (int s = operand->first; s < operand->end; s++) empty &= shard_is_empty(sync, samples, s);
-      if (empty) continue;
-      out[count++] = (ddla_tree_operand){.data = operand_at(sync, w, operand->buffer) + from,
-                                         .first = operand->first,
-                                         .count = operand->end - operand->first};
+      DDLA_ASSERT(out->count < DDLA_TREE_OPERANDS_MAX); /* checked at open */
+      out->part[out->count] = (ddla_tree_part){operand->first, operand->end - operand->first};
+      out->data[out->count] = operand_at(sync, w, operand->buffer);
+      out->absent[out->count++] = empty;
     }
   }
-  return count;
+  return ddla_tree_plan_make(&out->plan, sync->options.shards, out->part, out->absent, out->count);
 }
 
-static void reduce(ddla_sync *sync, float *to, int64_t samples, int64_t from, int64_t count) {
-  ddla_tree_operand operands[DDLA_TREE_OPERANDS_MAX];
-  int operand_count = list_operands(operands, sync, samples, from);
-  void *outputs[1] = {to};
-  if (operand_count == 0)
-    memset(to, 0, (size_t)count * sizeof *to);
-  else
-    ddla_tree_reduce(outputs, 1, operands, operand_count,
-                     &(ddla_tree_shape){.leaves = sync->options.shards, .dtype = DDLA_F32, .count = count});
+/* to[0 … count) = sum of elements [from, from + count). */
+static void reduce(const reduction *sum, float *to, int64_t from, int64_t count) {
+  void *outputs[1] = {to - from}; /* the tree counts outputs from element 0 as it does operands */
+  const ddla_tree_io io = {.operands = sum->data, .outputs = outputs, .output_count = 1,
+                           .type = DDLA_COLL_F32};
+  ddla_tree_run(&sum->plan, &io, from, count, false);
 }
 
 typedef struct update_scale {
@@ -379,26 +394,26 @@ ddla_status ddla_sync_barrier(ddla_sync *sync, int worker) {
   return meet(sync, worker, &sync->control->met, &sync->control->met_word, round);
 }
 
-static ddla_status clip_factor(double *factor, double *norm, ddla_sync *sync, int worker,
-                               const ddla_sync_result *result) {
+static ddla_status clip_factor(double *factor, ddla_sync_result *result, ddla_sync *sync, int worker,
+                               const reduction *sum) {
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0;
   ddla_sync_piece(sync, worker, &begin, &end);
   float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
   double *norms = ddla_state_array(options->state, options->block_norms, 0, 0);
   for (int64_t at = begin; at < end; at += DDLA_STATE_BLOCK) {
-    reduce(sync, reduced + at, result->samples, at, DDLA_STATE_BLOCK);
+    reduce(sum, reduced + at, at, DDLA_STATE_BLOCK);
     ddla_norm_block_sums(&norms[at / DDLA_STATE_BLOCK], reduced + at, DDLA_STATE_BLOCK, DDLA_ISA_BEST);
   }
   uint64_t round = steps_since_open(sync) + 1;
   DDLA_TRY(meet(sync, worker, &sync->control->normed, &sync->control->normed_word, round));
-  *norm = ddla_norm_value(ddla_norm_tree(norms, sync->blocks), result->count > 0 ? 1 / result->count : 0);
-  *factor = ddla_norm_clip(*norm, options->clip_norm);
+  result->gradient_norm =
+      ddla_norm_value(ddla_norm_tree(norms, sync->blocks), result->count > 0 ? 1 / result->count : 0);
+  *factor = ddla_norm_clip(result->gradient_norm, options->clip_norm);
   return DDLA_OK;
 }
 
-static void update_piece(ddla_sync *sync, int worker, const ddla_sync_result *result,
-                         const update_scale *scale) {
+static void update_piece(ddla_sync *sync, int worker, const reduction *sum, const update_scale *scale) {
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0, chunk = CHUNK_BLOCKS * DDLA_STATE_BLOCK;
   ddla_sync_piece(sync, worker, &begin, &end);
@@ -410,7 +425,7 @@ static void update_piece(ddla_sync *sync, int worker, const ddla_sync_result *re
   float *gradient = sync->chunk + worker * chunk;
   for (int64_t at = begin; at < end; at += chunk) {
     int64_t stop = at + chunk < end ? at + chunk : end;
-    reduce(sync, gradient, result->samples, at, stop - at);
+    reduce(sum, gradient, at, stop - at);
     update(sync, gradient, at, stop, scale);
   }
 }
@@ -437,13 +452,14 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, ddla_sync 
   DDLA_TRY(wait_final(sync, worker, begin));
   DDLA_TRY(sum_records(result, bad_shard, sync));
   double factor = 1;
-  if (options->clip_norm > 0)
-    DDLA_TRY(clip_factor(&factor, &result->gradient_norm, sync, worker, result));
+  reduction sum;
+  DDLA_TRY(plan_reduction(&sum, sync, result->samples));
+  if (options->clip_norm > 0) DDLA_TRY(clip_factor(&factor, result, sync, worker, &sum));
   result->learning_rate =
       ddla_schedule_rate(&options->schedule, (int64_t)committed(sync) + 1, options->total_steps);
   update_scale scale = {.gradient_scale = result->count > 0 ? factor / result->count : 0,
                         .learning_rate = result->learning_rate};
-  update_piece(sync, worker, result, &scale);
+  update_piece(sync, worker, &sum, &scale);
   return DDLA_OK;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "coll/tree.h"
 
 void ddla_leaves_share(int *first, int *end, int shards, int agents, int lanes, int worker) {
   int64_t agent = worker / lanes, lane = worker % lanes;
@@ -13,25 +14,8 @@ void ddla_leaves_share(int *first, int *end, int shards, int agents, int lanes, 
   *end = (int)(agent_first + count * (lane + 1) / lanes);
 }
 
-static int split(int a, int b) {
-  int half = 1;
-  while (2 * half < b - a) half *= 2;
-  return a + half;
-}
-
 bool ddla_leaves_siblings(int shards, int a, int m, int b) {
-  int low = 0, high = shards;
-  while (high - low > 1) {
-    int middle = split(low, high);
-    if (low == a && high == b) return middle == m;
-    if (b <= middle)
-      high = middle;
-    else if (a >= middle)
-      low = middle;
-    else
-      return false;
-  }
-  return false;
+  return ddla_tree_is_subtree(shards, (ddla_tree_part){a, b - a}) && a + ddla_tree_left(b - a) == m;
 }
 
 /* A free buffer number: buffers in use are those of the operands on the stack. */

@@ -4,6 +4,8 @@
 
 #include "base/alloc.h"
 #include "data/batch.h"
+#include "optim/norm.h"
+#include "task/metrics.h"
 #include "train/worker.h"
 
 static ddla_status evaluate_batch(ddla_worker *worker, const ddla_dataset *set, const float *parameters,

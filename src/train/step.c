@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "data/batch.h"
 #include "data/order.h"
+#include "task/metrics.h"
 #include "train/worker.h"
 
 /* One shard while it is computed. */

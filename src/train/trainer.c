@@ -9,7 +9,7 @@
 #include "train/save.h"
 
 /* One agent. */
-typedef struct trainer {
+typedef struct agent_trainer {
   const ddla_training *training;
   ddla_transport *transport;
   const ddla_trainer_options *options;
@@ -22,7 +22,7 @@ typedef struct trainer {
   ddla_failure *failure; /* [lanes]; code DDLA_OK: went well */
   ddla_progress progress;
   uint64_t start_step;
-} trainer;
+} agent_trainer;
 
 /* The strategy that a signal handler can reach; one training at a time in a process. */
 static _Atomic(ddla_sync *) stoppable;
@@ -34,7 +34,7 @@ void ddla_trainer_ask_stop(void) {
 
 /* Agent 0 starts or loads the state, the others wait for it. The meeting point is the word behind the control
  * block's own, published through the transport. */
-static ddla_status start_state(trainer *trainer) {
+static ddla_status start_state(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   ddla_shared *shared = &trainer->shared;
   ddla_training_start *start = shared->start;
@@ -53,7 +53,7 @@ static ddla_status start_state(trainer *trainer) {
   return DDLA_OK;
 }
 
-static ddla_status open_sync(trainer *trainer) {
+static ddla_status open_sync(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   const ddla_shared *shared = &trainer->shared;
   ddla_sync_options options = {
@@ -68,7 +68,7 @@ static ddla_status open_sync(trainer *trainer) {
   return ddla_sync_open(&trainer->sync, &options);
 }
 
-static ddla_status make_workers(trainer *trainer) {
+static ddla_status make_workers(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   int rank = ddla_transport_rank(trainer->transport);
   DDLA_TRY(DDLA_NEW(trainer->worker, training->lanes));
@@ -89,7 +89,7 @@ static ddla_status make_workers(trainer *trainer) {
   return DDLA_OK;
 }
 
-static void work(trainer *trainer, int lane) {
+static void work(agent_trainer *trainer, int lane) {
   ddla_status status = ddla_worker_train(&trainer->worker[lane]);
   if (status == DDLA_OK) return;
   ddla_status_take(&trainer->failure[lane], status);
@@ -97,7 +97,7 @@ static void work(trainer *trainer, int lane) {
 }
 
 typedef struct lane_start {
-  trainer *trainer;
+  agent_trainer *trainer;
   int lane;
 } lane_start;
 
@@ -108,7 +108,7 @@ static void *lane_main(void *argument) {
 }
 
 /* The failure that explains the others: one that is not about a lost peer, if there is any. */
-static ddla_status first_failure(const trainer *trainer) {
+static ddla_status first_failure(const agent_trainer *trainer) {
   const ddla_failure *found = NULL;
   for (int lane = 0; lane < trainer->training->lanes; lane++) {
     const ddla_failure *failure = &trainer->failure[lane];
@@ -118,7 +118,7 @@ static ddla_status first_failure(const trainer *trainer) {
   return found ? ddla_status_raise(found) : DDLA_OK;
 }
 
-static ddla_status run_lanes(trainer *trainer) {
+static ddla_status run_lanes(agent_trainer *trainer) {
   int lanes = trainer->training->lanes, started = 1;
   ddla_status status = DDLA_OK;
   lane_start *start = NULL;
@@ -137,7 +137,7 @@ static ddla_status run_lanes(trainer *trainer) {
   return first_failure(trainer);
 }
 
-static ddla_status run_agent(trainer *trainer) {
+static ddla_status run_agent(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   DDLA_TRY(ddla_backend_start());
   DDLA_TRY(ddla_shared_open(&trainer->shared, training, trainer->transport));
@@ -155,7 +155,7 @@ static ddla_status run_agent(trainer *trainer) {
 
 ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *transport,
                              const ddla_trainer_options *options) {
-  trainer trainer = {.training = training, .transport = transport, .options = options};
+  agent_trainer trainer = {.training = training, .transport = transport, .options = options};
   ddla_status status = run_agent(&trainer);
   for (int lane = 0; trainer.worker && lane < training->lanes; lane++) ddla_worker_fini(&trainer.worker[lane]);
   ddla_run_close(&trainer.run);
