@@ -103,7 +103,7 @@ static void many_classes_have_no_matrix(void **state) {
   assert_true(ddla_metrics_macro(counts, MANY).f1 == 1.0 / MANY);
 }
 
-/* The text that scikit-learn 1.5 prints for the same labels with digits=4. */
+/* The text that scikit-learn 1.9.1 prints for the same labels with digits=4. */
 static void text_as_people_know_it(void **state) {
   (void)state;
   static const char expected[] =
