@@ -16,9 +16,10 @@ check-clang:   ; @tools/setup build test clang && tools/build clang
 debug:         ; @tools/setup build test && tools/build debug
 bench:         ; @tools/setup build && tools/build release && build/ddla bench
 install:       ; @tools/setup build && tools/build release && cmake --install build --prefix "$(PREFIX)"
+format:        ; @tools/setup format && git ls-files "*.c" "*.h" | grep -v -e _list.h -e fixtures | xargs clang-format -i
 clean:         ; @rm -rf build build-debug build-address build-thread build-clang
 ci:            ; @.ci/run
 help:          ; @sed -n 's/^\([a-z-]*\): *; @.*/make \1/p' Makefile
 
 .PHONY: all setup demo test test-full sim-full tidy check-address check-thread address-full thread-full
-.PHONY: check-clang debug bench install clean ci help
+.PHONY: check-clang debug bench install format clean ci help

@@ -1,2 +1,7 @@
-/* Kernels, tried in this order. A row (folder, op) is the file folder/op.c beside this list. */
+/* Kernels, tried in this order. A row (folder, op) is the file folder/op.c beside this list. Of two rows for one op
+ * the first is the faster one wherever it accepts. */
+DDLA_KERNEL(native, relu)
+DDLA_KERNEL(native, max_pool)
+DDLA_KERNEL(onednn, linear)
+DDLA_KERNEL(onednn, conv2d)
 DDLA_KERNEL(plain, reference)

@@ -24,7 +24,7 @@ typedef enum ddla_data_part {
   DDLA_DATA_TEST
 } ddla_data_part;
 typedef enum ddla_data_header {
-  DDLA_DATA_HEADER_AUTO, /* the first line is a header if none of its feature fields is a number */
+  DDLA_DATA_HEADER_AUTO, /* a header if no field is a number or one is the label's name */
   DDLA_DATA_HEADER_YES,
   DDLA_DATA_HEADER_NO
 } ddla_data_header;
@@ -46,15 +46,15 @@ typedef struct ddla_data_memory {
 typedef struct ddla_data_source {
   const char *path;         /* file or directory */
   const char *labels_path;  /* idx: file of labels; null: derived from path */
-  const char *format;       /* row of data_list.h; null: the first that accepts path */
+  const char *format;       /* row of data_list.h; null or "auto": the first that accepts */
   ddla_data_part part;      /* which part of a directory that holds several */
   const char *label_column; /* csv: name, number from 1, "last" (default), or "none" */
   ddla_data_header header;  /* csv */
   char delimiter;           /* csv: 0 finds out which of , ; tab the first line has most of */
   ddla_data_shape shape; /* csv: shape of a row; folder: size to bring images to, channels 1 or 3 */
   const char *const *class_names; /* null: as found in the data; else any other label is refused */
-  int class_count;
-  int threads; /* folder: decoding threads, default as many as processors, at most 8 */
+  int class_count; /* 0: as found; without class_names: labels are 0 ... class_count - 1 */
+  int threads;     /* folder: decoding threads, default as many as processors, at most 8 */
   const ddla_data_memory *memory; /* null: pages shared with later forks */
 } ddla_data_source;
 
@@ -74,6 +74,10 @@ typedef struct ddla_data_subset {
 
 /* Opens one data set; close it with ddla_dataset_close. Errors: all of the head of this file. */
 ddla_status ddla_dataset_open(ddla_dataset **out, const ddla_data_source *source) DDLA_MUST_USE;
+
+/* True if path is a directory that holds this part beside others (t10k-… files, a folder "test");
+ * false if it holds no such part, or only samples that are not divided into parts. */
+bool ddla_dataset_has_part(const ddla_data_source *source);
 
 /* Opens several at once, one thread each (memory->allocate must be thread safe); on failure none is
  * open. out: [count], 1 <= count <= 16. Returns the failure of the first that failed. */

@@ -2,3 +2,5 @@
  * path. A row is a file of this folder that defines ddla_data_format_<name>; see
  * docs/howto/add-a-data-format.md. */
 DDLA_DATA_FORMAT(idx)
+DDLA_DATA_FORMAT(csv)
+DDLA_DATA_FORMAT(folder)

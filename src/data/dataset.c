@@ -87,7 +87,7 @@ void ddla_dataset_seal(ddla_dataset *set) {
 
 ddla_status ddla_dataset_number_classes(ddla_dataset *set, const ddla_data_source *source,
                                         const char *where) {
-  int limit = source->class_names ? source->class_count : DDLA_CLASSES_LIMIT;
+  int given = source->class_count, limit = given > 0 ? given : DDLA_CLASSES_LIMIT;
   int32_t most = -1;
   for (int64_t i = 0; i < set->count; i++) {
     int32_t label = set->labels[i];
@@ -101,7 +101,7 @@ ddla_status ddla_dataset_number_classes(ddla_dataset *set, const ddla_data_sourc
   }
   if (source->class_names)
     return ddla_classes_set(&set->classes, source->class_names, source->class_count);
-  return ddla_classes_number(&set->classes, most + 1);
+  return ddla_classes_number(&set->classes, given > 0 ? given : most + 1);
 }
 
 ddla_status ddla_dataset_subset(ddla_dataset **out, const ddla_dataset *parent,

@@ -35,13 +35,13 @@ static ddla_status find_format(const ddla_data_format **out, const ddla_data_sou
     list_formats(words, sizeof words, true);
     return DDLA_FAIL(INVALID, "no path to data is given; expected one of %s", words);
   }
+  bool named = source->format && strcmp(source->format, "auto") != 0;
   for (size_t i = 0; i < format_count; i++)
-    if (source->format ? strcmp(source->format, formats[i]->name) == 0
-                       : formats[i]->accepts(source)) {
+    if (named ? strcmp(source->format, formats[i]->name) == 0 : formats[i]->accepts(source)) {
       *out = formats[i];
       return DDLA_OK;
     }
-  if (source->format) {
+  if (named) {
     list_formats(words, sizeof words, false);
     return DDLA_FAIL(INVALID, "no data format \"%s\"; expected one of %s", source->format, words);
   }
@@ -52,7 +52,10 @@ static ddla_status find_format(const ddla_data_format **out, const ddla_data_sou
 
 static ddla_status check_path(const ddla_data_source *source) {
   struct stat state = {0};
-  if (!source->path || source->path[0] == '\0' || stat(source->path, &state) == 0) return DDLA_OK;
+  if (!source->path || source->path[0] == '\0') return DDLA_OK; /* find_format says so */
+  char whole[DDLA_DATA_PATH_BYTES];
+  DDLA_TRY(ddla_data_path(whole, "%s", source->path));
+  if (stat(source->path, &state) == 0) return DDLA_OK;
   char words[768] = "";
   list_formats(words, sizeof words, true);
   return DDLA_FAIL(INVALID, "cannot read %s: %s; looked for %s", source->path, strerror(errno),
@@ -67,6 +70,7 @@ static ddla_status check_set(const ddla_dataset *set, const ddla_data_source *so
 }
 
 ddla_status ddla_dataset_open(ddla_dataset **out, const ddla_data_source *source) {
+  DDLA_ASSERT(!source->class_names || source->class_count >= 1);
   const ddla_data_format *format = NULL;
   DDLA_TRY(check_path(source));
   DDLA_TRY(find_format(&format, source));
@@ -81,6 +85,12 @@ ddla_status ddla_dataset_open(ddla_dataset **out, const ddla_data_source *source
 cleanup:
   ddla_dataset_close(set);
   return status;
+}
+
+bool ddla_dataset_has_part(const ddla_data_source *source) {
+  const ddla_data_format *format = NULL;
+  if (check_path(source) != DDLA_OK || find_format(&format, source) != DDLA_OK) return false;
+  return format->has_part && format->has_part(source);
 }
 
 typedef struct opening {

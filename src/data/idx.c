@@ -191,15 +191,17 @@ static ddla_status idx_read(ddla_dataset *set, const ddla_data_source *source) {
   return read_labels(set, source, labels, images);
 }
 
-static bool idx_accepts(const ddla_data_source *source) {
+static bool idx_has_part(const ddla_data_source *source) {
   char path[DDLA_DATA_PATH_BYTES];
+  return find_canonical(path, source, "images", 3) || find_canonical(path, source, "images", 4);
+}
+
+static bool idx_accepts(const ddla_data_source *source) {
   if (ddla_data_is_directory(source->path)) {
-    ddla_data_source part =
-        *source; /* any part will do: the one that is missing is named on reading */
+    ddla_data_source part = *source; /* any will do: the one that is missing is named on reading */
     for (int p = DDLA_DATA_TRAIN; p <= DDLA_DATA_TEST; p++) {
       part.part = (ddla_data_part)p;
-      if (find_canonical(path, &part, "images", 3) || find_canonical(path, &part, "images", 4))
-        return true;
+      if (idx_has_part(&part)) return true;
     }
     return false;
   }
@@ -217,4 +219,5 @@ const ddla_data_format ddla_data_format_idx = {
     .looks_for = "a directory with train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz] and "
                  "their t10k-… counterparts, or one such file of images beside its labels",
     .accepts = idx_accepts,
+    .has_part = idx_has_part,
     .read = idx_read};

@@ -40,11 +40,11 @@ static inline int remove_test_folder(void **state) {
   return nftw(test_folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Path of a name in the folder; one of eight buffers in turn. */
+/* Path of a name in the folder; one of 256 buffers in turn. */
 static inline const char *test_path(const char *name) {
-  static char paths[8][512];
+  static char paths[256][512];
   static int turn;
-  char *path = paths[turn++ % 8];
+  char *path = paths[turn++ % 256];
   snprintf(path, sizeof paths[0], "%s/%s", test_folder, name);
   return path;
 }

@@ -45,6 +45,7 @@ typedef struct worker_state {
   ddla_leaves leaves;
   uint64_t barriers;
   int64_t waiting_ns, exchange_ns;
+  int last_shard; /* whose ranges may be reported final while it is computed; -1: none */
   bool *filled; /* by buffer: holds something in this step */
   char gap[LINE_BYTES];
 } worker_state;
@@ -188,20 +189,24 @@ static bool shard_is_empty(const ddla_sync *sync, int64_t samples, int64_t shard
 
 void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples) {
   worker_state *state = &sync->worker[worker];
-  bool any = false;
+  state->last_shard = -1;
   for (int b = 0; b < state->leaves.buffer_count; b++) state->filled[b] = false;
   for (int s = state->leaves.first; s < state->leaves.end; s++) {
-    any |= !shard_is_empty(sync, samples, s);
-    if (shard_is_empty(sync, samples, s))
+    if (!shard_is_empty(sync, samples, s))
+      state->last_shard = s;
+    else
       ddla_sync_put_record(sync, worker, s, &(ddla_sync_record){.agent = sync->options.agent});
   }
-  if (!any) publish_final(sync, worker, sync->blocks);
+  for (int i = 0; i < state->leaves.merge_count; i++) /* sums that come after it change operands once more */
+    if (state->leaves.merge[i].after_shard >= state->last_shard) state->last_shard = -1;
 }
 
 ddla_sync_leaf ddla_sync_leaf_place(ddla_sync *sync, int worker, int shard) {
   worker_state *state = &sync->worker[worker];
   int buffer = state->leaves.buffer[shard - state->leaves.first];
-  return (ddla_sync_leaf){.gradients = operand_at(sync, worker, buffer), .accumulate = state->filled[buffer]};
+  return (ddla_sync_leaf){.gradients = operand_at(sync, worker, buffer),
+                          .accumulate = state->filled[buffer],
+                          .last = shard == state->last_shard};
 }
 
 void ddla_sync_put_record(ddla_sync *sync, int worker, int shard, const ddla_sync_record *record) {

@@ -84,23 +84,32 @@ static void size_metrics(ddla_shared *shared, const ddla_training *training) {
 
 static size_t rounded(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
 
-/* Sizes of the blocks after the state: control, reports, metrics, losses. */
-static void block_sizes(size_t sizes[4], const ddla_shared *shared, const ddla_training *training) {
+/* Sizes of the blocks after the state: control, start, reports, metrics, losses. */
+enum { BLOCKS = 5 };
+
+static void block_sizes(size_t sizes[BLOCKS], const ddla_shared *shared, const ddla_training *training) {
   size_t workers = (size_t)training->agents * (size_t)training->lanes;
   sizes[0] = rounded(ddla_sync_control_bytes((int)workers, training->shards));
-  sizes[1] = rounded(workers * sizeof(ddla_worker_report));
-  sizes[2] = rounded(workers * (size_t)shared->metric_count * sizeof(int64_t));
-  sizes[3] = rounded((size_t)shared->loss_count * sizeof(double) + 8);
+  sizes[1] = rounded(sizeof(ddla_training_start));
+  sizes[2] = rounded(workers * sizeof(ddla_worker_report));
+  sizes[3] = rounded(workers * (size_t)shared->metric_count * sizeof(int64_t));
+  sizes[4] = rounded((size_t)shared->loss_count * sizeof(double) + 8);
+}
+
+static size_t total(const size_t sizes[BLOCKS]) {
+  size_t sum = 0;
+  for (int i = 0; i < BLOCKS; i++) sum += sizes[i];
+  return sum;
 }
 
 ddla_status ddla_shared_bytes(size_t *out, const ddla_training *training) {
   ddla_shared shared = {0};
-  size_t sizes[4] = {0};
+  size_t sizes[BLOCKS] = {0};
   ddla_status status = make_state(&shared, training);
   if (status == DDLA_OK) {
     size_metrics(&shared, training);
     block_sizes(sizes, &shared, training);
-    *out = rounded(ddla_state_bytes(shared.state)) + sizes[0] + sizes[1] + sizes[2] + sizes[3];
+    *out = rounded(ddla_state_bytes(shared.state)) + total(sizes);
   }
   ddla_state_destroy(shared.state);
   return status;
@@ -110,19 +119,19 @@ ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training, dd
   ddla_shared shared = {0};
   ddla_status status = DDLA_OK;
   void *memory = NULL;
-  size_t sizes[4] = {0};
+  size_t sizes[BLOCKS] = {0};
   DDLA_TRY_CLEAN(status, make_state(&shared, training));
   size_metrics(&shared, training);
   block_sizes(sizes, &shared, training);
   size_t state_bytes = rounded(ddla_state_bytes(shared.state));
-  DDLA_TRY_CLEAN(status, ddla_transport_alloc(transport, &memory, state_bytes + sizes[0] + sizes[1] +
-                                              sizes[2] + sizes[3], DDLA_MEMORY_COMMON));
+  DDLA_TRY_CLEAN(status, ddla_transport_alloc(transport, &memory, state_bytes + total(sizes), DDLA_MEMORY_COMMON));
   ddla_state_bind(shared.state, memory);
   char *at = (char *)memory + state_bytes;
   shared.sync_control = at;
-  shared.report = (ddla_worker_report *)(void *)(at += sizes[0]);
-  shared.metrics = (int64_t *)(void *)(at += sizes[1]);
-  shared.losses = (double *)(void *)(at += sizes[2]);
+  shared.start = (ddla_training_start *)(void *)(at += sizes[0]);
+  shared.report = (ddla_worker_report *)(void *)(at += sizes[1]);
+  shared.metrics = (int64_t *)(void *)(at += sizes[2]);
+  shared.losses = (double *)(void *)(at += sizes[3]);
   *out = shared;
   return DDLA_OK;
 cleanup:

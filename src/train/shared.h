@@ -7,6 +7,12 @@
 #include "train/training.h"
 #include "transport/transport.h"
 
+/* What is decided at ends of epochs; part of a checkpoint. */
+typedef struct ddla_progress {
+  double best_metric; /* -1: none yet */
+  int64_t best_epoch, epochs_without_better;
+} ddla_progress;
+
 /* What a worker tells about its run when it is over. */
 typedef struct ddla_worker_report {
   int64_t compute_ns, data_ns, waiting_ns, exchange_ns, samples;
@@ -15,10 +21,18 @@ typedef struct ddla_worker_report {
   int64_t process;
 } ddla_worker_report;
 
+/* How agent 0 found or made the state, for the others. */
+typedef struct ddla_training_start {
+  ddla_word ready;
+  uint64_t step;
+  ddla_progress progress;
+} ddla_training_start;
+
 typedef struct ddla_shared {
   ddla_state *state;
   int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms, best; /* rows; -1: not there */
   void *sync_control;
+  ddla_training_start *start;
   ddla_worker_report *report; /* [workers] */
   int64_t *metrics;           /* [workers][metric_count]: evaluation counts */
   double *losses;             /* [eval batches]: loss sums of evaluation batches */

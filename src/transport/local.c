@@ -157,6 +157,10 @@ static void local_wake(ddla_transport *base, int rank, const ddla_word *word) {
   ddla_event_wake(event_of(of(base), rank, word));
 }
 
+static void local_fail(ddla_transport *base, const ddla_failure *failure) {
+  ddla_local_region_fail(of(base)->region, base->rank, failure);
+}
+
 static const ddla_clock *local_clock(ddla_transport *base) {
   (void)base;
   return ddla_clock_monotonic();
@@ -227,5 +231,6 @@ const ddla_transport_ops ddla_transport_row_local = {
     .check = local_check,
     .wait = local_wait,
     .wake = local_wake,
+    .fail = local_fail,
     .clock = local_clock,
 };

@@ -21,6 +21,9 @@ typedef struct self_transport {
   ddla_event events[EVENTS];
   ddla_event bell;
   block *blocks;
+  _Atomic uint32_t failing; /* a thread writes the failure */
+  _Atomic uint32_t failed;  /* it is written */
+  ddla_failure failure;
 } self_transport;
 
 static self_transport *of(ddla_transport *t) { return (self_transport *)t; }
@@ -74,13 +77,20 @@ static void *self_peer(ddla_transport *base, const void *address, int rank) {
 }
 
 static ddla_status self_check(ddla_transport *base) {
-  (void)base;
-  return DDLA_OK;
+  self_transport *t = of(base);
+  if (!atomic_load(&t->failed)) return DDLA_OK;
+  return DDLA_FAIL(PEER_LOST, "%s", t->failure.text);
 }
 
-static ddla_status fine(void *argument) {
-  (void)argument;
-  return DDLA_OK;
+static ddla_status check(void *argument) { return self_check(argument); }
+
+static void self_fail(ddla_transport *base, const ddla_failure *failure) {
+  self_transport *t = of(base);
+  if (atomic_exchange(&t->failing, 1)) return;
+  t->failure = *failure;
+  atomic_store(&t->failed, 1);
+  for (int i = 0; i < EVENTS; i++) ddla_event_wake(&t->events[i]);
+  ddla_event_wake(&t->bell);
 }
 
 static ddla_event *event_of(self_transport *t, const ddla_word *word) {
@@ -88,7 +98,8 @@ static ddla_event *event_of(self_transport *t, const ddla_word *word) {
 }
 
 static ddla_status self_wait(ddla_transport *base, const ddla_waiting *waiting, int64_t timeout_ms) {
-  ddla_patience patience = {.spin_ns = 2000, .yields = 4, .check = fine, .check_slow = fine};
+  ddla_patience patience = {.spin_ns = 2000, .yields = 4, .check = check, .check_slow = check,
+                            .argument = base};
   return ddla_event_wait(event_of(of(base), waiting->word), waiting, &patience, timeout_ms);
 }
 
@@ -113,5 +124,6 @@ const ddla_transport_ops ddla_transport_row_self = {
     .check = self_check,
     .wait = self_wait,
     .wake = self_wake,
+    .fail = self_fail,
     .clock = self_clock,
 };

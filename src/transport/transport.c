@@ -115,6 +115,10 @@ ddla_status ddla_transport_progress(ddla_transport *t, bool *moved) {
 
 ddla_status ddla_transport_check(ddla_transport *t) { return t->ops->check(t); }
 
+void ddla_transport_fail(ddla_transport *t, const ddla_failure *failure) {
+  if (t->ops->fail) t->ops->fail(t, failure);
+}
+
 ddla_status ddla_transport_wait(ddla_transport *t, const ddla_waiting *waiting, int64_t timeout_ms) {
   return t->ops->wait(t, waiting, timeout_ms);
 }

@@ -111,6 +111,10 @@ typedef struct ddla_transport_ops {
    * wait without a word. Cheap when nobody sleeps. */
   void (*wake)(ddla_transport *t, int rank, const ddla_word *word);
 
+  /* Any thread. Does not block. This failure ends the work of all ranks and of this rank's other threads: their
+   * waits end with PEER_LOST and its text. The first one is kept. May be null. */
+  void (*fail)(ddla_transport *t, const ddla_failure *failure);
+
   /* Any thread. The clock that time limits of this transport run on. Borrowed until close. */
   const ddla_clock *(*clock)(ddla_transport *t);
 } ddla_transport_ops;
@@ -158,6 +162,9 @@ ddla_status ddla_transport_progress(ddla_transport *t, bool *moved);
 
 /* OK, or PEER_LOST with words once a rank died or declared failure. Any thread; a few nanoseconds. */
 ddla_status ddla_transport_check(ddla_transport *t);
+
+/* Ends the work of all: see the slot. */
+void ddla_transport_fail(ddla_transport *t, const ddla_failure *failure);
 
 /* See the slot. */
 ddla_status ddla_transport_wait(ddla_transport *t, const ddla_waiting *waiting, int64_t timeout_ms);

@@ -1,0 +1,155 @@
+/* Every kernel against its op's plain reference on all sample cases: results, the same bits at other addresses and
+ * in a second run, nothing written past a tensor's end. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend/trial.h"
+
+static size_t bytes_of(const ddla_tensor *tensor) {
+  return (size_t)ddla_shape_count(&tensor->shape) * ddla_dtype_bytes(tensor->dtype);
+}
+
+static double value_at(const ddla_tensor *tensor, int64_t i) {
+  return tensor->dtype == DDLA_F64 ? ((const double *)tensor->data)[i] : (double)((const float *)tensor->data)[i];
+}
+
+/* Largest difference in units of the reference's largest value. */
+static double difference(const ddla_tensor *a, const ddla_tensor *b) {
+  double largest = 1e-30, off = 0;
+  int64_t count = ddla_shape_count(&a->shape);
+  for (int64_t i = 0; i < count; i++) {
+    largest = fmax(largest, fabs(value_at(b, i)));
+    double d = fabs(value_at(a, i) - value_at(b, i));
+    off = d <= off ? off : d; /* keeps NaN */
+  }
+  return off / largest;
+}
+
+static void run(ddla_trial *trial) {
+  ddla_trial_spoil(trial, 0xff); /* NaN */
+  assert_int_equal(ddla_trial_forward(trial), DDLA_OK);
+  if (trial->call.op->backward) assert_int_equal(ddla_trial_backward(trial), DDLA_OK);
+}
+
+typedef double (*measure)(const ddla_tensor *a, const ddla_tensor *b);
+
+static double unequal_bits(const ddla_tensor *a, const ddla_tensor *b) {
+  return memcmp(a->data, b->data, bytes_of(a)) != 0;
+}
+
+static void compare(const ddla_trial *a, const ddla_trial *b, measure off, double bound) {
+  char text[96];
+  for (int i = 0; i < a->call.output_count; i++) {
+    double d = off(&a->call.output[i], &b->call.output[i]);
+    if (d <= bound) continue;
+    fail_msg("%s: output %d %s differs by %g", a->kernel->name, i,
+             ddla_shape_text(text, sizeof text, &a->call.output[i].shape), d);
+  }
+  for (int i = 0; i < a->call.input_count; i++) {
+    if (!a->call.wants_grad[i]) continue;
+    double d = off(&a->call.input_grad[i], &b->call.input_grad[i]);
+    if (d <= bound) continue;
+    fail_msg("%s: gradient %d %s differs by %g", a->kernel->name, i,
+             ddla_shape_text(text, sizeof text, &a->call.input[i].shape), d);
+  }
+}
+
+static void check(const ddla_op_call *sample, const char *kernel) {
+  ddla_trial trial = {0}, again = {0}, plain = {0};
+  ddla_trial_options options = {.kernel = kernel, .seed = 7};
+  assert_int_equal(ddla_trial_open(&trial, sample, &options), DDLA_OK);
+  if (strcmp(trial.kernel->name, kernel) != 0) { /* it does not accept this call */
+    ddla_trial_close(&trial);
+    return;
+  }
+  options.shift_bytes = 20;
+  assert_int_equal(ddla_trial_open(&again, sample, &options), DDLA_OK);
+  options = (ddla_trial_options){.kernel = "reference", .seed = 7};
+  assert_int_equal(ddla_trial_open(&plain, sample, &options), DDLA_OK);
+  run(&plain);
+  for (int round = 0; round < 2; round++) {
+    run(&trial);
+    compare(&trial, &plain, difference, 2e-5);
+    run(&again);
+    compare(&again, &trial, unequal_bits, 0);
+  }
+  ddla_trial_close(&trial);
+  ddla_trial_close(&again);
+  ddla_trial_close(&plain);
+}
+
+static void check_op(const ddla_op *op, const char *kernel) {
+  ddla_rng rng = ddla_rng_make(1);
+  for (int i = 0;; i++) {
+    ddla_op_call sample = {.op = op};
+    if (!op->sample || !op->sample(i, &rng, &sample)) return;
+    check(&sample, kernel);
+  }
+}
+
+static void kernels_agree_with_the_reference(void **state) {
+  (void)state;
+  int count = 0;
+  const ddla_kernel *const *rows = ddla_kernel_table(&count);
+  for (int i = 0; i + 1 < count; i++) {
+    const ddla_op *op = ddla_op_find(rows[i]->op);
+    assert_non_null(op);
+    check_op(op, rows[i]->name);
+  }
+}
+
+static ddla_op_call conv_call(int64_t batch, int64_t edge, int64_t in, int64_t out, int64_t relu) {
+  ddla_op_call call = {.op = ddla_op_find("conv2d"), .input_count = 3, .present = {true, true, true}};
+  call.input[0].shape = DDLA_SHAPE(batch, edge, edge, in);
+  call.input[1].shape = DDLA_SHAPE(out, in, 3, 3);
+  call.input[2].shape = DDLA_SHAPE(out);
+  ddla_attrs_set_int(&call.attrs, "padding", 1);
+  ddla_attrs_set_int(&call.attrs, "activation", relu);
+  return call;
+}
+
+static ddla_op_call pool_call(int64_t batch, int64_t edge, int64_t channels) {
+  ddla_op_call call = {.op = ddla_op_find("max_pool"), .input_count = 1, .present = {true}};
+  call.input[0].shape = DDLA_SHAPE(batch, edge, edge, channels);
+  ddla_attrs_set_int(&call.attrs, "kernel", 2);
+  return call;
+}
+
+static ddla_op_call linear_call(int64_t batch, int64_t in, int64_t out) {
+  ddla_op_call call = {.op = ddla_op_find("linear"), .input_count = 3, .present = {true, true, true}};
+  call.input[0].shape = DDLA_SHAPE(batch, in);
+  call.input[1].shape = DDLA_SHAPE(out, in);
+  call.input[2].shape = DDLA_SHAPE(out);
+  return call;
+}
+
+/* Shapes of real models, odd batches and channel counts, for every kernel of the op. */
+static void realistic_shapes_agree_with_the_reference(void **state) {
+  (void)state;
+  const ddla_op_call calls[] = {
+      conv_call(3, 28, 1, 32, 0),   conv_call(3, 14, 32, 64, 0), conv_call(2, 14, 32, 64, 1),
+      conv_call(1, 7, 64, 64, 0),   conv_call(2, 9, 33, 17, 1),  conv_call(5, 6, 16, 48, 0),
+      pool_call(16, 28, 32),        pool_call(3, 14, 64),        pool_call(2, 7, 19),
+      linear_call(16, 3136, 128),   linear_call(16, 128, 10),    linear_call(7, 100, 33),
+      linear_call(1, 3136, 128),    linear_call(64, 784, 96),
+  };
+  int count = 0;
+  const ddla_kernel *const *rows = ddla_kernel_table(&count);
+  for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
+    for (int i = 0; i + 1 < count; i++)
+      if (strcmp(rows[i]->op, calls[c].op->name) == 0) check(&calls[c], rows[i]->name);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(kernels_agree_with_the_reference),
+      cmocka_unit_test(realistic_shapes_agree_with_the_reference),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

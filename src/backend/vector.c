@@ -1,0 +1,97 @@
+#include "backend/vector.h"
+
+#include <string.h>
+
+#include "backend/avx512.h"
+
+/* Each loop twice: AVX-512 by hand, where A(p) is the vector of array p at i and V gives the result; else plain C, which
+ * compilers turn into the vectors of the baseline. There is no multiply-add in them, so bits are the same. */
+#if DDLA_HAS_AVX512
+#define A(p) ddla_load_first((p) + i, n)
+#define LOOP_512(name, parameters, V)                                                              \
+  DDLA_AVX512 static void name##_512 parameters {                                                  \
+    int64_t i = 0;                                                                                 \
+    for (; i + 16 <= count; i += 16) {                                                             \
+      enum { n = 16 };                                                                             \
+      _mm512_storeu_ps(to + i, V);                                                                 \
+    }                                                                                              \
+    const int n = (int)(count - i);                                                                \
+    if (n > 0) ddla_store_first(to + i, n, V);                                                     \
+  }
+#define CHOOSE(name, arguments)                                                                    \
+  if (ddla_cpu() >= DDLA_CPU_AVX512) {                                                             \
+    name##_512 arguments;                                                                          \
+    return;                                                                                        \
+  }
+#else
+#define LOOP_512(name, parameters, V)
+#define CHOOSE(name, arguments)
+#endif
+
+#define LOOP(name, parameters, arguments, V, scalar)                                               \
+  LOOP_512(name, parameters, V)                                                                    \
+  void ddla_vector_##name parameters {                                                             \
+    CHOOSE(name, arguments)                                                                        \
+    for (int64_t i = 0; i < count; i++) to[i] = scalar;                                            \
+  }
+
+LOOP(sum, (float *to, const float *a, const float *b, int64_t count), (to, a, b, count),
+     _mm512_add_ps(A(a), A(b)), a[i] + b[i])
+
+LOOP(product, (float *to, const float *a, const float *b, int64_t count), (to, a, b, count),
+     _mm512_mul_ps(A(a), A(b)), a[i] * b[i])
+
+LOOP(scale, (float *to, const float *from, float alpha, int64_t count), (to, from, alpha, count),
+     _mm512_mul_ps(A(from), _mm512_set1_ps(alpha)), from[i] * alpha)
+
+LOOP(mask, (float *to, const float *from, const float *gate, int64_t count), (to, from, gate, count),
+     _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(A(gate), _mm512_setzero_ps(), _CMP_NLE_UQ), A(from)),
+     gate[i] <= 0 ? 0 : from[i])
+
+void ddla_vector_add(float *to, const float *from, int64_t count) { ddla_vector_sum(to, to, from, count); }
+
+void ddla_vector_relu(float *to, const float *from, int64_t count) { ddla_vector_mask(to, from, from, count); }
+
+#if DDLA_HAS_AVX512
+/* Eight sums in flight: of two rows by four vectors of columns, or of eight rows by one vector. */
+DDLA_AVX512 static void sum_columns_64(float *to, const float *from, int64_t rows, int64_t columns) {
+  __m512 even[4], odd[4];
+  for (int k = 0; k < 4; k++) even[k] = odd[k] = _mm512_setzero_ps();
+  int64_t r = 0;
+  for (; r + 2 <= rows; r += 2, from += 2 * columns)
+    for (int k = 0; k < 4; k++) {
+      even[k] = _mm512_add_ps(even[k], _mm512_loadu_ps(from + 16 * k));
+      odd[k] = _mm512_add_ps(odd[k], _mm512_loadu_ps(from + columns + 16 * k));
+    }
+  for (int k = 0; k < 4; k++) {
+    if (r < rows) even[k] = _mm512_add_ps(even[k], _mm512_loadu_ps(from + 16 * k));
+    _mm512_storeu_ps(to + 16 * k, _mm512_add_ps(even[k], odd[k]));
+  }
+}
+
+DDLA_AVX512_INLINE void sum_columns_16(float *to, const float *from, int64_t rows, int64_t columns, int n) {
+  __m512 sum[8];
+  for (int k = 0; k < 8; k++) sum[k] = _mm512_setzero_ps();
+  int64_t r = 0;
+  for (; r + 8 <= rows; r += 8, from += 8 * columns)
+    for (int k = 0; k < 8; k++) sum[k] = _mm512_add_ps(sum[k], ddla_load_first(from + k * columns, n));
+  for (; r < rows; r++, from += columns) sum[0] = _mm512_add_ps(sum[0], ddla_load_first(from, n));
+  for (int step = 4; step > 0; step /= 2)
+    for (int k = 0; k < step; k++) sum[k] = _mm512_add_ps(sum[k], sum[k + step]);
+  ddla_store_first(to, n, sum[0]);
+}
+
+DDLA_AVX512 static void sum_rows_512(float *to, const float *from, int64_t rows, int64_t columns) {
+  int64_t c = 0;
+  for (; c + 64 <= columns; c += 64) sum_columns_64(to + c, from + c, rows, columns);
+  for (; c + 16 <= columns; c += 16) sum_columns_16(to + c, from + c, rows, columns, 16);
+  if (c < columns) sum_columns_16(to + c, from + c, rows, columns, (int)(columns - c));
+}
+#endif
+
+void ddla_vector_sum_rows(float *to, const float *from, int64_t rows, int64_t columns) {
+  CHOOSE(sum_rows, (to, from, rows, columns))
+  memset(to, 0, (size_t)columns * sizeof *to);
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t c = 0; c < columns; c++) to[c] += from[r * columns + c];
+}

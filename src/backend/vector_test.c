@@ -1,0 +1,82 @@
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend/vector.h"
+#include "base/rng.h"
+
+enum { MOST = 200 };
+
+static float a[MOST + 16], b[MOST + 16], to[MOST + 16];
+
+static void fill(void) {
+  ddla_rng rng = ddla_rng_make(3);
+  for (int i = 0; i < MOST + 16; i++) {
+    a[i] = ddla_rng_normal(&rng);
+    b[i] = ddla_rng_normal(&rng);
+  }
+  a[5] = NAN;
+  b[6] = 0;
+  b[7] = NAN;
+}
+
+static void same(float found, float wanted) {
+  if (isnan(wanted))
+    assert_true(isnan(found));
+  else
+    assert_memory_equal(&found, &wanted, sizeof found);
+}
+
+static void loops_match_plain_ones_for_every_count_and_place(void **state) {
+  (void)state;
+  fill();
+  for (int count = 0; count < MOST; count += 1 + count / 20)
+    for (int shift = 0; shift < 4; shift++) {
+      const float *x = a + shift, *y = b + shift;
+      float *z = to + 3 - shift;
+      z[count] = 77;
+      ddla_vector_sum(z, x, y, count);
+      for (int i = 0; i < count; i++) same(z[i], x[i] + y[i]);
+      ddla_vector_product(z, x, y, count);
+      for (int i = 0; i < count; i++) same(z[i], x[i] * y[i]);
+      ddla_vector_scale(z, x, 0.3f, count);
+      for (int i = 0; i < count; i++) same(z[i], 0.3f * x[i]);
+      ddla_vector_relu(z, x, count);
+      for (int i = 0; i < count; i++) same(z[i], x[i] <= 0 ? 0 : x[i]);
+      ddla_vector_mask(z, x, y, count);
+      for (int i = 0; i < count; i++) same(z[i], y[i] <= 0 ? 0 : x[i]);
+      memcpy(z, y, (size_t)count * sizeof *z);
+      ddla_vector_add(z, x, count);
+      for (int i = 0; i < count; i++) same(z[i], y[i] + x[i]);
+      assert_true(z[count] == 77);
+    }
+}
+
+static void rows_are_summed(void **state) {
+  (void)state;
+  fill();
+  a[5] = 1;
+  for (int columns = 1; columns <= 100; columns++) {
+    int rows = MOST / columns;
+    to[columns] = 77;
+    ddla_vector_sum_rows(to, a, rows, columns);
+    for (int c = 0; c < columns; c++) {
+      float sum = 0;
+      for (int r = 0; r < rows; r++) sum += a[r * columns + c];
+      assert_true(fabsf(to[c] - sum) < 1e-4f);
+    }
+    assert_true(to[columns] == 77);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(loops_match_plain_ones_for_every_count_and_place),
+      cmocka_unit_test(rows_are_summed),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,287 @@
+#include "data/csv.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "data/format.h"
+
+enum { NAME_BYTES = 256, PEEK_BYTES = 4096 };
+
+typedef enum label_kind { LABELS_NONE, LABELS_UNKNOWN, LABELS_NUMBERS, LABELS_NAMES } label_kind;
+
+/* What the first row tells about the file. */
+typedef struct layout {
+  int64_t columns, features, rows;
+  int64_t label; /* column from 0; -1: none */
+  int64_t first_line;
+  bool header;
+  label_kind kind;
+} layout;
+
+static ddla_status name_of(char out[NAME_BYTES], const ddla_csv_cursor *cursor,
+                           const ddla_csv_field *field) {
+  if (ddla_csv_field_text(out, NAME_BYTES, field)) return DDLA_OK;
+  return DDLA_FAIL(INVALID, "%s, line %lld, column %d: a name of %zu bytes; at most %d are read",
+                   cursor->path, (long long)field->line, field->column, field->length,
+                   NAME_BYTES - 1);
+}
+
+static bool spells(const ddla_csv_field *field, const char *name) {
+  char text[NAME_BYTES];
+  return ddla_csv_field_text(text, sizeof text, field) && strcmp(text, name) == 0;
+}
+
+/* Reads the first row: counts columns, finds the one named `wanted` (-1: none), and tells whether
+ * any field is a number. */
+static ddla_status read_first_row(layout *out, int64_t *named, bool *numeric,
+                                  ddla_csv_cursor cursor, const char *wanted) {
+  bool last = false;
+  *named = -1;
+  *numeric = false;
+  out->first_line = cursor.line;
+  while (!last) {
+    ddla_csv_field field = {0};
+    float value = 0;
+    DDLA_TRY(ddla_csv_next_field(&field, &last, &cursor));
+    if (spells(&field, wanted) && *named < 0) *named = out->columns;
+    if (ddla_csv_number(&value, &field)) *numeric = true;
+    out->columns++;
+  }
+  return DDLA_OK;
+}
+
+static ddla_status find_label(layout *out, int64_t named, const char *wanted, const char *path) {
+  int64_t number = 0;
+  if (strcmp(wanted, "none") == 0) {
+    out->label = -1;
+  } else if (out->header && named >= 0) {
+    out->label = named;
+  } else if (strcmp(wanted, "last") == 0) {
+    out->label = out->columns - 1;
+  } else if (ddla_text_to_int(&number, wanted)) {
+    if (number < 1 || number > out->columns)
+      return DDLA_FAIL(INVALID, "%s: no column %lld for the label; the file has columns 1 to %lld",
+                       path, (long long)number, (long long)out->columns);
+    out->label = number - 1;
+  } else {
+    return DDLA_FAIL(INVALID,
+                     "%s: no column %s for the label%s; expected a column's name, its number from "
+                     "1, \"last\" or \"none\"",
+                     path, ddla_text_quote(wanted).text,
+                     out->header ? "" : ", as the first line does not name the columns");
+  }
+  out->kind = out->label < 0 ? LABELS_NONE : LABELS_UNKNOWN;
+  out->features = out->columns - (out->label >= 0);
+  if (out->features < 1)
+    return DDLA_FAIL(INVALID,
+                     "%s: no features beside the label in column %lld; is the delimiter right?",
+                     path, (long long)out->label + 1);
+  return DDLA_OK;
+}
+
+static ddla_status read_layout(layout *out, const ddla_csv_cursor *cursor,
+                               const ddla_data_source *source) {
+  const char *wanted =
+      source->label_column && source->label_column[0] ? source->label_column : "last";
+  bool numeric = false;
+  int64_t named = -1, number = 0;
+  DDLA_TRY(read_first_row(out, &named, &numeric, *cursor, wanted));
+  bool is_name = strcmp(wanted, "last") != 0 && strcmp(wanted, "none") != 0 &&
+                 !ddla_text_to_int(&number, wanted);
+  out->header = !numeric || (named >= 0 && is_name);
+  if (source->header != DDLA_DATA_HEADER_AUTO) out->header = source->header == DDLA_DATA_HEADER_YES;
+  return find_label(out, named, wanted, cursor->path);
+}
+
+static ddla_status count_rows(layout *out, ddla_csv_cursor cursor) {
+  while (ddla_csv_next_row(&cursor)) {
+    int64_t line = cursor.line, fields = 0;
+    for (bool last = false; !last; fields++) {
+      ddla_csv_field field = {0};
+      DDLA_TRY(ddla_csv_next_field(&field, &last, &cursor));
+    }
+    if (fields != out->columns)
+      return DDLA_FAIL(INVALID, "%s, line %lld: %lld fields; expected %lld as in line %lld",
+                       cursor.path, (long long)line, (long long)fields, (long long)out->columns,
+                       (long long)out->first_line);
+    out->rows++;
+  }
+  if (out->rows == 0)
+    return DDLA_FAIL(INVALID, "%s holds no samples%s", cursor.path,
+                     out->header ? ", only a line that names the columns" : "");
+  return DDLA_OK;
+}
+
+static ddla_status choose_shape(ddla_dataset *set, const layout *in,
+                                const ddla_data_source *source) {
+  ddla_data_shape shape = source->shape;
+  set->shape = (ddla_data_shape){.height = 1, .width = 1, .channels = in->features};
+  if (shape.height == 0 && shape.width == 0) return DDLA_OK;
+  if (shape.channels == 0) shape.channels = 1;
+  if (ddla_data_shape_count(shape) != in->features)
+    return DDLA_FAIL(INVALID, "%s: %lld features do not make images of %lld x %lld x %lld",
+                     source->path, (long long)in->features, (long long)shape.height,
+                     (long long)shape.width, (long long)shape.channels);
+  set->shape = shape;
+  return DDLA_OK;
+}
+
+static ddla_status fail_range(const ddla_csv_cursor *cursor, const ddla_csv_field *field,
+                              const char *text, int limit) {
+  return DDLA_FAIL(INVALID,
+                   "%s, line %lld, column %d: label %s is out of range; expected 0 to %d, or names "
+                   "of classes",
+                   cursor->path, (long long)field->line, field->column, text, limit - 1);
+}
+
+static ddla_status read_known_label(int32_t *out, const ddla_dataset *set,
+                                    const ddla_csv_cursor *cursor, const ddla_csv_field *field,
+                                    const char *name) {
+  int64_t number = 0;
+  *out = ddla_classes_find(&set->classes, name, strlen(name));
+  if (*out >= 0) return DDLA_OK;
+  if (!ddla_text_to_int(&number, name))
+    return DDLA_FAIL(INVALID, "%s, line %lld, column %d: %s is none of the %d classes given",
+                     cursor->path, (long long)field->line, field->column,
+                     ddla_text_quote(name).text, set->classes.count);
+  if (number < 0 || number >= set->classes.count)
+    return fail_range(cursor, field, name, set->classes.count);
+  *out = (int32_t)number;
+  return DDLA_OK;
+}
+
+/* The first label decides whether labels are numbers or names; a file of both is most likely
+ * damaged. */
+static ddla_status read_new_label(int32_t *out, ddla_dataset *set, layout *in, int limit,
+                                  const ddla_csv_cursor *cursor, const ddla_csv_field *field) {
+  char name[NAME_BYTES];
+  int64_t number = 0;
+  DDLA_TRY(name_of(name, cursor, field));
+  label_kind kind = ddla_text_to_int(&number, name) ? LABELS_NUMBERS : LABELS_NAMES;
+  if (in->kind == LABELS_UNKNOWN) in->kind = kind;
+  if (name[0] == '\0' || kind != in->kind)
+    return DDLA_FAIL(INVALID, "%s, line %lld, column %d: label %s; expected %s", cursor->path,
+                     (long long)field->line, field->column, ddla_text_quote(name).text,
+                     in->kind == LABELS_NUMBERS ? "a whole number, as the first label is one"
+                     : name[0] == '\0'          ? "the name of a class"
+                                                : "a name, as the first label is one");
+  if (kind == LABELS_NAMES) return ddla_classes_add(out, &set->classes, name, strlen(name));
+  if (number < 0 || number >= limit) return fail_range(cursor, field, name, limit);
+  *out = (int32_t)number;
+  return DDLA_OK;
+}
+
+static ddla_status read_label(int32_t *out, ddla_dataset *set, layout *in,
+                              const ddla_data_source *source, const ddla_csv_cursor *cursor,
+                              const ddla_csv_field *field) {
+  if (source->class_names) {
+    char name[NAME_BYTES];
+    DDLA_TRY(name_of(name, cursor, field));
+    return read_known_label(out, set, cursor, field, name);
+  }
+  int limit = source->class_count > 0 ? source->class_count : DDLA_CLASSES_LIMIT;
+  return read_new_label(out, set, in, limit, cursor, field);
+}
+
+static ddla_status fail_number(const ddla_csv_cursor *cursor, const ddla_csv_field *field) {
+  char text[NAME_BYTES];
+  if (!ddla_csv_field_text(text, sizeof text, field)) memcpy(text, "a long text", 12);
+  return DDLA_FAIL(INVALID,
+                   "%s, line %lld, column %d: %s is not a number; every feature must be a finite "
+                   "decimal number",
+                   cursor->path, (long long)field->line, field->column,
+                   text[0] ? ddla_text_quote(text).text : "an empty field");
+}
+
+static ddla_status read_row(ddla_dataset *set, layout *in, const ddla_data_source *source,
+                            ddla_csv_cursor *cursor, int64_t row) {
+  float *values = (float *)(void *)set->features_block.data + row * in->features;
+  for (int64_t column = 0, next = 0; column < in->columns; column++) {
+    ddla_csv_field field = {0};
+    bool last = false;
+    DDLA_TRY(ddla_csv_next_field(&field, &last, cursor));
+    if (column == in->label)
+      DDLA_TRY(read_label(&set->labels[row], set, in, source, cursor, &field));
+    else if (!ddla_csv_number(&values[next++], &field))
+      return fail_number(cursor, &field);
+  }
+  return DDLA_OK;
+}
+
+/* Names get numbers in the order of their bytes, so that the order of rows does not matter. */
+static ddla_status sort_classes(ddla_dataset *set, const ddla_data_source *source) {
+  int32_t *renumber = NULL;
+  if (source->class_count > 0 && set->classes.count > source->class_count)
+    return DDLA_FAIL(INVALID, "%s: %d different labels, but %d classes are expected", source->path,
+                     set->classes.count, source->class_count);
+  DDLA_TRY(DDLA_NEW(renumber, set->classes.count));
+  ddla_status status = ddla_classes_sort(&set->classes, renumber);
+  for (int64_t i = 0; status == DDLA_OK && i < set->count; i++)
+    set->labels[i] = renumber[set->labels[i]];
+  ddla_free(renumber);
+  return status;
+}
+
+static ddla_status make_room(ddla_dataset *set, const layout *in, const ddla_data_source *source) {
+  set->type = DDLA_DATA_FLOAT32;
+  set->count = in->rows;
+  size_t bytes = (size_t)in->rows * (size_t)in->features * sizeof(float);
+  DDLA_TRY(ddla_data_block_make(&set->features_block, bytes, source->memory));
+  set->features = set->features_block.data;
+  if (in->label < 0) return DDLA_OK;
+  bytes = (size_t)in->rows * sizeof *set->labels;
+  DDLA_TRY(ddla_data_block_make(&set->labels_block, bytes, source->memory));
+  set->labels = (int32_t *)(void *)set->labels_block.data;
+  if (!source->class_names) return DDLA_OK;
+  return ddla_classes_set(&set->classes, source->class_names, source->class_count);
+}
+
+ddla_status ddla_csv_parse(ddla_dataset *set, const char *bytes, size_t length,
+                           const ddla_data_source *source) {
+  if (length > 0 && memchr(bytes, '\0', length))
+    return DDLA_FAIL(CORRUPT, "%s is not text: it holds a zero byte", source->path);
+  layout in = {0};
+  ddla_csv_cursor cursor = ddla_csv_start(bytes, length, source->delimiter, source->path);
+  if (!ddla_csv_next_row(&cursor)) return DDLA_FAIL(INVALID, "%s holds no samples", source->path);
+  DDLA_TRY(read_layout(&in, &cursor, source));
+  for (bool last = !in.header; !last;) {
+    ddla_csv_field field = {0};
+    DDLA_TRY(ddla_csv_next_field(&field, &last, &cursor));
+  }
+  DDLA_TRY(count_rows(&in, cursor));
+  DDLA_TRY(choose_shape(set, &in, source));
+  DDLA_TRY(make_room(set, &in, source));
+  for (int64_t row = 0; ddla_csv_next_row(&cursor); row++)
+    DDLA_TRY(read_row(set, &in, source, &cursor, row));
+  if (in.kind == LABELS_NAMES && !source->class_names) return sort_classes(set, source);
+  if (in.kind == LABELS_NUMBERS && !source->class_names)
+    return ddla_dataset_number_classes(set, source, source->path);
+  return DDLA_OK;
+}
+
+static ddla_status csv_read(ddla_dataset *set, const ddla_data_source *source) {
+  ddla_data_block raw = {0};
+  DDLA_TRY(ddla_data_file_load(&raw, source->path, ddla_data_memory_private()));
+  ddla_status status = ddla_csv_parse(set, (const char *)raw.data, raw.bytes, source);
+  ddla_data_block_release(&raw);
+  return status;
+}
+
+/* Text, or a gzip file whose name says that it holds text. */
+static bool csv_accepts(const ddla_data_source *source) {
+  uint8_t head[PEEK_BYTES];
+  if (!ddla_data_is_file(source->path)) return false;
+  if (strstr(source->path, ".csv") || strstr(source->path, ".tsv")) return true;
+  size_t length = ddla_data_file_peek(head, sizeof head, source->path);
+  for (size_t i = 0; i < length; i++)
+    if (head[i] < ' ' && head[i] != '\t' && head[i] != '\n' && head[i] != '\r') return false;
+  return true;
+}
+
+const ddla_data_format ddla_data_format_csv = {
+    .name = "csv",
+    .looks_for =
+        "a text file with one sample per line, numbers and a label separated by , ; or tab",
+    .accepts = csv_accepts,
+    .read = csv_read};

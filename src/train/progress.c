@@ -1,0 +1,92 @@
+/* What a run shows while it goes on: a bar on a terminal, elsewhere a line per epoch. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "train/run.h"
+
+enum { SHOW_EVERY_MS = 100, BAR_CELLS = 24 };
+
+static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); }
+
+static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
+
+static void bar_text(char *text, double part) {
+  static const char full[] = "█", empty[] = "░"; /* three bytes each */
+  int cells = (int)(part * BAR_CELLS);
+  for (int i = 0; i < BAR_CELLS; i++) memcpy(text + 3 * i, i < cells ? full : empty, 3);
+  text[3 * BAR_CELLS] = '\0';
+}
+
+static void duration_text(char *text, size_t bytes, double seconds) {
+  if (seconds < 60)
+    snprintf(text, bytes, "%.0f s", seconds);
+  else if (seconds < 3600)
+    snprintf(text, bytes, "%d:%02d min", (int)seconds / 60, (int)seconds % 60);
+  else
+    snprintf(text, bytes, "%d:%02d h", (int)seconds / 3600, (int)seconds / 60 % 60);
+}
+
+void ddla_run_show_step(ddla_run *run, const ddla_worker *worker) {
+  int64_t now = now_ns();
+  if (run->show != DDLA_SHOW_BAR || now - run->shown_ns < SHOW_EVERY_MS * INT64_C(1000000)) return;
+  const ddla_training *training = run->training;
+  int64_t waiting_ns = ddla_sync_time_of(worker->sync, worker->worker).waiting_ns;
+  double waited = ratio((double)(waiting_ns - run->shown_waiting_ns), (double)(now - run->shown_ns));
+  run->shown_ns = now;
+  run->shown_waiting_ns = waiting_ns;
+  int64_t step = (int64_t)worker->last.step, done = step - run->start_step;
+  double seconds = (double)(now - run->train_start_ns) * 1e-9;
+  char bar[3 * BAR_CELLS + 1], left[32];
+  bar_text(bar, (double)step / (double)training->total_steps);
+  duration_text(left, sizeof left, ratio(seconds, (double)done) * (double)(training->total_steps - step));
+  printf("\r%s epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "/%" PRId64
+         "  loss %.4f  accuracy %.4f  %.0f samples/s  waiting %2.0f %%  %s left\033[K",
+         bar, (step - 1) / training->batches_per_epoch + 1, training->epochs, step, training->total_steps,
+         ratio(worker->epoch_loss, worker->epoch_count),
+         ratio((double)worker->epoch_correct, (double)worker->epoch_samples),
+         ratio((double)done * (double)training->batch, seconds), 100 * fmin(waited, 1), left);
+  fflush(stdout);
+}
+
+static void show_line(const ddla_run *run, const ddla_worker *worker, int64_t epoch, double seconds) {
+  if (run->show == DDLA_SHOW_NONE || run->show == DDLA_SHOW_JSON) return;
+  printf("%sepoch %" PRId64 "/%" PRId64 "  step %" PRIu64 "  loss %.4f  accuracy %.4f",
+         run->show == DDLA_SHOW_BAR ? "\r\033[K" : "", epoch, run->training->epochs, worker->last.step,
+         run->train_loss, run->train_accuracy);
+  if (run->validated)
+    printf("  validation loss %.4f  accuracy %.4f", run->validation.loss, run->validation.accuracy);
+  printf("  learning rate %.3g  %.0f samples/s\n", worker->last.learning_rate,
+         ratio((double)worker->epoch_samples, seconds));
+  fflush(stdout);
+}
+
+static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t epoch, double seconds) {
+  fprintf(run->metrics,
+          "{\"epoch\": %" PRId64 ", \"step\": %" PRIu64 ", \"loss\": %.9g, \"accuracy\": %.9g, "
+          "\"learning_rate\": %.9g, \"samples_per_second\": %.6g, \"seconds\": %.6g",
+          epoch, worker->last.step, run->train_loss, run->train_accuracy, worker->last.learning_rate,
+          ratio((double)worker->epoch_samples, seconds), (double)(now_ns() - run->train_start_ns) * 1e-9);
+  if (isfinite(worker->last.gradient_norm))
+    fprintf(run->metrics, ", \"gradient_norm\": %.9g", worker->last.gradient_norm);
+  if (run->validated)
+    fprintf(run->metrics, ", \"validation_loss\": %.9g, \"validation_accuracy\": %.9g", run->validation.loss,
+            run->validation.accuracy);
+  fputs("}\n", run->metrics);
+  if (fflush(run->metrics) == 0) return DDLA_OK;
+  char path[DDLA_PATH_BYTES];
+  return ddla_file_fail(errno, "cannot write", ddla_run_path(path, run->directory, "metrics.jsonl"));
+}
+
+ddla_status ddla_run_show_epoch(ddla_run *run, const ddla_worker *worker, int64_t epoch) {
+  double seconds = (double)(now_ns() - run->epoch_start_ns) * 1e-9;
+  run->train_loss = ratio(worker->epoch_loss, worker->epoch_count);
+  run->train_accuracy = ratio((double)worker->epoch_correct, (double)worker->epoch_samples);
+  show_line(run, worker, epoch, seconds);
+  ddla_status status = write_row(run, worker, epoch, seconds);
+  run->epoch_start_ns = now_ns();
+  run->validated = false;
+  return status;
+}

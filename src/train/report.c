@@ -1,0 +1,183 @@
+/* The report at the end of a run: report.json for programs, report.txt for people. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "backend/kernel.h"
+#include "base/file.h"
+#include "train/run.h"
+
+/* Everything that both forms tell, worked out once. */
+typedef struct summary {
+  double seconds, samples_per_second, first_step_seconds;
+  double compute, exchange, waiting, data, other; /* shares of the workers' time */
+  int64_t steps, samples;
+  char machine[128];
+  int processors;
+} summary;
+
+static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
+
+static void machine_text(char *text, size_t bytes) {
+  struct utsname system;
+  char line[256];
+  snprintf(text, bytes, "unknown processor");
+  FILE *file = fopen("/proc/cpuinfo", "r");
+  while (file && fgets(line, sizeof line, file)) {
+    char *colon = strchr(line, ':');
+    if (strncmp(line, "model name", 10) != 0 || !colon) continue;
+    colon[strcspn(colon, "\n")] = '\0';
+    snprintf(text, bytes, "%s", colon + 2);
+    break;
+  }
+  if (file) fclose(file);
+  size_t used = strlen(text);
+  if (uname(&system) == 0) snprintf(text + used, bytes - used, ", %s %s", system.sysname, system.machine);
+}
+
+static summary summarise(const ddla_run *run, const ddla_worker *worker) {
+  summary made = {0};
+  double time = 0, compute = 0, exchange = 0, waiting = 0, data = 0;
+  made.seconds = (double)(run->train_end_ns - run->train_start_ns) * 1e-9;
+  for (int w = 0; w < worker->workers; w++) {
+    const ddla_worker_report *report = &worker->shared->report[w];
+    time += (double)(run->train_end_ns - run->train_start_ns);
+    compute += (double)report->compute_ns;
+    exchange += (double)report->exchange_ns;
+    waiting += (double)report->waiting_ns;
+    data += (double)report->data_ns;
+    made.samples += report->samples;
+  }
+  made.compute = ratio(compute, time);
+  made.exchange = ratio(exchange, time);
+  made.waiting = ratio(waiting, time);
+  made.data = ratio(data, time);
+  made.other = fmax(0, 1 - made.compute - made.exchange - made.waiting - made.data);
+  made.steps = (int64_t)worker->last.step;
+  made.samples_per_second = ratio((double)made.samples, made.seconds);
+  made.first_step_seconds = (double)atomic_load(&run->training->board->first_step_ns) * 1e-9;
+  made.processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
+  machine_text(made.machine, sizeof made.machine);
+  return made;
+}
+
+static json_t *agents_json(const ddla_run *run, const ddla_worker *worker) {
+  json_t *agents = json_array();
+  int lanes = run->training->lanes;
+  for (int a = 0; a < run->training->agents; a++) {
+    int64_t shards = 0, samples = 0, peak = 0;
+    for (int lane = 0; lane < lanes; lane++) {
+      const ddla_worker_report *report = &worker->shared->report[a * lanes + lane];
+      shards += report->shards;
+      samples += report->samples;
+      if (report->peak_bytes > peak) peak = report->peak_bytes;
+    }
+    json_array_append_new(agents, json_pack("{s:i, s:I, s:I, s:I, s:i}", "agent", a, "shards", (json_int_t)shards,
+                                            "samples", (json_int_t)samples, "peak_bytes", (json_int_t)peak,
+                                            "bytes_sent", 0));
+  }
+  return agents;
+}
+
+static json_t *evaluation_json(const ddla_run *run, const ddla_evaluation *found) {
+  json_t *made = ddla_metrics_json(found->counts, run->training->graph.classes, run->training->whole);
+  if (!made) return NULL;
+  json_object_set_new(made, "loss", json_real(found->loss));
+  json_object_set_new(made, "accuracy", json_real(found->accuracy));
+  json_object_set_new(made, "of", json_string(run->best_kept ? "best" : "last"));
+  return made;
+}
+
+static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const summary *sum) {
+  const ddla_training *training = run->training;
+  json_t *report = json_pack(
+      "{s:i, s:s, s:b, s:{s:f, s:f, s:I, s:I, s:i, s:f, s:f, s:f},"
+      " s:{s:s, s:I, s:s}, s:{s:f, s:f, s:f, s:f, s:f}, s:{s:i, s:i, s:i}, s:{s:s, s:s}, s:{s:s, s:i}}",
+      "format", 1, "status", run->interrupted ? "interrupted" : "done", "resumed", run->start_step > 0,
+      "train", "seconds", sum->seconds, "samples_per_second", sum->samples_per_second,
+      "steps", (json_int_t)sum->steps, "samples", (json_int_t)sum->samples, "epochs", (int)training->epochs,
+      "loss", run->train_loss, "accuracy", run->train_accuracy, "first_step_seconds", sum->first_step_seconds,
+      "model", "sha256", run->model_sha256,
+      "parameters", (json_int_t)ddla_graph_parameter_total(training->graph.graph),
+      "kind", training->job->model.kind,
+      "time", "compute", sum->compute, "exchange", sum->exchange, "waiting", sum->waiting,
+      "data", sum->data, "other", sum->other,
+      "parallel", "agents", training->agents, "lanes", training->lanes, "shards", training->shards,
+      "versions", "ddla", DDLA_VERSION, "kernels", ddla_backend_version(),
+      "machine", "processor", sum->machine, "processors", sum->processors);
+  if (!report) return NULL;
+  json_object_set_new(report, "agents", agents_json(run, worker));
+  if (run->tested) json_object_set_new(report, "test", evaluation_json(run, &run->test));
+  if (worker->progress.best_epoch > 0)
+    json_object_set_new(report, "best", json_pack("{s:f, s:I}", "validation_accuracy",
+                                                  worker->progress.best_metric, "epoch",
+                                                  (json_int_t)worker->progress.best_epoch));
+  return report;
+}
+
+static void write_head(FILE *file, const ddla_run *run, const ddla_worker *worker, const summary *sum) {
+  const ddla_training *training = run->training;
+  fprintf(file, "%s on %d agent%s with %d lane%s: %" PRId64 " steps, %" PRId64 " parameters%s\n\n",
+          training->job->model.kind, training->agents, training->agents == 1 ? "" : "s", training->lanes,
+          training->lanes == 1 ? "" : "s", sum->steps, ddla_graph_parameter_total(training->graph.graph),
+          run->interrupted ? ", interrupted" : "");
+  if (run->tested) {
+    fprintf(file, "test accuracy    %.4f  (of the %s model, %" PRId64 " samples, loss %.4f)\n\n",
+            run->test.accuracy, run->best_kept ? "best" : "last", run->test.count, run->test.loss);
+    ddla_metrics_print(file, run->test.counts, training->graph.classes, training->whole);
+    fputc('\n', file);
+  }
+  if (worker->progress.best_epoch > 0)
+    fprintf(file, "best validation  %.4f  in epoch %" PRId64 "\n", worker->progress.best_metric,
+            worker->progress.best_epoch);
+}
+
+static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worker, const summary *sum) {
+  fprintf(file, "training time    %.2f s, %.0f samples/s, first step after %.3f s\n", sum->seconds,
+          sum->samples_per_second, sum->first_step_seconds);
+  fprintf(file, "where it went    compute %.1f %%, exchange %.1f %%, waiting %.1f %%, data %.1f %%, other %.1f %%\n",
+          100 * sum->compute, 100 * sum->exchange, 100 * sum->waiting, 100 * sum->data, 100 * sum->other);
+  int lanes = run->training->lanes;
+  for (int a = 0; a < run->training->agents; a++) {
+    int64_t shards = 0;
+    for (int lane = 0; lane < lanes; lane++) shards += worker->shared->report[a * lanes + lane].shards;
+    fprintf(file, "agent %-2d         %" PRId64 " shards computed, peak memory %.1f MiB\n", a, shards,
+            (double)worker->shared->report[a * lanes].peak_bytes / 1048576.0);
+  }
+  fprintf(file, "machine          %s, %d processors; ddla %s, %s\n", sum->machine, sum->processors, DDLA_VERSION,
+          ddla_backend_version());
+  fprintf(file, "model            %s/model.safetensors\nsha256           %s\n", run->directory, run->model_sha256);
+}
+
+static ddla_status write_text(const ddla_run *run, const ddla_worker *worker, const summary *sum) {
+  char path[DDLA_PATH_BYTES], *text = NULL;
+  size_t bytes = 0;
+  FILE *file = open_memstream(&text, &bytes);
+  if (!file) return DDLA_FAIL(NO_MEMORY, "no memory for the report");
+  write_head(file, run, worker, sum);
+  write_time(file, run, worker, sum);
+  ddla_status status = fclose(file) == 0 ? DDLA_OK : DDLA_FAIL(NO_MEMORY, "no memory for the report");
+  if (status == DDLA_OK)
+    status = ddla_file_write(ddla_run_path(path, run->directory, "report.txt"), text, bytes);
+  free(text); /* made by open_memstream */
+  return status;
+}
+
+ddla_status ddla_run_report(ddla_run *run, const ddla_worker *worker) {
+  char path[DDLA_PATH_BYTES];
+  summary sum = summarise(run, worker);
+  json_t *report = report_json(run, worker, &sum);
+  char *text = report ? json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+  json_decref(report);
+  if (!text) return DDLA_FAIL(NO_MEMORY, "no memory for the report");
+  ddla_status status = ddla_file_write(ddla_run_path(path, run->directory, "report.json"), text, strlen(text));
+  free(text); /* made by jansson */
+  DDLA_TRY(status);
+  if (run->show == DDLA_SHOW_BAR) fputs("\r\033[K", stdout);
+  fflush(stdout);
+  return write_text(run, worker, &sum);
+}

@@ -1,0 +1,71 @@
+#include "train/run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+const char *ddla_run_path(char *path, const char *directory, const char *name) {
+  snprintf(path, DDLA_PATH_BYTES, "%s/%s", directory, name);
+  return path;
+}
+
+static bool exists(const char *directory, const char *name) {
+  char path[DDLA_PATH_BYTES];
+  struct stat found;
+  return stat(ddla_run_path(path, directory, name), &found) == 0;
+}
+
+static void remove_results(const char *directory) {
+  static const char *const names[] = {"metrics.jsonl", "report.txt", "report.json", "model.safetensors",
+                                      "best.safetensors"};
+  char path[DDLA_PATH_BYTES];
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    unlink(ddla_run_path(path, directory, names[i]));
+}
+
+static ddla_status write_job(const ddla_job *job, const char *directory) {
+  char path[DDLA_PATH_BYTES], *text = NULL;
+  size_t bytes = 0;
+  FILE *file = open_memstream(&text, &bytes);
+  if (!file) return DDLA_FAIL(NO_MEMORY, "no memory for the resolved job");
+  ddla_status status = ddla_job_write(job, file);
+  if (fclose(file) != 0 && status == DDLA_OK) status = DDLA_FAIL(NO_MEMORY, "no memory for the resolved job");
+  if (status == DDLA_OK) status = ddla_file_write(ddla_run_path(path, directory, "job.yaml"), text, bytes);
+  free(text); /* made by open_memstream, not by our allocator */
+  return status;
+}
+
+ddla_status ddla_run_prepare(const ddla_training *training, const char *directory, bool resume) {
+  char path[DDLA_PATH_BYTES];
+  if (strlen(directory) + 64 > sizeof path)
+    return DDLA_FAIL(INVALID, "output.dir is %zu characters long; at most %zu are possible", strlen(directory),
+                     sizeof path - 64);
+  DDLA_TRY(ddla_file_make_directory(directory));
+  bool used = exists(directory, "job.yaml") || exists(directory, "metrics.jsonl");
+  if (used && !resume && !training->job->output.overwrite)
+    return DDLA_FAIL(INVALID,
+                     "%s already holds a run; go on with it (--resume), choose another directory (--out DIR), or "
+                     "replace it (--set output.overwrite=true)", directory);
+  if (access(directory, W_OK | X_OK) != 0) return ddla_file_fail(errno, "cannot write in", directory);
+  if (used && !resume) remove_results(directory);
+  DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "checkpoints")));
+  DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "agents")));
+  return write_job(training->job, directory);
+}
+
+ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const char *directory, ddla_show show) {
+  char path[DDLA_PATH_BYTES];
+  *run = (ddla_run){.training = training, .directory = directory, .show = show};
+  run->metrics = fopen(ddla_run_path(path, directory, "metrics.jsonl"), "a");
+  if (!run->metrics) return ddla_file_fail(errno, "cannot write", path);
+  return DDLA_OK;
+}
+
+void ddla_run_close(ddla_run *run) {
+  if (run->metrics) fclose(run->metrics);
+  *run = (ddla_run){0};
+}

@@ -1,0 +1,52 @@
+/* What one run leaves and shows: its directory, lines of metrics, progress on the terminal, the report. Kept by the
+ * first worker of agent 0; the directory is prepared before the agents exist.
+ * Threads: one thread. */
+#ifndef DDLA_TRAIN_RUN_H
+#define DDLA_TRAIN_RUN_H
+
+#include <stdio.h>
+
+#include "base/sha256.h"
+#include "train/worker.h"
+
+enum { DDLA_PATH_BYTES = 4096 };
+
+typedef enum ddla_show { DDLA_SHOW_NONE, DDLA_SHOW_LINES, DDLA_SHOW_BAR, DDLA_SHOW_JSON } ddla_show;
+
+typedef struct ddla_run {
+  const ddla_training *training;
+  const char *directory;
+  ddla_show show;
+  FILE *metrics;
+  int64_t train_start_ns, train_end_ns, shown_ns, epoch_start_ns;
+  int64_t start_step;        /* resumed from */
+  int64_t shown_waiting_ns;
+  bool interrupted;
+  bool best_kept;            /* test and report are of best.safetensors */
+  ddla_evaluation test, validation;
+  bool tested, validated;
+  double train_loss, train_accuracy;  /* of the last epoch */
+  char model_sha256[DDLA_SHA256_TEXT_BYTES];
+} ddla_run;
+
+/* "directory/name" into path [DDLA_PATH_BYTES]; returns path. */
+const char *ddla_run_path(char *path, const char *directory, const char *name);
+
+/* Makes the run directory and writes job.yaml. Refuses a directory that holds another run, unless it is to be resumed
+ * or output.overwrite is on (old results are removed then). Errors: INVALID saying what to do; those of files. */
+ddla_status ddla_run_prepare(const ddla_training *training, const char *directory, bool resume);
+
+/* Opens metrics.jsonl; a resumed run goes on with it. */
+ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const char *directory, ddla_show show);
+void ddla_run_close(ddla_run *run);
+
+/* After each committed step: the bar. */
+void ddla_run_show_step(ddla_run *run, const ddla_worker *worker);
+
+/* At the end of an epoch: a line, and a row of metrics.jsonl. */
+ddla_status ddla_run_show_epoch(ddla_run *run, const ddla_worker *worker, int64_t epoch);
+
+/* At the end: report.json, report.txt. worker's shared reports are complete. */
+ddla_status ddla_run_report(ddla_run *run, const ddla_worker *worker);
+
+#endif

@@ -1,0 +1,228 @@
+#include "train/save.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "ckpt/checkpoint.h"
+#include "train/run.h"
+
+enum { NOTES_MAX = 96, NOTE_BYTES = 64, NAME_BYTES = 160 };
+
+/* Arrays of all tensors of one row of the parameter space, with names "tensor" or "row/tensor". */
+typedef struct array_list {
+  ddla_safetensors_array *at;
+  char (*name)[NAME_BYTES];
+  int count, room;
+} array_list;
+
+static ddla_status make_list(array_list *out, int room) {
+  array_list list = {.room = room};
+  ddla_status status = DDLA_OK;
+  DDLA_TRY_CLEAN(status, DDLA_NEW(list.at, room));
+  DDLA_TRY_CLEAN(status, DDLA_NEW(list.name, room));
+  *out = list;
+  return DDLA_OK;
+cleanup:
+  ddla_free(list.at);
+  return status;
+}
+
+static void free_list(array_list *list) {
+  ddla_free(list->at);
+  ddla_free(list->name);
+  *list = (array_list){0};
+}
+
+static void add_row(array_list *list, const ddla_graph *graph, const char *prefix, float *base) {
+  for (int i = 0; i < graph->parameter_count; i++) {
+    const ddla_graph_parameter_row *row = &graph->parameter[i];
+    char *name = list->name[list->count];
+    snprintf(name, NAME_BYTES, "%s%s%s", prefix, prefix[0] ? "/" : "", row->name);
+    list->at[list->count++] = (ddla_safetensors_array){
+        .name = name, .dtype = DDLA_F32, .shape = row->shape, .data = base + row->offset, .into = base + row->offset};
+  }
+}
+
+ddla_status ddla_save_model(char sha256[DDLA_SHA256_TEXT_BYTES], const ddla_training *training,
+                            const float *parameters, const char *path) {
+  const ddla_graph *graph = training->graph.graph;
+  array_list list = {0};
+  ddla_safetensors_digest digest = {{0}, {0}};
+  float *base = NULL;
+  memcpy(&base, &parameters, sizeof base); /* only `data` is used for writing */
+  DDLA_TRY(make_list(&list, graph->parameter_count + 1));
+  add_row(&list, graph, "", base);
+  ddla_status status = ddla_safetensors_write(
+      &digest, path, &(ddla_safetensors_content){.arrays = list.at, .array_count = list.count});
+  if (status == DDLA_OK && sha256) memcpy(sha256, digest.sha256, sizeof digest.sha256);
+  free_list(&list);
+  return status;
+}
+
+ddla_status ddla_load_model(float *parameters, const ddla_training *training, const char *path) {
+  const ddla_graph *graph = training->graph.graph;
+  array_list list = {0};
+  ddla_safetensors *file = NULL;
+  ddla_status status = DDLA_OK;
+  DDLA_TRY(make_list(&list, graph->parameter_count + 1));
+  add_row(&list, graph, "", parameters);
+  DDLA_TRY_CLEAN(status, ddla_safetensors_open(&file, path));
+  DDLA_TRY_CLEAN(status, ddla_safetensors_read_all(file, list.at, list.count));
+cleanup:
+  ddla_safetensors_close(file);
+  free_list(&list);
+  return status;
+}
+
+/* Key and value texts for checkpoints. */
+typedef struct note_list {
+  ddla_safetensors_note at[NOTES_MAX];
+  char value[NOTES_MAX][NOTE_BYTES];
+  char *job_text[NOTES_MAX];
+  int count, job_count;
+} note_list;
+
+static void add_note(note_list *list, const char *key, const char *format, ...) DDLA_PRINTF(3, 4);
+
+static void add_note(note_list *list, const char *key, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(list->value[list->count], NOTE_BYTES, format, arguments);
+  va_end(arguments);
+  list->at[list->count] = (ddla_safetensors_note){key, list->value[list->count]};
+  list->count++;
+}
+
+static void free_notes(note_list *list) {
+  for (int i = 0; list && i < list->job_count; i++) ddla_job_free_text(list->job_text[i]);
+  ddla_free(list);
+}
+
+/* What a run and the one that resumes it must have in common. */
+static ddla_status make_identity(note_list **out, const ddla_training *training) {
+  note_list *list = NULL;
+  ddla_status status = DDLA_OK;
+  DDLA_TRY(DDLA_NEW(list, 1));
+  ddla_data_fingerprint data = ddla_dataset_fingerprint(training->train);
+  add_note(list, "training data", "%016" PRIx64 "%016" PRIx64, data.high, data.low);
+  add_note(list, "parameters", "%" PRId64, ddla_graph_parameter_total(training->graph.graph));
+  for (int i = 0; ddla_job_resume_key(i) && list->count < NOTES_MAX; i++) {
+    const char *key = ddla_job_resume_key(i);
+    DDLA_TRY_CLEAN(status, ddla_job_get_text(&list->job_text[list->job_count], training->job, key));
+    list->at[list->count++] = (ddla_safetensors_note){key, list->job_text[list->job_count]};
+    list->job_count++;
+  }
+  *out = list;
+  return DDLA_OK;
+cleanup:
+  free_notes(list);
+  return status;
+}
+
+static ddla_status make_notes(note_list **out, const ddla_worker *worker) {
+  const ddla_training *training = worker->training;
+  char best[DDLA_TEXT_REAL_BYTES];
+  note_list *list = NULL;
+  DDLA_TRY(DDLA_NEW(list, 1));
+  int64_t step = (int64_t)ddla_sync_committed(worker->shared->sync_control);
+  ddla_text_from_real(best, worker->progress.best_metric);
+  add_note(list, "epoch", "%" PRId64, step / training->batches_per_epoch);
+  add_note(list, "position", "%" PRId64, step % training->batches_per_epoch);
+  add_note(list, "best_metric", "%s", best);
+  add_note(list, "best_epoch", "%" PRId64, worker->progress.best_epoch);
+  add_note(list, "epochs_without_better", "%" PRId64, worker->progress.epochs_without_better);
+  *out = list;
+  return DDLA_OK;
+}
+
+/* All saved rows of the state at a step, by part. */
+static ddla_status list_state(array_list parts[2], const ddla_training *training, const ddla_shared *shared,
+                              uint64_t step) {
+  const ddla_graph *graph = training->graph.graph;
+  int rows = ddla_state_row_count(shared->state);
+  DDLA_TRY(make_list(&parts[DDLA_CHECKPOINT_MODEL], graph->parameter_count + 1));
+  DDLA_TRY(make_list(&parts[DDLA_CHECKPOINT_STATE], rows * graph->parameter_count + 1));
+  for (int i = 0; i < rows; i++) {
+    const ddla_state_row *row = ddla_state_row_at(shared->state, i);
+    if (!row->saved) continue;
+    bool model = i == shared->theta;
+    add_row(&parts[model ? DDLA_CHECKPOINT_MODEL : DDLA_CHECKPOINT_STATE], graph, model ? "" : row->name,
+            ddla_state_array(shared->state, i, step, 0));
+  }
+  return DDLA_OK;
+}
+
+ddla_status ddla_save_checkpoint(const ddla_worker *worker, const char *directory) {
+  const ddla_training *training = worker->training;
+  char folder[DDLA_PATH_BYTES];
+  array_list parts[2] = {{0}};
+  note_list *identity = NULL, *notes = NULL;
+  ddla_status status = DDLA_OK;
+  uint64_t step = ddla_sync_committed(worker->shared->sync_control);
+  DDLA_TRY_CLEAN(status, list_state(parts, training, worker->shared, step));
+  DDLA_TRY_CLEAN(status, make_identity(&identity, training));
+  DDLA_TRY_CLEAN(status, make_notes(&notes, worker));
+  ddla_checkpoint checkpoint = {.step = step,
+                                .notes = {notes->at, notes->count},
+                                .identity = {identity->at, identity->count}};
+  for (int p = 0; p < DDLA_CHECKPOINT_PARTS; p++)
+    checkpoint.parts[p] = (ddla_checkpoint_arrays){parts[p].at, parts[p].count};
+  ddla_run_path(folder, directory, "checkpoints");
+  DDLA_TRY_CLEAN(status, ddla_checkpoint_write(folder, &checkpoint, (int)training->job->checkpoint.keep));
+cleanup:
+  free_notes(identity);
+  free_notes(notes);
+  free_list(&parts[0]);
+  free_list(&parts[1]);
+  return status;
+}
+
+static ddla_status load(uint64_t *step, ddla_progress *progress, ddla_checkpoint_file *file,
+                        const ddla_training *training, const ddla_shared *shared) {
+  array_list parts[2] = {{0}};
+  note_list *identity = NULL;
+  ddla_status status = DDLA_OK;
+  uint64_t found = ddla_checkpoint_step(file);
+  DDLA_TRY_CLEAN(status, make_identity(&identity, training));
+  DDLA_TRY_CLEAN(status,
+                 ddla_checkpoint_identity_check(file, &(ddla_checkpoint_notes){identity->at, identity->count}));
+  DDLA_TRY_CLEAN(status, list_state(parts, training, shared, found));
+  ddla_checkpoint_arrays wanted[DDLA_CHECKPOINT_PARTS];
+  for (int p = 0; p < DDLA_CHECKPOINT_PARTS; p++)
+    wanted[p] = (ddla_checkpoint_arrays){parts[p].at, parts[p].count};
+  DDLA_TRY_CLEAN(status, ddla_checkpoint_load(file, wanted));
+  const char *best = ddla_checkpoint_note(file, "best_metric");
+  const char *epoch = ddla_checkpoint_note(file, "best_epoch");
+  const char *without = ddla_checkpoint_note(file, "epochs_without_better");
+  if (!best || !ddla_text_to_real(&progress->best_metric, best) || !epoch ||
+      !ddla_text_to_int(&progress->best_epoch, epoch) || !without ||
+      !ddla_text_to_int(&progress->epochs_without_better, without))
+    status = DDLA_FAIL(CORRUPT, "the checkpoint of step %" PRIu64 " lacks notes of its progress", found);
+  else
+    *step = found;
+cleanup:
+  free_notes(identity);
+  free_list(&parts[0]);
+  free_list(&parts[1]);
+  return status;
+}
+
+ddla_status ddla_load_checkpoint(uint64_t *step, ddla_progress *progress, const ddla_training *training,
+                                 const ddla_shared *shared, const char *directory) {
+  char folder[DDLA_PATH_BYTES], *path = NULL;
+  ddla_checkpoint_file *file = NULL;
+  ddla_status status = DDLA_OK;
+  DDLA_TRY(ddla_checkpoint_find_newest(&path, ddla_run_path(folder, directory, "checkpoints")));
+  if (!path) return DDLA_OK;
+  DDLA_TRY_CLEAN(status, ddla_checkpoint_open(&file, path));
+  DDLA_TRY_CLEAN(status, load(step, progress, file, training, shared));
+cleanup:
+  ddla_checkpoint_close(file);
+  ddla_free(path);
+  return status;
+}

@@ -1,0 +1,149 @@
+/* One step of one worker: its shards forward and backward, then the strategy's exchange. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "data/batch.h"
+#include "data/order.h"
+#include "train/worker.h"
+
+/* One shard while it is computed. */
+typedef struct shard_work {
+  ddla_worker *worker;
+  ddla_plan *plan;
+  ddla_sync_record record;
+  int shard;
+  bool recorded;
+} shard_work;
+
+static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); }
+
+/* Writes samples, labels and keys of positions [first, end) of the epoch's order into the plan's inputs. */
+static void feed(ddla_worker *worker, ddla_plan *plan, const ddla_order *order, int64_t epoch,
+                 ddla_batch_span span) {
+  const ddla_training *training = worker->training;
+  const ddla_task_graph *graph = &training->graph;
+  int64_t count = ddla_batch_span_count(span);
+  ddla_order_fill(worker->indices, order, span.first, count);
+  const ddla_augment augment = {.seed = training->seed, .epoch = epoch,
+                                .shift = (int)training->job->data.shift, .flip = training->job->data.flip,
+                                .cutout = (int)training->job->data.cutout,
+                                .mean = training->mean, .deviation = training->deviation};
+  ddla_batch_fill(ddla_plan_value(plan, graph->image).data, ddla_plan_value(plan, graph->label).data,
+                  training->train, worker->indices, count, &augment);
+  if (graph->key == DDLA_NO_VALUE) return;
+  int64_t *key = ddla_plan_value(plan, graph->key).data;
+  for (int64_t i = 0; i < count; i++)
+    key[i] = (int64_t)ddla_rng_key(training->seed, DDLA_PURPOSE_DROPOUT, (uint64_t)epoch,
+                                   (uint64_t)worker->indices[i]);
+}
+
+/* The forward pass of the shard's last micro-batch is over: its loss and count are known. */
+static void add_record(shard_work *work) {
+  const ddla_task_graph *graph = &work->worker->training->graph;
+  ddla_sync_record *record = &work->record;
+  ddla_tensor logits = ddla_plan_value(work->plan, graph->logits);
+  record->loss += *(const double *)ddla_plan_value(work->plan, graph->loss).data;
+  record->count += *(const double *)ddla_plan_value(work->plan, graph->count).data;
+  record->correct += ddla_metrics_correct(logits.data, ddla_plan_value(work->plan, graph->label).data,
+                                          logits.shape.dim[0], graph->classes);
+  record->samples += logits.shape.dim[0];
+}
+
+static void put_record(shard_work *work) {
+  if (work->recorded) return;
+  work->recorded = true;
+  add_record(work);
+  ddla_sync_put_record(work->worker->sync, work->worker->worker, work->shard, &work->record);
+}
+
+static void on_final(void *argument, int64_t from) {
+  shard_work *work = argument;
+  put_record(work);
+  ddla_sync_final(work->worker->sync, work->worker->worker, from);
+}
+
+static ddla_status compute_micro_batch(shard_work *work, const ddla_plan_run *run) {
+  ddla_alloc_freeze();
+  ddla_status status = ddla_plan_execute(work->plan, run);
+  ddla_alloc_thaw();
+  return status;
+}
+
+static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_order *order, int64_t epoch,
+                                 ddla_batch_span span) {
+  const ddla_training *training = worker->training;
+  shard_work work = {.worker = worker, .shard = shard, .record = {.agent = worker->agent}};
+  ddla_sync_leaf leaf = ddla_sync_leaf_place(worker->sync, worker->worker, shard);
+  uint64_t step = ddla_sync_committed(worker->shared->sync_control);
+  int64_t parts = (ddla_batch_span_count(span) + training->micro_batch - 1) / training->micro_batch;
+  for (int64_t part = 0; part < parts; part++) {
+    ddla_batch_span piece = ddla_batch_shard(span, part, parts);
+    bool last = part + 1 == parts;
+    DDLA_TRY(ddla_lane_plan_for(&work.plan, &worker->compute, ddla_batch_span_count(piece), true));
+    int64_t start_ns = now_ns();
+    feed(worker, work.plan, order, epoch, piece);
+    int64_t fed_ns = now_ns();
+    ddla_plan_run run = {
+        .parameters = ddla_state_array(worker->shared->state, worker->shared->theta, step, 0),
+        .parameter_version = step + 1,
+        .gradients = leaf.gradients,
+        .accumulate = leaf.accumulate || part > 0,
+        .final = last && leaf.last ? on_final : NULL,
+        .final_argument = &work};
+    DDLA_TRY(compute_micro_batch(&work, &run));
+    if (!last) add_record(&work);
+    worker->data_ns += fed_ns - start_ns;
+    worker->compute_ns += now_ns() - fed_ns;
+  }
+  put_record(&work);
+  worker->shards++;
+  worker->samples += ddla_batch_span_count(span);
+  ddla_sync_leaf_done(worker->sync, worker->worker, shard);
+  return DDLA_OK;
+}
+
+/* Names step, shard and samples of a loss that is not finite. */
+static ddla_status explain_non_finite(const ddla_worker *worker, int shard, const ddla_order *order,
+                                      ddla_batch_span span) {
+  char samples[256] = "";
+  size_t used = 0;
+  for (int64_t i = span.first; i < span.end && used + 24 < sizeof samples; i++)
+    used += (size_t)snprintf(samples + used, sizeof samples - used, "%s%" PRId64, i > span.first ? ", " : "",
+                             ddla_order_at(order, i));
+  if (used + 24 >= sizeof samples) snprintf(samples + used, sizeof samples - used, ", …");
+  uint64_t step = ddla_sync_committed(worker->shared->sync_control) + 1;
+  const ddla_sync_record *record = ddla_sync_records(worker->sync, step);
+  return DDLA_FAIL(NON_FINITE,
+                   "the loss is %g at step %" PRIu64 " in shard %d (samples %s); the last checkpoint is kept. "
+                   "Lower train.learning_rate, set train.clip_norm, or look at these samples",
+                   record[shard].loss, step, shard, samples);
+}
+
+ddla_status ddla_worker_step(ddla_worker *worker) {
+  const ddla_training *training = worker->training;
+  int64_t step = (int64_t)ddla_sync_committed(worker->shared->sync_control);
+  int64_t epoch = step / training->batches_per_epoch, batch = step % training->batches_per_epoch;
+  int64_t count = ddla_dataset_count(training->train);
+  ddla_order order = ddla_order_epoch(count, training->seed, epoch);
+  ddla_batch_span whole = ddla_batch_positions(count, training->batch, batch);
+  int first = 0, end = 0, bad_shard = -1;
+  ddla_sync_begin(worker->sync, worker->worker, ddla_batch_span_count(whole));
+  ddla_sync_shards(worker->sync, worker->worker, &first, &end);
+  for (int shard = first; shard < end; shard++) {
+    ddla_batch_span span = ddla_batch_shard(whole, shard, training->shards);
+    if (ddla_batch_span_count(span) > 0)
+      DDLA_TRY(compute_shard(worker, shard, &order, epoch, span));
+  }
+  ddla_sync_final(worker->sync, worker->worker, 0);
+  ddla_status status = ddla_sync_finish(&worker->last, &bad_shard, worker->sync, worker->worker);
+  if (status == DDLA_NON_FINITE)
+    return explain_non_finite(worker, bad_shard, &order, ddla_batch_shard(whole, bad_shard, training->shards));
+  DDLA_TRY(status);
+  worker->epoch_loss += worker->last.loss;
+  worker->epoch_count += worker->last.count;
+  worker->epoch_correct += worker->last.correct;
+  worker->epoch_samples += worker->last.samples;
+  return DDLA_OK;
+}

@@ -1,0 +1,169 @@
+#include "train/trainer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "backend/kernel.h"
+#include "base/alloc.h"
+#include "train/save.h"
+
+/* One agent. */
+typedef struct trainer {
+  const ddla_training *training;
+  ddla_transport *transport;
+  const ddla_trainer_options *options;
+  ddla_shared shared;
+  ddla_sync *sync;
+  ddla_pack_cache *packs;
+  ddla_run run;
+  ddla_worker *worker; /* [lanes] */
+  pthread_t *thread;
+  ddla_failure *failure; /* [lanes]; code DDLA_OK: went well */
+  ddla_progress progress;
+  uint64_t start_step;
+} trainer;
+
+/* The strategy that a signal handler can reach; one training at a time in a process. */
+static _Atomic(ddla_sync *) stoppable;
+
+void ddla_trainer_ask_stop(void) {
+  ddla_sync *sync = atomic_load(&stoppable);
+  if (sync) ddla_sync_ask_stop(sync);
+}
+
+/* Agent 0 starts or loads the state, the others wait for it. The meeting point is the word behind the control
+ * block's own, published through the transport. */
+static ddla_status start_state(trainer *trainer) {
+  const ddla_training *training = trainer->training;
+  ddla_shared *shared = &trainer->shared;
+  ddla_training_start *start = shared->start;
+  if (ddla_transport_rank(trainer->transport) == 0) {
+    start->progress.best_metric = -1;
+    if (trainer->options->resume)
+      DDLA_TRY(ddla_load_checkpoint(&start->step, &start->progress, training, shared, trainer->options->directory));
+    if (start->step == 0)
+      ddla_graph_initialise(training->graph.graph, training->seed,
+                            ddla_state_array(shared->state, shared->theta, 0, 0));
+    ddla_transport_word_publish(trainer->transport, &start->ready, 1);
+  }
+  DDLA_TRY(ddla_transport_word_wait(trainer->transport, &start->ready, 1, -1));
+  trainer->start_step = start->step;
+  trainer->progress = start->progress;
+  return DDLA_OK;
+}
+
+static ddla_status open_sync(trainer *trainer) {
+  const ddla_training *training = trainer->training;
+  const ddla_shared *shared = &trainer->shared;
+  ddla_sync_options options = {
+      .transport = trainer->transport, .agents = training->agents, .lanes = training->lanes,
+      .agent = ddla_transport_rank(trainer->transport), .shards = training->shards, .direct = training->direct,
+      .start_step = trainer->start_step, .total_steps = training->total_steps, .state = shared->state,
+      .theta = shared->theta, .moment = {shared->moment[0], shared->moment[1]},
+      .gradients = shared->gradients, .reduced = shared->reduced, .block_norms = shared->block_norms,
+      .optimizer = training->optimizer, .optimizer_options = training->optimizer_options,
+      .schedule = training->schedule, .weight_decay = training->job->train.weight_decay,
+      .clip_norm = training->job->train.clip_norm, .control = shared->sync_control};
+  return ddla_sync_open(&trainer->sync, &options);
+}
+
+static ddla_status make_workers(trainer *trainer) {
+  const ddla_training *training = trainer->training;
+  int rank = ddla_transport_rank(trainer->transport);
+  DDLA_TRY(DDLA_NEW(trainer->worker, training->lanes));
+  DDLA_TRY(DDLA_NEW(trainer->thread, training->lanes));
+  DDLA_TRY(DDLA_NEW(trainer->failure, training->lanes));
+  for (int lane = 0; lane < training->lanes; lane++) {
+    ddla_worker *worker = &trainer->worker[lane];
+    *worker = (ddla_worker){.training = training, .transport = trainer->transport, .shared = &trainer->shared,
+                            .sync = trainer->sync, .agent = rank, .lane = lane,
+                            .worker = rank * training->lanes + lane,
+                            .workers = training->agents * training->lanes,
+                            .run = rank == 0 && lane == 0 ? &trainer->run : NULL};
+    worker->compute = (ddla_lane){.graph = training->graph.graph, .loss = training->graph.loss,
+                                  .packs = trainer->packs};
+    DDLA_TRY(ddla_worker_init(worker));
+    worker->progress = trainer->progress;
+  }
+  return DDLA_OK;
+}
+
+static void work(trainer *trainer, int lane) {
+  ddla_status status = ddla_worker_train(&trainer->worker[lane]);
+  if (status == DDLA_OK) return;
+  ddla_status_take(&trainer->failure[lane], status);
+  ddla_transport_fail(trainer->transport, &trainer->failure[lane]); /* so that other lanes and agents end too */
+}
+
+typedef struct lane_start {
+  trainer *trainer;
+  int lane;
+} lane_start;
+
+static void *lane_main(void *argument) {
+  const lane_start *start = argument;
+  work(start->trainer, start->lane);
+  return NULL;
+}
+
+/* The failure that explains the others: one that is not about a lost peer, if there is any. */
+static ddla_status first_failure(const trainer *trainer) {
+  const ddla_failure *found = NULL;
+  for (int lane = 0; lane < trainer->training->lanes; lane++) {
+    const ddla_failure *failure = &trainer->failure[lane];
+    if (failure->code == DDLA_OK) continue;
+    if (!found || found->code == DDLA_PEER_LOST) found = failure;
+  }
+  return found ? ddla_status_raise(found) : DDLA_OK;
+}
+
+static ddla_status run_lanes(trainer *trainer) {
+  int lanes = trainer->training->lanes, started = 1;
+  ddla_status status = DDLA_OK;
+  lane_start *start = NULL;
+  DDLA_TRY(DDLA_NEW(start, lanes));
+  for (int lane = 1; lane < lanes && status == DDLA_OK; lane++, started++) {
+    start[lane] = (lane_start){trainer, lane};
+    if (pthread_create(&trainer->thread[lane], NULL, lane_main, &start[lane]) == 0) continue;
+    status = DDLA_FAIL(NO_MEMORY, "cannot start lane %d", lane);
+    ddla_status_take(&trainer->failure[lane], status);
+    ddla_transport_fail(trainer->transport, &trainer->failure[lane]);
+    break;
+  }
+  if (status == DDLA_OK) work(trainer, 0);
+  for (int lane = 1; lane < started; lane++) pthread_join(trainer->thread[lane], NULL);
+  ddla_free(start);
+  return first_failure(trainer);
+}
+
+static ddla_status run_agent(trainer *trainer) {
+  const ddla_training *training = trainer->training;
+  DDLA_TRY(ddla_backend_start());
+  DDLA_TRY(ddla_shared_open(&trainer->shared, training, trainer->transport));
+  DDLA_TRY(start_state(trainer));
+  DDLA_TRY(open_sync(trainer));
+  DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
+  if (ddla_transport_rank(trainer->transport) == 0)
+    DDLA_TRY(ddla_run_open(&trainer->run, training, trainer->options->directory, trainer->options->show));
+  DDLA_TRY(make_workers(trainer));
+  atomic_store(&stoppable, trainer->sync);
+  ddla_status status = run_lanes(trainer);
+  atomic_store(&stoppable, NULL);
+  return status;
+}
+
+ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *transport,
+                             const ddla_trainer_options *options) {
+  trainer trainer = {.training = training, .transport = transport, .options = options};
+  ddla_status status = run_agent(&trainer);
+  for (int lane = 0; trainer.worker && lane < training->lanes; lane++) ddla_worker_fini(&trainer.worker[lane]);
+  ddla_run_close(&trainer.run);
+  ddla_pack_cache_destroy(trainer.packs);
+  ddla_sync_close(trainer.sync);
+  ddla_shared_close(&trainer.shared);
+  ddla_free(trainer.worker);
+  ddla_free(trainer.thread);
+  ddla_free(trainer.failure);
+  return status;
+}

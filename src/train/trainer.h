@@ -1,0 +1,23 @@
+/* An agent's training part: takes memory from its transport, starts its lanes, and runs the job.
+ * Threads: called by the agent's main thread, which becomes lane 0. */
+#ifndef DDLA_TRAIN_TRAINER_H
+#define DDLA_TRAIN_TRAINER_H
+
+#include "train/run.h"
+#include "transport/transport.h"
+
+typedef struct ddla_trainer_options {
+  const char *directory; /* the run directory, prepared */
+  bool resume;
+  ddla_show show;
+} ddla_trainer_options;
+
+/* Runs a prepared training on this agent until the job is done or cleanly stopped. *stopped (may be null) says which,
+ * on agent 0. Errors: the first failure of a lane. */
+ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *transport,
+                             const ddla_trainer_options *options);
+
+/* Asks all trainers of this process to stop after the step under way. Safe in a signal handler. */
+void ddla_trainer_ask_stop(void);
+
+#endif

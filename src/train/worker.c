@@ -1,0 +1,163 @@
+#include "train/worker.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "train/run.h"
+#include "train/save.h"
+
+static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); }
+
+ddla_status ddla_worker_init(ddla_worker *worker) {
+  const ddla_training *training = worker->training;
+  int64_t most = training->micro_batch > DDLA_EVAL_BATCH ? training->micro_batch : DDLA_EVAL_BATCH;
+  worker->progress.best_metric = -1;
+  DDLA_TRY(DDLA_NEW(worker->indices, most));
+  return DDLA_NEW(worker->counts, worker->shared->metric_count);
+}
+
+void ddla_worker_fini(ddla_worker *worker) {
+  ddla_lane_fini(&worker->compute);
+  ddla_free(worker->indices);
+  ddla_free(worker->counts);
+}
+
+static const float *theta_now(const ddla_worker *worker) {
+  uint64_t step = ddla_sync_committed(worker->shared->sync_control);
+  return ddla_state_array(worker->shared->state, worker->shared->theta, step, 0);
+}
+
+/* Each worker copies its piece of the parameters to the row `best`. */
+static void keep_best(ddla_worker *worker) {
+  int64_t begin = 0, end = 0;
+  ddla_sync_piece(worker->sync, worker->worker, &begin, &end);
+  float *best = ddla_state_array(worker->shared->state, worker->shared->best, 0, 0);
+  memcpy(best + begin, theta_now(worker) + begin, (size_t)(end - begin) * sizeof *best);
+}
+
+static ddla_status save_best(ddla_worker *worker) {
+  if (worker->shared->best < 0) return DDLA_OK;
+  keep_best(worker);
+  DDLA_TRY(ddla_sync_barrier(worker->sync, worker->worker));
+  if (!worker->run) return DDLA_OK;
+  char path[DDLA_PATH_BYTES];
+  return ddla_save_model(NULL, worker->training, theta_now(worker),
+                         ddla_run_path(path, worker->run->directory, "best.safetensors"));
+}
+
+/* Looks at the validation set; true in *enough when the run should stop early. */
+static ddla_status validate(bool *enough, ddla_worker *worker, int64_t epoch) {
+  const ddla_training *training = worker->training;
+  ddla_evaluation found = {0};
+  DDLA_TRY(ddla_worker_evaluate(&found, worker, training->validation, theta_now(worker)));
+  if (worker->run) {
+    worker->run->validation = found;
+    worker->run->validated = true;
+  }
+  worker->progress.epochs_without_better += training->job->train.validate_every;
+  if (found.accuracy > worker->progress.best_metric) {
+    worker->progress = (ddla_progress){.best_metric = found.accuracy, .best_epoch = epoch};
+    DDLA_TRY(save_best(worker));
+  }
+  int64_t patience = training->job->train.patience;
+  *enough = patience > 0 && worker->progress.epochs_without_better >= patience;
+  return DDLA_OK;
+}
+
+static ddla_status end_epoch(bool *enough, ddla_worker *worker, int64_t epoch) {
+  const ddla_training *training = worker->training;
+  bool due = epoch % training->job->train.validate_every == 0 || epoch == training->epochs;
+  if (training->validation && due) DDLA_TRY(validate(enough, worker, epoch));
+  if (worker->run) DDLA_TRY(ddla_run_show_epoch(worker->run, worker, epoch));
+  worker->epoch_loss = worker->epoch_count = 0;
+  worker->epoch_correct = worker->epoch_samples = 0;
+  return DDLA_OK;
+}
+
+static bool checkpoint_is_due(const ddla_worker *worker, int64_t step, bool epoch_ended) {
+  const ddla_job *job = worker->training->job;
+  int64_t epoch = step / worker->training->batches_per_epoch;
+  if (job->checkpoint.every_steps > 0 && step % job->checkpoint.every_steps == 0) return true;
+  return epoch_ended && job->checkpoint.every_epochs > 0 && epoch % job->checkpoint.every_epochs == 0;
+}
+
+/* The state does not change while workers wait at the barrier. */
+static ddla_status checkpoint(ddla_worker *worker) {
+  if (worker->run) DDLA_TRY(ddla_save_checkpoint(worker, worker->run->directory));
+  return ddla_sync_barrier(worker->sync, worker->worker);
+}
+
+static void note_step(ddla_worker *worker) {
+  ddla_training_board *board = worker->training->board;
+  if (!worker->run) return;
+  if (atomic_load(&board->first_step_ns) == 0)
+    atomic_store(&board->first_step_ns, now_ns() - worker->training->start_ns);
+  atomic_store(&board->step, worker->last.step);
+  ddla_run_show_step(worker->run, worker);
+}
+
+static ddla_status after_step(bool *over, ddla_worker *worker) {
+  const ddla_training *training = worker->training;
+  int64_t step = (int64_t)worker->last.step;
+  bool epoch_ended = step % training->batches_per_epoch == 0, enough = false;
+  bool last = step >= training->total_steps, stop = worker->last.stop && !last;
+  note_step(worker);
+  if (epoch_ended || last)
+    DDLA_TRY(end_epoch(&enough, worker, (step - 1) / training->batches_per_epoch + 1));
+  if (stop || last || enough || checkpoint_is_due(worker, step, epoch_ended)) DDLA_TRY(checkpoint(worker));
+  if (stop && worker->run) worker->run->interrupted = true;
+  *over = stop || last || enough;
+  return DDLA_OK;
+}
+
+static void write_report(ddla_worker *worker) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  ddla_sync_time time = ddla_sync_time_of(worker->sync, worker->worker);
+  worker->shared->report[worker->worker] =
+      (ddla_worker_report){.compute_ns = worker->compute_ns, .data_ns = worker->data_ns,
+                           .waiting_ns = time.waiting_ns, .exchange_ns = time.exchange_ns,
+                           .samples = worker->samples, .shards = worker->shards,
+                           .peak_bytes = (int64_t)usage.ru_maxrss * 1024, .process = getpid()};
+}
+
+/* Test once, of the best model where one is kept, else of the last; then the model file and the report. */
+static ddla_status finish(ddla_worker *worker) {
+  const ddla_training *training = worker->training;
+  bool best = worker->shared->best >= 0 && worker->progress.best_epoch > 0;
+  const float *parameters = best ? ddla_state_array(worker->shared->state, worker->shared->best, 0, 0)
+                                 : theta_now(worker);
+  ddla_evaluation found = {0};
+  bool test = training->test && !worker->last.stop;
+  if (worker->run) worker->run->train_end_ns = now_ns();
+  write_report(worker);
+  if (test) DDLA_TRY(ddla_worker_evaluate(&found, worker, training->test, parameters));
+  DDLA_TRY(ddla_sync_barrier(worker->sync, worker->worker));
+  if (!worker->run) return DDLA_OK;
+  worker->run->test = found;
+  worker->run->tested = test;
+  worker->run->best_kept = best;
+  char path[DDLA_PATH_BYTES];
+  DDLA_TRY(ddla_save_model(worker->run->model_sha256, training, theta_now(worker),
+                           ddla_run_path(path, worker->run->directory, "model.safetensors")));
+  return ddla_run_report(worker->run, worker);
+}
+
+ddla_status ddla_worker_train(ddla_worker *worker) {
+  const ddla_training *training = worker->training;
+  uint64_t step = ddla_sync_committed(worker->shared->sync_control);
+  bool over = (int64_t)step >= training->total_steps;
+  worker->last.step = step;
+  if (worker->run) {
+    worker->run->start_step = (int64_t)step;
+    worker->run->train_start_ns = worker->run->epoch_start_ns = now_ns();
+  }
+  while (!over) {
+    DDLA_TRY(ddla_worker_step(worker));
+    DDLA_TRY(after_step(&over, worker));
+  }
+  return finish(worker);
+}

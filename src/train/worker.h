@@ -1,0 +1,53 @@
+/* A worker: one compute thread of an agent. All workers of all agents run the same loop over steps and epochs;
+ * what they decide follows from the shared state alone, so they decide alike. */
+#ifndef DDLA_TRAIN_WORKER_H
+#define DDLA_TRAIN_WORKER_H
+
+#include "sync/sync.h"
+#include "train/lane.h"
+#include "train/shared.h"
+#include "train/training.h"
+
+/* Result of evaluating a data set; equal on all workers. */
+typedef struct ddla_evaluation {
+  double loss, accuracy;
+  int64_t count;
+  int64_t *counts; /* merged metrics [metric_count], owned by the worker; valid until its next evaluation */
+} ddla_evaluation;
+
+struct ddla_run;
+
+typedef struct ddla_worker {
+  const ddla_training *training;
+  ddla_transport *transport;
+  ddla_shared *shared; /* the agent's view */
+  ddla_sync *sync;     /* the agent's */
+  struct ddla_run *run; /* files and terminal; null but on the first worker of agent 0 */
+  int agent, lane, worker, workers;
+  ddla_lane compute;
+  int64_t *indices;      /* [largest batch of one plan] */
+  int64_t *counts;       /* [metric_count] merged */
+  ddla_progress progress;
+  ddla_sync_result last; /* newest committed step */
+  double epoch_loss, epoch_count;
+  int64_t epoch_correct, epoch_samples;
+  int64_t compute_ns, data_ns, samples, shards;
+  int64_t evaluation_version; /* makes each evaluation's parameters a version of their own */
+} ddla_worker;
+
+/* Sets the worker up. training, transport, shared and sync are borrowed. Errors: NO_MEMORY. */
+ddla_status ddla_worker_init(ddla_worker *worker);
+void ddla_worker_fini(ddla_worker *worker);
+
+/* Runs one step. Errors: NON_FINITE naming step, shard and samples; PEER_LOST; those of kernels. */
+ddla_status ddla_worker_step(ddla_worker *worker);
+
+/* Evaluates parameters [ddla_graph_space] on a data set, all workers together. Errors: PEER_LOST, kernels. */
+ddla_status ddla_worker_evaluate(ddla_evaluation *out, ddla_worker *worker, const ddla_dataset *set,
+                                 const float *parameters);
+
+/* The whole job, from the committed step to the end. Errors: those of steps, evaluation and files; INTERRUPTED after
+ * a clean stop. */
+ddla_status ddla_worker_train(ddla_worker *worker);
+
+#endif
