@@ -1,5 +1,5 @@
-/* One label for each sample: cross entropy of the softmax of the model's logits. Samples are images, or rows of a table
- * as images of one pixel. */
+/* One label for each sample: cross entropy of the softmax of the model's logits. Samples are
+ * images, or rows of a table as images of one pixel. */
 #include <inttypes.h>
 
 #include "model/model.h"
@@ -18,11 +18,16 @@ static ddla_status add_loss(ddla_task_graph *out, const ddla_job *job) {
   return ddla_graph_output(out->graph, "count", out->count);
 }
 
-static ddla_status build(ddla_task_graph *out, const ddla_job *job, ddla_data_shape shape, int64_t classes) {
+static ddla_status build(ddla_task_graph *out, const ddla_job *job, ddla_data_shape shape,
+                         int64_t classes) {
   if (classes < 2)
-    return DDLA_FAIL(INVALID, "task image-classification: the data have %" PRId64 " classes, but at least 2 are "
-                     "needed; are there labels in data.train?", classes);
-  const ddla_shape image = DDLA_SHAPE(1, shape.height, shape.width, shape.channels), label = DDLA_SHAPE(1);
+    return DDLA_FAIL(INVALID,
+                     "task image-classification: the data have %" PRId64
+                     " classes, but at least 2 are "
+                     "needed; are there labels in data.train?",
+                     classes);
+  const ddla_shape image = DDLA_SHAPE(1, shape.height, shape.width, shape.channels),
+                   label = DDLA_SHAPE(1);
   out->classes = classes;
   DDLA_TRY(ddla_graph_input(&out->image, out->graph, "image", DDLA_F32, &image));
   DDLA_TRY(ddla_graph_input(&out->label, out->graph, "label", DDLA_I32, &label));

@@ -16,7 +16,8 @@ int32_t ddla_metrics_predict(const float *logits, int64_t classes) {
   return (int32_t)best;
 }
 
-int64_t ddla_metrics_correct(const float *logits, const int32_t *labels, int64_t rows, int64_t classes) {
+int64_t ddla_metrics_correct(const float *logits, const int32_t *labels, int64_t rows,
+                             int64_t classes) {
   int64_t correct = 0;
   for (int64_t n = 0; n < rows; n++)
     correct += ddla_metrics_predict(logits + n * classes, classes) == labels[n];
@@ -30,8 +31,8 @@ static double cross_entropy(const float *z, int64_t classes, int32_t label, floa
   return (double)largest + log(sum) - (double)z[label];
 }
 
-void ddla_metrics_add(int64_t *counts, double *loss, const float *logits, const int32_t *labels, int64_t rows,
-                      int64_t classes) {
+void ddla_metrics_add(int64_t *counts, double *loss, const float *logits, const int32_t *labels,
+                      int64_t rows, int64_t classes) {
   for (int64_t n = 0; n < rows; n++) {
     const int32_t label = labels[n];
     if (label < 0 || label >= classes) continue;
@@ -58,7 +59,9 @@ static int64_t sum(const int64_t *values, int64_t count) {
 
 static double share(double part, double whole) { return whole != 0 ? part / whole : 0; }
 
-int64_t ddla_metrics_samples(const int64_t *counts, int64_t classes) { return sum(counts, classes); }
+int64_t ddla_metrics_samples(const int64_t *counts, int64_t classes) {
+  return sum(counts, classes);
+}
 
 double ddla_metrics_accuracy(const int64_t *counts, int64_t classes) {
   return share((double)sum(counts + 2 * classes, classes), (double)sum(counts, classes));

@@ -54,8 +54,8 @@ static void parts_add_up(void **state) {
   ddla_metrics_add(whole, NULL, logits, labels, ROWS, CLASSES);
   const int64_t borders[4] = {0, 5, 5, ROWS};
   for (int p = 0; p < 3; p++)
-    ddla_metrics_add(parts[p], NULL, logits + borders[p] * CLASSES, labels + borders[p], borders[p + 1] - borders[p],
-                     CLASSES);
+    ddla_metrics_add(parts[p], NULL, logits + borders[p] * CLASSES, labels + borders[p],
+                     borders[p + 1] - borders[p], CLASSES);
   for (int p = 2; p >= 0; p--) ddla_metrics_merge(sum, parts[p], CLASSES);
   assert_memory_equal(sum, whole, sizeof whole);
 }
@@ -106,16 +106,15 @@ static void many_classes_have_no_matrix(void **state) {
 /* The text that scikit-learn 1.9.1 prints for the same labels with digits=4. */
 static void text_as_people_know_it(void **state) {
   (void)state;
-  static const char expected[] =
-      "              precision    recall  f1-score   support\n"
-      "\n"
-      "         cat     0.5000    0.5000    0.5000         4\n"
-      "         dög     0.6667    0.6667    0.6667         3\n"
-      "        bird     0.8000    0.8000    0.8000         5\n"
-      "\n"
-      "    accuracy                         0.6667        12\n"
-      "   macro avg     0.6556    0.6556    0.6556        12\n"
-      "weighted avg     0.6667    0.6667    0.6667        12\n";
+  static const char expected[] = "              precision    recall  f1-score   support\n"
+                                 "\n"
+                                 "         cat     0.5000    0.5000    0.5000         4\n"
+                                 "         dög     0.6667    0.6667    0.6667         3\n"
+                                 "        bird     0.8000    0.8000    0.8000         5\n"
+                                 "\n"
+                                 "    accuracy                         0.6667        12\n"
+                                 "   macro avg     0.6556    0.6556    0.6556        12\n"
+                                 "weighted avg     0.6667    0.6667    0.6667        12\n";
   static const char *const names[CLASSES] = {"cat", "dög", "bird"};
   float logits[ROWS * CLASSES];
   int64_t counts[COUNTS] = {0};

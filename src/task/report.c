@@ -28,10 +28,12 @@ static void print_name(FILE *file, const char *name, int width) {
 
 static void print_row(FILE *file, const char *name, int width, const ddla_metrics_row *row) {
   print_name(file, name, width);
-  fprintf(file, " %9.4f %9.4f %9.4f %9" PRId64 "\n", row->precision, row->recall, row->f1, row->support);
+  fprintf(file, " %9.4f %9.4f %9.4f %9" PRId64 "\n", row->precision, row->recall, row->f1,
+          row->support);
 }
 
-void ddla_metrics_print(FILE *file, const int64_t *counts, int64_t classes, const char *const *names) {
+void ddla_metrics_print(FILE *file, const int64_t *counts, int64_t classes,
+                        const char *const *names) {
   int width = width_of("weighted avg");
   for (int64_t c = 0; c < classes; c++)
     if (width_of(name_of(names, c).text) > width) width = width_of(name_of(names, c).text);
@@ -52,16 +54,17 @@ void ddla_metrics_print(FILE *file, const int64_t *counts, int64_t classes, cons
 }
 
 static json_t *mean_json(const ddla_metrics_row *row) {
-  return json_pack("{s:f, s:f, s:f}", "precision", row->precision, "recall", row->recall, "f1", row->f1);
+  return json_pack("{s:f, s:f, s:f}", "precision", row->precision, "recall", row->recall, "f1",
+                   row->f1);
 }
 
 static json_t *classes_json(const int64_t *counts, int64_t classes, const char *const *names) {
   json_t *list = json_array();
   for (int64_t c = 0; list && c < classes; c++) {
     const ddla_metrics_row row = ddla_metrics_class(counts, classes, c);
-    json_t *item = json_pack("{s:s, s:f, s:f, s:f, s:I}", "name", name_of(names, c).text, "precision",
-                             row.precision, "recall", row.recall, "f1", row.f1, "support",
-                             (json_int_t)row.support);
+    json_t *item = json_pack("{s:s, s:f, s:f, s:f, s:I}", "name", name_of(names, c).text,
+                             "precision", row.precision, "recall", row.recall, "f1", row.f1,
+                             "support", (json_int_t)row.support);
     if (json_array_append_new(list, item) == 0) continue;
     json_decref(list);
     list = NULL;
@@ -93,20 +96,23 @@ static ddla_status check_names(int64_t classes, const char *const *names) {
   return DDLA_OK;
 }
 
-ddla_status ddla_metrics_json(json_t **out, const int64_t *counts, int64_t classes, const char *const *names) {
+ddla_status ddla_metrics_json(json_t **out, const int64_t *counts, int64_t classes,
+                              const char *const *names) {
   const ddla_metrics_row macro = ddla_metrics_macro(counts, classes);
   const ddla_metrics_row weighted = ddla_metrics_weighted(counts, classes);
   const int64_t *confusion = ddla_metrics_confusion(counts, classes);
   DDLA_TRY(check_names(classes, names));
-  json_t *made = json_pack("{s:f, s:I, s:o, s:o, s:o}", "accuracy", ddla_metrics_accuracy(counts, classes),
-                           "samples", (json_int_t)ddla_metrics_samples(counts, classes), "macro",
-                           mean_json(&macro), "weighted", mean_json(&weighted), "classes",
-                           classes_json(counts, classes, names));
-  if (made && confusion && json_object_set_new(made, "confusion", confusion_json(confusion, classes)) != 0) {
+  json_t *made = json_pack(
+      "{s:f, s:I, s:o, s:o, s:o}", "accuracy", ddla_metrics_accuracy(counts, classes), "samples",
+      (json_int_t)ddla_metrics_samples(counts, classes), "macro", mean_json(&macro), "weighted",
+      mean_json(&weighted), "classes", classes_json(counts, classes, names));
+  if (made && confusion &&
+      json_object_set_new(made, "confusion", confusion_json(confusion, classes)) != 0) {
     json_decref(made);
     made = NULL;
   }
-  if (!made) return DDLA_FAIL(NO_MEMORY, "no memory for the report of %" PRId64 " classes", classes);
+  if (!made)
+    return DDLA_FAIL(NO_MEMORY, "no memory for the report of %" PRId64 " classes", classes);
   *out = made;
   return DDLA_OK;
 }

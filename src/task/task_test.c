@@ -18,7 +18,8 @@ static ddla_task_graph graph_of(const char *words, ddla_data_shape shape, int64_
   ddla_job *job = NULL;
   ddla_task_graph made = {0};
   assert_int_equal(ddla_job_load_text(&job, words, strlen(words), "job.yaml"), DDLA_OK);
-  ddla_status status = ddla_task_build(&made, ddla_task_find("image-classification"), job, shape, classes);
+  ddla_status status =
+      ddla_task_build(&made, ddla_task_find("image-classification"), job, shape, classes);
   if (status != DDLA_OK) fail_msg("%s", ddla_status_message(status));
   ddla_job_destroy(job);
   return made;
@@ -42,11 +43,13 @@ static void names_its_values(void **state) {
   ddla_task_graph_fini(&made);
 }
 
-/* A plan of the task: its loss is what the metrics find in its logits, and a step against the gradient lowers it. */
+/* A plan of the task: its loss is what the metrics find in its logits, and a step against the
+ * gradient lowers it. */
 static void loss_agrees_with_metrics(void **state) {
   (void)state;
   static float theta[4096], gradients[4096], features[BATCH * FEATURES];
-  ddla_task_graph made = graph_of("model: {kind: mlp, hidden: [7]}", (ddla_data_shape){1, 1, FEATURES}, CLASSES);
+  ddla_task_graph made =
+      graph_of("model: {kind: mlp, hidden: [7]}", (ddla_data_shape){1, 1, FEATURES}, CLASSES);
   ddla_plan *plan = NULL;
   const ddla_plan_options options = {.batch = BATCH, .training = true, .loss = made.loss};
   assert_int_equal(ddla_plan_create(&plan, made.graph, &options), DDLA_OK);
