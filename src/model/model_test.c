@@ -84,6 +84,9 @@ static void starts_as_promised(void **state) {
       0);
   assert_int_equal(ddla_layer_dropout(&x, graph, x, 0.5), DDLA_OK);
   assert_int_equal(ddla_layer_dropout(&x, graph, x, 0.5), DDLA_OK);
+  assert_int_equal(ddla_layer_apply(&x, graph, "relu", x), DDLA_OK);
+  assert_int_equal(ddla_layer_dropout(&x, graph, x, 0.5), DDLA_OK);
+  assert_int_equal(ddla_attrs_int(&graph->use[4].attrs, "stream", 0, -1), 2);
   assert_int_equal(graph->parameter_count, 2);
   assert_true(ddla_shape_equal(&graph->parameter[0].shape, &DDLA_SHAPE(6, 2, 3, 3)));
   const double bound = 0.23570226039551584; /* 1 / sqrt(18) */
