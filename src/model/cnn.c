@@ -19,8 +19,11 @@ static ddla_status check_input(const ddla_graph *graph, ddla_value input) {
   ddla_shape shape = ddla_graph_shape(graph, input);
   if (shape.rank == 4 && shape.dim[1] >= 4 && shape.dim[2] >= 4) return DDLA_OK;
   char text[96];
-  return DDLA_FAIL(INVALID, "takes images of at least 4 x 4 pixels [batch, height, width, channels], but the samples "
-                   "are %s; for rows of numbers use mlp", ddla_shape_text(text, sizeof text, &shape));
+  return DDLA_FAIL(
+      INVALID,
+      "takes images of at least 4 x 4 pixels [batch, height, width, channels], but the samples "
+      "are %s; for rows of numbers use mlp",
+      ddla_shape_text(text, sizeof text, &shape));
 }
 
 static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input,

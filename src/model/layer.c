@@ -1,5 +1,6 @@
-/* Layers: ops together with their parameters. Weights and biases start uniform within 1 / sqrt(fan-in), as PyTorch's
- * Linear and Conv2d do (there written as Kaiming-uniform with a = sqrt(5)). */
+/* Layers: ops together with their parameters. Weights and biases start uniform within 1 /
+ * sqrt(fan-in), as PyTorch's Linear and Conv2d do (there written as Kaiming-uniform with a =
+ * sqrt(5)). */
 #include "model/layer.h"
 
 #include <inttypes.h>
@@ -10,8 +11,8 @@
 #include "graph/graph.h"
 
 /* A parameter "<layer>.<what>" that starts uniform within 1 / sqrt(fan_in). */
-static ddla_status parameter(ddla_value *out, ddla_graph *graph, const char *layer, const char *what,
-                             const ddla_shape *shape, int64_t fan_in) {
+static ddla_status parameter(ddla_value *out, ddla_graph *graph, const char *layer,
+                             const char *what, const ddla_shape *shape, int64_t fan_in) {
   char name[2 * DDLA_NAME_BYTES];
   snprintf(name, sizeof name, "%s.%s", layer, what);
   const ddla_init init = {DDLA_INIT_UNIFORM, 1 / sqrt((double)fan_in)};
@@ -21,12 +22,12 @@ static ddla_status parameter(ddla_value *out, ddla_graph *graph, const char *lay
 static ddla_status check_size(const char *layer, const char *what, int64_t value, int64_t least) {
   static const int64_t most = INT64_C(1) << 31;
   if (value >= least && value <= most) return DDLA_OK;
-  return DDLA_FAIL(INVALID, "%s: %s is %" PRId64 "; it can be %" PRId64 " to %" PRId64, layer, what, value,
-                   least, most);
+  return DDLA_FAIL(INVALID, "%s: %s is %" PRId64 "; it can be %" PRId64 " to %" PRId64, layer, what,
+                   value, least, most);
 }
 
-static ddla_status check_rank(const ddla_graph *graph, const char *layer, ddla_value x, int low, int high,
-                              const char *wanted) {
+static ddla_status check_rank(const ddla_graph *graph, const char *layer, ddla_value x, int low,
+                              int high, const char *wanted) {
   ddla_shape shape = ddla_graph_shape(graph, x);
   if (shape.rank >= low && shape.rank <= high) return DDLA_OK;
   char text[96];
@@ -44,8 +45,10 @@ static ddla_status check_conv2d(const ddla_graph *graph, const char *name, ddla_
   DDLA_TRY(check_size(name, "groups", o->groups, 1));
   int64_t channels = ddla_graph_shape(graph, x).dim[3];
   if (channels % o->groups == 0 && o->channels % o->groups == 0) return DDLA_OK;
-  return DDLA_FAIL(INVALID, "%s: groups is %" PRId64 ", but must divide the input's %" PRId64
-                   " channels and the output's %" PRId64, name, o->groups, channels, o->channels);
+  return DDLA_FAIL(INVALID,
+                   "%s: groups is %" PRId64 ", but must divide the input's %" PRId64
+                   " channels and the output's %" PRId64,
+                   name, o->groups, channels, o->channels);
 }
 
 ddla_status ddla_layer_conv2d(ddla_value *out, ddla_graph *graph, const char *name, ddla_value x,
@@ -55,8 +58,10 @@ ddla_status ddla_layer_conv2d(ddla_value *out, ddla_graph *graph, const char *na
   if (o.stride == 0) o.stride = 1;
   if (o.groups == 0) o.groups = 1;
   DDLA_TRY(check_conv2d(graph, name, x, &o));
-  const int64_t in = ddla_graph_shape(graph, x).dim[3] / o.groups, fan_in = in * o.kernel * o.kernel;
-  const ddla_shape weight = DDLA_SHAPE(o.channels, in, o.kernel, o.kernel), bias = DDLA_SHAPE(o.channels);
+  const int64_t in = ddla_graph_shape(graph, x).dim[3] / o.groups,
+                fan_in = in * o.kernel * o.kernel;
+  const ddla_shape weight = DDLA_SHAPE(o.channels, in, o.kernel, o.kernel),
+                   bias = DDLA_SHAPE(o.channels);
   ddla_value input[3] = {x, DDLA_NO_VALUE, DDLA_NO_VALUE};
   DDLA_TRY(parameter(&input[1], graph, name, "weight", &weight, fan_in));
   if (!o.no_bias) DDLA_TRY(parameter(&input[2], graph, name, "bias", &bias, fan_in));
@@ -67,8 +72,8 @@ ddla_status ddla_layer_conv2d(ddla_value *out, ddla_graph *graph, const char *na
   return ddla_graph_op(out, graph, "conv2d", input, o.no_bias ? 2 : 3, &attrs);
 }
 
-ddla_status ddla_layer_linear_plain(ddla_value *out, ddla_graph *graph, const char *name, ddla_value x,
-                                    int64_t features, bool bias) {
+ddla_status ddla_layer_linear_plain(ddla_value *out, ddla_graph *graph, const char *name,
+                                    ddla_value x, int64_t features, bool bias) {
   DDLA_TRY(check_rank(graph, name, x, 2, DDLA_RANK_MAX, "rows [batch, features]"));
   DDLA_TRY(check_size(name, "features", features, 1));
   const ddla_shape shape = ddla_graph_shape(graph, x);
@@ -85,12 +90,12 @@ ddla_status ddla_layer_linear(ddla_value *out, ddla_graph *graph, const char *na
   return ddla_layer_linear_plain(out, graph, name, x, features, true);
 }
 
-ddla_status ddla_layer_reshape(ddla_value *out, ddla_graph *graph, ddla_value x, const int64_t *wanted,
-                               int count) {
+ddla_status ddla_layer_reshape(ddla_value *out, ddla_graph *graph, ddla_value x,
+                               const int64_t *wanted, int count) {
   int64_t dim[DDLA_RANK_MAX] = {0}; /* 0: the batch stays */
   if (count < 0 || count >= DDLA_RANK_MAX)
-    return DDLA_FAIL(INVALID, "reshape: %d dimensions after the batch; at most %d are possible", count,
-                     DDLA_RANK_MAX - 1);
+    return DDLA_FAIL(INVALID, "reshape: %d dimensions after the batch; at most %d are possible",
+                     count, DDLA_RANK_MAX - 1);
   for (int i = 0; i < count; i++) dim[1 + i] = wanted[i];
   ddla_attrs attrs = {0};
   ddla_attrs_set_ints(&attrs, "shape", dim, 1 + count);
@@ -110,13 +115,16 @@ ddla_status ddla_layer_max_pool(ddla_value *out, ddla_graph *graph, ddla_value x
 /* Each dropout of a graph draws from a stream of its own: the number of dropouts before it. */
 static int64_t dropout_stream(const ddla_graph *graph) {
   int64_t stream = 0;
-  for (int i = 0; i < graph->use_count; i++) stream += strcmp(graph->use[i].op->name, "dropout") == 0;
+  for (int i = 0; i < graph->use_count; i++)
+    stream += strcmp(graph->use[i].op->name, "dropout") == 0;
   return stream;
 }
 
-ddla_status ddla_layer_dropout(ddla_value *out, ddla_graph *graph, ddla_value x, double probability) {
+ddla_status ddla_layer_dropout(ddla_value *out, ddla_graph *graph, ddla_value x,
+                               double probability) {
   if (!(probability >= 0 && probability < 1))
-    return DDLA_FAIL(INVALID, "dropout: the probability is %g; it can be 0 to below 1", probability);
+    return DDLA_FAIL(INVALID, "dropout: the probability is %g; it can be 0 to below 1",
+                     probability);
   ddla_value input[2] = {x, ddla_graph_find(graph, "key")};
   if (input[1] == DDLA_NO_VALUE) {
     const ddla_shape shape = DDLA_SHAPE(1);

@@ -67,16 +67,19 @@ static ddla_status read_value(const reading *r, const key_word *key, const ddla_
   int64_t integer = 0;
   double real = 0;
   bool truth = false;
-  if (value->kind == DDLA_YAML_SEQUENCE && (r->is_op || is_list(key))) return read_list(r, key, value);
+  if (value->kind == DDLA_YAML_SEQUENCE && (r->is_op || is_list(key)))
+    return read_list(r, key, value);
   if (is_list(key)) return DDLA_FAIL(INVALID, "%s takes a list of whole numbers", key->name);
   if (is_bool(key)) {
-    if (!ddla_yaml_to_bool(&truth, value)) return DDLA_FAIL(INVALID, "%s takes true or false", key->name);
+    if (!ddla_yaml_to_bool(&truth, value))
+      return DDLA_FAIL(INVALID, "%s takes true or false", key->name);
     ddla_attrs_set_int(r->options, key->name, truth);
   } else if (is_real(key)) {
     if (!ddla_yaml_to_real(&real, value)) return DDLA_FAIL(INVALID, "%s takes a number", key->name);
     ddla_attrs_set_real(r->options, key->name, real);
   } else {
-    if (!read_int(&integer, r, value)) return DDLA_FAIL(INVALID, "%s takes a whole number", key->name);
+    if (!read_int(&integer, r, value))
+      return DDLA_FAIL(INVALID, "%s takes a whole number", key->name);
     ddla_attrs_set_int(r->options, key->name, integer);
   }
   return DDLA_OK;
@@ -86,7 +89,8 @@ static ddla_status refuse_key(const reading *r, const char *name) {
   key_word key = {.name = ""};
   for (const char *at = r->keys; next_key(&key, &at);)
     if (ddla_text_is_near(name, key.name))
-      return DDLA_FAIL(INVALID, "has no key %s; did you mean %s?", ddla_text_quote(name).text, key.name);
+      return DDLA_FAIL(INVALID, "has no key %s; did you mean %s?", ddla_text_quote(name).text,
+                       key.name);
   return DDLA_FAIL(INVALID, "has no key %s; its keys and their initial values: %s",
                    ddla_text_quote(name).text, *r->keys ? r->keys : "none");
 }
@@ -105,10 +109,12 @@ static ddla_status complete(const reading *r) {
   key_word key = {.name = ""};
   for (const char *at = r->keys; next_key(&key, &at);) {
     bool given = false;
-    for (int i = 0; i < r->options->count; i++) given |= strcmp(r->options->item[i].name, key.name) == 0;
+    for (int i = 0; i < r->options->count; i++)
+      given |= strcmp(r->options->item[i].name, key.name) == 0;
     if (given) continue;
     if (!key.initial[0] || is_list(&key))
-      return DDLA_FAIL(INVALID, "needs %s; its keys and their initial values: %s", key.name, r->keys);
+      return DDLA_FAIL(INVALID, "needs %s; its keys and their initial values: %s", key.name,
+                       r->keys);
     const ddla_yaml initial = {.kind = DDLA_YAML_SCALAR, .text = key.initial};
     if (!r->is_op) DDLA_TRY(read_value(r, &key, &initial));
   }

@@ -30,7 +30,9 @@ static const ddla_layer_row *find_row(const char *name) {
 }
 
 /* An op with one tensor as its input and attributes as its only options. */
-static bool is_layer(const ddla_op *op) { return op->input_min == 1 && op->input_max == 1 && op->backward; }
+static bool is_layer(const ddla_op *op) {
+  return op->input_min == 1 && op->input_max == 1 && op->backward;
+}
 
 /* Name number index among rows and ops, or null behind the last. */
 static const char *name_at(int index) {
@@ -51,13 +53,17 @@ static ddla_status refuse_name(const char *name) {
   int distance = 0;
   for (int i = 0; name_at(i); i++) {
     const int far = ddla_text_distance(name, name_at(i));
-    if (ddla_text_is_near(name, name_at(i)) && (!nearest || far < distance)) nearest = name_at(i), distance = far;
+    if (ddla_text_is_near(name, name_at(i)) && (!nearest || far < distance))
+      nearest = name_at(i), distance = far;
     if (used < sizeof names)
-      used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", name_at(i));
+      used +=
+          (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", name_at(i));
   }
   if (nearest)
-    return DDLA_FAIL(INVALID, "there is no layer %s; did you mean %s?", ddla_text_quote(name).text, nearest);
-  return DDLA_FAIL(INVALID, "there is no layer %s; there are: %s", ddla_text_quote(name).text, names);
+    return DDLA_FAIL(INVALID, "there is no layer %s; did you mean %s?", ddla_text_quote(name).text,
+                     nearest);
+  return DDLA_FAIL(INVALID, "there is no layer %s; there are: %s", ddla_text_quote(name).text,
+                   names);
 }
 
 static ddla_status build_layer(ddla_value *out, ddla_layer_use *use, const char *name) {
@@ -82,8 +88,10 @@ static ddla_status split_entry(const char **name, ddla_layer_use *use, const ddl
   }
   if (*name) return DDLA_OK;
   if (entry->kind == DDLA_YAML_MAPPING && entry->count > 1)
-    return DDLA_FAIL(INVALID, "has %d keys at its top; write `- conv2d: {channels: 32}`, with one layer for "
-                     "each dash", entry->count);
+    return DDLA_FAIL(INVALID,
+                     "has %d keys at its top; write `- conv2d: {channels: 32}`, with one layer for "
+                     "each dash",
+                     entry->count);
   return DDLA_FAIL(INVALID, "must be a layer's name, or a name with options such as {max_pool: 2}");
 }
 
@@ -94,7 +102,8 @@ static ddla_status place(const ddla_layer_use *use, const char *name, const ddla
   snprintf(words, sizeof words, "%s", ddla_status_message(DDLA_INVALID));
   *use->list->is_placed = true;
   return ddla_yaml_refuse(entry, "%s (%s, applied to %s): %s", use->name,
-                          name ? ddla_text_quote(name).text : "?", ddla_shape_text(text, sizeof text, &shape), words);
+                          name ? ddla_text_quote(name).text : "?",
+                          ddla_shape_text(text, sizeof text, &shape), words);
 }
 
 static ddla_status build_entry(ddla_value *out, ddla_layer_use *use, const ddla_yaml *entry) {
@@ -105,15 +114,16 @@ static ddla_status build_entry(ddla_value *out, ddla_layer_use *use, const ddla_
   return status;
 }
 
-ddla_status ddla_layer_build_list(ddla_value *out, const ddla_layer_list *list, const char *name, ddla_value x,
-                                  const ddla_yaml *entries) {
+ddla_status ddla_layer_build_list(ddla_value *out, const ddla_layer_list *list, const char *name,
+                                  ddla_value x, const ddla_yaml *entries) {
   if (entries->kind != DDLA_YAML_SEQUENCE || entries->count == 0)
     return DDLA_FAIL(INVALID, "a list of layers is wanted, one entry with a dash for each");
   int number = 0;
   for (const ddla_yaml *entry = entries->first; entry; entry = entry->next) {
     ddla_layer_use use = {.list = list, .x = x};
     const int length = snprintf(use.name, sizeof use.name, "%s%d", name, ++number);
-    if (length >= DDLA_NAME_BYTES / 2) return DDLA_FAIL(INVALID, "lists of layers are nested too deep");
+    if (length >= DDLA_NAME_BYTES / 2)
+      return DDLA_FAIL(INVALID, "lists of layers are nested too deep");
     DDLA_TRY(build_entry(&x, &use, entry));
   }
   *out = x;
@@ -124,7 +134,8 @@ static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input
                          const ddla_model_options *options) {
   if (!options->layers) return DDLA_FAIL(INVALID, "model.layers lists no layers");
   bool is_placed = false;
-  const ddla_layer_list list = {.graph = graph, .classes = options->classes, .is_placed = &is_placed};
+  const ddla_layer_list list = {
+      .graph = graph, .classes = options->classes, .is_placed = &is_placed};
   DDLA_TRY(ddla_layer_build_list(logits, &list, "layer", input, options->layers));
   ddla_status status = ddla_model_check_logits(graph, *logits, options->classes);
   if (status != DDLA_INVALID) return status;

@@ -1,10 +1,11 @@
-/* Multi-layer perceptron: linear layers, each but the last followed by an activation and dropout. Samples of any
- * shape are flattened first. With no hidden layer it is softmax regression. */
+/* Multi-layer perceptron: linear layers, each but the last followed by an activation and dropout.
+ * Samples of any shape are flattened first. With no hidden layer it is softmax regression. */
 #include <stdio.h>
 
 #include "model/model.h"
 
-static ddla_status hidden(ddla_value *x, ddla_graph *graph, int index, const ddla_model_options *options) {
+static ddla_status hidden(ddla_value *x, ddla_graph *graph, int index,
+                          const ddla_model_options *options) {
   char name[32];
   snprintf(name, sizeof name, "linear%d", index + 1);
   DDLA_TRY(ddla_layer_linear(x, graph, name, *x, options->hidden[index]));

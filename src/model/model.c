@@ -31,17 +31,21 @@ ddla_status ddla_model_check_logits(const ddla_graph *graph, ddla_value logits, 
   const ddla_shape got = ddla_graph_shape(graph, logits), wanted = DDLA_SHAPE(1, classes);
   if (ddla_shape_equal(&got, &wanted)) return DDLA_OK;
   char text[2][96];
-  return DDLA_FAIL(INVALID, "the model gives %s, but %" PRId64 " classes need %s; end it with a linear layer of %"
-                   PRId64 " features", ddla_shape_text(text[0], sizeof text[0], &got), classes,
+  return DDLA_FAIL(INVALID,
+                   "the model gives %s, but %" PRId64
+                   " classes need %s; end it with a linear layer of %" PRId64 " features",
+                   ddla_shape_text(text[0], sizeof text[0], &got), classes,
                    ddla_shape_text(text[1], sizeof text[1], &wanted), classes);
 }
 
-/* Whether a row of numbers comes out of this op as a row of the same length, with nothing but it. */
+/* Whether a row of numbers comes out of this op as a row of the same length, with nothing but it.
+ */
 static bool is_activation(const ddla_op *op) {
   if (op->input_min != 1 || op->input_max != 1 || !op->backward) return false;
   ddla_op_call call = {.op = op, .input_count = 1, .present = {true}};
   call.input[0] = (ddla_tensor){.dtype = DDLA_F32, .shape = DDLA_SHAPE(1, 3)};
-  return ddla_op_infer(&call) == DDLA_OK && ddla_shape_equal(&call.output[0].shape, &call.input[0].shape);
+  return ddla_op_infer(&call) == DDLA_OK &&
+         ddla_shape_equal(&call.output[0].shape, &call.input[0].shape);
 }
 
 static ddla_status check_activation(const ddla_job *job) {
@@ -54,8 +58,8 @@ static ddla_status check_activation(const ddla_job *job) {
   return ddla_job_choose(&chosen, job, "model.activation", names, count);
 }
 
-static ddla_status build_row(ddla_value *logits, const ddla_model *row, ddla_graph *graph, ddla_value input,
-                             const ddla_model_options *options) {
+static ddla_status build_row(ddla_value *logits, const ddla_model *row, ddla_graph *graph,
+                             ddla_value input, const ddla_model_options *options) {
   ddla_value value = DDLA_NO_VALUE;
   DDLA_TRY(row->build(&value, graph, input, options));
   DDLA_TRY(ddla_model_check_logits(graph, value, options->classes));
@@ -63,8 +67,8 @@ static ddla_status build_row(ddla_value *logits, const ddla_model *row, ddla_gra
   return DDLA_OK;
 }
 
-ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value input, const ddla_job *job,
-                             int64_t classes) {
+ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value input,
+                             const ddla_job *job, int64_t classes) {
   const char *names[MODELS];
   for (int i = 0; i < MODELS; i++) names[i] = table[i]->name;
   int row = 0;

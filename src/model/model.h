@@ -1,4 +1,5 @@
-/* Named models: functions from samples to logits, built as a graph. One file and one row of model_list.h each. */
+/* Named models: functions from samples to logits, built as a graph. One file and one row of
+ * model_list.h each. */
 #ifndef DDLA_MODEL_MODEL_H
 #define DDLA_MODEL_MODEL_H
 
@@ -13,17 +14,18 @@ enum { DDLA_MODEL_HIDDEN_MAX = DDLA_JOB_ITEMS_MAX };
 
 /* Options of all models; each reads its own. */
 typedef struct ddla_model_options {
-  int64_t classes;           /* numbers that the model gives for each sample, above 0 */
-  const int64_t *hidden;     /* mlp: widths of the hidden layers */
+  int64_t classes;       /* numbers that the model gives for each sample, above 0 */
+  const int64_t *hidden; /* mlp: widths of the hidden layers */
   int hidden_count;
-  const char *activation;    /* cnn, mlp: an op such as "relu"; null means relu */
-  double dropout;            /* cnn, mlp: 0 (no such layer) to below 1 */
+  const char *activation;         /* cnn, mlp: an op such as "relu"; null means relu */
+  double dropout;                 /* cnn, mlp: 0 (no such layer) to below 1 */
   const struct ddla_yaml *layers; /* layers: the list of the job file */
 } ddla_model_options;
 
 typedef struct ddla_model {
   const char *name, *help;
-  /* input [1, H, W, C] or [1, F] -> logits [1, classes]. Errors: INVALID naming the layer and the shapes, NO_MEMORY. */
+  /* input [1, H, W, C] or [1, F] -> logits [1, classes]. Errors: INVALID naming the layer and the
+   * shapes, NO_MEMORY. */
   ddla_status (*build)(ddla_value *logits, ddla_graph *graph, ddla_value input,
                        const ddla_model_options *options);
 } ddla_model;
@@ -36,8 +38,8 @@ const ddla_model *ddla_model_find(const char *name);
 
 /* Builds the job's model (model.kind and its options) and checks that it gives [1, classes].
  * Errors: INVALID naming the job's key, NO_MEMORY. */
-ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value input, const ddla_job *job,
-                             int64_t classes);
+ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value input,
+                             const ddla_job *job, int64_t classes);
 
 /* INVALID unless logits has the shape [1, classes]. */
 ddla_status ddla_model_check_logits(const ddla_graph *graph, ddla_value logits, int64_t classes);

@@ -44,9 +44,11 @@ static void sizes(void **state) {
                    (27 + 1) * 32 + (288 + 1) * 64 + (4096 + 1) * 128 + 129 * 7);
   assert_int_equal(parameters_of("model: {kind: mlp, hidden: [20, 30]}", DDLA_SHAPE(1, 13), 3),
                    14 * 20 + 21 * 30 + 31 * 3);
-  assert_int_equal(parameters_of("model: {kind: mlp, hidden: []}", DDLA_SHAPE(1, 5, 5, 2), 4), 51 * 4);
-  assert_int_equal(parameters_of("model: {kind: mlp, hidden: [8], dropout: 0.5}", DDLA_SHAPE(1, 2), 2),
-                   3 * 8 + 9 * 2);
+  assert_int_equal(parameters_of("model: {kind: mlp, hidden: []}", DDLA_SHAPE(1, 5, 5, 2), 4),
+                   51 * 4);
+  assert_int_equal(
+      parameters_of("model: {kind: mlp, hidden: [8], dropout: 0.5}", DDLA_SHAPE(1, 2), 2),
+      3 * 8 + 9 * 2);
 }
 
 static void refuse(const char *words, ddla_shape shape, const char *expected) {
@@ -77,24 +79,32 @@ static void starts_as_promised(void **state) {
   (void)state;
   ddla_value input = 0, x = 0;
   ddla_graph *graph = graph_of(&input, &DDLA_SHAPE(1, 6, 6, 4));
-  assert_int_equal(ddla_layer_conv2d(&x, graph, "c", input, &(ddla_conv2d_options){.channels = 6, .groups = 2}), 0);
+  assert_int_equal(
+      ddla_layer_conv2d(&x, graph, "c", input, &(ddla_conv2d_options){.channels = 6, .groups = 2}),
+      0);
   assert_int_equal(ddla_layer_dropout(&x, graph, x, 0.5), DDLA_OK);
   assert_int_equal(ddla_layer_dropout(&x, graph, x, 0.5), DDLA_OK);
+  assert_int_equal(ddla_layer_apply(&x, graph, "relu", x), DDLA_OK);
+  assert_int_equal(ddla_layer_dropout(&x, graph, x, 0.5), DDLA_OK);
+  assert_int_equal(ddla_attrs_int(&graph->use[4].attrs, "stream", 0, -1), 2);
   assert_int_equal(graph->parameter_count, 2);
   assert_true(ddla_shape_equal(&graph->parameter[0].shape, &DDLA_SHAPE(6, 2, 3, 3)));
   const double bound = 0.23570226039551584; /* 1 / sqrt(18) */
   for (int p = 0; p < 2; p++) {
     assert_int_equal(graph->parameter[p].init.kind, DDLA_INIT_UNIFORM);
-    assert_true(graph->parameter[p].init.scale - bound < 1e-15 && bound - graph->parameter[p].init.scale < 1e-15);
+    assert_true(graph->parameter[p].init.scale - bound < 1e-15 &&
+                bound - graph->parameter[p].init.scale < 1e-15);
   }
   assert_string_equal(graph->parameter[1].name, "c.bias");
   assert_int_equal(graph->input_count, 2);
   for (int u = 1; u < 3; u++)
     assert_int_equal(ddla_attrs_int(&graph->use[u].attrs, "stream", 0, -1), u - 1);
-  assert_int_equal(ddla_layer_conv2d(&x, graph, "c", input, &(ddla_conv2d_options){.channels = 6}), DDLA_INVALID);
-  assert_int_equal(ddla_layer_dropout(&x, graph, x, 1), DDLA_INVALID);
-  assert_int_equal(ddla_layer_conv2d(&x, graph, "d", input, &(ddla_conv2d_options){.channels = 5, .groups = 2}),
+  assert_int_equal(ddla_layer_conv2d(&x, graph, "c", input, &(ddla_conv2d_options){.channels = 6}),
                    DDLA_INVALID);
+  assert_int_equal(ddla_layer_dropout(&x, graph, x, 1), DDLA_INVALID);
+  assert_int_equal(
+      ddla_layer_conv2d(&x, graph, "d", input, &(ddla_conv2d_options){.channels = 5, .groups = 2}),
+      DDLA_INVALID);
   ddla_graph_destroy(graph);
 }
 

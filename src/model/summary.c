@@ -22,7 +22,8 @@ static void count_parameters(ddla_summary_row *row, const ddla_graph *graph, int
     const ddla_graph_parameter_row *parameter = &graph->parameter[graph->value[value].parameter];
     const char *point = strrchr(parameter->name, '.');
     if (!row->name[0])
-      memcpy(row->name, parameter->name, point ? (size_t)(point - parameter->name) : strlen(parameter->name));
+      memcpy(row->name, parameter->name,
+             point ? (size_t)(point - parameter->name) : strlen(parameter->name));
     if (!read_before(graph, use, value)) row->parameters += parameter->count;
   }
 }
@@ -83,7 +84,8 @@ static summary_text flops_text(double flops) {
   summary_text out = {.text = ""};
   const char *unit = flops >= 1e9 ? "G" : flops >= 1e6 ? "M" : flops >= 1e3 ? "k" : "";
   const double scale = flops >= 1e9 ? 1e9 : flops >= 1e6 ? 1e6 : flops >= 1e3 ? 1e3 : 1;
-  if (flops > 0) snprintf(out.text, sizeof out.text, "%.*f %s", scale > 1 ? 2 : 0, flops / scale, unit);
+  if (flops > 0)
+    snprintf(out.text, sizeof out.text, "%.*f %s", scale > 1 ? 2 : 0, flops / scale, unit);
   return out;
 }
 

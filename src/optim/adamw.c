@@ -1,10 +1,11 @@
-/* Adam with decoupled weight decay (Loshchilov and Hutter 2019, "Decoupled weight decay regularization",
- * arXiv:1711.05101, algorithm 2), in the form of PyTorch's AdamW:
+/* Adam with decoupled weight decay (Loshchilov and Hutter 2019, "Decoupled weight decay
+ * regularization", arXiv:1711.05101, algorithm 2), in the form of PyTorch's AdamW:
  *
  *   g = scale * gradient
  *   m = m + (1 - beta1) * (g - m)
  *   v = beta2 * v + (1 - beta2) * g * g
- *   theta = theta * (1 - rate * decay) - rate / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon)
+ *   theta = theta * (1 - rate * decay) - rate / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 -
+ * beta2^step) + epsilon)
  *
  * What does not depend on the element is computed in double and rounded once. */
 #include <math.h>
@@ -19,8 +20,10 @@ DDLA_ISA_BODY body(const ddla_update *u) {
   const float step_size = (float)(u->learning_rate / (1 - ddla_optimizer_power(o->beta1, u->step)));
   const float unbias = (float)(1 / sqrt(1 - ddla_optimizer_power(o->beta2, u->step)));
   const float epsilon = (float)o->epsilon;
-  const float *gradient = u->gradient, *theta = u->theta, *mean = u->moment[0], *square = u->moment[1];
-  float *theta_next = u->theta_next, *mean_next = u->moment_next[0], *square_next = u->moment_next[1];
+  const float *gradient = u->gradient, *theta = u->theta, *mean = u->moment[0],
+              *square = u->moment[1];
+  float *theta_next = u->theta_next, *mean_next = u->moment_next[0],
+        *square_next = u->moment_next[1];
   const int64_t count = u->count;
   DDLA_INDEPENDENT
   for (int64_t i = 0; i < count; i++) {

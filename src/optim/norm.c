@@ -5,8 +5,8 @@
 
 enum { LANES = 16, WIDTH = 4, VECTORS = LANES / WIDTH };
 
-/* Vectors of the compiler, not of a processor: the lane structure stays what the source says. Four times four, since
- * gcc 12 makes poor code of wider vectors where the processor has none. */
+/* Vectors of the compiler, not of a processor: the lane structure stays what the source says. Four
+ * times four, since gcc 12 makes poor code of wider vectors where the processor has none. */
 typedef float float_lanes __attribute__((vector_size(WIDTH * sizeof(float))));
 typedef double double_lanes __attribute__((vector_size(WIDTH * sizeof(double))));
 
@@ -16,7 +16,8 @@ typedef struct sums_argument {
   int64_t count;
 } sums_argument;
 
-static inline __attribute__((always_inline)) void add_squares(double_lanes *sum, const float *values) {
+static inline __attribute__((always_inline)) void add_squares(double_lanes *sum,
+                                                              const float *values) {
   for (int v = 0; v < VECTORS; v++) {
     float_lanes part = {0};
     memcpy(&part, values + WIDTH * v, sizeof part);

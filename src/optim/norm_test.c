@@ -40,8 +40,8 @@ static void blocks_on_every_isa(void **state) {
       ddla_norm_block_sums(sums, values, counts[c], (ddla_isa)isa);
       for (int64_t b = 0; b < blocks; b++) {
         int64_t left = counts[c] - b * DDLA_NORM_BLOCK;
-        double expected =
-            plain_block(values + b * DDLA_NORM_BLOCK, left < DDLA_NORM_BLOCK ? left : DDLA_NORM_BLOCK);
+        double expected = plain_block(values + b * DDLA_NORM_BLOCK,
+                                      left < DDLA_NORM_BLOCK ? left : DDLA_NORM_BLOCK);
         assert_memory_equal(&sums[b], &expected, sizeof expected);
       }
       assert_true(sums[blocks] == 0);

@@ -1,8 +1,8 @@
 /* Optimizers: how a gradient changes the parameters. One file and one row of optimizer_list.h each.
  *
- * A step is a transaction: an update reads version t of parameters and moments and writes version t + 1 elsewhere.
- * It works element by element, so the bits do not depend on how the parameter space is cut into spans, on the
- * vector width, or on who computes which span. */
+ * A step is a transaction: an update reads version t of parameters and moments and writes version t
+ * + 1 elsewhere. It works element by element, so the bits do not depend on how the parameter space
+ * is cut into spans, on the vector width, or on who computes which span. */
 #ifndef DDLA_OPTIM_OPTIMIZER_H
 #define DDLA_OPTIM_OPTIMIZER_H
 
@@ -23,7 +23,8 @@ typedef struct ddla_optimizer_options {
   double epsilon;  /* adamw: added to the root of the second moment, above 0 */
 } ddla_optimizer_options;
 
-/* One span of the parameter space. A source may be its own destination; other overlaps are a bug. */
+/* One span of the parameter space. A source may be its own destination; other overlaps are a bug.
+ */
 typedef struct ddla_update {
   int64_t count;
   const float *gradient; /* [count], the sum over the samples of the batch */
@@ -41,7 +42,8 @@ typedef struct ddla_update {
 
 typedef struct ddla_optimizer {
   const char *name, *help;
-  int moment_count; /* at most this many moments, fp32, the length of theta, zero before the first step */
+  int moment_count; /* at most this many moments, fp32, the length of theta, zero before the first
+                       step */
   const char *moment_names[DDLA_MOMENTS_MAX]; /* the names in checkpoints */
   /* Moments that these options need; null: moment_count. */
   int (*moments)(const ddla_optimizer_options *options);

@@ -44,13 +44,14 @@ static ddla_update span(arrays *a, int from, int64_t begin, int64_t count) {
 }
 
 /* STEPS steps in spans of `cut` elements; the result is in copy STEPS % 2. */
-static void run(arrays *a, const ddla_optimizer *optimizer, const ddla_optimizer_options *options, int64_t cut,
-                ddla_isa isa) {
+static void run(arrays *a, const ddla_optimizer *optimizer, const ddla_optimizer_options *options,
+                int64_t cut, ddla_isa isa) {
   start(a);
   for (int64_t step = 1; step <= STEPS; step++) {
     draw(a, step);
     for (int64_t begin = 0; begin < COUNT; begin += cut) {
-      ddla_update u = span(a, (int)((step + 1) % 2), begin, COUNT - begin < cut ? COUNT - begin : cut);
+      ddla_update u =
+          span(a, (int)((step + 1) % 2), begin, COUNT - begin < cut ? COUNT - begin : cut);
       u.step = step;
       u.options = options;
       u.isa = isa;
@@ -60,7 +61,8 @@ static void run(arrays *a, const ddla_optimizer *optimizer, const ddla_optimizer
 }
 
 /* The formulas of PyTorch's documentation, one parameter at a time in double. */
-static double sgd_double(double theta, double *moment, double g, const ddla_update *u, int64_t step) {
+static double sgd_double(double theta, double *moment, double g, const ddla_update *u,
+                         int64_t step) {
   double d = g * u->gradient_scale + u->weight_decay * theta, mu = u->options->momentum;
   if (mu != 0) {
     moment[0] = step == 1 ? d : mu * moment[0] + d;
@@ -69,18 +71,20 @@ static double sgd_double(double theta, double *moment, double g, const ddla_upda
   return theta - u->learning_rate * d;
 }
 
-static double adamw_double(double theta, double *moment, double g, const ddla_update *u, int64_t step) {
+static double adamw_double(double theta, double *moment, double g, const ddla_update *u,
+                           int64_t step) {
   double b1 = u->options->beta1, b2 = u->options->beta2;
   g *= u->gradient_scale;
   theta -= u->learning_rate * u->weight_decay * theta;
   moment[0] = b1 * moment[0] + (1 - b1) * g;
   moment[1] = b2 * moment[1] + (1 - b2) * g * g;
-  double mean = moment[0] / (1 - pow(b1, (double)step)), square = moment[1] / (1 - pow(b2, (double)step));
+  double mean = moment[0] / (1 - pow(b1, (double)step)),
+         square = moment[1] / (1 - pow(b2, (double)step));
   return theta - u->learning_rate * mean / (sqrt(square) + u->options->epsilon);
 }
 
-static double any_double(const char *name, double theta, double *moment, double g, const ddla_update *u,
-                         int64_t step) {
+static double any_double(const char *name, double theta, double *moment, double g,
+                         const ddla_update *u, int64_t step) {
   return strcmp(name, "sgd") == 0 ? sgd_double(theta, moment, g, u, step)
                                   : adamw_double(theta, moment, g, u, step);
 }
@@ -178,15 +182,23 @@ static void touches_its_span_only(void **state) {
   }
 }
 
-/* By hand: theta 1, gradient 0.5, then 0.25; rate 0.1, momentum 0.9, decay 0.01. m1 = 0.51, theta1 = 0.949,
- * m2 = 0.9 * 0.51 + 0.25 + 0.00949 = 0.71849, theta2 = 0.949 - 0.071849 = 0.877151. */
+/* By hand: theta 1, gradient 0.5, then 0.25; rate 0.1, momentum 0.9, decay 0.01. m1 = 0.51, theta1
+ * = 0.949, m2 = 0.9 * 0.51 + 0.25 + 0.00949 = 0.71849, theta2 = 0.949 - 0.071849 = 0.877151. */
 static void sgd_by_hand(void **state) {
   (void)state;
   ddla_optimizer_options options = {.momentum = 0.9};
   float theta = 1, moment = 0, gradient = 0.5f;
-  ddla_update u = {.count = 1, .gradient = &gradient, .theta = &theta, .theta_next = &theta, .moment = {&moment},
-                   .moment_next = {&moment}, .gradient_scale = 1, .learning_rate = 0.1, .weight_decay = 0.01,
-                   .step = 1, .options = &options};
+  ddla_update u = {.count = 1,
+                   .gradient = &gradient,
+                   .theta = &theta,
+                   .theta_next = &theta,
+                   .moment = {&moment},
+                   .moment_next = {&moment},
+                   .gradient_scale = 1,
+                   .learning_rate = 0.1,
+                   .weight_decay = 0.01,
+                   .step = 1,
+                   .options = &options};
   ddla_optimizer_find("sgd")->update(&u);
   assert_true(fabs(theta - 0.949) < 1e-7);
   gradient = 0.25f;
@@ -195,14 +207,22 @@ static void sgd_by_hand(void **state) {
   assert_true(fabs(theta - 0.877151) < 1e-7);
 }
 
-/* The first step of Adam moves by the rate whatever the gradient's size, after the decay: 2 * 0.99 - 0.1. */
+/* The first step of Adam moves by the rate whatever the gradient's size, after the decay: 2 * 0.99
+ * - 0.1. */
 static void adamw_by_hand(void **state) {
   (void)state;
   ddla_optimizer_options options = ddla_optimizer_defaults();
   float theta = 2, moment[2] = {0}, gradient = 40;
-  ddla_update u = {.count = 1, .gradient = &gradient, .theta = &theta, .theta_next = &theta,
-                   .moment = {&moment[0], &moment[1]}, .moment_next = {&moment[0], &moment[1]},
-                   .gradient_scale = 0.01, .learning_rate = 0.1, .weight_decay = 0.1, .step = 1,
+  ddla_update u = {.count = 1,
+                   .gradient = &gradient,
+                   .theta = &theta,
+                   .theta_next = &theta,
+                   .moment = {&moment[0], &moment[1]},
+                   .moment_next = {&moment[0], &moment[1]},
+                   .gradient_scale = 0.01,
+                   .learning_rate = 0.1,
+                   .weight_decay = 0.1,
+                   .step = 1,
                    .options = &options};
   ddla_optimizer_find("adamw")->update(&u);
   assert_true(fabs(theta - 1.88) < 1e-6);
@@ -230,9 +250,9 @@ static void names_and_options(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(same_as_the_formula),   cmocka_unit_test(same_bits_for_any_cut_and_isa),
-      cmocka_unit_test(same_bits_in_place),    cmocka_unit_test(touches_its_span_only),
-      cmocka_unit_test(sgd_by_hand),           cmocka_unit_test(adamw_by_hand),
+      cmocka_unit_test(same_as_the_formula), cmocka_unit_test(same_bits_for_any_cut_and_isa),
+      cmocka_unit_test(same_bits_in_place),  cmocka_unit_test(touches_its_span_only),
+      cmocka_unit_test(sgd_by_hand),         cmocka_unit_test(adamw_by_hand),
       cmocka_unit_test(names_and_options),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,19 +27,23 @@ ddla_status ddla_schedule_check(const ddla_schedule *s) {
   if (!(s->rate >= 0 && s->rate < 1e30))
     return DDLA_FAIL(INVALID, "learning rate is %g; it must be finite and at least 0", s->rate);
   if (s->warmup_steps < 0)
-    return DDLA_FAIL(INVALID, "warm-up is %" PRId64 " steps; it must be at least 0", s->warmup_steps);
+    return DDLA_FAIL(INVALID, "warm-up is %" PRId64 " steps; it must be at least 0",
+                     s->warmup_steps);
   if (!(s->final >= 0 && s->final <= 1))
-    return DDLA_FAIL(INVALID, "final share of the learning rate is %g; it must be 0 to 1", s->final);
+    return DDLA_FAIL(INVALID, "final share of the learning rate is %g; it must be 0 to 1",
+                     s->final);
   if (s->kind != DDLA_SCHEDULE_step) return DDLA_OK;
   if (s->every <= 0)
-    return DDLA_FAIL(INVALID, "schedule step: every is %" PRId64 " steps; it must be above 0", s->every);
+    return DDLA_FAIL(INVALID, "schedule step: every is %" PRId64 " steps; it must be above 0",
+                     s->every);
   if (!(s->gamma >= 0 && s->gamma <= 1))
     return DDLA_FAIL(INVALID, "schedule step: gamma is %g; it must be 0 to 1", s->gamma);
   return DDLA_OK;
 }
 
-/* (1 + cos(pi p)) / 2 = cos(pi p / 2)^2 for p in [0, 1], by the series at 0: cos(3) may differ between
- * processors in the last bit, and the rate enters every parameter. Terms to y^22 / 22!: below 1e-17. */
+/* (1 + cos(pi p)) / 2 = cos(pi p / 2)^2 for p in [0, 1], by the series at 0: cos(3) may differ
+ * between processors in the last bit, and the rate enters every parameter. Terms to y^22 / 22!:
+ * below 1e-17. */
 static double half_wave(double p) {
   const double y = p * 1.57079632679489661923;
   double sum = 0;
@@ -53,10 +57,10 @@ double ddla_schedule_rate(const ddla_schedule *s, int64_t step, int64_t total_st
   const int64_t all = total_steps > s->warmup_steps ? total_steps - s->warmup_steps : 1;
   const double p = done < all ? (double)done / (double)all : 1;
   switch (s->kind) {
-    case DDLA_SCHEDULE_constant: break;
-    case DDLA_SCHEDULE_step: return s->rate * ddla_optimizer_power(s->gamma, done / s->every);
-    case DDLA_SCHEDULE_cosine: return s->rate * (s->final + (1 - s->final) * half_wave(p));
-    case DDLA_SCHEDULE_linear: return s->rate * (s->final + (1 - s->final) * (1 - p));
+  case DDLA_SCHEDULE_constant: break;
+  case DDLA_SCHEDULE_step: return s->rate * ddla_optimizer_power(s->gamma, done / s->every);
+  case DDLA_SCHEDULE_cosine: return s->rate * (s->final + (1 - s->final) * half_wave(p));
+  case DDLA_SCHEDULE_linear: return s->rate * (s->final + (1 - s->final) * (1 - p));
   }
   return s->rate;
 }

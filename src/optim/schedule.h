@@ -6,7 +6,8 @@
 
 #include "base/status.h"
 
-/* name, what it does after the warm-up; p is the share of the steps after the warm-up that are done */
+/* name, what it does after the warm-up; p is the share of the steps after the warm-up that are done
+ */
 #define DDLA_SCHEDULE_LIST(X)                                                                      \
   X(constant, "the rate stays")                                                                    \
   X(step, "the rate is multiplied by gamma after every `every` steps")                             \
@@ -21,11 +22,12 @@ typedef enum ddla_schedule_kind {
 
 typedef struct ddla_schedule {
   ddla_schedule_kind kind;
-  double rate;         /* the learning rate at the end of the warm-up, at least 0 */
-  int64_t warmup_steps; /* the rate rises as step / warmup_steps * rate up to step warmup_steps; 0: none */
-  double final;        /* cosine, linear: the share of rate that is left at the end, 0 to 1 */
-  int64_t every;       /* step: steps, above 0 */
-  double gamma;        /* step: factor, 0 to 1 */
+  double rate;          /* the learning rate at the end of the warm-up, at least 0 */
+  int64_t warmup_steps; /* the rate rises as step / warmup_steps * rate up to step warmup_steps; 0:
+                           none */
+  double final;         /* cosine, linear: the share of rate that is left at the end, 0 to 1 */
+  int64_t every;        /* step: steps, above 0 */
+  double gamma;         /* step: factor, 0 to 1 */
 } ddla_schedule;
 
 /* Name of a kind; number of kinds through *count where count is not null. Borrowed for ever. */
@@ -39,7 +41,8 @@ int ddla_schedule_find(const char *name);
 /* Errors: INVALID naming option, value and range. */
 ddla_status ddla_schedule_check(const ddla_schedule *schedule);
 
-/* Learning rate of update number `step`, 1 to total_steps. Past the end: the final rate. Same bits everywhere. */
+/* Learning rate of update number `step`, 1 to total_steps. Past the end: the final rate. Same bits
+ * everywhere. */
 double ddla_schedule_rate(const ddla_schedule *schedule, int64_t step, int64_t total_steps);
 
 #endif

@@ -14,7 +14,8 @@ static void constant_and_warm_up(void **state) {
   (void)state;
   ddla_schedule s = {.kind = DDLA_SCHEDULE_constant, .rate = 0.8, .warmup_steps = 4};
   const double expected[] = {0.2, 0.4, 0.6, 0.8, 0.8, 0.8};
-  for (int step = 1; step <= 6; step++) assert_near(ddla_schedule_rate(&s, step, 6), expected[step - 1]);
+  for (int step = 1; step <= 6; step++)
+    assert_near(ddla_schedule_rate(&s, step, 6), expected[step - 1]);
   s.warmup_steps = 0;
   assert_near(ddla_schedule_rate(&s, 1, 6), 0.8);
 }
@@ -23,7 +24,8 @@ static void steps(void **state) {
   (void)state;
   ddla_schedule s = {.kind = DDLA_SCHEDULE_step, .rate = 1, .every = 3, .gamma = 0.1};
   const double expected[] = {1, 1, 1, 0.1, 0.1, 0.1, 0.01};
-  for (int step = 1; step <= 7; step++) assert_near(ddla_schedule_rate(&s, step, 100), expected[step - 1]);
+  for (int step = 1; step <= 7; step++)
+    assert_near(ddla_schedule_rate(&s, step, 100), expected[step - 1]);
   s.warmup_steps = 2;
   assert_near(ddla_schedule_rate(&s, 5, 100), 1);
   assert_near(ddla_schedule_rate(&s, 6, 100), 0.1);
@@ -44,14 +46,16 @@ static void linear_is_a_line(void **state) {
   (void)state;
   ddla_schedule s = {.kind = DDLA_SCHEDULE_linear, .rate = 2, .warmup_steps = 2, .final = 0.5};
   const double expected[] = {1, 2, 2, 1.75, 1.5, 1.25, 1, 1};
-  for (int step = 1; step <= 8; step++) assert_near(ddla_schedule_rate(&s, step, 6), expected[step - 1]);
+  for (int step = 1; step <= 8; step++)
+    assert_near(ddla_schedule_rate(&s, step, 6), expected[step - 1]);
 }
 
 /* A warm-up longer than the run, and no steps at all. */
 static void odd_lengths(void **state) {
   (void)state;
   for (int kind = 0; kind < ddla_schedule_count(); kind++) {
-    ddla_schedule s = {.kind = (ddla_schedule_kind)kind, .rate = 1, .warmup_steps = 10, .every = 1, .gamma = 1};
+    ddla_schedule s = {
+        .kind = (ddla_schedule_kind)kind, .rate = 1, .warmup_steps = 10, .every = 1, .gamma = 1};
     assert_near(ddla_schedule_rate(&s, 5, 6), 0.5);
     s.warmup_steps = 0;
     assert_near(ddla_schedule_rate(&s, 1, 0), 1);

@@ -1,5 +1,6 @@
-/* Stochastic gradient descent with momentum, Nesterov momentum and weight decay, in the form of PyTorch's SGD
- * (Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning"), dampening 0:
+/* Stochastic gradient descent with momentum, Nesterov momentum and weight decay, in the form of
+ * PyTorch's SGD (Sutskever et al. 2013, "On the importance of initialization and momentum in deep
+ * learning"), dampening 0:
  *
  *   d = scale * g + decay * theta      weight decay is part of the gradient here
  *   m = momentum * m + d               starts from zero, so the first m is d, as in PyTorch

@@ -9,7 +9,8 @@ static ddla_status build(ddla_value *out, const ddla_layer_use *use) {
   char name[DDLA_NAME_BYTES + 8];
   snprintf(name, sizeof name, "%s.bias", use->name);
   ddla_value input[2] = {use->x, DDLA_NO_VALUE};
-  DDLA_TRY(ddla_graph_parameter(&input[1], graph, name, &shape, &(ddla_init){.kind = DDLA_INIT_ZEROS}));
+  DDLA_TRY(
+      ddla_graph_parameter(&input[1], graph, name, &shape, &(ddla_init){.kind = DDLA_INIT_ZEROS}));
   return ddla_graph_op(out, graph, "bias", input, 2, NULL);
 }
 

@@ -9,6 +9,7 @@ static ddla_status build(ddla_value *out, const ddla_layer_use *use) {
 }
 
 const ddla_layer_row ddla_layer_row_linear = {.name = "linear",
-                                              .help = "every output is a weighted sum of all inputs",
+                                              .help =
+                                                  "every output is a weighted sum of all inputs",
                                               .keys = "features= bias=true",
                                               .build = build};

@@ -1,5 +1,5 @@
-/* Residual block (He et al. 2016, arXiv:1512.03385): y = x + layers(x), or shortcut(x) + layers(x) where the layers
- * change the shape. */
+/* Residual block (He et al. 2016, arXiv:1512.03385): y = x + layers(x), or shortcut(x) + layers(x)
+ * where the layers change the shape. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,8 +10,10 @@ enum { DEPTH_MAX = 8 };
 static ddla_status check_keys(const ddla_yaml *value) {
   for (const ddla_yaml *at = value->first; at; at = at->next)
     if (strcmp(at->key, "layers") != 0 && strcmp(at->key, "shortcut") != 0)
-      return DDLA_FAIL(INVALID, "has no key \"%.40s\"; it takes a list of layers, or {layers: [...], "
-                       "shortcut: [...]}", at->key);
+      return DDLA_FAIL(INVALID,
+                       "has no key \"%.40s\"; it takes a list of layers, or {layers: [...], "
+                       "shortcut: [...]}",
+                       at->key);
   return DDLA_OK;
 }
 
@@ -45,5 +47,6 @@ static ddla_status build(ddla_value *out, const ddla_layer_use *use) {
 
 const ddla_layer_row ddla_layer_row_residual = {
     .name = "residual",
-    .help = "a list of layers whose result is added to their input; or {layers: [...], shortcut: [...]}",
+    .help = "a list of layers whose result is added to their input; or {layers: [...], shortcut: "
+            "[...]}",
     .build = build};

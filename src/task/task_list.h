@@ -1,0 +1,2 @@
+/* Every task is one row here and one file of the same name beside this one. */
+DDLA_TASK(image_classification)
