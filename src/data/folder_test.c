@@ -1,3 +1,4 @@
+#include "base/alloc.h"
 #include "data/data.h"
 #include "data/image.h"
 #include "data/test_images.h"
@@ -107,12 +108,53 @@ static void scaling_is_bilinear(void **state) {
   assert_int_equal(out[1], 183); /* (80 + 3*160 + 3*240) / 7 */
 }
 
+typedef struct failing {
+  int left, live;
+} failing;
+
+static void *fail_allocate(size_t bytes, void *argument) {
+  failing *counts = argument;
+  if (counts->left-- == 0) return NULL;
+  counts->live++;
+  return aligned_alloc(64, bytes);
+}
+
+static void fail_release(void *block, void *argument) {
+  ((failing *)argument)->live--;
+  free(block);
+}
+
+/* Whichever allocation fails, opening says so and keeps nothing. One thread: allocations in order.
+ */
+static void every_allocation_may_fail(void **state) {
+  (void)state;
+  const char *table = write_text("table.csv", "1,2,dog\n3,4,cat\n");
+  const char *const paths[] = {test_path("set"), table};
+  for (int kind = 0; kind < 2; kind++) {
+    ddla_data_source source = {.path = paths[kind], .threads = 1, .shape = {0, 0, 0}};
+    if (kind == 0) source.shape = (ddla_data_shape){3, 2, 1};
+    ddla_status status = DDLA_NO_MEMORY;
+    int call = 0;
+    for (; call < 1000 && status != DDLA_OK; call++) {
+      failing counts = {.left = call};
+      ddla_allocator allocator = {fail_allocate, fail_release, &counts};
+      ddla_dataset *set = NULL;
+      ddla_alloc_replace(&allocator);
+      status = ddla_dataset_open(&set, &source);
+      ddla_dataset_close(set);
+      ddla_alloc_replace(NULL);
+      assert_int_equal(counts.live, 0);
+      assert_true(status == DDLA_OK || status == DDLA_NO_MEMORY);
+    }
+    assert_in_range(call, 6, 999);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(classes_are_folders),
-      cmocka_unit_test(parts_are_folders),
-      cmocka_unit_test(channels_are_converted),
-      cmocka_unit_test(scaling_is_bilinear),
+      cmocka_unit_test(classes_are_folders),       cmocka_unit_test(parts_are_folders),
+      cmocka_unit_test(channels_are_converted),    cmocka_unit_test(scaling_is_bilinear),
+      cmocka_unit_test(every_allocation_may_fail),
   };
   return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

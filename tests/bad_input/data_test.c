@@ -172,6 +172,7 @@ static void csv_rows(void **state) {
   REFUSE_CSV("1,2,0\n1e39,2,0\n", INVALID, "line 2, column 1", "'1e39'", "finite");
   REFUSE_CSV("1,2,0\n\"1\n\",2,0\n", INVALID, "line 2, column 1");
   REFUSE_CSV("1,2,0\n\"1\n2\",2,0\n1,2,x\n", INVALID, "line 2, column 1", "'1?2'");
+  REFUSE_CSV("a,\"b\n\",c\n1,2,0\n\n1,x,0\n", INVALID, "line 5, column 2", "'x'");
   REFUSE_CSV("1,2,0\n1,\"2,0\n", CORRUPT, "line 2, column 2", "not closed");
   REFUSE_CSV("1,2,0\n1,\"2\"3,0\n", CORRUPT, "line 2, column 2", "follows the closing quote");
   REFUSE_CSV("1\n2\n", INVALID, "no features", "delimiter");
