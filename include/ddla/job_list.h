@@ -38,9 +38,10 @@
     "part of the training samples that is set aside for validation")                               \
   X(data, format, NAME, "auto", 0, 0, "", SAME,                                                    \
     "format of the files; auto: judged by their content")                                          \
-  X(data, label, TEXT, "label", 0, 0, "", SAME,                                                    \
-    "csv: name of the column with the label, or its number from 1")                                \
-  X(data, header, BOOL, "true", 0, 0, "", SAME, "csv: the first line names the columns")           \
+  X(data, label, TEXT, "", 0, 0, "", SAME,                                                                 \
+    "csv: name of the column with the label, or its number from 1; empty: the last column")                \
+  X(data, header, CHOICE, "auto", 0, 0, "auto|yes|no", SAME,                                               \
+    "csv: whether the first line names the columns; auto: if none of its fields is a number")              \
   X(data, size, SIZES, "[]", 1, 16384, "pixels", SAME,                                             \
     "height and width that images are scaled to; []: as they are")                                 \
   X(data, channels, INT, "0", 0, 4096, "", SAME, "channels of an image; 0: as in the data")        \

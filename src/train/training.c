@@ -16,11 +16,10 @@
 static const char *text_or_null(const char *text) { return text[0] ? text : NULL; }
 
 static ddla_data_source source_of(const ddla_job *job, const char *path, ddla_data_part part) {
-  ddla_data_source source = {.path = path, .part = part, .label_column = job->data.label};
+  ddla_data_source source = {.path = path, .part = part, .label_column = text_or_null(job->data.label)};
   if (strcmp(job->data.format, "auto") != 0) source.format = job->data.format;
-  if (ddla_job_is_given(job, "data.header"))
-    source.header = job->data.header ? DDLA_DATA_HEADER_YES : DDLA_DATA_HEADER_NO;
-  if (!ddla_job_is_given(job, "data.label")) source.label_column = NULL;
+  if (strcmp(job->data.header, "auto") != 0)
+    source.header = job->data.header[0] == 'y' ? DDLA_DATA_HEADER_YES : DDLA_DATA_HEADER_NO;
   if (job->data.size.count == 2) {
     source.shape.height = job->data.size.at[0];
     source.shape.width = job->data.size.at[1];
@@ -46,17 +45,6 @@ static ddla_status fit_part(const ddla_training *training, ddla_dataset *part, c
   return ddla_dataset_match_classes(part, training->whole);
 }
 
-static bool has_test_part(const char *path) {
-  char name[4096];
-  static const char *const names[] = {"t10k-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte",
-                                      "test-images-idx3-ubyte.gz", "test-images-idx3-ubyte", "test", "test.csv"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    snprintf(name, sizeof name, "%s/%s", path, names[i]);
-    if (access(name, R_OK) == 0) return true;
-  }
-  return false;
-}
-
 static ddla_status open_data(ddla_training *training) {
   const ddla_job *job = training->job;
   ddla_data_source source[3];
@@ -64,7 +52,8 @@ static ddla_status open_data(ddla_training *training) {
   int count = 1, validation = 0, test = 0;
   source[0] = source_of(job, job->data.train, DDLA_DATA_TRAIN);
   const char *test_path = text_or_null(job->data.test);
-  if (!test_path && has_test_part(job->data.train)) test_path = job->data.train;
+  const ddla_data_source beside = source_of(job, job->data.train, DDLA_DATA_TEST);
+  if (!test_path && ddla_dataset_has_part(&beside)) test_path = job->data.train;
   if (test_path) source[test = count++] = source_of(job, test_path, DDLA_DATA_TEST);
   if (job->data.validation[0])
     source[validation = count++] = source_of(job, job->data.validation, DDLA_DATA_VALIDATION);
