@@ -15,7 +15,7 @@ add_library(ddla_flags INTERFACE)
 target_compile_definitions(ddla_flags INTERFACE _GNU_SOURCE DDLA_VERSION="${PROJECT_VERSION}")
 # No contraction: a*b+c rounds twice everywhere, so that equal source means equal bits.
 target_compile_options(ddla_flags INTERFACE -Wall -Wextra -Wshadow -Wstrict-prototypes
-  -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -ffp-contract=off
+  -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -ffp-contract=off
   -fno-math-errno)
 if(DDLA_WERROR)
   target_compile_options(ddla_flags INTERFACE -Werror)
