@@ -108,9 +108,6 @@ void ddla_op_case_refill(ddla_op_case *op_case, uint64_t seed) {
   if (grad->dtype == DDLA_F64) *(double *)grad->data = 0.5 + (double)ddla_rng_uniform(&rng);
 }
 
-/* NaN in every format of floating point. */
-static void fill_unset(void *data, size_t bytes) { memset(data, 0xff, bytes); }
-
 ddla_status ddla_op_case_allocate(ddla_op_case *op_case) {
   array arrays[ARRAYS_MAX];
   const int count = list_arrays(arrays, &op_case->call);
@@ -123,10 +120,10 @@ ddla_status ddla_op_case_allocate(ddla_op_case *op_case) {
   for (int i = 0; i < count; i++) {
     size_t start = start_of(op_case, &arrays[i], end);
     *arrays[i].address = op_case->block + start;
-    fill_unset(op_case->block + start, arrays[i].bytes);
+    memset(op_case->block + start, 0xff, arrays[i].bytes);
     end = start + arrays[i].bytes;
   }
-  ddla_op_case_refill(op_case, op_case->options.seed);
+  if (!op_case->options.unfilled) ddla_op_case_refill(op_case, op_case->options.seed);
   return DDLA_OK;
 }
 

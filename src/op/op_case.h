@@ -14,6 +14,7 @@ typedef struct ddla_op_case_options {
                        multiple of 8 */
   bool inference;
   unsigned unwanted; /* bit i: the gradient of input i is not wanted */
+  bool unfilled;     /* every byte of every array is 0xff: NaN, or -1 */
 } ddla_op_case_options;
 
 typedef struct ddla_op_case {
