@@ -242,6 +242,22 @@ static void gradients_have_the_shapes_of_their_tensors(void **state) {
   for_each_case(check_gradients);
 }
 
+/* Without training nothing is kept for a backward that never comes. */
+static ddla_status check_inference(const ddla_op *op, int index) {
+  ddla_op_case op_case = {0};
+  DDLA_TRY(ddla_op_case_describe(&op_case, op, index, &(ddla_op_case_options){.inference = true}));
+  bool reads = op_case.call.saved_bytes > 0;
+  for (int i = 0; i < op_case.call.input_count; i++) reads |= op_case.call.backward_reads_input[i];
+  for (int i = 0; i < op_case.call.output_count; i++)
+    reads |= op_case.call.backward_reads_output[i];
+  return reads ? DDLA_FAIL(INTERNAL, "keeps something for backward without training") : DDLA_OK;
+}
+
+static void inference_keeps_nothing(void **state) {
+  (void)state;
+  for_each_case(check_inference);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(infer_is_repeatable),
@@ -249,6 +265,7 @@ int main(void) {
       cmocka_unit_test(wrong_inputs_are_refused),
       cmocka_unit_test(other_shapes_are_refused_or_run),
       cmocka_unit_test(strange_attributes_are_refused_or_run),
+      cmocka_unit_test(inference_keeps_nothing),
       cmocka_unit_test(gradients_have_the_shapes_of_their_tensors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
