@@ -88,35 +88,37 @@ DDLA_AVX512 static void transform_input(const ddla_winograd *conv, float *v, con
   }
 }
 
-/* The kernels' side: u = G g Gᵀ of one kernel. */
-static void transform_kernel(float u[POINTS], const float g[9]) {
-  float half[12]; /* G g, 4 by 3 */
-  for (int j = 0; j < 3; j++) {
-    float even = 0.5f * (g[j] + g[6 + j]), odd = 0.5f * g[3 + j];
-    half[j] = g[j], half[3 + j] = even + odd, half[6 + j] = even - odd, half[9 + j] = g[6 + j];
-  }
-  for (int i = 0; i < 4; i++) {
-    const float *h = half + 3 * i;
-    float even = 0.5f * (h[0] + h[2]), odd = 0.5f * h[1];
-    u[4 * i] = h[0], u[4 * i + 1] = even + odd, u[4 * i + 2] = even - odd, u[4 * i + 3] = h[2];
-  }
+/* The kernels' side: one line of u = G g Gᵀ. */
+DDLA_AVX512_INLINE void transform_kernel_line(__m512 *to, int to_step, const __m512 *g, int g_step) {
+  const __m512 half = _mm512_set1_ps(0.5f);
+  __m512 even = _mm512_mul_ps(half, _mm512_add_ps(g[0], g[2 * g_step]));
+  __m512 odd = _mm512_mul_ps(half, g[g_step]);
+  to[0] = g[0];
+  to[to_step] = _mm512_add_ps(even, odd);
+  to[2 * to_step] = _mm512_sub_ps(even, odd);
+  to[3 * to_step] = g[2 * g_step];
 }
 
 size_t ddla_winograd_packed_bytes(const ddla_winograd *conv) {
   return (size_t)(POINTS * conv->in * conv->out) * sizeof(float);
 }
 
-/* Packed: for each point, panels of 64 outputs (the last may be narrower), each [in][columns]. */
-void ddla_winograd_pack(float *to, const float *w, const ddla_winograd *conv, bool turned) {
-  for (int64_t o = 0; o < conv->out; o++) {
+/* Packed: for each point, panels of 64 outputs (the last may be narrower), each [in][columns]. Works on 16 outputs
+ * at a time. */
+DDLA_AVX512 void ddla_winograd_pack(float *to, const float *w, const ddla_winograd *conv, bool turned) {
+  const int apart = (int)(9 * (turned ? 1 : conv->in)); /* floats between the kernels of two outputs */
+  const __m512i lanes = _mm512_mullo_epi32(_mm512_set1_epi32(apart),
+                                           _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  for (int64_t o = 0; o < conv->out; o += 16) {
     const int64_t panel = o - o % DDLA_BLOCK_COLUMNS, columns = smaller(conv->out - panel, DDLA_BLOCK_COLUMNS);
     for (int64_t i = 0; i < conv->in; i++) {
       const float *kernel = w + 9 * (turned ? i * conv->out + o : o * conv->in + i);
-      float g[9], u[POINTS];
-      for (int k = 0; k < 9; k++) g[k] = kernel[turned ? 8 - k : k];
-      transform_kernel(u, g);
+      __m512 g[9], side[12], u[POINTS];
+      for (int k = 0; k < 9; k++) g[k] = _mm512_i32gather_ps(lanes, kernel + (turned ? 8 - k : k), 4);
+      for (int j = 0; j < 3; j++) transform_kernel_line(side + j, 3, g + j, 3);
+      for (int j = 0; j < 4; j++) transform_kernel_line(u + 4 * j, 1, side + 3 * j, 1);
       float *place = to + panel * conv->in + i * columns + (o - panel);
-      for (int p = 0; p < POINTS; p++) place[p * conv->in * conv->out] = u[p];
+      for (int p = 0; p < POINTS; p++) _mm512_storeu_ps(place + p * conv->in * conv->out, u[p]);
     }
   }
 }
@@ -222,17 +224,28 @@ DDLA_AVX512 static void transform_gradient(const ddla_winograd *conv, float *w, 
   }
 }
 
-/* dg = Gᵀ m G of one kernel. */
-static void transform_weights(float g[9], const float m[POINTS]) {
-  float half[12]; /* Gᵀ m, 3 by 4 */
-  for (int j = 0; j < 4; j++) {
-    float sum = 0.5f * (m[4 + j] + m[8 + j]);
-    half[j] = m[j] + sum, half[4 + j] = 0.5f * (m[4 + j] - m[8 + j]), half[8 + j] = sum + m[12 + j];
-  }
-  for (int i = 0; i < 3; i++) {
-    const float *h = half + 4 * i;
-    float sum = 0.5f * (h[1] + h[2]);
-    g[3 * i] = h[0] + sum, g[3 * i + 1] = 0.5f * (h[1] - h[2]), g[3 * i + 2] = sum + h[3];
+/* One line of dg = Gᵀ m G. */
+DDLA_AVX512_INLINE void transform_weights_line(__m512 *to, int to_step, const __m512 *m, int m_step) {
+  const __m512 half = _mm512_set1_ps(0.5f);
+  __m512 sum = _mm512_mul_ps(half, _mm512_add_ps(m[m_step], m[2 * m_step]));
+  to[0] = _mm512_add_ps(m[0], sum);
+  to[to_step] = _mm512_mul_ps(half, _mm512_sub_ps(m[m_step], m[2 * m_step]));
+  to[2 * to_step] = _mm512_add_ps(sum, m[3 * m_step]);
+}
+
+/* dw of 16 outputs and one input from the sums m[point][in][out]. */
+DDLA_AVX512 static void transform_weights(const ddla_winograd *conv, float *dw, const float *m, int64_t o,
+                                          int64_t i) {
+  __m512 point[POINTS], side[12], g[9];
+  float lanes[9][16];
+  for (int p = 0; p < POINTS; p++)
+    point[p] = _mm512_loadu_ps(m + (p * conv->in + i) * conv->out + o);
+  for (int j = 0; j < 4; j++) transform_weights_line(side + j, 4, point + j, 4);
+  for (int j = 0; j < 3; j++) transform_weights_line(g + 3 * j, 1, side + 4 * j, 1);
+  for (int k = 0; k < 9; k++) _mm512_storeu_ps(lanes[k], g[k]);
+  for (int lane = 0; lane < 16; lane++) {
+    float *to = dw + 9 * ((o + lane) * conv->in + i);
+    for (int k = 0; k < 9; k++) to[k] = lanes[k][lane];
   }
 }
 
@@ -258,12 +271,8 @@ void ddla_winograd_weights(const ddla_winograd *conv, float *dw, const float *x,
         ddla_block_run(&block, conv->in, (int)smaller(conv->out - o, DDLA_BLOCK_COLUMNS));
       }
   }
-  for (int64_t o = 0; o < conv->out; o++)
-    for (int64_t i = 0; i < conv->in; i++) {
-      float point[POINTS];
-      for (int p = 0; p < POINTS; p++) point[p] = m[(p * conv->in + i) * conv->out + o];
-      transform_weights(dw + 9 * (o * conv->in + i), point);
-    }
+  for (int64_t o = 0; o < conv->out; o += 16)
+    for (int64_t i = 0; i < conv->in; i++) transform_weights(conv, dw, m, o, i);
 }
 
 #endif
