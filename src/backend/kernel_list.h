@@ -3,5 +3,6 @@
 DDLA_KERNEL(native, relu)
 DDLA_KERNEL(native, max_pool)
 DDLA_KERNEL(onednn, linear)
+DDLA_KERNEL(native, conv2d)
 DDLA_KERNEL(onednn, conv2d)
 DDLA_KERNEL(plain, reference)
