@@ -71,7 +71,7 @@ ddla_status ddla_load_model(float *parameters, const ddla_training *training, co
   ddla_status status = DDLA_OK;
   DDLA_TRY(make_list(&list, graph->parameter_count + 1));
   add_row(&list, graph, "", parameters);
-  DDLA_TRY_CLEAN(status, ddla_safetensors_open(&file, path));
+  DDLA_TRY_CLEAN(status, ddla_safetensors_open(&file, path, NULL));
   DDLA_TRY_CLEAN(status, ddla_safetensors_read_all(file, list.at, list.count));
 cleanup:
   ddla_safetensors_close(file);

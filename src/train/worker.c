@@ -97,6 +97,12 @@ static void note_step(ddla_worker *worker) {
     atomic_store(&board->first_step_ns, now_ns() - worker->training->start_ns);
   atomic_store(&board->step, worker->last.step);
   ddla_run_show_step(worker->run, worker);
+  if (!worker->run->on_step) return;
+  const ddla_train_step step = {.step = (int64_t)worker->last.step,
+                                .total_steps = worker->training->total_steps,
+                                .loss = worker->last.count > 0 ? worker->last.loss / worker->last.count : 0,
+                                .learning_rate = worker->last.learning_rate};
+  if (!worker->run->on_step(worker->run->on_step_argument, &step)) ddla_sync_ask_stop(worker->sync);
 }
 
 static ddla_status after_step(bool *over, ddla_worker *worker) {
