@@ -118,6 +118,7 @@ static ddla_status train(int argc, char **argv, int64_t start_ns) {
   default_directory(directory, sizeof directory, words.other[0]);
   call.options.directory = out ? out : job->output.dir[0] ? job->output.dir : directory;
   call.options.resume = resume;
+  call.options.terminal = stdout;
   call.options.show = choose_show(job, quiet, json);
   DDLA_TRY_CLEAN(status, ddla_training_prepare(&call.training, job, NULL, start_ns));
   DDLA_TRY_CLEAN(status, run(&call));

@@ -48,7 +48,7 @@ static void add_row(array_list *list, const ddla_graph *graph, const char *prefi
   }
 }
 
-ddla_status ddla_save_model(char sha256[DDLA_SHA256_TEXT_BYTES], const ddla_training *training,
+ddla_status ddla_train_save_model(char sha256[DDLA_SHA256_TEXT_BYTES], const ddla_training *training,
                             const float *parameters, const char *path) {
   const ddla_graph *graph = training->graph.graph;
   array_list list = {0};
@@ -64,7 +64,7 @@ ddla_status ddla_save_model(char sha256[DDLA_SHA256_TEXT_BYTES], const ddla_trai
   return status;
 }
 
-ddla_status ddla_load_model(float *parameters, const ddla_training *training, const char *path) {
+ddla_status ddla_train_load_model(float *parameters, const ddla_training *training, const char *path) {
   const ddla_graph *graph = training->graph.graph;
   array_list list = {0};
   ddla_safetensors *file = NULL;
@@ -157,7 +157,7 @@ static ddla_status list_state(array_list parts[2], const ddla_training *training
   return DDLA_OK;
 }
 
-ddla_status ddla_save_checkpoint(const ddla_worker *worker, const char *directory) {
+ddla_status ddla_train_save_checkpoint(const ddla_worker *worker, const char *directory) {
   const ddla_training *training = worker->training;
   char folder[DDLA_PATH_BYTES];
   array_list parts[2] = {{0}};
@@ -212,7 +212,7 @@ cleanup:
   return status;
 }
 
-ddla_status ddla_load_checkpoint(uint64_t *step, ddla_progress *progress, const ddla_training *training,
+ddla_status ddla_train_load_checkpoint(uint64_t *step, ddla_progress *progress, const ddla_training *training,
                                  const ddla_shared *shared, const char *directory) {
   char folder[DDLA_PATH_BYTES], *path = NULL;
   ddla_checkpoint_file *file = NULL;

@@ -41,7 +41,7 @@ static ddla_status start_state(agent_trainer *trainer) {
   if (ddla_transport_rank(trainer->transport) == 0) {
     start->progress.best_metric = -1;
     if (trainer->options->resume)
-      DDLA_TRY(ddla_load_checkpoint(&start->step, &start->progress, training, shared, trainer->options->directory));
+      DDLA_TRY(ddla_train_load_checkpoint(&start->step, &start->progress, training, shared, trainer->options->directory));
     if (start->step == 0)
       ddla_graph_initialise(training->graph.graph, training->seed,
                             ddla_state_array(shared->state, shared->theta, 0, 0));
@@ -146,6 +146,7 @@ static ddla_status run_agent(agent_trainer *trainer) {
   DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
   if (ddla_transport_rank(trainer->transport) == 0)
     DDLA_TRY(ddla_run_open(&trainer->run, training, trainer->options->directory, trainer->options->show));
+  trainer->run.terminal = trainer->options->terminal;
   trainer->run.on_step = trainer->options->on_step;
   trainer->run.on_step_argument = trainer->options->on_step_argument;
   DDLA_TRY(make_workers(trainer));

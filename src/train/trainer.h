@@ -12,6 +12,7 @@ typedef struct ddla_trainer_options {
   const char *directory; /* the run directory, prepared */
   bool resume;
   ddla_show show;
+  FILE *terminal; /* where progress is shown; may be null where show is NONE */
   bool (*on_step)(void *argument, const ddla_train_step *step); /* on agent 0; may be null */
   void *on_step_argument;
   ddla_train_result *result; /* written on agent 0 when all went well; may be null */

@@ -44,7 +44,7 @@ static ddla_status save_best(ddla_worker *worker) {
   DDLA_TRY(ddla_sync_barrier(worker->sync, worker->worker));
   if (!worker->run) return DDLA_OK;
   char path[DDLA_PATH_BYTES];
-  return ddla_save_model(NULL, worker->training, theta_now(worker),
+  return ddla_train_save_model(NULL, worker->training, theta_now(worker),
                          ddla_run_path(path, worker->run->directory, "best.safetensors"));
 }
 
@@ -86,7 +86,7 @@ static bool checkpoint_is_due(const ddla_worker *worker, int64_t step, bool epoc
 
 /* The state does not change while workers wait at the barrier. */
 static ddla_status checkpoint(ddla_worker *worker) {
-  if (worker->run) DDLA_TRY(ddla_save_checkpoint(worker, worker->run->directory));
+  if (worker->run) DDLA_TRY(ddla_train_save_checkpoint(worker, worker->run->directory));
   return ddla_sync_barrier(worker->sync, worker->worker);
 }
 
@@ -150,7 +150,7 @@ static ddla_status finish(ddla_worker *worker) {
   worker->run->tested = test;
   worker->run->best_kept = best;
   char path[DDLA_PATH_BYTES];
-  DDLA_TRY(ddla_save_model(worker->run->model_sha256, training, theta_now(worker),
+  DDLA_TRY(ddla_train_save_model(worker->run->model_sha256, training, theta_now(worker),
                            ddla_run_path(path, worker->run->directory, "model.safetensors")));
   return ddla_run_report(worker->run, worker);
 }
