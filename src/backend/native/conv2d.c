@@ -52,15 +52,15 @@ static size_t round_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
 static void plan_scratch(ddla_kernel_state *s, ddla_op_call *call) {
   size_t work = ddla_winograd_forward_bytes(&s->conv);
-  if (ddla_kernel_wants(call, 0)) work = larger(work, ddla_winograd_forward_bytes(&s->turned));
-  if (ddla_kernel_wants(call, 1)) work = larger(work, ddla_winograd_weights_bytes(&s->conv));
+  if (ddla_op_wants(call, 0)) work = larger(work, ddla_winograd_forward_bytes(&s->turned));
+  if (ddla_op_wants(call, 1)) work = larger(work, ddla_winograd_weights_bytes(&s->conv));
   if (!s->slot) s->packed_bytes = round_up(ddla_winograd_packed_bytes(&s->conv));
   if (s->relu && call->training)
     s->masked_bytes = round_up((size_t)ddla_shape_count(&call->output[0].shape) * sizeof(float));
   call->saved_bytes = 0;
   call->scratch_bytes = s->packed_bytes + s->masked_bytes + work;
-  call->backward_reads_input[0] = ddla_kernel_wants(call, 1);
-  call->backward_reads_input[1] = ddla_kernel_wants(call, 0);
+  call->backward_reads_input[0] = ddla_op_wants(call, 1);
+  call->backward_reads_input[1] = ddla_op_wants(call, 0);
   call->backward_reads_output[0] = s->relu && call->training;
 }
 
@@ -68,7 +68,7 @@ static ddla_status reserve(ddla_kernel_state *s, const ddla_op_call *call) {
   const size_t bytes = ddla_winograd_packed_bytes(&s->conv);
   if (!call->packs || call->parameter_id[1] < 0) return DDLA_OK;
   DDLA_TRY(ddla_pack_reserve(&s->slot, call->packs, call->parameter_id[1], "winograd 2x2 3x3", bytes));
-  if (!ddla_kernel_wants(call, 0)) return DDLA_OK;
+  if (!ddla_op_wants(call, 0)) return DDLA_OK;
   return ddla_pack_reserve(&s->turned_slot, call->packs, call->parameter_id[1], "winograd 2x2 3x3 turned", bytes);
 }
 
