@@ -1,5 +1,7 @@
 /* 3 by 3 convolutions with stride 1 on machines with AVX-512, by Winograd's method (winograd.h): less than half the
  * multiplications of the plain sum. Channels in multiples of 16. */
+#include <stdio.h>
+
 #include "backend/kernel.h"
 #include "backend/native/winograd.h"
 #include "backend/pack.h"
@@ -16,7 +18,8 @@ struct ddla_kernel_state {
   size_t packed_bytes, masked_bytes; /* scratch: [packed weights | masked dy | transforms] */
 };
 
-static void set_forms(ddla_winograd *conv, ddla_winograd *turned, const ddla_op_call *call) {
+/* False where Winograd's method is not worth it for one of them. */
+static bool set_forms(ddla_winograd *conv, ddla_winograd *turned, const ddla_op_call *call) {
   const ddla_window window = ddla_window_of_conv(call);
   *conv = (ddla_winograd){.batch = window.batch, .height = window.in[0], .width = window.in[1],
                           .in = window.channels, .out_height = window.out[0], .out_width = window.out[1],
@@ -25,12 +28,7 @@ static void set_forms(ddla_winograd *conv, ddla_winograd *turned, const ddla_op_
   *turned = (ddla_winograd){.batch = window.batch, .height = window.out[0], .width = window.out[1],
                             .in = conv->out, .out_height = window.in[0], .out_width = window.in[1],
                             .out = conv->in, .padding = {2 - window.padding[0], 2 - window.padding[1]}};
-}
-
-/* Odd edges waste parts of tiles; where the tiles' 16 multiplications no longer beat the sum's 9 for each output by a
- * margin for the transforms, the plain way is faster. */
-static bool worth(const ddla_winograd *conv) {
-  return 16 * ddla_winograd_tiles(conv) * 5 < 9 * conv->batch * conv->out_height * conv->out_width * 4;
+  return ddla_winograd_choose(conv) && ddla_winograd_choose(turned);
 }
 
 static bool accepts(const ddla_op_call *call) {
@@ -42,34 +40,41 @@ static bool accepts(const ddla_op_call *call) {
         window.padding[axis] > 2)
       return false;
   ddla_winograd conv, turned;
-  set_forms(&conv, &turned, call);
-  return worth(&conv);
+  return set_forms(&conv, &turned, call);
 }
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-static size_t round_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+/* Bytes of some floats, in whole cache lines. */
+static size_t bytes_of(int64_t count) { return ((size_t)count * sizeof(float) + 63) & ~(size_t)63; }
+
+static size_t packed_bytes(const ddla_winograd *conv) { return bytes_of(ddla_winograd_packed_count(conv)); }
 
 static void plan_scratch(ddla_kernel_state *s, ddla_op_call *call) {
-  size_t work = ddla_winograd_forward_bytes(&s->conv);
-  if (ddla_kernel_wants(call, 0)) work = larger(work, ddla_winograd_forward_bytes(&s->turned));
-  if (ddla_kernel_wants(call, 1)) work = larger(work, ddla_winograd_weights_bytes(&s->conv));
-  if (!s->slot) s->packed_bytes = round_up(ddla_winograd_packed_bytes(&s->conv));
+  size_t work = bytes_of(ddla_winograd_forward_count(&s->conv));
+  if (ddla_op_wants(call, 0)) work = larger(work, bytes_of(ddla_winograd_forward_count(&s->turned)));
+  if (ddla_op_wants(call, 1)) work = larger(work, bytes_of(ddla_winograd_weights_count(&s->conv)));
+  if (!s->slot) s->packed_bytes = larger(packed_bytes(&s->conv), packed_bytes(&s->turned));
   if (s->relu && call->training)
-    s->masked_bytes = round_up((size_t)ddla_shape_count(&call->output[0].shape) * sizeof(float));
+    s->masked_bytes = bytes_of(ddla_shape_count(&call->output[0].shape));
   call->saved_bytes = 0;
   call->scratch_bytes = s->packed_bytes + s->masked_bytes + work;
-  call->backward_reads_input[0] = ddla_kernel_wants(call, 1);
-  call->backward_reads_input[1] = ddla_kernel_wants(call, 0);
+  call->backward_reads_input[0] = ddla_op_wants(call, 1);
+  call->backward_reads_input[1] = ddla_op_wants(call, 0);
   call->backward_reads_output[0] = s->relu && call->training;
 }
 
-static ddla_status reserve(ddla_kernel_state *s, const ddla_op_call *call) {
-  const size_t bytes = ddla_winograd_packed_bytes(&s->conv);
+static ddla_status reserve(ddla_pack_slot **out, const ddla_op_call *call, const ddla_winograd *conv,
+                           const char *way) {
+  char layout[64];
+  snprintf(layout, sizeof layout, "winograd %s, tiles of %d", way, conv->tile);
+  return ddla_pack_reserve(out, call->packs, call->parameter_id[1], layout, packed_bytes(conv));
+}
+
+static ddla_status reserve_both(ddla_kernel_state *s, const ddla_op_call *call) {
   if (!call->packs || call->parameter_id[1] < 0) return DDLA_OK;
-  DDLA_TRY(ddla_pack_reserve(&s->slot, call->packs, call->parameter_id[1], "winograd 2x2 3x3", bytes));
-  if (!ddla_kernel_wants(call, 0)) return DDLA_OK;
-  return ddla_pack_reserve(&s->turned_slot, call->packs, call->parameter_id[1], "winograd 2x2 3x3 turned", bytes);
+  DDLA_TRY(reserve(&s->slot, call, &s->conv, "forward"));
+  return ddla_op_wants(call, 0) ? reserve(&s->turned_slot, call, &s->turned, "turned") : DDLA_OK;
 }
 
 static void destroy(ddla_kernel_state *s) { ddla_free(s); }
@@ -81,7 +86,7 @@ static ddla_status prepare(ddla_kernel_state **out, ddla_op_call *call) {
   s->relu = ddla_attrs_int(&call->attrs, "activation", 0, 0) == 1;
   s->has_bias = call->input_count > 2 && call->present[2];
   set_forms(&s->conv, &s->turned, call);
-  DDLA_TRY_CLEAN(status, reserve(s, call));
+  DDLA_TRY_CLEAN(status, reserve_both(s, call));
   plan_scratch(s, call);
   *out = s;
 cleanup:
@@ -117,15 +122,22 @@ static float *work_of(const ddla_kernel_state *s, const ddla_op_call *call) {
 static ddla_status forward(ddla_kernel_state *s, const ddla_op_call *call) {
   const void *packed = NULL;
   DDLA_TRY(packed_weights(&packed, s->slot, call, fill, s));
-  ddla_winograd_forward(&s->conv, call->output[0].data, call->input[0].data, packed,
-                        s->has_bias ? call->input[2].data : NULL, s->relu, work_of(s, call));
+  const ddla_winograd_run run = {.y = call->output[0].data,
+                                 .x = call->input[0].data,
+                                 .packed = packed,
+                                 .bias = s->has_bias ? call->input[2].data : NULL,
+                                 .relu = s->relu,
+                                 .scratch = work_of(s, call)};
+  ddla_winograd_forward(&s->conv, &run);
   return DDLA_OK;
 }
 
 static ddla_status backward_input(ddla_kernel_state *s, const ddla_op_call *call, const float *dy) {
   const void *packed = NULL;
   DDLA_TRY(packed_weights(&packed, s->turned_slot, call, fill_turned, s));
-  ddla_winograd_forward(&s->turned, call->input_grad[0].data, dy, packed, NULL, false, work_of(s, call));
+  const ddla_winograd_run run = {
+      .y = call->input_grad[0].data, .x = dy, .packed = packed, .scratch = work_of(s, call)};
+  ddla_winograd_forward(&s->turned, &run);
   return DDLA_OK;
 }
 
