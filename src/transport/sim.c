@@ -72,15 +72,18 @@ ddla_status ddla_sim_wait(ddla_transport *t, const ddla_waiting *waiting, int64_
   rank->deadline_ns = timeout_ms < 0 ? INT64_MAX : world->now_ns + timeout_ms * 1000000;
   for (;;) {
     ddla_ready ready = waiting->ready(waiting->argument);
-    if (ready == DDLA_READY_DONE) return DDLA_OK;
-    DDLA_TRY(ddla_sim_state(rank));
-    if (world->now_ns >= rank->deadline_ns) return late(waiting, timeout_ms);
+    ddla_status status = ready == DDLA_READY_DONE ? DDLA_OK : ddla_sim_state(rank);
+    if (status == DDLA_OK && ready != DDLA_READY_DONE && world->now_ns >= rank->deadline_ns)
+      status = late(waiting, timeout_ms);
+    if (status != DDLA_OK || ready == DDLA_READY_DONE) {
+      rank->deadline_ns = INT64_MAX;
+      return status;
+    }
     rank->waiting = ready == DDLA_READY_NOTHING && !rank->woken;
     rank->woken = false;
     rank->what = waiting;
-    ddla_status status = ddla_sim_pause(rank);
-    rank->waiting = false;
-    DDLA_TRY(status);
+    status = ddla_sim_pause(rank);
+    rank->waiting = false; /* an error is found again, and its words with it, after the next look */
   }
 }
 
