@@ -46,6 +46,7 @@ typedef struct worker_state {
   uint64_t barriers;
   int64_t waiting_ns, exchange_ns;
   int last_shard; /* whose ranges may be reported final while it is computed; -1: none */
+  int last_filled, merged; /* last shard with samples, or -1; merges that this step has done */
   bool *filled; /* by buffer: holds something in this step */
   char gap[LINE_BYTES];
 } worker_state;
@@ -200,6 +201,7 @@ static bool shard_is_empty(const ddla_sync *sync, int64_t samples, int64_t shard
 void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples) {
   worker_state *state = &sync->worker[worker];
   state->last_shard = -1;
+  state->merged = 0;
   for (int b = 0; b < state->leaves.buffer_count; b++) state->filled[b] = false;
   for (int s = state->leaves.first; s < state->leaves.end; s++) {
     if (!shard_is_empty(sync, samples, s))
@@ -207,12 +209,35 @@ void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples) {
     else
       ddla_sync_put_record(sync, worker, s, &(ddla_sync_record){.agent = sync->options.agent});
   }
+  state->last_filled = state->last_shard;
   for (int i = 0; i < state->leaves.merge_count; i++) /* sums that come after it change operands once more */
     if (state->leaves.merge[i].after_shard >= state->last_shard) state->last_shard = -1;
 }
 
+/* Adds operands up that the plan of leaves adds before this shard. A shard without samples has its turn too: it frees
+ * the buffer that a later shard takes. */
+static void merge_before(ddla_sync *sync, int worker, int shard) {
+  worker_state *state = &sync->worker[worker];
+  for (; state->merged < state->leaves.merge_count; state->merged++) {
+    const ddla_leaves_merge *merge = &state->leaves.merge[state->merged];
+    if (merge->after_shard >= shard) return;
+    if (!state->filled[merge->from]) continue;
+    float *to = operand_at(sync, worker, merge->to);
+    const float *from = operand_at(sync, worker, merge->from);
+    int64_t space = ddla_state_space(sync->options.state);
+    if (state->filled[merge->to]) {
+      for (int64_t k = 0; k < space; k++) to[k] += from[k];
+    } else {
+      memcpy(to, from, (size_t)space * sizeof *to);
+    }
+    state->filled[merge->to] = true;
+    state->filled[merge->from] = false;
+  }
+}
+
 ddla_sync_leaf ddla_sync_leaf_place(ddla_sync *sync, int worker, int shard) {
   worker_state *state = &sync->worker[worker];
+  merge_before(sync, worker, shard);
   int buffer = state->leaves.buffer[shard - state->leaves.first];
   return (ddla_sync_leaf){.gradients = operand_at(sync, worker, buffer),
                           .accumulate = state->filled[buffer],
@@ -238,20 +263,7 @@ void ddla_sync_final(ddla_sync *sync, int worker, int64_t from) {
 void ddla_sync_leaf_done(ddla_sync *sync, int worker, int shard) {
   worker_state *state = &sync->worker[worker];
   state->filled[state->leaves.buffer[shard - state->leaves.first]] = true;
-  for (int i = 0; i < state->leaves.merge_count; i++) {
-    const ddla_leaves_merge *merge = &state->leaves.merge[i];
-    if (merge->after_shard != shard || !state->filled[merge->from]) continue;
-    float *to = operand_at(sync, worker, merge->to);
-    const float *from = operand_at(sync, worker, merge->from);
-    int64_t space = ddla_state_space(sync->options.state);
-    if (state->filled[merge->to]) {
-      for (int64_t k = 0; k < space; k++) to[k] += from[k];
-    } else {
-      memcpy(to, from, (size_t)space * sizeof *to);
-    }
-    state->filled[merge->to] = true;
-    state->filled[merge->from] = false;
-  }
+  merge_before(sync, worker, shard == state->last_filled ? state->leaves.end : shard + 1);
 }
 
 void ddla_sync_piece(const ddla_sync *sync, int worker, int64_t *begin, int64_t *end) {
