@@ -1,5 +1,6 @@
 #include "train/run.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +20,30 @@ static bool exists(const char *directory, const char *name) {
   return stat(ddla_run_path(path, directory, name), &found) == 0;
 }
 
-static void remove_results(const char *directory) {
+/* Removes the files and folders of files in a folder of the run directory; a missing one is fine. */
+static ddla_status empty_folder(const char *directory, const char *name) {
+  char folder[DDLA_PATH_BYTES], path[DDLA_PATH_BYTES];
+  ddla_status status = DDLA_OK;
+  DIR *open = opendir(ddla_run_path(folder, directory, name));
+  if (!open) return DDLA_OK;
+  for (struct dirent *entry = readdir(open); entry && status == DDLA_OK; entry = readdir(open)) {
+    if (entry->d_name[0] == '.') continue;
+    int length = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+    if (length < 0 || (size_t)length >= sizeof path) continue;
+    if (unlink(path) != 0) status = ddla_file_remove_directory(path);
+  }
+  closedir(open);
+  return status;
+}
+
+static ddla_status remove_results(const char *directory) {
   static const char *const names[] = {"metrics.jsonl", "report.txt", "report.json", "model.safetensors",
                                       "best.safetensors"};
   char path[DDLA_PATH_BYTES];
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     unlink(ddla_run_path(path, directory, names[i]));
+  DDLA_TRY(empty_folder(directory, "checkpoints"));
+  return empty_folder(directory, "agents");
 }
 
 static ddla_status write_job(const ddla_job *job, const char *directory) {
@@ -51,7 +70,7 @@ ddla_status ddla_run_prepare(const ddla_training *training, const char *director
                      "%s already holds a run; go on with it (--resume), choose another directory (--out DIR), or "
                      "replace it (--set output.overwrite=true)", directory);
   if (access(directory, W_OK | X_OK) != 0) return ddla_file_fail(errno, "cannot write in", directory);
-  if (used && !resume) remove_results(directory);
+  if (used && !resume) DDLA_TRY(remove_results(directory));
   DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "checkpoints")));
   DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "agents")));
   return write_job(training->job, directory);

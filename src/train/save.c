@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "ckpt/checkpoint.h"
 #include "train/run.h"
@@ -172,6 +173,7 @@ ddla_status ddla_train_save_checkpoint(const ddla_worker *worker, const char *di
                                 .identity = {identity->at, identity->count}};
   for (int p = 0; p < DDLA_CHECKPOINT_PARTS; p++)
     checkpoint.parts[p] = (ddla_checkpoint_arrays){parts[p].at, parts[p].count};
+  ddla_log_line(DDLA_LOG_INFO, "writes the checkpoint of step %" PRIu64, step);
   ddla_run_path(folder, directory, "checkpoints");
   DDLA_TRY_CLEAN(status, ddla_checkpoint_write(folder, &checkpoint, (int)training->job->checkpoint.keep));
 cleanup:
@@ -219,6 +221,7 @@ ddla_status ddla_train_load_checkpoint(uint64_t *step, ddla_progress *progress, 
   ddla_status status = DDLA_OK;
   DDLA_TRY(ddla_checkpoint_find_newest(&path, ddla_run_path(folder, directory, "checkpoints")));
   if (!path) return DDLA_OK;
+  ddla_log_line(DDLA_LOG_INFO, "resumes from %s", path);
   DDLA_TRY_CLEAN(status, ddla_checkpoint_open(&file, path));
   DDLA_TRY_CLEAN(status, load(step, progress, file, training, shared));
 cleanup:
