@@ -42,15 +42,16 @@ void coll_case_describe(const coll_case *c, char *text, size_t bytes) {
 
 /* Element k of a leaf, of very different sizes so that the order of additions shows in the bits. */
 static void put_value(const coll_case *c, unsigned char *at, int leaf, int64_t k) {
-  uint32_t r[4];
-  ddla_rng_philox(r, ddla_rng_key(c->seed, DDLA_PURPOSE_TEST, (uint64_t)leaf, 7), (uint64_t)k, 0);
-  float f = ((float)(r[0] >> 8) - 8388608.0f) * (float)(1u << (r[1] % 24));
+  uint64_t r = (c->seed * 131 + (uint64_t)leaf + 1) * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t)k;
+  r = (r ^ r >> 30) * UINT64_C(0xBF58476D1CE4E5B9); /* splitmix64; Philox would dominate the test's time */
+  r = (r ^ r >> 27) * UINT64_C(0x94D049BB133111EB);
+  float f = ((float)(r >> 40) - 8388608.0f) * (float)(1u << (r % 24));
   double d = (double)f * 1.000000001;
-  int64_t i = (int64_t)r[2] << 33 ^ r[3];
+  int64_t i = (int64_t)r;
   if (c->type == DDLA_COLL_F32) memcpy(at, &f, 4);
   if (c->type == DDLA_COLL_F64) memcpy(at, &d, 8);
   if (c->type == DDLA_COLL_I64) memcpy(at, &i, 8);
-  if (c->type == DDLA_COLL_BYTE) *at = (unsigned char)r[0];
+  if (c->type == DDLA_COLL_BYTE) *at = (unsigned char)r;
 }
 
 static void add_value(const coll_case *c, unsigned char *sum, const unsigned char *more) {

@@ -105,7 +105,7 @@ static void check(ranks_world world, int ranks, const suite *s) {
   assert_int_equal(status, DDLA_OK);
 }
 
-static const int64_t small_counts[] = {0, 1, 251, 2053, -1};
+static const int64_t small_counts[] = {0, 1, 251, 1033, -1};
 static const int64_t large_counts[] = {300007, -1};
 static const int rank_counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16};
 enum { RANK_COUNTS = sizeof rank_counts / sizeof rank_counts[0] };
