@@ -57,7 +57,10 @@ typedef struct segment {
   bool decays;
 } segment;
 
-struct ddla_sync {
+extern const ddla_strategy ddla_strategy_allreduce;
+
+typedef struct allreduce {
+  ddla_sync base;
   ddla_sync_options options;
   control_block *control;
   worker_line *line;
@@ -67,18 +70,17 @@ struct ddla_sync {
   float *chunk; /* [workers][CHUNK_BLOCKS * block] summed gradient of what is being updated */
   int workers, copies_per_worker, segment_count;
   int64_t blocks;
-};
+} allreduce;
+
+static allreduce *of(ddla_sync *base) { return (allreduce *)base; }
+
+static const allreduce *of_const(const ddla_sync *base) { return (const allreduce *)base; }
 
 static size_t lines_bytes(int workers) { return (size_t)workers * sizeof(worker_line); }
 
-size_t ddla_sync_control_bytes(int workers, int shards) {
+static size_t allreduce_control_bytes(int workers, int shards) {
   return sizeof(control_block) + lines_bytes(workers) +
          RECORD_VERSIONS * (size_t)shards * sizeof(ddla_sync_record);
-}
-
-uint64_t ddla_sync_committed(const void *control) {
-  const control_block *block = control;
-  return atomic_load_explicit(&block->step_word, memory_order_acquire);
 }
 
 static int most_buffers(int agents, int lanes, int shards, bool direct) {
@@ -94,12 +96,12 @@ static int most_buffers(int agents, int lanes, int shards, bool direct) {
   return most;
 }
 
-int ddla_sync_operand_copies(int agents, int lanes, int shards, bool direct) {
+static int allreduce_operand_copies(int agents, int lanes, int shards, bool direct) {
   return agents * lanes * most_buffers(agents, lanes, shards, direct);
 }
 
 /* Cuts the whole space into stretches of equal decay; the gaps behind tensors belong to the stretch before. */
-static ddla_status make_segments(ddla_sync *sync) {
+static ddla_status make_segments(allreduce *sync) {
   const ddla_state *state = sync->options.state;
   int ranges = ddla_state_range_count(state);
   DDLA_TRY(DDLA_NEW(sync->segment, ranges + 1));
@@ -115,7 +117,7 @@ static ddla_status make_segments(ddla_sync *sync) {
   return DDLA_OK;
 }
 
-static ddla_status make_workers(ddla_sync *sync) {
+static ddla_status make_workers(allreduce *sync) {
   const ddla_sync_options *options = &sync->options;
   DDLA_TRY(DDLA_NEW(sync->worker, sync->workers));
   for (int i = 0; i < sync->workers; i++) {
@@ -125,13 +127,13 @@ static ddla_status make_workers(ddla_sync *sync) {
     DDLA_TRY(ddla_leaves_create(leaves, options->shards, first, end, options->direct));
     DDLA_TRY(DDLA_NEW(sync->worker[i].filled, leaves->buffer_count + 1));
   }
-  int copies = ddla_sync_operand_copies(options->agents, options->lanes, options->shards, options->direct);
+  int copies = allreduce_operand_copies(options->agents, options->lanes, options->shards, options->direct);
   sync->copies_per_worker = copies / sync->workers;
   return DDLA_NEW(sync->chunk, (int64_t)sync->workers * CHUNK_BLOCKS * DDLA_STATE_BLOCK);
 }
 
 /* The tree takes so many operands in one pass. */
-static ddla_status check_operands(const ddla_sync *sync) {
+static ddla_status check_operands(const allreduce *sync) {
   int count = 0;
   for (int w = 0; w < sync->workers; w++) count += sync->worker[w].leaves.operand_count;
   if (count <= DDLA_TREE_OPERANDS_MAX) return DDLA_OK;
@@ -139,10 +141,13 @@ static ddla_status check_operands(const ddla_sync *sync) {
                    DDLA_TREE_OPERANDS_MAX);
 }
 
-ddla_status ddla_sync_open(ddla_sync **out, const ddla_sync_options *options) {
-  ddla_sync *sync = NULL;
+static void allreduce_close(ddla_sync *base);
+
+static ddla_status allreduce_open(ddla_sync **out, const ddla_sync_options *options) {
+  allreduce *sync = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, DDLA_NEW(sync, 1));
+  sync->base.strategy = &ddla_strategy_allreduce;
   sync->options = *options;
   sync->workers = options->agents * options->lanes;
   sync->blocks = ddla_state_space(options->state) / DDLA_STATE_BLOCK;
@@ -153,15 +158,16 @@ ddla_status ddla_sync_open(ddla_sync **out, const ddla_sync_options *options) {
   DDLA_TRY_CLEAN(status, make_segments(sync));
   DDLA_TRY_CLEAN(status, make_workers(sync));
   DDLA_TRY_CLEAN(status, check_operands(sync));
-  *out = sync;
+  *out = &sync->base;
   return DDLA_OK;
 cleanup:
-  ddla_sync_close(sync);
+  allreduce_close(&sync->base);
   return status;
 }
 
-void ddla_sync_close(ddla_sync *sync) {
-  if (!sync) return;
+static void allreduce_close(ddla_sync *base) {
+  if (!base) return;
+  allreduce *sync = of(base);
   for (int i = 0; sync->worker && i < sync->workers; i++) {
     ddla_leaves_destroy(&sync->worker[i].leaves);
     ddla_free(sync->worker[i].filled);
@@ -172,33 +178,42 @@ void ddla_sync_close(ddla_sync *sync) {
   ddla_free(sync);
 }
 
-void ddla_sync_shards(const ddla_sync *sync, int worker, int *first, int *end) {
+static void allreduce_shards(const ddla_sync *base, int worker, int *first, int *end) {
+  const allreduce *sync = of_const(base);
   *first = sync->worker[worker].leaves.first;
   *end = sync->worker[worker].leaves.end;
 }
 
-static uint64_t committed(const ddla_sync *sync) {
+static uint64_t committed(const allreduce *sync) {
   return atomic_load_explicit(&sync->control->step_word, memory_order_acquire);
 }
 
-static uint64_t steps_since_open(const ddla_sync *sync) { return committed(sync) - sync->options.start_step; }
+static uint64_t steps_since_open(const allreduce *sync) { return committed(sync) - sync->options.start_step; }
 
-static void publish_final(ddla_sync *sync, int worker, int64_t final_blocks) {
+static void publish_final(allreduce *sync, int worker, int64_t final_blocks) {
   uint64_t word = steps_since_open(sync) * (uint64_t)(sync->blocks + 1) + (uint64_t)final_blocks;
   ddla_transport_word_publish(sync->options.transport, &sync->line[worker].final_word, word);
 }
 
-static float *operand_at(const ddla_sync *sync, int worker, int buffer) {
+static float *operand_at(const allreduce *sync, int worker, int buffer) {
   const ddla_sync_options *options = &sync->options;
   return ddla_state_array(options->state, options->gradients, 0, worker * sync->copies_per_worker + buffer);
 }
 
-static bool shard_is_empty(const ddla_sync *sync, int64_t samples, int64_t shard) {
+static bool shard_is_empty(const allreduce *sync, int64_t samples, int64_t shard) {
   int64_t shards = sync->options.shards;
   return samples * shard / shards == samples * (shard + 1) / shards;
 }
 
-void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples) {
+static void allreduce_put_record(ddla_sync *base, int worker, int shard, const ddla_sync_record *record) {
+  allreduce *sync = of(base);
+  (void)worker;
+  uint64_t version = (committed(sync) + 1) % RECORD_VERSIONS;
+  sync->record[version * (uint64_t)sync->options.shards + (uint64_t)shard] = *record;
+}
+
+static void allreduce_begin(ddla_sync *base, int worker, int64_t samples) {
+  allreduce *sync = of(base);
   worker_state *state = &sync->worker[worker];
   state->last_shard = -1;
   state->merged = 0;
@@ -207,7 +222,7 @@ void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples) {
     if (!shard_is_empty(sync, samples, s))
       state->last_shard = s;
     else
-      ddla_sync_put_record(sync, worker, s, &(ddla_sync_record){.agent = sync->options.agent});
+      allreduce_put_record(&sync->base, worker, s, &(ddla_sync_record){.agent = sync->options.agent});
   }
   state->last_filled = state->last_shard;
   for (int i = 0; i < state->leaves.merge_count; i++) /* sums that come after it change operands once more */
@@ -216,7 +231,7 @@ void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples) {
 
 /* Adds operands up that the plan of leaves adds before this shard. A shard without samples has its turn too: it frees
  * the buffer that a later shard takes. */
-static void merge_before(ddla_sync *sync, int worker, int shard) {
+static void merge_before(allreduce *sync, int worker, int shard) {
   worker_state *state = &sync->worker[worker];
   for (; state->merged < state->leaves.merge_count; state->merged++) {
     const ddla_leaves_merge *merge = &state->leaves.merge[state->merged];
@@ -235,7 +250,8 @@ static void merge_before(ddla_sync *sync, int worker, int shard) {
   }
 }
 
-ddla_sync_leaf ddla_sync_leaf_place(ddla_sync *sync, int worker, int shard) {
+static ddla_sync_leaf allreduce_leaf_place(ddla_sync *base, int worker, int shard) {
+  allreduce *sync = of(base);
   worker_state *state = &sync->worker[worker];
   merge_before(sync, worker, shard);
   int buffer = state->leaves.buffer[shard - state->leaves.first];
@@ -244,34 +260,32 @@ ddla_sync_leaf ddla_sync_leaf_place(ddla_sync *sync, int worker, int shard) {
                           .last = shard == state->last_shard};
 }
 
-void ddla_sync_put_record(ddla_sync *sync, int worker, int shard, const ddla_sync_record *record) {
-  (void)worker;
-  uint64_t version = (committed(sync) + 1) % RECORD_VERSIONS;
-  sync->record[version * (uint64_t)sync->options.shards + (uint64_t)shard] = *record;
-}
-
-const ddla_sync_record *ddla_sync_records(const ddla_sync *sync, uint64_t step) {
+static const ddla_sync_record *allreduce_records(const ddla_sync *base, uint64_t step) {
+  const allreduce *sync = of_const(base);
   return sync->record + step % RECORD_VERSIONS * (uint64_t)sync->options.shards;
 }
 
-void ddla_sync_final(ddla_sync *sync, int worker, int64_t from) {
+static void allreduce_final(ddla_sync *base, int worker, int64_t from) {
+  allreduce *sync = of(base);
   int64_t first_final_block = (from + DDLA_STATE_BLOCK - 1) / DDLA_STATE_BLOCK;
   if (first_final_block > sync->blocks) first_final_block = sync->blocks;
   publish_final(sync, worker, sync->blocks - first_final_block);
 }
 
-void ddla_sync_leaf_done(ddla_sync *sync, int worker, int shard) {
+static void allreduce_leaf_done(ddla_sync *base, int worker, int shard) {
+  allreduce *sync = of(base);
   worker_state *state = &sync->worker[worker];
   state->filled[state->leaves.buffer[shard - state->leaves.first]] = true;
   merge_before(sync, worker, shard == state->last_filled ? state->leaves.end : shard + 1);
 }
 
-void ddla_sync_piece(const ddla_sync *sync, int worker, int64_t *begin, int64_t *end) {
+static void allreduce_piece(const ddla_sync *base, int worker, int64_t *begin, int64_t *end) {
+  const allreduce *sync = of_const(base);
   *begin = sync->blocks * worker / sync->workers * DDLA_STATE_BLOCK;
   *end = sync->blocks * (worker + 1) / sync->workers * DDLA_STATE_BLOCK;
 }
 
-static ddla_status wait_word(ddla_sync *sync, int worker, _Atomic uint64_t *word, uint64_t value) {
+static ddla_status wait_word(allreduce *sync, int worker, _Atomic uint64_t *word, uint64_t value) {
   if (atomic_load_explicit(word, memory_order_acquire) >= value) return DDLA_OK;
   const ddla_clock *clock = ddla_clock_monotonic();
   int64_t start_ns = ddla_clock_now_ns(clock);
@@ -281,7 +295,7 @@ static ddla_status wait_word(ddla_sync *sync, int worker, _Atomic uint64_t *word
 }
 
 /* Waits until all workers' operands are final from element `begin` on. */
-static ddla_status wait_final(ddla_sync *sync, int worker, int64_t begin) {
+static ddla_status wait_final(allreduce *sync, int worker, int64_t begin) {
   uint64_t blocks = (uint64_t)(sync->blocks - begin / DDLA_STATE_BLOCK);
   uint64_t wanted = steps_since_open(sync) * (uint64_t)(sync->blocks + 1) + blocks;
   for (int i = 0; i < sync->workers; i++)
@@ -301,8 +315,8 @@ static double tree_sum(const ddla_sync_record *record, int first, int end, size_
   return tree_sum(record, first, first + half, field) + tree_sum(record, first + half, end, field);
 }
 
-static ddla_status sum_records(ddla_sync_result *out, int *bad_shard, const ddla_sync *sync) {
-  const ddla_sync_record *record = ddla_sync_records(sync, committed(sync) + 1);
+static ddla_status sum_records(ddla_sync_result *out, int *bad_shard, const allreduce *sync) {
+  const ddla_sync_record *record = allreduce_records(&sync->base, committed(sync) + 1);
   int shards = sync->options.shards;
   *bad_shard = -1;
   for (int s = 0; s < shards; s++) {
@@ -326,7 +340,7 @@ typedef struct reduction {
   int count;
 } reduction;
 
-static ddla_status plan_reduction(reduction *out, const ddla_sync *sync, int64_t samples) {
+static ddla_status plan_reduction(reduction *out, const allreduce *sync, int64_t samples) {
   out->count = 0;
   for (int w = 0; w < sync->workers; w++) {
     const ddla_leaves *leaves = &sync->worker[w].leaves;
@@ -355,7 +369,7 @@ typedef struct update_scale {
   double gradient_scale, learning_rate;
 } update_scale;
 
-static void update_stretch(ddla_sync *sync, const float *gradient, int64_t begin, int64_t end,
+static void update_stretch(allreduce *sync, const float *gradient, int64_t begin, int64_t end,
                            bool decays, const update_scale *scale) {
   const ddla_sync_options *options = &sync->options;
   uint64_t now = committed(sync);
@@ -380,7 +394,7 @@ static void update_stretch(ddla_sync *sync, const float *gradient, int64_t begin
 }
 
 /* gradient holds elements [begin, end). */
-static void update(ddla_sync *sync, const float *gradient, int64_t begin, int64_t end,
+static void update(allreduce *sync, const float *gradient, int64_t begin, int64_t end,
                    const update_scale *scale) {
   for (int i = 0; i < sync->segment_count; i++) {
     const segment *part = &sync->segment[i];
@@ -391,7 +405,7 @@ static void update(ddla_sync *sync, const float *gradient, int64_t begin, int64_
 }
 
 /* Last to arrive at a counter: publishes the word. All others wait for it. */
-static ddla_status meet(ddla_sync *sync, int worker, _Atomic uint64_t *counter, _Atomic uint64_t *word,
+static ddla_status meet(allreduce *sync, int worker, _Atomic uint64_t *counter, _Atomic uint64_t *word,
                         uint64_t round) {
   uint64_t before = atomic_fetch_add_explicit(counter, 1, memory_order_acq_rel);
   if (before + 1 == round * (uint64_t)sync->workers) {
@@ -401,16 +415,17 @@ static ddla_status meet(ddla_sync *sync, int worker, _Atomic uint64_t *counter, 
   return wait_word(sync, worker, word, round);
 }
 
-ddla_status ddla_sync_barrier(ddla_sync *sync, int worker) {
+static ddla_status allreduce_barrier(ddla_sync *base, int worker) {
+  allreduce *sync = of(base);
   uint64_t round = ++sync->worker[worker].barriers;
   return meet(sync, worker, &sync->control->met, &sync->control->met_word, round);
 }
 
-static ddla_status clip_factor(double *factor, ddla_sync_result *result, ddla_sync *sync, int worker,
+static ddla_status clip_factor(double *factor, ddla_sync_result *result, allreduce *sync, int worker,
                                const reduction *sum) {
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0;
-  ddla_sync_piece(sync, worker, &begin, &end);
+  allreduce_piece(&sync->base, worker, &begin, &end);
   float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
   double *norms = ddla_state_array(options->state, options->block_norms, 0, 0);
   for (int64_t at = begin; at < end; at += DDLA_STATE_BLOCK) {
@@ -425,10 +440,10 @@ static ddla_status clip_factor(double *factor, ddla_sync_result *result, ddla_sy
   return DDLA_OK;
 }
 
-static void update_piece(ddla_sync *sync, int worker, const reduction *sum, const update_scale *scale) {
+static void update_piece(allreduce *sync, int worker, const reduction *sum, const update_scale *scale) {
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0, chunk = CHUNK_BLOCKS * DDLA_STATE_BLOCK;
-  ddla_sync_piece(sync, worker, &begin, &end);
+  allreduce_piece(&sync->base, worker, &begin, &end);
   if (options->clip_norm > 0) {
     const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
     update(sync, reduced + begin, begin, end, scale);
@@ -443,7 +458,7 @@ static void update_piece(ddla_sync *sync, int worker, const reduction *sum, cons
 }
 
 /* Arrives; the last worker decides about stopping and commits. */
-static ddla_status commit(ddla_sync *sync, int worker, ddla_sync_result *result) {
+static ddla_status commit(allreduce *sync, int worker, ddla_sync_result *result) {
   control_block *control = sync->control;
   uint64_t next = result->step, round = next - sync->options.start_step;
   uint64_t before = atomic_fetch_add_explicit(&control->arrived, 1, memory_order_acq_rel);
@@ -457,10 +472,10 @@ static ddla_status commit(ddla_sync *sync, int worker, ddla_sync_result *result)
   return DDLA_OK;
 }
 
-static ddla_status exchange(ddla_sync_result *result, int *bad_shard, ddla_sync *sync, int worker) {
+static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce *sync, int worker) {
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0;
-  ddla_sync_piece(sync, worker, &begin, &end);
+  allreduce_piece(&sync->base, worker, &begin, &end);
   DDLA_TRY(wait_final(sync, worker, begin));
   DDLA_TRY(sum_records(result, bad_shard, sync));
   double factor = 1;
@@ -475,7 +490,8 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, ddla_sync 
   return DDLA_OK;
 }
 
-ddla_status ddla_sync_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *sync, int worker) {
+static ddla_status allreduce_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *base, int worker) {
+  allreduce *sync = of(base);
   const ddla_clock *clock = ddla_clock_monotonic();
   worker_state *state = &sync->worker[worker];
   int64_t start_ns = ddla_clock_now_ns(clock), waited_ns = state->waiting_ns;
@@ -487,8 +503,31 @@ ddla_status ddla_sync_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *s
   return DDLA_OK;
 }
 
-void ddla_sync_ask_stop(ddla_sync *sync) { atomic_store(&sync->control->stop_asked, 1); }
+static void allreduce_ask_stop(ddla_sync *base) {
+  allreduce *sync = of(base); atomic_store(&sync->control->stop_asked, 1); }
 
-ddla_sync_time ddla_sync_time_of(const ddla_sync *sync, int worker) {
+static ddla_sync_time allreduce_time_of(const ddla_sync *base, int worker) {
+  const allreduce *sync = of_const(base);
   return (ddla_sync_time){sync->worker[worker].waiting_ns, sync->worker[worker].exchange_ns};
 }
+
+const ddla_strategy ddla_strategy_allreduce = {
+    .mode = "synchronous",
+    .method = "allreduce",
+    .help = "all agents wait for each other in every step; same bits for any number of agents",
+    .control_bytes = allreduce_control_bytes,
+    .operand_copies = allreduce_operand_copies,
+    .open = allreduce_open,
+    .close = allreduce_close,
+    .shards = allreduce_shards,
+    .begin = allreduce_begin,
+    .leaf_place = allreduce_leaf_place,
+    .put_record = allreduce_put_record,
+    .records = allreduce_records,
+    .final = allreduce_final,
+    .leaf_done = allreduce_leaf_done,
+    .piece = allreduce_piece,
+    .barrier = allreduce_barrier,
+    .finish = allreduce_finish,
+    .ask_stop = allreduce_ask_stop,
+    .time_of = allreduce_time_of};

@@ -56,21 +56,12 @@ typedef struct ddla_sync_time {
   int64_t waiting_ns, exchange_ns;
 } ddla_sync_time;
 
-typedef struct ddla_sync ddla_sync;
+struct ddla_strategy;
 
-/* Bytes of shared control memory for a group, and operands (gradient copies) that the row `gradients` must have. */
-size_t ddla_sync_control_bytes(int workers, int shards);
-int ddla_sync_operand_copies(int agents, int lanes, int shards, bool direct);
-
-/* Errors: NO_MEMORY. */
-ddla_status ddla_sync_open(ddla_sync **out, const ddla_sync_options *options);
-void ddla_sync_close(ddla_sync *sync);
-
-/* First and last+1 shard of a worker. */
-void ddla_sync_shards(const ddla_sync *sync, int worker, int *first, int *end);
-
-/* Starts a step of `samples` samples on this worker. */
-void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples);
+/* What every strategy's own struct begins with. */
+typedef struct ddla_sync {
+  const struct ddla_strategy *strategy;
+} ddla_sync;
 
 /* Where the gradient of a shard goes. */
 typedef struct ddla_sync_leaf {
@@ -79,6 +70,51 @@ typedef struct ddla_sync_leaf {
   bool last;       /* the worker's last shard: report final ranges while it is computed */
 } ddla_sync_leaf;
 
+/* One row. The slots are the functions below without the prefix; what each does stands there. */
+typedef struct ddla_strategy {
+  const char *mode, *method; /* keys sync.mode and sync.method */
+  const char *help;
+  size_t (*control_bytes)(int workers, int shards);
+  int (*operand_copies)(int agents, int lanes, int shards, bool direct);
+  ddla_status (*open)(ddla_sync **out, const ddla_sync_options *options);
+  void (*close)(ddla_sync *sync);
+  void (*shards)(const ddla_sync *sync, int worker, int *first, int *end);
+  void (*begin)(ddla_sync *sync, int worker, int64_t samples);
+  ddla_sync_leaf (*leaf_place)(ddla_sync *sync, int worker, int shard);
+  void (*put_record)(ddla_sync *sync, int worker, int shard, const ddla_sync_record *record);
+  void (*final)(ddla_sync *sync, int worker, int64_t from);
+  void (*leaf_done)(ddla_sync *sync, int worker, int shard);
+  ddla_status (*finish)(ddla_sync_result *out, int *bad_shard, ddla_sync *sync, int worker);
+  const ddla_sync_record *(*records)(const ddla_sync *sync, uint64_t step);
+  ddla_status (*barrier)(ddla_sync *sync, int worker);
+  void (*ask_stop)(ddla_sync *sync);
+  void (*piece)(const ddla_sync *sync, int worker, int64_t *begin, int64_t *end);
+  ddla_sync_time (*time_of)(const ddla_sync *sync, int worker);
+} ddla_strategy;
+
+/* The table; count in *count. Borrowed for ever. */
+const ddla_strategy *const *ddla_strategy_table(int *count);
+
+/* Row of this mode and method, or null. */
+const ddla_strategy *ddla_strategy_find(const char *mode, const char *method);
+
+/* Bytes of shared control memory for a group, and operands (gradient copies) that the row `gradients` must have. */
+size_t ddla_sync_control_bytes(const ddla_strategy *strategy, int workers, int shards);
+int ddla_sync_operand_copies(const ddla_strategy *strategy, int agents, int lanes, int shards,
+                             bool direct);
+
+/* Errors: NO_MEMORY. */
+ddla_status ddla_sync_open(ddla_sync **out, const ddla_strategy *strategy,
+                           const ddla_sync_options *options);
+void ddla_sync_close(ddla_sync *sync);
+
+/* First and last+1 shard of a worker. */
+void ddla_sync_shards(const ddla_sync *sync, int worker, int *first, int *end);
+
+/* Starts a step of `samples` samples on this worker. */
+void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples);
+
+/* The place of a shard's gradient, before it is computed. */
 ddla_sync_leaf ddla_sync_leaf_place(ddla_sync *sync, int worker, int shard);
 
 /* Stores what the shard contributed; before the first final call of the worker's last shard. */
@@ -108,7 +144,7 @@ void ddla_sync_piece(const ddla_sync *sync, int worker, int64_t *begin, int64_t 
 
 ddla_sync_time ddla_sync_time_of(const ddla_sync *sync, int worker);
 
-/* Committed steps, readable by the launcher too: the step word inside a control block. */
+/* Committed steps: the first word of every strategy's control memory. Any thread of any agent. */
 uint64_t ddla_sync_committed(const void *control);
 
 #endif

@@ -36,7 +36,7 @@ static ddla_status add_moments(ddla_shared *shared, const ddla_training *trainin
 
 static ddla_status add_gradients(ddla_shared *shared, const ddla_training *training) {
   ddla_state *state = shared->state;
-  int copies = ddla_sync_operand_copies(training->agents, training->lanes, training->shards, training->direct);
+  int copies = ddla_sync_operand_copies(training->strategy, training->agents, training->lanes, training->shards, training->direct);
   if (copies < 0) return DDLA_FAIL(NO_MEMORY, "no memory to lay out gradients");
   DDLA_TRY(ddla_state_add(&shared->gradients, state,
                           &(ddla_state_row){.name = "gradients", .dtype = DDLA_F32, .scope = DDLA_SCOPE_PER_LANE,
@@ -89,7 +89,7 @@ enum { BLOCKS = 5 };
 
 static void block_sizes(size_t sizes[BLOCKS], const ddla_shared *shared, const ddla_training *training) {
   size_t workers = (size_t)training->agents * (size_t)training->lanes;
-  sizes[0] = rounded(ddla_sync_control_bytes((int)workers, training->shards));
+  sizes[0] = rounded(ddla_sync_control_bytes(training->strategy, (int)workers, training->shards));
   sizes[1] = rounded(sizeof(ddla_training_start));
   sizes[2] = rounded(workers * sizeof(ddla_worker_report));
   sizes[3] = rounded(workers * (size_t)shared->metric_count * sizeof(int64_t));

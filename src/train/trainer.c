@@ -65,7 +65,7 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .optimizer = training->optimizer, .optimizer_options = training->optimizer_options,
       .schedule = training->schedule, .weight_decay = training->job->train.weight_decay,
       .clip_norm = training->job->train.clip_norm, .control = shared->sync_control};
-  return ddla_sync_open(&trainer->sync, &options);
+  return ddla_sync_open(&trainer->sync, training->strategy, &options);
 }
 
 static ddla_status make_workers(agent_trainer *trainer) {

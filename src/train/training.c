@@ -115,6 +115,18 @@ static ddla_status choose_optimizer(ddla_training *training) {
   return ddla_optimizer_check(&training->optimizer_options);
 }
 
+static ddla_status choose_strategy(ddla_training *training) {
+  int count = 0, index = 0;
+  const ddla_strategy *const *rows = ddla_strategy_table(&count);
+  const char *names[32];
+  for (int i = 0; i < count && i < 32; i++) names[i] = rows[i]->method;
+  DDLA_TRY(ddla_job_choose(&index, training->job, "sync.method", names, count));
+  training->strategy = ddla_strategy_find(training->job->sync.mode, rows[index]->method);
+  if (training->strategy) return DDLA_OK;
+  return ddla_job_refuse(training->job, "sync.method", "%s is a method of sync.mode %s, not of %s",
+                         rows[index]->method, rows[index]->mode, training->job->sync.mode);
+}
+
 static void work_out_steps(ddla_training *training) {
   const ddla_job *job = training->job;
   int64_t samples = ddla_dataset_count(training->train);
@@ -205,6 +217,7 @@ static ddla_status prepare(ddla_training *training) {
   DDLA_TRY(ddla_job_check(job));
   DDLA_TRY(check_group(training));
   DDLA_TRY(choose_task(training));
+  DDLA_TRY(choose_strategy(training));
   DDLA_TRY(choose_optimizer(training));
   DDLA_TRY(open_data(training));
   DDLA_TRY(check_labels(training));

@@ -13,6 +13,7 @@
 #include "graph/graph.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
+#include "sync/sync.h"
 #include "task/task.h"
 
 /* What a prepared training shares with the launcher and between agents, outside the state. */
@@ -32,6 +33,7 @@ typedef struct ddla_training {
   float *mean, *deviation;                 /* by channel */
   int64_t channels;
   const char **class_names;                /* [classes] */
+  const ddla_strategy *strategy;
   const ddla_optimizer *optimizer;
   ddla_optimizer_options optimizer_options;
   ddla_schedule schedule;

@@ -1,0 +1,96 @@
+#include "sync/sync.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#define DDLA_STRATEGY(name) extern const ddla_strategy ddla_strategy_##name;
+#include "sync/sync_list.h"
+#undef DDLA_STRATEGY
+
+static const ddla_strategy *const table[] = {
+#define DDLA_STRATEGY(name) &ddla_strategy_##name,
+#include "sync/sync_list.h"
+#undef DDLA_STRATEGY
+};
+
+const ddla_strategy *const *ddla_strategy_table(int *count) {
+  *count = (int)(sizeof table / sizeof table[0]);
+  return table;
+}
+
+const ddla_strategy *ddla_strategy_find(const char *mode, const char *method) {
+  int count = 0;
+  const ddla_strategy *const *rows = ddla_strategy_table(&count);
+  for (int i = 0; i < count; i++)
+    if (strcmp(rows[i]->mode, mode) == 0 && strcmp(rows[i]->method, method) == 0) return rows[i];
+  return NULL;
+}
+
+size_t ddla_sync_control_bytes(const ddla_strategy *strategy, int workers, int shards) {
+  return strategy->control_bytes(workers, shards);
+}
+
+int ddla_sync_operand_copies(const ddla_strategy *strategy, int agents, int lanes, int shards,
+                             bool direct) {
+  return strategy->operand_copies(agents, lanes, shards, direct);
+}
+
+ddla_status ddla_sync_open(ddla_sync **out, const ddla_strategy *strategy,
+                           const ddla_sync_options *options) {
+  return strategy->open(out, options);
+}
+
+void ddla_sync_close(ddla_sync *sync) {
+  if (sync) sync->strategy->close(sync);
+}
+
+void ddla_sync_shards(const ddla_sync *sync, int worker, int *first, int *end) {
+  sync->strategy->shards(sync, worker, first, end);
+}
+
+void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples) {
+  sync->strategy->begin(sync, worker, samples);
+}
+
+ddla_sync_leaf ddla_sync_leaf_place(ddla_sync *sync, int worker, int shard) {
+  return sync->strategy->leaf_place(sync, worker, shard);
+}
+
+void ddla_sync_put_record(ddla_sync *sync, int worker, int shard, const ddla_sync_record *record) {
+  sync->strategy->put_record(sync, worker, shard, record);
+}
+
+void ddla_sync_final(ddla_sync *sync, int worker, int64_t from) {
+  sync->strategy->final(sync, worker, from);
+}
+
+void ddla_sync_leaf_done(ddla_sync *sync, int worker, int shard) {
+  sync->strategy->leaf_done(sync, worker, shard);
+}
+
+ddla_status ddla_sync_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *sync, int worker) {
+  return sync->strategy->finish(out, bad_shard, sync, worker);
+}
+
+const ddla_sync_record *ddla_sync_records(const ddla_sync *sync, uint64_t step) {
+  return sync->strategy->records(sync, step);
+}
+
+ddla_status ddla_sync_barrier(ddla_sync *sync, int worker) {
+  return sync->strategy->barrier(sync, worker);
+}
+
+void ddla_sync_ask_stop(ddla_sync *sync) { sync->strategy->ask_stop(sync); }
+
+void ddla_sync_piece(const ddla_sync *sync, int worker, int64_t *begin, int64_t *end) {
+  sync->strategy->piece(sync, worker, begin, end);
+}
+
+ddla_sync_time ddla_sync_time_of(const ddla_sync *sync, int worker) {
+  return sync->strategy->time_of(sync, worker);
+}
+
+uint64_t ddla_sync_committed(const void *control) {
+  const _Atomic uint64_t *step_word = control;
+  return atomic_load_explicit(step_word, memory_order_acquire);
+}
