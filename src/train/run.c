@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "train/description.h"
 
 const char *ddla_run_path(char *path, const char *directory, const char *name) {
   snprintf(path, DDLA_PATH_BYTES, "%s/%s", directory, name);
@@ -21,7 +22,7 @@ static bool exists(const char *directory, const char *name) {
 
 static void remove_results(const char *directory) {
   static const char *const names[] = {"metrics.jsonl", "report.txt", "report.json", "model.safetensors",
-                                      "best.safetensors"};
+                                      "best.safetensors", "model.json"};
   char path[DDLA_PATH_BYTES];
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     unlink(ddla_run_path(path, directory, names[i]));
@@ -36,6 +37,21 @@ static ddla_status write_job(const ddla_job *job, const char *directory) {
   if (fclose(file) != 0 && status == DDLA_OK) status = DDLA_FAIL(NO_MEMORY, "no memory for the resolved job");
   if (status == DDLA_OK) status = ddla_file_write(ddla_run_path(path, directory, "job.yaml"), text, bytes);
   free(text); /* made by open_memstream, not by our allocator */
+  return status;
+}
+
+/* A resumed run keeps the hashes of the model files that are there. */
+static ddla_status write_description(const ddla_training *training, const char *directory,
+                                     bool resume) {
+  ddla_description made = {0}, old = {0};
+  DDLA_TRY(ddla_description_of(&made, training));
+  if (resume && ddla_description_read(&old, directory) == DDLA_OK) {
+    memcpy(made.model_sha256, old.model_sha256, sizeof made.model_sha256);
+    memcpy(made.best_sha256, old.best_sha256, sizeof made.best_sha256);
+  }
+  ddla_status status = ddla_description_write(&made, directory);
+  ddla_description_fini(&made);
+  ddla_description_fini(&old);
   return status;
 }
 
@@ -54,6 +70,7 @@ ddla_status ddla_run_prepare(const ddla_training *training, const char *director
   if (used && !resume) remove_results(directory);
   DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "checkpoints")));
   DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "agents")));
+  DDLA_TRY(write_description(training, directory, resume));
   return write_job(training->job, directory);
 }
 
