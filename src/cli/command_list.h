@@ -1,2 +1,3 @@
 /* Every command is one row here and one file of the same name beside this one. */
 DDLA_COMMAND(train)
+DDLA_COMMAND(eval)

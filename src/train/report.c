@@ -9,6 +9,7 @@
 
 #include "backend/kernel.h"
 #include "base/file.h"
+#include "base/machine.h"
 #include "task/metrics.h"
 #include "train/run.h"
 
@@ -25,18 +26,7 @@ static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
 static void machine_text(char *text, size_t bytes) {
   struct utsname system;
-  char line[256];
-  snprintf(text, bytes, "unknown processor");
-  FILE *file = fopen("/proc/cpuinfo", "r");
-  while (file && fgets(line, sizeof line, file)) {
-    char *colon = strchr(line, ':');
-    if (strncmp(line, "model name", 10) != 0 || !colon) continue;
-    colon[strcspn(colon, "\n")] = '\0';
-    snprintf(text, bytes, "%s", colon + 2);
-    break;
-  }
-  if (file) fclose(file);
-  size_t used = strlen(text);
+  size_t used = strlen(ddla_machine_name(text, bytes));
   if (uname(&system) == 0) snprintf(text + used, bytes - used, ", %s %s", system.sysname, system.machine);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "train/description.h"
 
 const char *ddla_run_path(char *path, const char *directory, const char *name) {
   snprintf(path, DDLA_PATH_BYTES, "%s/%s", directory, name);
@@ -38,7 +39,7 @@ static ddla_status empty_folder(const char *directory, const char *name) {
 
 static ddla_status remove_results(const char *directory) {
   static const char *const names[] = {"metrics.jsonl", "report.txt", "report.json", "model.safetensors",
-                                      "best.safetensors"};
+                                      "best.safetensors", "model.json"};
   char path[DDLA_PATH_BYTES];
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     unlink(ddla_run_path(path, directory, names[i]));
@@ -58,6 +59,21 @@ static ddla_status write_job(const ddla_job *job, const char *directory) {
   return status;
 }
 
+/* A resumed run keeps the hashes of the model files that are there. */
+static ddla_status write_description(const ddla_training *training, const char *directory,
+                                     bool resume) {
+  ddla_description made = {0}, old = {0};
+  DDLA_TRY(ddla_description_of(&made, training));
+  if (resume && ddla_description_read(&old, directory) == DDLA_OK) {
+    memcpy(made.model_sha256, old.model_sha256, sizeof made.model_sha256);
+    memcpy(made.best_sha256, old.best_sha256, sizeof made.best_sha256);
+  }
+  ddla_status status = ddla_description_write(&made, directory);
+  ddla_description_fini(&made);
+  ddla_description_fini(&old);
+  return status;
+}
+
 ddla_status ddla_run_prepare(const ddla_training *training, const char *directory, bool resume) {
   char path[DDLA_PATH_BYTES];
   if (strlen(directory) + 64 > sizeof path)
@@ -73,6 +89,7 @@ ddla_status ddla_run_prepare(const ddla_training *training, const char *director
   if (used && !resume) DDLA_TRY(remove_results(directory));
   DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "checkpoints")));
   DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "agents")));
+  DDLA_TRY(write_description(training, directory, resume));
   return write_job(training->job, directory);
 }
 

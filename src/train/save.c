@@ -65,8 +65,7 @@ ddla_status ddla_train_save_model(char sha256[DDLA_SHA256_TEXT_BYTES], const ddl
   return status;
 }
 
-ddla_status ddla_train_load_model(float *parameters, const ddla_training *training, const char *path) {
-  const ddla_graph *graph = training->graph.graph;
+ddla_status ddla_train_load_model(float *parameters, const ddla_graph *graph, const char *path) {
   array_list list = {0};
   ddla_safetensors *file = NULL;
   ddla_status status = DDLA_OK;

@@ -12,7 +12,7 @@ ddla_status ddla_train_save_model(char sha256[DDLA_SHA256_TEXT_BYTES], const ddl
                             const float *parameters, const char *path);
 
 /* Reads a model file into parameters. Errors: INVALID naming all missing or misshapen tensors, CORRUPT. */
-ddla_status ddla_train_load_model(float *parameters, const ddla_training *training, const char *path);
+ddla_status ddla_train_load_model(float *parameters, const ddla_graph *graph, const char *path);
 
 /* Writes a checkpoint of the committed step below the run directory. Errors: those of checkpoints. */
 ddla_status ddla_train_save_checkpoint(const ddla_worker *worker, const char *directory);

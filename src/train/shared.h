@@ -4,6 +4,7 @@
 #define DDLA_TRAIN_SHARED_H
 
 #include "state/state.h"
+#include "train/forward.h"
 #include "train/training.h"
 #include "transport/transport.h"
 
@@ -38,8 +39,6 @@ typedef struct ddla_shared {
   double *losses;             /* [eval batches]: loss sums of evaluation batches */
   int64_t metric_count, loss_count;
 } ddla_shared;
-
-enum { DDLA_EVAL_BATCH = 64 };
 
 /* Bytes of transport memory for all agents together. Errors: NO_MEMORY. */
 ddla_status ddla_shared_bytes(size_t *out, const ddla_training *training);

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/machine.h"
 #include "data/batch.h"
 #include "graph/plan.h"
 #include "optim/norm.h"
@@ -15,7 +15,7 @@
 
 static const char *text_or_null(const char *text) { return text[0] ? text : NULL; }
 
-static ddla_data_source source_of(const ddla_job *job, const char *path, ddla_data_part part) {
+ddla_data_source ddla_training_source(const ddla_job *job, const char *path, ddla_data_part part) {
   ddla_data_source source = {.path = path, .part = part, .label_column = text_or_null(job->data.label)};
   if (strcmp(job->data.format, "auto") != 0) source.format = job->data.format;
   if (strcmp(job->data.header, "auto") != 0)
@@ -50,13 +50,13 @@ static ddla_status open_data(ddla_training *training) {
   ddla_data_source source[3];
   ddla_dataset *set[3] = {NULL};
   int count = 1, validation = 0, test = 0;
-  source[0] = source_of(job, job->data.train, DDLA_DATA_TRAIN);
+  source[0] = ddla_training_source(job, job->data.train, DDLA_DATA_TRAIN);
   const char *test_path = text_or_null(job->data.test);
-  const ddla_data_source beside = source_of(job, job->data.train, DDLA_DATA_TEST);
+  const ddla_data_source beside = ddla_training_source(job, job->data.train, DDLA_DATA_TEST);
   if (!test_path && ddla_dataset_has_part(&beside)) test_path = job->data.train;
-  if (test_path) source[test = count++] = source_of(job, test_path, DDLA_DATA_TEST);
+  if (test_path) source[test = count++] = ddla_training_source(job, test_path, DDLA_DATA_TEST);
   if (job->data.validation[0])
-    source[validation = count++] = source_of(job, job->data.validation, DDLA_DATA_VALIDATION);
+    source[validation = count++] = ddla_training_source(job, job->data.validation, DDLA_DATA_VALIDATION);
   DDLA_TRY(ddla_dataset_open_all(set, source, count));
   training->whole = set[0];
   if (test) training->test = set[test];
@@ -166,9 +166,8 @@ static ddla_status check_group(ddla_training *training) {
   if (training->agents > DDLA_TRANSPORT_RANKS_MAX)
     return ddla_job_refuse(job, "parallel.agents", "at most %d agents run on one machine",
                            DDLA_TRANSPORT_RANKS_MAX);
-  long processors = sysconf(_SC_NPROCESSORS_ONLN);
   training->lanes = (int)job->parallel.lanes;
-  if (training->lanes == 0) training->lanes = (int)(processors / training->agents);
+  if (training->lanes == 0) training->lanes = ddla_machine_processors() / training->agents;
   int most = (training->shards + training->agents - 1) / training->agents; /* more would stay idle */
   if (training->lanes > most) training->lanes = most;
   if (training->lanes < 1) training->lanes = 1;
@@ -281,10 +280,11 @@ ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_trainin
   size_t packs = 2 * sizeof(float) * (size_t)ddla_graph_space(training->graph.graph);
   memory.agent_bytes = (size_t)training->lanes * arena + packs;
   memory.data_bytes = ddla_dataset_bytes(training->whole);
-  memory.available_bytes = (size_t)sysconf(_SC_AVPHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+  ddla_machine_memory machine = ddla_machine_memory_of();
+  memory.available_bytes = machine.available_bytes;
   size_t wanted = memory.shared_bytes + (size_t)training->agents * memory.agent_bytes;
   *out = memory;
-  size_t most = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+  size_t most = machine.limit_bytes > 0 ? machine.limit_bytes : machine.total_bytes;
   if (wanted <= most) return DDLA_OK;
   return DDLA_FAIL(NO_MEMORY,
                    "this job needs about %zu MiB (state %zu, %d agents with %zu each), this machine has %zu; "

@@ -53,6 +53,9 @@ ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job, cons
                                   int64_t start_ns);
 void ddla_training_destroy(ddla_training *training);
 
+/* What to open for a part of the job's data at a path. Borrows from both. */
+ddla_data_source ddla_training_source(const ddla_job *job, const char *path, ddla_data_part part);
+
 /* Only what evaluating and predicting need: the graph for samples of this shape and number of classes. */
 ddla_status ddla_training_build(ddla_training *training, ddla_data_shape shape, int64_t classes);
 

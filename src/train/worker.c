@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "train/description.h"
 #include "train/run.h"
 #include "train/save.h"
 
@@ -43,9 +44,11 @@ static ddla_status save_best(ddla_worker *worker) {
   keep_best(worker);
   DDLA_TRY(ddla_sync_barrier(worker->sync, worker->worker));
   if (!worker->run) return DDLA_OK;
-  char path[DDLA_PATH_BYTES];
-  return ddla_train_save_model(NULL, worker->training, theta_now(worker),
-                         ddla_run_path(path, worker->run->directory, "best.safetensors"));
+  const char *directory = worker->run->directory;
+  char path[DDLA_PATH_BYTES], sha256[DDLA_SHA256_TEXT_BYTES];
+  DDLA_TRY(ddla_train_save_model(sha256, worker->training, theta_now(worker),
+                                 ddla_run_path(path, directory, "best.safetensors")));
+  return ddla_description_note(directory, true, sha256);
 }
 
 /* Looks at the validation set; true in *enough when the run should stop early. */
@@ -152,6 +155,7 @@ static ddla_status finish(ddla_worker *worker) {
   char path[DDLA_PATH_BYTES];
   DDLA_TRY(ddla_train_save_model(worker->run->model_sha256, training, theta_now(worker),
                            ddla_run_path(path, worker->run->directory, "model.safetensors")));
+  DDLA_TRY(ddla_description_note(worker->run->directory, false, worker->run->model_sha256));
   return ddla_run_report(worker->run, worker);
 }
 

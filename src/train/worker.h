@@ -4,16 +4,8 @@
 #define DDLA_TRAIN_WORKER_H
 
 #include "sync/sync.h"
-#include "train/lane.h"
 #include "train/shared.h"
 #include "train/training.h"
-
-/* Result of evaluating a data set; equal on all workers. */
-typedef struct ddla_evaluation {
-  double loss, accuracy;
-  int64_t count;
-  int64_t *counts; /* merged metrics [metric_count], owned by the worker; valid until its next evaluation */
-} ddla_evaluation;
 
 struct ddla_run;
 
@@ -42,7 +34,7 @@ void ddla_worker_fini(ddla_worker *worker);
 /* Runs one step. Errors: NON_FINITE naming step, shard and samples; PEER_LOST; those of kernels. */
 ddla_status ddla_worker_step(ddla_worker *worker);
 
-/* Evaluates parameters [ddla_graph_space] on a data set, all workers together. Errors: PEER_LOST, kernels. */
+/* Evaluates parameters [ddla_graph_space] on a data set, all workers together. Equal on all workers. Errors: PEER_LOST, kernels. */
 ddla_status ddla_worker_evaluate(ddla_evaluation *out, ddla_worker *worker, const ddla_dataset *set,
                                  const float *parameters);
 

@@ -1,0 +1,34 @@
+/* What this machine grants this process: containers and schedulers often grant less than it has.
+ * Threads: pure functions that read files of the system. */
+#ifndef DDLA_BASE_MACHINE_H
+#define DDLA_BASE_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Processors that this process may run on at once: by affinity, and by the time that its control
+ * group grants, rounded up. At least 1. */
+int ddla_machine_processors(void);
+
+/* Processors of the whole machine, and by affinity alone. */
+int ddla_machine_processors_all(void);
+int ddla_machine_processors_affinity(void);
+
+/* Processors' worth of time that the control group (version 1 or 2) grants; 0: no limit known. */
+double ddla_machine_quota(void);
+
+/* Bytes of memory of the machine, those free to take, and the limit of the control group (0: no
+ * limit known). */
+typedef struct ddla_machine_memory {
+  size_t total_bytes, available_bytes, limit_bytes;
+} ddla_machine_memory;
+
+ddla_machine_memory ddla_machine_memory_of(void);
+
+/* "AMD EPYC 9B14" into text; "unknown processor" where the system does not tell. Returns text. */
+const char *ddla_machine_name(char *text, size_t bytes);
+
+/* First line of a file of the system, without its end; false if it cannot be read. */
+bool ddla_machine_line(char *text, size_t bytes, const char *path);
+
+#endif

@@ -1,0 +1,109 @@
+#include "cli/trained.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
+
+void ddla_trained_fini(ddla_trained *trained) {
+  ddla_inference_close(trained->inference);
+  ddla_description_fini(&trained->description);
+  ddla_job_destroy(trained->job);
+  *trained = (ddla_trained){0};
+}
+
+static bool exists(const char *path) { return access(path, F_OK) == 0; }
+
+static void set_path(ddla_trained *made, const char *path) {
+  snprintf(made->path, sizeof made->path, "%s", path);
+}
+
+/* The file given, else the one of this name in the run directory (null: none). */
+static ddla_status find_given(ddla_trained *made, const char *directory, const char *model) {
+  char inside[DDLA_PATH_BYTES];
+  if (strlen(model) >= sizeof inside) return DDLA_FAIL(INVALID, "--model: the path is too long");
+  set_path(made, model);
+  if (exists(model) || !directory) return DDLA_OK;
+  ddla_run_path(inside, directory, model);
+  if (exists(inside)) set_path(made, inside);
+  return DDLA_OK;
+}
+
+/* The run's own file, which must be the one that the run wrote. */
+static ddla_status find_own(ddla_trained *made, const char *directory) {
+  char best[DDLA_PATH_BYTES], last[DDLA_PATH_BYTES];
+  const ddla_description *description = &made->description;
+  ddla_run_path(best, directory, "best.safetensors");
+  ddla_run_path(last, directory, "model.safetensors");
+  bool is_best = description->best_sha256[0] && exists(best);
+  set_path(made, is_best ? best : last);
+  if (!exists(made->path))
+    return DDLA_FAIL(INVALID,
+                     "%s holds no model.safetensors: its run has not ended; go on with it (ddla "
+                     "train --resume) or name another file with --model",
+                     directory);
+  DDLA_TRY(ddla_sha256_of_file(made->sha256, made->path));
+  const char *noted = is_best ? description->best_sha256 : description->model_sha256;
+  if (!noted[0] || strcmp(noted, made->sha256) == 0) return DDLA_OK;
+  return DDLA_FAIL(
+      CORRUPT,
+      "%s is not the file that the run wrote (its SHA-256 begins with %.8s, model.json "
+      "says %.8s); name it with --model to use it all the same",
+      made->path, made->sha256, noted);
+}
+
+static ddla_status open_run(ddla_trained *made, const ddla_words *words, const char *directory,
+                            const char *model) {
+  char path[DDLA_PATH_BYTES];
+  if (strlen(directory) + 64 > sizeof path)
+    return DDLA_FAIL(INVALID, "the path of the run directory is too long");
+  if (!exists(ddla_run_path(path, directory, "job.yaml")))
+    return DDLA_FAIL(INVALID,
+                     "%s holds no job.yaml; expected the directory of a run, made by ddla train",
+                     directory);
+  DDLA_TRY(ddla_words_job(&made->job, words, path));
+  DDLA_TRY(ddla_job_check(made->job));
+  DDLA_TRY(ddla_description_read(&made->description, directory));
+  return model ? find_given(made, directory, model) : find_own(made, directory);
+}
+
+/* Without a run directory, the training data say what the model takes. */
+static ddla_status open_job(ddla_trained *made, const ddla_words *words, const char *path,
+                            const char *model) {
+  ddla_training *training = NULL;
+  DDLA_TRY(ddla_words_job(&made->job, words, path));
+  if (!model)
+    return DDLA_FAIL(INVALID,
+                     "%s is a job file; name the model to use with --model FILE, or give "
+                     "the run's directory instead of the job",
+                     path);
+  DDLA_TRY(find_given(made, NULL, model));
+  if (!exists(made->path)) return ddla_file_fail(errno, "cannot read", made->path);
+  DDLA_TRY(
+      ddla_training_prepare(&training, made->job, NULL, ddla_clock_now_ns(ddla_clock_monotonic())));
+  ddla_status status = ddla_description_of(&made->description, training);
+  ddla_training_destroy(training);
+  return status;
+}
+
+static ddla_status open_place(ddla_trained *made, const ddla_words *words, const char *place,
+                              const char *model) {
+  struct stat found;
+  if (stat(place, &found) != 0) return ddla_file_fail(errno, "cannot read", place);
+  DDLA_TRY(S_ISDIR(found.st_mode) ? open_run(made, words, place, model)
+                                  : open_job(made, words, place, model));
+  if (!made->sha256[0]) DDLA_TRY(ddla_sha256_of_file(made->sha256, made->path));
+  return ddla_inference_open(&made->inference, made->job, &made->description, made->path);
+}
+
+ddla_status ddla_trained_open(ddla_trained *out, const ddla_words *words, const char *place,
+                              const char *model) {
+  *out = (ddla_trained){0}; /* in place, as the inference borrows from it */
+  ddla_status status = open_place(out, words, place, model);
+  if (status != DDLA_OK) ddla_trained_fini(out);
+  return status;
+}

@@ -1,0 +1,46 @@
+/* model.json: what is needed beside model.safetensors to use a run's model without its training
+ * data: task, shape of a sample, classes and their names, mean and deviation. Written into the run
+ * directory before training; the SHA-256 of each model file is added when that file is.
+ * Threads: one thread per description. */
+#ifndef DDLA_TRAIN_DESCRIPTION_H
+#define DDLA_TRAIN_DESCRIPTION_H
+
+#include "base/sha256.h"
+#include "data/augment.h"
+#include "train/training.h"
+
+/* Plain value; everything is owned; zero is empty. */
+typedef struct ddla_description {
+  char *task;            /* "image-classification" */
+  bool own;              /* the model was built by a program, not by the job's model.kind */
+  ddla_data_shape shape; /* of a sample */
+  ddla_data_type type;
+  int64_t classes;
+  char **class_names; /* [name_count], name_count <= classes: those that occur in the data */
+  int name_count;
+  float *mean, *deviation; /* [channels]; null: samples are not standardised */
+  char model_sha256[DDLA_SHA256_TEXT_BYTES], best_sha256[DDLA_SHA256_TEXT_BYTES]; /* or "" */
+} ddla_description;
+
+/* From a prepared training. The caller releases *out with fini. Errors: NO_MEMORY. */
+ddla_status ddla_description_of(ddla_description *out, const ddla_training *training);
+void ddla_description_fini(ddla_description *description);
+
+/* Writes model.json into a run directory. Errors: those of files, NO_MEMORY, INVALID for a class
+ * name that is not UTF-8. */
+ddla_status ddla_description_write(const ddla_description *description, const char *directory);
+
+/* Reads model.json of a run directory. The caller releases *out with fini. Errors: INVALID where
+ * there is none, CORRUPT naming the key that is wrong, UNSUPPORTED for a newer format. */
+ddla_status ddla_description_read(ddla_description *out, const char *directory);
+
+/* Writes the model file's SHA-256 into the directory's model.json; best: of best.safetensors, else
+ * of model.safetensors. Errors: as read and write. */
+ddla_status ddla_description_note(const char *directory, bool best, const char *sha256);
+
+/* Name of a class, "4" where the data had none. text [bytes] may be written. Borrowed from either.
+ */
+const char *ddla_description_class(const ddla_description *description, int64_t index, char *text,
+                                   size_t bytes);
+
+#endif

@@ -1,0 +1,280 @@
+#include "train/inference.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "backend/kernel.h"
+#include "base/alloc.h"
+#include "base/text.h"
+#include "data/batch.h"
+#include "optim/norm.h"
+#include "task/metrics.h"
+#include "train/save.h"
+
+struct ddla_inference {
+  const ddla_description *description; /* borrowed */
+  ddla_task_graph graph;
+  float *parameters;
+  ddla_pack_cache *packs;
+  int64_t *counts; /* merged, of the newest evaluation */
+  ddla_lane lane;  /* of predictions */
+  int64_t indices[DDLA_EVAL_BATCH];
+};
+
+static int64_t elements_of(ddla_data_shape shape) {
+  return shape.height * shape.width * shape.channels;
+}
+
+static size_t record_bytes(const ddla_description *description) {
+  size_t each = description->type == DDLA_DATA_UINT8 ? sizeof(uint8_t) : sizeof(float);
+  return (size_t)elements_of(description->shape) * each;
+}
+
+static ddla_status build(ddla_inference *made, const ddla_job *job, const char *model_path) {
+  const ddla_description *description = made->description;
+  const ddla_task *task = ddla_task_find(description->task);
+  if (description->own)
+    return DDLA_FAIL(INVALID, "this run's model was built by a program of its own (ddla_train with "
+                              "options->own); only that program can build it again");
+  if (!task)
+    return DDLA_FAIL(UNSUPPORTED, "the run's task is %s, which this program does not have",
+                     ddla_text_quote(description->task).text);
+  DDLA_TRY(ddla_backend_start());
+  DDLA_TRY(
+      ddla_task_build(&made->graph, task, job, NULL, description->shape, description->classes));
+  DDLA_TRY(DDLA_NEW(made->parameters, ddla_graph_space(made->graph.graph)));
+  DDLA_TRY(DDLA_NEW(made->counts, ddla_metrics_count(description->classes)));
+  DDLA_TRY(ddla_pack_cache_create(&made->packs));
+  made->lane =
+      (ddla_lane){.graph = made->graph.graph, .loss = made->graph.loss, .packs = made->packs};
+  return ddla_train_load_model(made->parameters, made->graph.graph, model_path);
+}
+
+ddla_status ddla_inference_open(ddla_inference **out, const ddla_job *job,
+                                const ddla_description *description, const char *model_path) {
+  ddla_inference *made = NULL;
+  DDLA_TRY(DDLA_NEW(made, 1));
+  made->description = description;
+  ddla_status status = build(made, job, model_path);
+  if (status == DDLA_OK) *out = made;
+  else ddla_inference_close(made);
+  return status;
+}
+
+void ddla_inference_close(ddla_inference *inference) {
+  if (!inference) return;
+  ddla_lane_fini(&inference->lane);
+  ddla_pack_cache_destroy(inference->packs);
+  if (inference->graph.graph) ddla_task_graph_fini(&inference->graph);
+  ddla_free(inference->parameters);
+  ddla_free(inference->counts);
+  ddla_free(inference);
+}
+
+/* What to open for a part, and the job's key that names it. */
+static ddla_status find_part(ddla_data_source *source, const char **key, const ddla_job *job,
+                             ddla_data_part part) {
+  static const char *const keys[] = {[DDLA_DATA_TRAIN] = "data.train",
+                                     [DDLA_DATA_VALIDATION] = "data.validation",
+                                     [DDLA_DATA_TEST] = "data.test"};
+  const char *path = part == DDLA_DATA_TEST ? job->data.test : job->data.validation;
+  *key = keys[part];
+  *source = ddla_training_source(job, part == DDLA_DATA_TRAIN ? job->data.train : path, part);
+  if (source->path[0]) return DDLA_OK;
+  *source = ddla_training_source(job, job->data.train, part);
+  if (part == DDLA_DATA_TEST && ddla_dataset_has_part(source)) return DDLA_OK;
+  *source = ddla_training_source(job, job->data.train, DDLA_DATA_TRAIN);
+  if (part == DDLA_DATA_VALIDATION && job->data.validation_fraction > 0) return DDLA_OK;
+  return DDLA_FAIL(
+      INVALID,
+      "the job has no %s samples; name some with --set %s=PATH, or choose another part "
+      "with --data",
+      *key + strlen("data."), *key);
+}
+
+static ddla_status check_shape(const ddla_job *job, const ddla_dataset *set,
+                               const ddla_description *description, const char *key) {
+  ddla_data_shape x = ddla_dataset_shape(set), y = description->shape;
+  if (x.height != y.height || x.width != y.width || x.channels != y.channels ||
+      ddla_dataset_type(set) != description->type)
+    return ddla_job_refuse(job, key,
+                           "its samples are %" PRId64 " x %" PRId64 " x %" PRId64
+                           " %s, the model takes %" PRId64 " x %" PRId64 " x %" PRId64 " %s",
+                           x.height, x.width, x.channels,
+                           ddla_dataset_type(set) == DDLA_DATA_UINT8 ? "bytes" : "floats", y.height,
+                           y.width, y.channels,
+                           description->type == DDLA_DATA_UINT8 ? "bytes" : "floats");
+  if (ddla_dataset_labelled(set)) return DDLA_OK;
+  return ddla_job_refuse(job, key, "its samples have no labels; ddla predict works without them");
+}
+
+ddla_status ddla_inference_data(ddla_dataset **out, ddla_dataset **whole, const ddla_job *job,
+                                const ddla_description *description, ddla_data_part part) {
+  ddla_data_source source = {0};
+  const char *key = NULL;
+  ddla_dataset *set = NULL, *views[2] = {NULL, NULL};
+  DDLA_TRY(find_part(&source, &key, job, part));
+  source.class_names = (const char *const *)description->class_names;
+  source.class_count = description->name_count;
+  DDLA_TRY(ddla_dataset_open(&set, &source));
+  ddla_status status = DDLA_OK;
+  bool cut =
+      part != DDLA_DATA_TEST && !job->data.validation[0] && job->data.validation_fraction > 0;
+  DDLA_TRY_CLEAN(status, check_shape(job, set, description, key));
+  if (!cut) {
+    *out = set;
+    *whole = NULL;
+    return DDLA_OK;
+  }
+  DDLA_TRY_CLEAN(status,
+                 ddla_dataset_split(&views[0], &views[1], set, job->data.validation_fraction,
+                                    (uint64_t)job->train.seed));
+  bool wants_train = part == DDLA_DATA_TRAIN;
+  ddla_dataset_close(views[wants_train ? 1 : 0]);
+  *out = views[wants_train ? 0 : 1];
+  *whole = set;
+  return DDLA_OK;
+cleanup:
+  ddla_dataset_close(set);
+  return status;
+}
+
+/* One thread of an evaluation. */
+typedef struct evaluation_lane {
+  ddla_inference *inference;
+  const ddla_dataset *set;
+  int64_t first, stride; /* batches */
+  int64_t *counts;
+  double *losses; /* [batches], of all lanes */
+  pthread_t thread;
+  bool started;
+  ddla_failure failure; /* code DDLA_OK: went well */
+} evaluation_lane;
+
+static ddla_status run_lane(evaluation_lane *work) {
+  const ddla_inference *inference = work->inference;
+  const ddla_description *description = inference->description;
+  ddla_lane lane = {
+      .graph = inference->graph.graph, .loss = inference->graph.loss, .packs = inference->packs};
+  int64_t indices[DDLA_EVAL_BATCH];
+  const ddla_forward forward = {.lane = &lane,
+                                .graph = &inference->graph,
+                                .parameters = inference->parameters,
+                                .version = 1,
+                                .mean = description->mean,
+                                .deviation = description->deviation,
+                                .indices = indices};
+  int64_t batches = ddla_batch_count(ddla_dataset_count(work->set), DDLA_EVAL_BATCH);
+  ddla_status status = DDLA_OK;
+  for (int64_t b = work->first; b < batches && status == DDLA_OK; b += work->stride)
+    status = ddla_forward_evaluate(work->counts, &work->losses[b], &forward, work->set, b);
+  ddla_lane_fini(&lane);
+  return status;
+}
+
+static void *lane_main(void *argument) {
+  evaluation_lane *work = argument;
+  ddla_status status = run_lane(work);
+  if (status != DDLA_OK) ddla_status_take(&work->failure, status);
+  return NULL;
+}
+
+/* Lanes whose thread does not start are run by the caller. */
+static ddla_status run_lanes(evaluation_lane *work, int lanes) {
+  for (int i = 1; i < lanes; i++)
+    work[i].started = pthread_create(&work[i].thread, NULL, lane_main, &work[i]) == 0;
+  for (int i = 0; i < lanes; i++)
+    if (!work[i].started) lane_main(&work[i]);
+  for (int i = 1; i < lanes; i++)
+    if (work[i].started) pthread_join(work[i].thread, NULL);
+  for (int i = 0; i < lanes; i++)
+    if (work[i].failure.code != DDLA_OK) return ddla_status_raise(&work[i].failure);
+  return DDLA_OK;
+}
+
+static void merge(ddla_evaluation *out, ddla_inference *inference, const evaluation_lane *work,
+                  int lanes, const double *losses) {
+  int64_t classes = inference->graph.classes, samples = ddla_dataset_count(work->set);
+  memset(inference->counts, 0, (size_t)ddla_metrics_count(classes) * sizeof *inference->counts);
+  for (int i = 0; i < lanes; i++) ddla_metrics_merge(inference->counts, work[i].counts, classes);
+  double loss = ddla_norm_tree(losses, ddla_batch_count(samples, DDLA_EVAL_BATCH));
+  *out = (ddla_evaluation){.loss = loss / (double)samples,
+                           .count = samples,
+                           .counts = inference->counts,
+                           .accuracy = ddla_metrics_accuracy(inference->counts, classes)};
+}
+
+ddla_status ddla_inference_evaluate(ddla_evaluation *out, ddla_inference *inference,
+                                    const ddla_dataset *set, int lanes) {
+  int64_t batches = ddla_batch_count(ddla_dataset_count(set), DDLA_EVAL_BATCH);
+  int64_t metrics = ddla_metrics_count(inference->graph.classes);
+  evaluation_lane *work = NULL;
+  int64_t *counts = NULL;
+  double *losses = NULL;
+  ddla_status status = DDLA_OK;
+  if (lanes > batches) lanes = (int)batches;
+  DDLA_TRY_CLEAN(status, DDLA_NEW(work, lanes));
+  DDLA_TRY_CLEAN(status, DDLA_NEW(counts, lanes * metrics));
+  DDLA_TRY_CLEAN(status, DDLA_NEW(losses, batches));
+  for (int i = 0; i < lanes; i++)
+    work[i] = (evaluation_lane){.inference = inference,
+                                .set = set,
+                                .first = i,
+                                .stride = lanes,
+                                .counts = counts + i * metrics,
+                                .losses = losses};
+  DDLA_TRY_CLEAN(status, run_lanes(work, lanes));
+  merge(out, inference, work, lanes, losses);
+cleanup:
+  ddla_free(work);
+  ddla_free(counts);
+  ddla_free(losses);
+  return status;
+}
+
+static void softmax(double *out, const float *logits, int64_t classes) {
+  double most = -INFINITY, sum = 0;
+  for (int64_t c = 0; c < classes; c++) most = fmax(most, (double)logits[c]);
+  for (int64_t c = 0; c < classes; c++) sum += out[c] = exp((double)logits[c] - most);
+  for (int64_t c = 0; c < classes; c++) out[c] /= sum;
+}
+
+/* At most DDLA_EVAL_BATCH records. */
+static ddla_status predict_batch(double *probability, const ddla_forward *forward,
+                                 const ddla_description *description, const uint8_t *records,
+                                 int64_t count) {
+  const ddla_augment plain = {.mean = description->mean, .deviation = description->deviation};
+  int64_t elements = elements_of(description->shape);
+  float *place = NULL;
+  const float *logits = NULL;
+  DDLA_TRY(ddla_forward_place(&place, forward, count));
+  for (int64_t i = 0; i < count; i++)
+    ddla_record_fill(place + i * elements, records + (size_t)i * record_bytes(description),
+                     description->type, description->shape, &plain);
+  DDLA_TRY(ddla_forward_run(&logits, forward, count));
+  for (int64_t i = 0; i < count; i++)
+    softmax(probability + i * description->classes, logits + i * description->classes,
+            description->classes);
+  return DDLA_OK;
+}
+
+ddla_status ddla_inference_predict(double *probability, ddla_inference *inference,
+                                   const void *records, int64_t count) {
+  const ddla_description *description = inference->description;
+  size_t bytes = record_bytes(description);
+  const ddla_forward forward = {.lane = &inference->lane,
+                                .graph = &inference->graph,
+                                .parameters = inference->parameters,
+                                .version = 1,
+                                .mean = description->mean,
+                                .deviation = description->deviation,
+                                .indices = inference->indices};
+  for (int64_t first = 0; first < count; first += DDLA_EVAL_BATCH) {
+    int64_t some = count - first < DDLA_EVAL_BATCH ? count - first : DDLA_EVAL_BATCH;
+    DDLA_TRY(predict_batch(probability + first * description->classes, &forward, description,
+                           (const uint8_t *)records + (size_t)first * bytes, some));
+  }
+  return DDLA_OK;
+}

@@ -1,0 +1,35 @@
+/* A trained model made ready for use: graph, parameters, and how samples are standardised.
+ * Threads: one thread calls; evaluation starts its own lanes. */
+#ifndef DDLA_TRAIN_INFERENCE_H
+#define DDLA_TRAIN_INFERENCE_H
+
+#include "train/description.h"
+#include "train/forward.h"
+
+typedef struct ddla_inference ddla_inference;
+
+/* Builds the job's model for the described samples and reads its parameters from a safetensors
+ * file. job and description are borrowed until close. Errors: INVALID naming what does not fit job
+ * and file, or a model that only its own program can build; CORRUPT; those of files. */
+ddla_status ddla_inference_open(ddla_inference **out, const ddla_job *job,
+                                const ddla_description *description, const char *model_path);
+void ddla_inference_close(ddla_inference *inference);
+
+/* Opens a part of the job's data as the model needs it, without the others: validation that is
+ * split off the training samples is the same as in training. The caller closes *out, then *whole
+ * (null unless *out is a view of it). Errors: INVALID where the job has no such part, for samples
+ * of another shape and for unknown classes; those of data. */
+ddla_status ddla_inference_data(ddla_dataset **out, ddla_dataset **whole, const ddla_job *job,
+                                const ddla_description *description, ddla_data_part part);
+
+/* Evaluates on a set with this many threads; the result does not depend on their number and is that
+ * of ddla_worker_evaluate for the same parameters. Errors: those of plans and kernels. */
+ddla_status ddla_inference_evaluate(ddla_evaluation *out, ddla_inference *inference,
+                                    const ddla_dataset *set, int lanes);
+
+/* probability[i, c] = softmax of the logits. records: [count] of the description's shape and type,
+ * one after another; probability [count, classes]. Errors: those of plans and kernels. */
+ddla_status ddla_inference_predict(double *probability, ddla_inference *inference,
+                                   const void *records, int64_t count);
+
+#endif
