@@ -1,11 +1,14 @@
 #include "train/run.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/file.h"
 
 const char *ddla_run_path(char *path, const char *directory, const char *name) {
@@ -19,12 +22,28 @@ static bool exists(const char *directory, const char *name) {
   return stat(ddla_run_path(path, directory, name), &found) == 0;
 }
 
-static void remove_results(const char *directory) {
+/* Checkpoints of a run that is replaced must not be taken for those of the new one. */
+static ddla_status remove_checkpoints(const char *directory) {
+  char folder[DDLA_PATH_BYTES], path[DDLA_PATH_BYTES + NAME_MAX + 2];
+  DIR *entries = opendir(ddla_run_path(folder, directory, "checkpoints"));
+  if (!entries) return errno == ENOENT ? DDLA_OK : ddla_file_fail(errno, "cannot read", folder);
+  ddla_status status = DDLA_OK;
+  for (const struct dirent *entry; status == DDLA_OK && (entry = readdir(entries));) {
+    if (strncmp(entry->d_name, "step-", 5) != 0) continue;
+    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+    status = ddla_file_remove_directory(path);
+  }
+  closedir(entries);
+  return status;
+}
+
+static ddla_status remove_results(const char *directory) {
   static const char *const names[] = {"metrics.jsonl", "report.txt", "report.json", "model.safetensors",
                                       "best.safetensors"};
   char path[DDLA_PATH_BYTES];
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     unlink(ddla_run_path(path, directory, names[i]));
+  return remove_checkpoints(directory);
 }
 
 static ddla_status write_job(const ddla_job *job, const char *directory) {
@@ -51,14 +70,43 @@ ddla_status ddla_run_prepare(const ddla_training *training, const char *director
                      "%s already holds a run; go on with it (--resume), choose another directory (--out DIR), or "
                      "replace it (--set output.overwrite=true)", directory);
   if (access(directory, W_OK | X_OK) != 0) return ddla_file_fail(errno, "cannot write in", directory);
-  if (used && !resume) remove_results(directory);
+  if (used && !resume) DDLA_TRY(remove_results(directory));
   DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "checkpoints")));
-  DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "agents")));
-  return write_job(training->job, directory);
+  return ddla_file_make_directory(ddla_run_path(path, directory, "agents"));
 }
 
-ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const char *directory, ddla_show show) {
+/* The step in a row of metrics.jsonl; INT64_MAX where the row was cut off by a crash. */
+static int64_t row_step(const char *row, size_t length) {
+  static const char key[] = "\"step\": ";
+  const char *found = memmem(row, length, key, sizeof key - 1);
+  if (!found || row[length - 1] != '\n') return INT64_MAX;
+  return strtoll(found + sizeof key - 1, NULL, 10);
+}
+
+/* Drops rows behind the step that a resumed run goes on from: it writes them again. */
+static ddla_status trim_metrics(const char *path, int64_t start_step) {
+  enum { METRICS_BYTES_MAX = 1 << 30 };
+  char *text = NULL;
+  size_t bytes = 0, kept = 0;
+  if (access(path, F_OK) != 0) return DDLA_OK;
+  DDLA_TRY(ddla_file_read(&text, &bytes, path, METRICS_BYTES_MAX));
+  for (size_t at = 0, length = 0; at < bytes; at += length) {
+    const char *end = memchr(text + at, '\n', bytes - at);
+    length = end ? (size_t)(end - text) + 1 - at : bytes - at;
+    if (row_step(text + at, length) > start_step) continue;
+    memmove(text + kept, text + at, length);
+    kept += length;
+  }
+  ddla_status status = kept < bytes ? ddla_file_write(path, text, kept) : DDLA_OK;
+  ddla_free(text);
+  return status;
+}
+
+ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const char *directory, ddla_show show,
+                          int64_t start_step) {
   char path[DDLA_PATH_BYTES];
+  DDLA_TRY(write_job(training->job, directory));
+  DDLA_TRY(trim_metrics(ddla_run_path(path, directory, "metrics.jsonl"), start_step));
   *run = (ddla_run){.training = training, .directory = directory, .show = show};
   run->metrics = fopen(ddla_run_path(path, directory, "metrics.jsonl"), "a");
   if (!run->metrics) return ddla_file_fail(errno, "cannot write", path);
