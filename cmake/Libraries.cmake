@@ -10,7 +10,14 @@ pkg_check_modules(DEFLATE REQUIRED IMPORTED_TARGET libdeflate)
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
   pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 endif()
-find_package(dnnl REQUIRED)
+
+# Not find_package(dnnl): Debian's configuration file asks for OpenCL's headers, which nothing here includes.
+# Another oneDNN than the system's is found through CMAKE_PREFIX_PATH.
+find_path(DNNL_INCLUDE_DIR dnnl.h REQUIRED)
+find_library(DNNL_LIBRARY dnnl REQUIRED)
+add_library(DNNL::dnnl SHARED IMPORTED)
+set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${DNNL_LIBRARY}
+  INTERFACE_INCLUDE_DIRECTORIES ${DNNL_INCLUDE_DIR})
 
 add_library(ddla_libraries INTERFACE)
 target_link_libraries(ddla_libraries INTERFACE DNNL::dnnl PkgConfig::YAML PkgConfig::JANSSON

@@ -53,6 +53,13 @@ DDLA_API ddla_value ddla_graph_find(const ddla_graph *graph, const char *name);
 DDLA_API ddla_shape ddla_graph_shape(const ddla_graph *graph, ddla_value value);
 DDLA_API ddla_dtype ddla_graph_dtype(const ddla_graph *graph, ddla_value value);
 
+/* A model of one's own: builds from input [1, H, W, C] (or [1, 1, 1, features] for tables) the logits
+ * [1, classes]. Called once, before training. */
+typedef struct ddla_own_model {
+  ddla_status (*build)(ddla_value *logits, ddla_graph *graph, ddla_value input, int64_t classes, void *argument);
+  void *argument;
+} ddla_own_model;
+
 /* Layers: an op together with its parameters, named "<name>.weight" and "<name>.bias", started as PyTorch does
  * (uniform within 1/sqrt(fan-in)). Options are plain; zero means the default in brackets. */
 typedef struct ddla_conv2d_options {

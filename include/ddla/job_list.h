@@ -38,10 +38,10 @@
     "part of the training samples that is set aside for validation")                               \
   X(data, format, NAME, "auto", 0, 0, "", SAME,                                                    \
     "format of the files; auto: judged by their content")                                          \
-  X(data, label, TEXT, "", 0, 0, "", SAME,                                                                 \
-    "csv: name of the column with the label, or its number from 1; empty: the last column")                \
-  X(data, header, CHOICE, "auto", 0, 0, "auto|yes|no", SAME,                                               \
-    "csv: whether the first line names the columns; auto: if none of its fields is a number")              \
+  X(data, label, TEXT, "", 0, 0, "", SAME,                                                         \
+    "csv: name of the column with the label, or its number from 1; empty: the last column")        \
+  X(data, header, CHOICE, "auto", 0, 0, "auto|yes|no", SAME,                                       \
+    "csv: whether the first line names the columns; auto: if none of its fields is a number")      \
   X(data, size, SIZES, "[]", 1, 16384, "pixels", SAME,                                             \
     "height and width that images are scaled to; []: as they are")                                 \
   X(data, channels, INT, "0", 0, 4096, "", SAME, "channels of an image; 0: as in the data")        \
@@ -125,8 +125,8 @@
     "processes that train together; -n sets it too")                                               \
   X(parallel, lanes, INT, "0", 0, 4096, "lanes", FREE,                                             \
     "threads of one agent that compute; 0: the processors shared out among this machine's agents") \
-  X(parallel, agents_as, CHOICE, "processes", 0, 0, "processes|threads", FREE,                             \
-    "what agents of one machine are; threads of one process are for checking the program")                 \
+  X(parallel, agents_as, CHOICE, "processes", 0, 0, "processes|threads", FREE,                     \
+    "what agents of one machine are; threads of one process are for checking the program")         \
   X(parallel, timeout, REAL, "60", 0.1, 1000000, "seconds", FREE,                                  \
     "longest wait for another agent before it counts as lost")
 

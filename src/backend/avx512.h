@@ -4,6 +4,8 @@
 #ifndef DDLA_BACKEND_AVX512_H
 #define DDLA_BACKEND_AVX512_H
 
+#include <stdbool.h>
+
 #include "backend/cpu.h"
 
 #if defined(__x86_64__)

@@ -10,7 +10,6 @@
 #include "backend/peak.h"
 #include "backend/trial.h"
 #include "base/alloc.h"
-#include "base/clock.h"
 
 /* Shapes of real models: dimensions of inputs until the first zero, one attribute of two that matter. */
 static const struct shape_row {
@@ -122,7 +121,7 @@ typedef struct timing {
   double us, peak; /* medians of the runs and of the peaks between them */
 } timing;
 
-static double now_us(void) { return 1e-3 * (double)ddla_clock_now_ns(ddla_clock_monotonic()); }
+static double now_us(void) { return ddla_peak_time_us(); }
 
 /* Runs one direction for `seconds`, a peak every 5 ms between the runs, so that both see the same machine. */
 static ddla_status time_runs(timing *out, ddla_trial *trial, ddla_status (*run)(ddla_trial *), double seconds) {

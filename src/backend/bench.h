@@ -8,7 +8,8 @@
 
 enum { DDLA_BENCH_TEXT_BYTES = 160 };
 
-/* One case under one kernel. Times are medians of single runs in one thread, on data in the cache. */
+/* One case under one kernel. Times are medians of single runs, in processor time of one thread, on data
+ * that the run before has left in the cache. */
 typedef struct ddla_bench_row {
   const char *op, *kernel; /* kernel: the one that ran */
   char shapes[DDLA_BENCH_TEXT_BYTES]; /* of the inputs: "[16, 28, 28, 1] [32, 1, 3, 3] [32]" */

@@ -22,13 +22,6 @@ typedef struct ddla_kernel {
   void (*destroy)(ddla_kernel_state *state);
 } ddla_kernel;
 
-/* Whether backward may be asked for the gradient of input i: for accepts and prepare. */
-static inline bool ddla_kernel_wants(const ddla_op_call *call, int i) {
-  bool known = false;
-  for (int k = 0; k < call->input_count; k++) known |= call->wants_grad[k];
-  return call->training && (known ? call->wants_grad[i] : call->present[i]);
-}
-
 /* The table; count in *count. Borrowed for ever. */
 const ddla_kernel *const *ddla_kernel_table(int *count);
 

@@ -87,6 +87,7 @@ static ddla_status flush(ddla_file_writer *w) {
 }
 
 ddla_status ddla_file_append(ddla_file_writer *w, const void *data, size_t bytes) {
+  if (bytes == 0) return DDLA_OK; /* data may be null then */
   if (w->digest) ddla_sha256_add(&w->sha256, data, bytes);
   if (bytes > BUFFER_BYTES - w->used) DDLA_TRY(flush(w));
   if (bytes > BUFFER_BYTES) return write_all(w, data, bytes);

@@ -100,10 +100,12 @@ bool ddla_text_to_real(double *out, const char *text) {
 void ddla_text_from_real(char out[DDLA_TEXT_REAL_BYTES], double value) {
   locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
   locale_t before = plain == (locale_t)0 ? (locale_t)0 : uselocale(plain);
+  char text[DDLA_TEXT_REAL_BYTES] = "";
   for (int digits = 15; digits <= 17; digits++) {
-    snprintf(out, DDLA_TEXT_REAL_BYTES, "%.*g", digits, value);
-    if (strtod(out, NULL) == value) break;
+    snprintf(text, sizeof text, "%.*g", digits, value);
+    if (strtod(text, NULL) == value) break;
   }
+  memcpy(out, text, sizeof text);
   if (plain == (locale_t)0) return;
   uselocale(before);
   freelocale(plain);

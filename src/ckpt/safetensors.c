@@ -188,7 +188,8 @@ static ddla_status parse_root(ddla_safetensors *file) {
   return check_places(file);
 }
 
-static ddla_status check_seal(ddla_safetensors *file, size_t bytes) {
+/* Every byte of the header counts before any of it is believed. */
+static ddla_status check_seal(ddla_safetensors *file, size_t bytes, const char *wanted) {
   char *digits = ddla_safetensors_seal_in(file->header, bytes);
   char found[DDLA_XXH128_TEXT_BYTES] = "";
   if (digits) {
@@ -197,14 +198,15 @@ static ddla_status check_seal(ddla_safetensors *file, size_t bytes) {
   }
   ddla_xxh128_of(file->digest, file->header, bytes);
   file->sealed = digits != NULL;
-  if (!digits || strcmp(found, file->digest) == 0) return DDLA_OK;
-  return DDLA_FAIL(CORRUPT, "%s is damaged: its header does not have the checksum it names",
-                   file->path);
+  bool same = !digits || strcmp(found, file->digest) == 0;
+  if (wanted) same = same && strcmp(wanted, file->digest) == 0;
+  if (same) return DDLA_OK;
+  return DDLA_FAIL(CORRUPT, "%s is damaged: its header does not have its checksum", file->path);
 }
 
-static ddla_status parse_header(ddla_safetensors *file, size_t bytes) {
+static ddla_status parse_header(ddla_safetensors *file, size_t bytes, const char *wanted) {
   json_error_t error;
-  DDLA_TRY(check_seal(file, bytes));
+  DDLA_TRY(check_seal(file, bytes, wanted));
   file->root =
       json_loadb(file->header + LENGTH_BYTES, bytes - LENGTH_BYTES, JSON_REJECT_DUPLICATES, &error);
   if (file->root) return parse_root(file);
@@ -212,7 +214,7 @@ static ddla_status parse_header(ddla_safetensors *file, size_t bytes) {
                    error.position, ddla_text_quote(error.text).text);
 }
 
-static ddla_status read_header(ddla_safetensors *file) {
+static ddla_status read_header(ddla_safetensors *file, const char *wanted) {
   unsigned char length[LENGTH_BYTES];
   if (file->size < LENGTH_BYTES) {
     return DDLA_FAIL(CORRUPT, "%s is damaged or no safetensors file: it has only %lld bytes",
@@ -232,7 +234,7 @@ static ddla_status read_header(ddla_safetensors *file) {
   DDLA_TRY(DDLA_NEW(file->header, whole));
   DDLA_TRY(read_at(file->header, whole, file, 0));
   file->data_begin = (int64_t)whole;
-  return parse_header(file, whole);
+  return parse_header(file, whole, wanted);
 }
 
 static ddla_status open_regular(ddla_safetensors *file) {
@@ -246,14 +248,14 @@ static ddla_status open_regular(ddla_safetensors *file) {
   return DDLA_OK;
 }
 
-ddla_status ddla_safetensors_open(ddla_safetensors **out, const char *path) {
+ddla_status ddla_safetensors_open(ddla_safetensors **out, const char *path, const char *header) {
   ddla_safetensors *file = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY(DDLA_NEW(file, 1));
   file->fd = -1;
   DDLA_TRY_CLEAN(status, ddla_alloc_text(&file->path, path));
   DDLA_TRY_CLEAN(status, open_regular(file));
-  DDLA_TRY_CLEAN(status, read_header(file));
+  DDLA_TRY_CLEAN(status, read_header(file, header));
   *out = file;
   file = NULL;
 cleanup:

@@ -58,8 +58,9 @@ ddla_status ddla_safetensors_header_digest(char out[DDLA_XXH128_TEXT_BYTES],
 
 typedef struct ddla_safetensors ddla_safetensors;
 
-/* Opens a file, reads and checks its header, and its seal if it has one. The caller owns *out. */
-ddla_status ddla_safetensors_open(ddla_safetensors **out, const char *path);
+/* Opens a file, reads and checks its header, its seal if it has one, and, unless `header` is null,
+ * that the header has this XXH128; no byte of it is believed before. The caller owns *out. */
+ddla_status ddla_safetensors_open(ddla_safetensors **out, const char *path, const char *header);
 void ddla_safetensors_close(ddla_safetensors *file);
 
 /* Its arrays in the order of their data, with neither data nor into. Borrowed until close. */

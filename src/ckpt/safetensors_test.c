@@ -41,7 +41,7 @@ static void round_trip(const ddla_safetensors_content *content) {
   assert_string_equal(digest.sha256, digest_text);
   assert_int_equal(ddla_safetensors_header_digest(header, content), DDLA_OK);
   assert_string_equal(digest.header, header);
-  assert_int_equal(ddla_safetensors_open(&file, path), DDLA_OK);
+  assert_int_equal(ddla_safetensors_open(&file, path, NULL), DDLA_OK);
   assert_string_equal(ddla_safetensors_header_of(file), header);
   assert_int_equal(ddla_safetensors_is_sealed(file), content->sealed);
   assert_int_equal(ddla_safetensors_count(file), ARRAYS);
@@ -110,7 +110,7 @@ static void names_all_that_does_not_fit(void **state) {
       {.name = "gain", .dtype = DDLA_F32, .shape = {1, {2}}, .into = back},
   };
   assert_int_equal(ddla_safetensors_write(NULL, path, &content), DDLA_OK);
-  assert_int_equal(ddla_safetensors_open(&file, path), DDLA_OK);
+  assert_int_equal(ddla_safetensors_open(&file, path, NULL), DDLA_OK);
   assert_int_equal(ddla_safetensors_read_all(file, wanted, 5), DDLA_INVALID);
   const char *message = ddla_status_message(DDLA_INVALID);
   assert_non_null(strstr(message, "it lacks 'bias' 'gain'; 'conv/weight' is F32 [2, 3] instead of "

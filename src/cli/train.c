@@ -1,4 +1,5 @@
 /* ddla train: runs a job. */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -6,8 +7,10 @@
 #include <unistd.h>
 
 #include "agent/launch.h"
-#include "base/file.h"
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
 #include "cli/command.h"
 #include "cli/words.h"
 #include "train/trainer.h"
@@ -22,13 +25,47 @@ static void on_stop(int number) {
   ddla_trainer_ask_stop();
 }
 
+/* A line of an agent's log: seconds since the agent began, level, text. */
+static void write_log(ddla_log_level level, const char *line, void *argument) {
+  static const char *const words[] = {"warning", "info", "debug"};
+  FILE *file = argument;
+  double seconds = (double)ddla_clock_now_ns(ddla_clock_monotonic()) * 1e-9;
+  fprintf(file, "%.3f %s: %s\n", seconds, words[level], line);
+  fflush(file);
+}
+
+/* Opens agents/RANK.log in the run directory. Agents that are threads of one process have no log of their own. */
+static ddla_status open_log(FILE **out, const ddla_transport *transport, const char *directory) {
+  char name[32], path[DDLA_PATH_BYTES];
+  snprintf(name, sizeof name, "agents/%d.log", ddla_transport_rank(transport));
+  FILE *file = fopen(ddla_run_path(path, directory, name), "a");
+  if (!file) return ddla_file_fail(errno, "cannot write", path);
+  ddla_log_set_sink(write_log, file);
+  ddla_log_line(DDLA_LOG_INFO, "agent %d of %d, process %d, transport %s", ddla_transport_rank(transport),
+                ddla_transport_ranks(transport), (int)getpid(), ddla_transport_name(transport));
+  *out = file;
+  return DDLA_OK;
+}
+
+static ddla_status run_logged(const train_call *call, ddla_transport *transport) {
+  FILE *log = NULL;
+  if (strcmp(call->training->job->parallel.agents_as, "threads") == 0)
+    return ddla_trainer_run(call->training, transport, &call->options);
+  DDLA_TRY(open_log(&log, transport, call->options.directory));
+  ddla_status status = ddla_trainer_run(call->training, transport, &call->options);
+  ddla_log_line(DDLA_LOG_INFO, "ends: %s", status == DDLA_OK ? "done" : ddla_status_message(status));
+  ddla_log_set_sink(NULL, NULL);
+  fclose(log);
+  return status;
+}
+
 static ddla_status agent_main(ddla_transport *transport, void *argument) {
   const train_call *call = argument;
   struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
-  return ddla_trainer_run(call->training, transport, &call->options);
+  return run_logged(call, transport);
 }
 
 static void where(void *argument, char *text, size_t bytes) {
@@ -118,8 +155,9 @@ static ddla_status train(int argc, char **argv, int64_t start_ns) {
   default_directory(directory, sizeof directory, words.other[0]);
   call.options.directory = out ? out : job->output.dir[0] ? job->output.dir : directory;
   call.options.resume = resume;
+  call.options.terminal = stdout;
   call.options.show = choose_show(job, quiet, json);
-  DDLA_TRY_CLEAN(status, ddla_training_prepare(&call.training, job, start_ns));
+  DDLA_TRY_CLEAN(status, ddla_training_prepare(&call.training, job, NULL, start_ns));
   DDLA_TRY_CLEAN(status, run(&call));
 cleanup:
   ddla_training_destroy(call.training);

@@ -11,9 +11,10 @@
  * is in shared memory and for lengths of messages. Buffers belong to the operation until it is over.
  *
  * Memory. With a shared transport, operands and outputs from ddla_transport_alloc are read and written in place;
- * the same block (and offset) must be given by all ranks. Other memory works too, through staging buffers.
+ * the same block (and offset) must be given by all ranks. Other memory works too, through staging buffers; then
+ * it must be other memory on all ranks.
  *
- * Threads: a group belongs to one thread, except ddla_coll_wake. */
+ * Threads: a group belongs to one thread. */
 #ifndef DDLA_COLL_COLL_H
 #define DDLA_COLL_COLL_H
 
@@ -57,7 +58,10 @@ typedef struct ddla_coll_call {
    * parts begin at multiples of align. Its failure ends the operation. */
   ddla_coll_apply *apply;
   void *apply_argument;
+  const char *row; /* null: the first row that accepts; else the row of this name, or UNSUPPORTED */
 } ddla_coll_call;
+
+struct ddla_coll_plan;
 
 /* A row. accepts must give the same answer on all ranks. */
 typedef struct ddla_coll_row {
@@ -74,8 +78,9 @@ const ddla_coll_row *ddla_coll_row_at(int index);
  * out as evenly as whole blocks allow. align 0: as many elements as fill 64 bytes of `type`. */
 void ddla_coll_slice(const ddla_coll_call *call, int ranks, int rank, int64_t *first, int64_t *count);
 
-/* Collective. Takes words and staging memory from the transport (about 1.1 MiB per rank with shared memory). The
- * transport is borrowed until destroy. Errors: NO_MEMORY, PEER_LOST. */
+/* Collective. Takes words and staging memory from the transport (1.1 MiB per rank with shared memory; touched
+ * only where used), and as much again for each schedule prepared at a time. The transport is borrowed until
+ * destroy. Errors: NO_MEMORY, PEER_LOST. */
 ddla_status ddla_coll_create(ddla_coll **out, ddla_transport *transport);
 
 /* Null is allowed. Schedules made by prepare must be gone before. */
@@ -100,8 +105,8 @@ void ddla_coll_release(ddla_coll *coll, ddla_schedule *schedule);
 /* The executor that runs this group's schedules. Borrowed. */
 ddla_exec *ddla_coll_exec(ddla_coll *coll);
 
-/* For tests and cost models: emits the call by the row with this name (null: the first that accepts) without
- * running it. Errors: UNSUPPORTED if the row does not accept. */
-ddla_status ddla_coll_emit(ddla_coll *coll, ddla_schedule *out, const ddla_coll_call *call, const char *row);
+/* For tests and cost models: emits the call into a zeroed schedule without running it; the caller ends it with
+ * ddla_schedule_fini. Errors: as run. */
+ddla_status ddla_coll_emit(ddla_coll *coll, ddla_schedule *out, const ddla_coll_call *call);
 
 #endif

@@ -65,6 +65,7 @@ typedef struct ddla_schedule {
   void **pointers;
   int step_count, request_count, reduction_count, plan_count, pointer_count;
   int step_room, request_room, reduction_room, plan_room, pointer_room;
+  bool in_order;              /* every step needs the one before it: look no further than the first that waits */
   uint32_t span;              /* signals per start */
   ddla_coll_line *line;       /* this rank's; null without shared memory */
   ddla_coll_line *lines[DDLA_TRANSPORT_RANKS_MAX]; /* everybody's */
@@ -78,10 +79,13 @@ typedef struct ddla_schedule {
   /* While it runs; the executor's. */
   struct ddla_schedule *next;
   unsigned char *states;      /* per step */
-  int64_t position;           /* bytes or elements done of the long step under way */
+  int64_t position;           /* elements (of a copy: bytes) done of the long step under way */
+  int64_t spent;              /* bytes written by the steps of one turn */
+  int current;                /* the long step that is under way, or -1 */
   int low;                    /* all steps below are done */
+  int flying;                 /* messages under way */
   int remaining;
-  uint64_t base, starts;
+  uint64_t base, next_base, starts;
   bool running;
   ddla_status status;
   ddla_failure failure;
@@ -106,7 +110,7 @@ ddla_status ddla_schedule_reserve(ddla_schedule *schedule, size_t bytes);
 /* Bytes this rank sends by SEND steps; reads and writes of memory by REDUCE and COPY steps. */
 typedef struct ddla_schedule_cost {
   int64_t sent_bytes, received_bytes, read_bytes, written_bytes;
-  int sends, waits, depth; /* depth: longest chain of dependent SEND, RECV and WAIT steps */
+  int sends, waits, depth; /* depth: longest chain of dependent RECV and WAIT steps */
 } ddla_schedule_cost;
 
 ddla_schedule_cost ddla_schedule_measure(const ddla_schedule *schedule);

@@ -171,7 +171,7 @@ static void chooses_a_name(void **state) {
   assert_int_equal(ddla_job_set(job, "train.optimizer=adam"), DDLA_OK);
   assert_int_equal(ddla_job_choose(&index, job, "train.optimizer", names, 2), DDLA_INVALID);
   assert_string_equal(ddla_status_message(DDLA_INVALID),
-                      "--set:1:1: train.optimizer is 'adam', but it must be one of: sgd adamw; "
+                      "--set: train.optimizer is 'adam', but it must be one of: sgd adamw; "
                       "did you mean adamw?");
   ddla_job_destroy(job);
 }

@@ -190,6 +190,7 @@ static bool is_name(const char *text) {
 
 static bool is_choice(const char *words, const char *text) {
   size_t length = strlen(text);
+  if (strchr(text, '|')) return false;
   for (const char *at = words; at; at = strchr(at, '|')) {
     at += *at == '|';
     if (length > 0 && strncmp(at, text, length) == 0 && (at[length] == '|' || !at[length]))

@@ -73,6 +73,8 @@ static ddla_status refuse_at(const ddla_yaml *at, int line, int column, const ch
                              va_list arguments) {
   char words[DDLA_STATUS_TEXT_BYTES];
   vsnprintf(words, sizeof words, format, arguments);
+  bool one_word = strncmp(at->source, "--", 2) == 0; /* a value on the command line has no lines */
+  if (one_word) return DDLA_FAIL(INVALID, "%s: %s", at->source, words);
   return DDLA_FAIL(INVALID, "%s:%d:%d: %s", at->source, line, column, words);
 }
 

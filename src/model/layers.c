@@ -99,7 +99,10 @@ static ddla_status split_entry(const char **name, ddla_layer_use *use, const ddl
 static ddla_status place(const ddla_layer_use *use, const char *name, const ddla_yaml *entry) {
   char words[DDLA_STATUS_TEXT_BYTES], text[96];
   const ddla_shape shape = ddla_graph_shape(use->list->graph, use->x);
-  snprintf(words, sizeof words, "%s", ddla_status_message(DDLA_INVALID));
+  const char *message = ddla_status_message(DDLA_INVALID);
+  const size_t length = strlen(use->name); /* a layer with parameters begins with its name */
+  const bool has_name = strncmp(message, use->name, length) == 0 && message[length] == ':';
+  snprintf(words, sizeof words, "%s", has_name ? message + length + 2 : message);
   *use->list->is_placed = true;
   return ddla_yaml_refuse(entry, "%s (%s, applied to %s): %s", use->name,
                           name ? ddla_text_quote(name).text : "?",

@@ -81,5 +81,6 @@ ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value i
                                       .dropout = job->model.dropout,
                                       .layers = job->model.layers};
   ddla_status status = build_row(logits, table[row], graph, input, &options);
-  return status == DDLA_OK ? status : ddla_status_prefix(status, "model %s: ", names[row]);
+  if (status == DDLA_OK || options.layers) return status; /* a list names places in the file */
+  return ddla_status_prefix(status, "model %s: ", names[row]);
 }

@@ -16,8 +16,7 @@
 
 enum { DDLA_OP_INPUTS_MAX = 8, DDLA_OP_OUTPUTS_MAX = 2 };
 
-/* Elements of one tensor: leaves room for bytes, doubles and products with small numbers in an
- * int64_t. */
+/* Elements of one tensor: bytes and products with small numbers fit an int64_t. */
 #define DDLA_OP_ELEMENTS_MAX (INT64_C(1) << 48)
 
 struct ddla_op;
@@ -34,26 +33,24 @@ typedef struct ddla_op_call {
   const struct ddla_op *op;
   ddla_attrs attrs;
   int input_count, output_count;
-  ddla_tensor input[DDLA_OP_INPUTS_MAX];   /* forward reads; an absent optional input has rank 0 and
-                                              null data */
-  ddla_tensor output[DDLA_OP_OUTPUTS_MAX]; /* forward writes */
-  ddla_tensor
-      output_grad[DDLA_OP_OUTPUTS_MAX]; /* backward reads; null data: no gradient arrives there */
-  ddla_tensor input_grad[DDLA_OP_INPUTS_MAX]; /* backward writes; null data: not wanted */
+  ddla_tensor input[DDLA_OP_INPUTS_MAX];        /* forward reads; not there: null data */
+  ddla_tensor output[DDLA_OP_OUTPUTS_MAX];      /* forward writes */
+  ddla_tensor output_grad[DDLA_OP_OUTPUTS_MAX]; /* backward reads; null data: none arrives */
+  ddla_tensor input_grad[DDLA_OP_INPUTS_MAX];   /* backward writes; null data: not wanted */
+  bool present[DDLA_OP_INPUTS_MAX];             /* known at infer: input i exists */
   /* Known at prepare: backward will be asked for this input's gradient. Where training is set and
    * none is, infer takes it as not known yet and prepares for all. */
   bool wants_grad[DDLA_OP_INPUTS_MAX];
-  bool training;                    /* false: no backward follows, dropout is the identity */
-  bool present[DDLA_OP_INPUTS_MAX]; /* known at infer: input i exists */
-  int alias; /* (infer) output 0 is input[alias]'s memory, nothing is computed; else -1 */
-  bool
-      backward_reads_input[DDLA_OP_INPUTS_MAX]; /* (infer, kernel) must stay alive until backward */
-  bool backward_reads_output[DDLA_OP_OUTPUTS_MAX]; /* (infer, kernel) */
+  bool training; /* false: no backward follows, dropout is the identity */
+  /* (infer) Output 0 is input[alias]'s memory, nothing is computed; else -1. */
+  int alias;
+  /* (infer, kernel) What must stay alive until backward. */
+  bool backward_reads_input[DDLA_OP_INPUTS_MAX];
+  bool backward_reads_output[DDLA_OP_OUTPUTS_MAX];
   size_t saved_bytes;    /* (infer, kernel) forward writes, backward reads (masks, argmax) */
   size_t scratch_bytes;  /* (infer, kernel) free to use within one forward or backward */
   void *saved, *scratch; /* 64-byte aligned, at least as large as asked for */
-  /* Packed weights: input i holds parameter number parameter_id[i] (-1: not a parameter) of this
-   * version. */
+  /* Packed weights: input i holds parameter parameter_id[i] (-1: no parameter) of this version. */
   int parameter_id[DDLA_OP_INPUTS_MAX];
   uint64_t parameter_version;
   struct ddla_pack_cache *packs; /* null: pack at each call */
@@ -63,21 +60,20 @@ typedef struct ddla_op_call {
 typedef struct ddla_op {
   const char *name, *math; /* "relu", "y = max(x, 0)" */
   const char *inputs;      /* names and shapes, one line: "x [N,...], w [O,I], b [O] optional" */
-  const char *attrs; /* names and defaults: "kernel= stride=1 alpha=1.0"; a point: real; nothing:
-                        required */
-  int input_min,
-      input_max; /* inputs 0 to input_min - 1 must be there, others up to input_max may be */
-  /* Checks inputs and attributes and sets what is marked (infer). Errors: INVALID naming both
-   * shapes. */
+  /* Attributes and defaults: "kernel= stride=1 alpha=1.0". Default with a point: a real number;
+   * without: whole numbers; none: required. Null: the op has no attributes. */
+  const char *attrs;
+  int input_min, input_max; /* inputs 0 to input_min - 1 must be there, more up to input_max may */
+  /* Checks inputs and attributes beyond what ddla_op_infer does and sets what is marked (infer).
+   * Errors: INVALID naming both shapes. */
   ddla_status (*infer)(ddla_op_call *call);
   /* Plain reference, forward: writes every output (all of it). */
   ddla_status (*forward)(const ddla_op_call *call);
   /* Plain reference, backward: ADDS into every wanted input_grad. Null: no gradient exists. */
   ddla_status (*backward)(const ddla_op_call *call);
   /* Case number index for the gradient check, the kernel comparison, the benchmark and the
-   * reference page: sets op, attrs, input_count, inputs' dtype and shape, present. False past the
-   * last case. The first cases are small and odd; the last one (ddla_op_case_bench) is of realistic
-   * size. */
+   * reference page (op/op_case.h): sets op, attrs, input_count, inputs' dtype and shape, present.
+   * False past the last case. The first cases are small and odd; the last is of realistic size. */
   bool (*sample)(int index, ddla_rng *rng, ddla_op_call *call);
   /* Fills input `input` of a sample case (labels in range, keys; values away from kinks, so that
    * finite differences exist); null: normal numbers everywhere. */
@@ -92,7 +88,7 @@ const ddla_op *const *ddla_op_table(int *count);
 /* Op by name, or null. */
 const ddla_op *ddla_op_find(const char *name);
 
-/* infer with the checks of op/check.h and the defaults of its fields set first (alias -1, one fp32
+/* infer with the checks of op/check.h and the defaults of its fields set first (alias -1, one
  * output, reads nothing, no memory) and with the op's name put before an error. Where training is
  * false nothing is saved and backward reads nothing. Errors: INVALID. */
 ddla_status ddla_op_infer(ddla_op_call *call);

@@ -49,10 +49,19 @@ bool ddla_op_sample_loss(int index, ddla_op_call *call) {
   return true;
 }
 
+/* The sum of four uniform 16-bit numbers, moved and scaled to mean 0 and variance 1 (Irwin and
+ * Hall): ten times as fast as Box-Muller, and near enough for samples. */
+static float near_normal(ddla_rng *rng) {
+  uint64_t bits = ddla_rng_u64(rng);
+  int64_t sum =
+      (int64_t)((bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48));
+  return (float)(sum - 2 * 0xffff) * (1.7320508F / 65536);
+}
+
 void ddla_op_fill_normal(ddla_tensor *tensor, ddla_rng *rng, float deviation) {
   float *x = tensor->data;
   int64_t count = ddla_shape_count(&tensor->shape);
-  for (int64_t i = 0; i < count; i++) x[i] = deviation * ddla_rng_normal(rng);
+  for (int64_t i = 0; i < count; i++) x[i] = deviation * near_normal(rng);
 }
 
 void ddla_op_fill_odd(ddla_tensor *tensor, ddla_rng *rng, float unit) {

@@ -21,7 +21,7 @@ bool ddla_op_sample_pool(int index, ddla_rng *rng, ddla_op_call *call);
 /* sample for losses of x and target [N,...]. */
 bool ddla_op_sample_loss(int index, ddla_op_call *call);
 
-/* Normal numbers with this standard deviation into an fp32 tensor. */
+/* Nearly normal numbers (within 3.5 deviations) with this deviation into an fp32 tensor. */
 void ddla_op_fill_normal(ddla_tensor *tensor, ddla_rng *rng, float deviation);
 
 /* Odd multiples of `unit` in [-7, 7] * unit. Sums of products of such numbers are exact in fp32 and

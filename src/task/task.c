@@ -26,8 +26,8 @@ const ddla_task *ddla_task_find(const char *name) {
 }
 
 ddla_status ddla_task_build(ddla_task_graph *out, const ddla_task *task, const ddla_job *job,
-                            ddla_data_shape shape, int64_t classes) {
-  ddla_task_graph made = {.key = DDLA_NO_VALUE};
+                            const ddla_own_model *own, ddla_data_shape shape, int64_t classes) {
+  ddla_task_graph made = {.key = DDLA_NO_VALUE, .own = own};
   DDLA_TRY(ddla_graph_create(&made.graph));
   ddla_status status = task->build(&made, job, shape, classes);
   if (status == DDLA_OK) *out = made;

@@ -21,6 +21,7 @@ typedef struct ddla_task_graph {
   ddla_value loss;   /* f64 []: sum over the samples */
   ddla_value count;  /* f64 []: samples that the sum is over */
   int64_t classes;
+  const ddla_own_model *own; /* builds the model instead of the job's; null: the job's */
 } ddla_task_graph;
 
 typedef struct ddla_task {
@@ -42,7 +43,7 @@ const ddla_task *ddla_task_find(const char *name);
  * releases it with fini. Errors: INVALID naming the job's key or the layer that does not fit,
  * NO_MEMORY. */
 ddla_status ddla_task_build(ddla_task_graph *out, const ddla_task *task, const ddla_job *job,
-                            ddla_data_shape shape, int64_t classes);
+                            const ddla_own_model *own, ddla_data_shape shape, int64_t classes);
 void ddla_task_graph_fini(ddla_task_graph *graph);
 
 #endif

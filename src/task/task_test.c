@@ -19,7 +19,7 @@ static ddla_task_graph graph_of(const char *words, ddla_data_shape shape, int64_
   ddla_task_graph made = {0};
   assert_int_equal(ddla_job_load_text(&job, words, strlen(words), "job.yaml"), DDLA_OK);
   ddla_status status =
-      ddla_task_build(&made, ddla_task_find("image-classification"), job, shape, classes);
+      ddla_task_build(&made, ddla_task_find("image-classification"), job, NULL, shape, classes);
   if (status != DDLA_OK) fail_msg("%s", ddla_status_message(status));
   ddla_job_destroy(job);
   return made;
@@ -86,8 +86,8 @@ static void refuses_data_without_classes(void **state) {
   ddla_task_graph made = {.classes = -7};
   assert_int_equal(ddla_job_create(&job), DDLA_OK);
   const ddla_task *task = ddla_task_find("image-classification");
-  assert_int_equal(ddla_task_build(&made, task, job, (ddla_data_shape){8, 8, 1}, 0), DDLA_INVALID);
-  assert_int_equal(ddla_task_build(&made, task, job, (ddla_data_shape){1, 1, 13}, 3), DDLA_INVALID);
+  assert_int_equal(ddla_task_build(&made, task, job, NULL, (ddla_data_shape){8, 8, 1}, 0), DDLA_INVALID);
+  assert_int_equal(ddla_task_build(&made, task, job, NULL, (ddla_data_shape){1, 1, 13}, 3), DDLA_INVALID);
   assert_non_null(strstr(ddla_status_message(DDLA_INVALID), "mlp"));
   assert_int_equal(made.classes, -7);
   ddla_job_destroy(job);

@@ -42,25 +42,25 @@ void ddla_run_show_step(ddla_run *run, const ddla_worker *worker) {
   char bar[3 * BAR_CELLS + 1], left[32];
   bar_text(bar, (double)step / (double)training->total_steps);
   duration_text(left, sizeof left, ratio(seconds, (double)done) * (double)(training->total_steps - step));
-  printf("\r%s epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "/%" PRId64
+  fprintf(run->terminal, "\r%s epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "/%" PRId64
          "  loss %.4f  accuracy %.4f  %.0f samples/s  waiting %2.0f %%  %s left\033[K",
          bar, (step - 1) / training->batches_per_epoch + 1, training->epochs, step, training->total_steps,
          ratio(worker->epoch_loss, worker->epoch_count),
          ratio((double)worker->epoch_correct, (double)worker->epoch_samples),
          ratio((double)done * (double)training->batch, seconds), 100 * fmin(waited, 1), left);
-  fflush(stdout);
+  fflush(run->terminal);
 }
 
 static void show_line(const ddla_run *run, const ddla_worker *worker, int64_t epoch, double seconds) {
   if (run->show == DDLA_SHOW_NONE || run->show == DDLA_SHOW_JSON) return;
-  printf("%sepoch %" PRId64 "/%" PRId64 "  step %" PRIu64 "  loss %.4f  accuracy %.4f",
+  fprintf(run->terminal, "%sepoch %" PRId64 "/%" PRId64 "  step %" PRIu64 "  loss %.4f  accuracy %.4f",
          run->show == DDLA_SHOW_BAR ? "\r\033[K" : "", epoch, run->training->epochs, worker->last.step,
          run->train_loss, run->train_accuracy);
   if (run->validated)
-    printf("  validation loss %.4f  accuracy %.4f", run->validation.loss, run->validation.accuracy);
-  printf("  learning rate %.3g  %.0f samples/s\n", worker->last.learning_rate,
+    fprintf(run->terminal, "  validation loss %.4f  accuracy %.4f", run->validation.loss, run->validation.accuracy);
+  fprintf(run->terminal, "  learning rate %.3g  %.0f samples/s\n", worker->last.learning_rate,
          ratio((double)worker->epoch_samples, seconds));
-  fflush(stdout);
+  fflush(run->terminal);
 }
 
 static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t epoch, double seconds) {

@@ -179,7 +179,7 @@ ddla_status ddla_run_report(ddla_run *run, const ddla_worker *worker) {
   ddla_status status = ddla_file_write(ddla_run_path(path, run->directory, "report.json"), text, strlen(text));
   free(text); /* made by jansson */
   DDLA_TRY(status);
-  if (run->show == DDLA_SHOW_BAR) fputs("\r\033[K", stdout);
-  fflush(stdout);
+  if (run->show == DDLA_SHOW_BAR) fputs("\r\033[K", run->terminal);
+  if (run->terminal) fflush(run->terminal);
   return write_text(run, worker, &sum);
 }

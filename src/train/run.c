@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,18 +21,19 @@ static bool exists(const char *directory, const char *name) {
   return stat(ddla_run_path(path, directory, name), &found) == 0;
 }
 
-/* Checkpoints of a run that is replaced must not be taken for those of the new one. */
-static ddla_status remove_checkpoints(const char *directory) {
-  char folder[DDLA_PATH_BYTES], path[DDLA_PATH_BYTES + NAME_MAX + 2];
-  DIR *entries = opendir(ddla_run_path(folder, directory, "checkpoints"));
-  if (!entries) return errno == ENOENT ? DDLA_OK : ddla_file_fail(errno, "cannot read", folder);
+/* Removes the files and folders of files in a folder of the run directory; a missing one is fine. */
+static ddla_status empty_folder(const char *directory, const char *name) {
+  char folder[DDLA_PATH_BYTES], path[DDLA_PATH_BYTES];
   ddla_status status = DDLA_OK;
-  for (const struct dirent *entry; status == DDLA_OK && (entry = readdir(entries));) {
-    if (strncmp(entry->d_name, "step-", 5) != 0) continue;
-    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-    status = ddla_file_remove_directory(path);
+  DIR *open = opendir(ddla_run_path(folder, directory, name));
+  if (!open) return DDLA_OK;
+  for (struct dirent *entry = readdir(open); entry && status == DDLA_OK; entry = readdir(open)) {
+    if (entry->d_name[0] == '.') continue;
+    int length = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+    if (length < 0 || (size_t)length >= sizeof path) continue;
+    if (unlink(path) != 0) status = ddla_file_remove_directory(path);
   }
-  closedir(entries);
+  closedir(open);
   return status;
 }
 
@@ -43,7 +43,8 @@ static ddla_status remove_results(const char *directory) {
   char path[DDLA_PATH_BYTES];
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     unlink(ddla_run_path(path, directory, names[i]));
-  return remove_checkpoints(directory);
+  DDLA_TRY(empty_folder(directory, "checkpoints"));
+  return empty_folder(directory, "agents");
 }
 
 static ddla_status write_job(const ddla_job *job, const char *directory) {

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include <ddla/train.h>
+
 #include "base/sha256.h"
 #include "train/worker.h"
 
@@ -17,11 +19,13 @@ typedef struct ddla_run {
   const ddla_training *training;
   const char *directory;
   ddla_show show;
-  FILE *metrics;
+  FILE *metrics, *terminal; /* terminal: where progress is shown; may be null */
   int64_t train_start_ns, train_end_ns, shown_ns, epoch_start_ns;
   int64_t start_step;        /* resumed from */
   int64_t shown_waiting_ns;
   bool interrupted;
+  bool (*on_step)(void *argument, const ddla_train_step *step); /* may be null */
+  void *on_step_argument;
   bool best_kept;            /* test and report are of best.safetensors */
   ddla_evaluation test, validation;
   bool tested, validated;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "ckpt/checkpoint.h"
 #include "train/run.h"
@@ -48,7 +49,7 @@ static void add_row(array_list *list, const ddla_graph *graph, const char *prefi
   }
 }
 
-ddla_status ddla_save_model(char sha256[DDLA_SHA256_TEXT_BYTES], const ddla_training *training,
+ddla_status ddla_train_save_model(char sha256[DDLA_SHA256_TEXT_BYTES], const ddla_training *training,
                             const float *parameters, const char *path) {
   const ddla_graph *graph = training->graph.graph;
   array_list list = {0};
@@ -64,14 +65,14 @@ ddla_status ddla_save_model(char sha256[DDLA_SHA256_TEXT_BYTES], const ddla_trai
   return status;
 }
 
-ddla_status ddla_load_model(float *parameters, const ddla_training *training, const char *path) {
+ddla_status ddla_train_load_model(float *parameters, const ddla_training *training, const char *path) {
   const ddla_graph *graph = training->graph.graph;
   array_list list = {0};
   ddla_safetensors *file = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY(make_list(&list, graph->parameter_count + 1));
   add_row(&list, graph, "", parameters);
-  DDLA_TRY_CLEAN(status, ddla_safetensors_open(&file, path));
+  DDLA_TRY_CLEAN(status, ddla_safetensors_open(&file, path, NULL));
   DDLA_TRY_CLEAN(status, ddla_safetensors_read_all(file, list.at, list.count));
 cleanup:
   ddla_safetensors_close(file);
@@ -158,7 +159,7 @@ static ddla_status list_state(array_list parts[2], const ddla_training *training
   return DDLA_OK;
 }
 
-ddla_status ddla_save_checkpoint(const ddla_worker *worker, const char *directory) {
+ddla_status ddla_train_save_checkpoint(const ddla_worker *worker, const char *directory) {
   const ddla_training *training = worker->training;
   char folder[DDLA_PATH_BYTES];
   array_list parts[2] = {{0}};
@@ -173,6 +174,7 @@ ddla_status ddla_save_checkpoint(const ddla_worker *worker, const char *director
                                 .identity = {identity->at, identity->count}};
   for (int p = 0; p < DDLA_CHECKPOINT_PARTS; p++)
     checkpoint.parts[p] = (ddla_checkpoint_arrays){parts[p].at, parts[p].count};
+  ddla_log_line(DDLA_LOG_INFO, "writes the checkpoint of step %" PRIu64, step);
   ddla_run_path(folder, directory, "checkpoints");
   DDLA_TRY_CLEAN(status, ddla_checkpoint_write(folder, &checkpoint, (int)training->job->checkpoint.keep));
 cleanup:
@@ -213,13 +215,14 @@ cleanup:
   return status;
 }
 
-ddla_status ddla_load_checkpoint(uint64_t *step, ddla_progress *progress, const ddla_training *training,
+ddla_status ddla_train_load_checkpoint(uint64_t *step, ddla_progress *progress, const ddla_training *training,
                                  const ddla_shared *shared, const char *directory) {
   char folder[DDLA_PATH_BYTES], *path = NULL;
   ddla_checkpoint_file *file = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY(ddla_checkpoint_find_newest(&path, ddla_run_path(folder, directory, "checkpoints")));
   if (!path) return DDLA_OK;
+  ddla_log_line(DDLA_LOG_INFO, "resumes from %s", path);
   DDLA_TRY_CLEAN(status, ddla_checkpoint_open(&file, path));
   DDLA_TRY_CLEAN(status, load(step, progress, file, training, shared));
 cleanup:

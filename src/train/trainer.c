@@ -41,7 +41,7 @@ static ddla_status start_state(agent_trainer *trainer) {
   if (ddla_transport_rank(trainer->transport) == 0) {
     start->progress.best_metric = -1;
     if (trainer->options->resume)
-      DDLA_TRY(ddla_load_checkpoint(&start->step, &start->progress, training, shared, trainer->options->directory));
+      DDLA_TRY(ddla_train_load_checkpoint(&start->step, &start->progress, training, shared, trainer->options->directory));
     if (start->step == 0)
       ddla_graph_initialise(training->graph.graph, training->seed,
                             ddla_state_array(shared->state, shared->theta, 0, 0));
@@ -147,6 +147,9 @@ static ddla_status run_agent(agent_trainer *trainer) {
   if (ddla_transport_rank(trainer->transport) == 0)
     DDLA_TRY(ddla_run_open(&trainer->run, training, trainer->options->directory, trainer->options->show,
                            (int64_t)trainer->start_step));
+  trainer->run.terminal = trainer->options->terminal;
+  trainer->run.on_step = trainer->options->on_step;
+  trainer->run.on_step_argument = trainer->options->on_step_argument;
   DDLA_TRY(make_workers(trainer));
   atomic_store(&stoppable, trainer->sync);
   ddla_status status = run_lanes(trainer);
@@ -154,10 +157,23 @@ static ddla_status run_agent(agent_trainer *trainer) {
   return status;
 }
 
+static void write_result(ddla_train_result *out, const agent_trainer *trainer) {
+  const ddla_run *run = &trainer->run;
+  *out = (ddla_train_result){.steps = (int64_t)trainer->worker[0].last.step,
+                             .stopped = run->interrupted,
+                             .tested = run->tested,
+                             .test_accuracy = run->test.accuracy,
+                             .test_loss = run->test.loss,
+                             .seconds = (double)(run->train_end_ns - run->train_start_ns) * 1e-9};
+  memcpy(out->model_sha256, run->model_sha256, sizeof out->model_sha256);
+}
+
 ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *transport,
                              const ddla_trainer_options *options) {
   agent_trainer trainer = {.training = training, .transport = transport, .options = options};
   ddla_status status = run_agent(&trainer);
+  if (status == DDLA_OK && options->result && ddla_transport_rank(transport) == 0)
+    write_result(options->result, &trainer);
   for (int lane = 0; trainer.worker && lane < training->lanes; lane++) ddla_worker_fini(&trainer.worker[lane]);
   ddla_run_close(&trainer.run);
   ddla_pack_cache_destroy(trainer.packs);

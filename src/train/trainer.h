@@ -3,6 +3,8 @@
 #ifndef DDLA_TRAIN_TRAINER_H
 #define DDLA_TRAIN_TRAINER_H
 
+#include <ddla/train.h>
+
 #include "train/run.h"
 #include "transport/transport.h"
 
@@ -10,6 +12,10 @@ typedef struct ddla_trainer_options {
   const char *directory; /* the run directory, prepared */
   bool resume;
   ddla_show show;
+  FILE *terminal; /* where progress is shown; may be null where show is NONE */
+  bool (*on_step)(void *argument, const ddla_train_step *step); /* on agent 0; may be null */
+  void *on_step_argument;
+  ddla_train_result *result; /* written on agent 0 when all went well; may be null */
 } ddla_trainer_options;
 
 /* Runs a prepared training on this agent until the job is done or cleanly stopped. *stopped (may be null) says which,

@@ -187,7 +187,7 @@ static ddla_status make_board(ddla_training *training) {
 }
 
 ddla_status ddla_training_build(ddla_training *training, ddla_data_shape shape, int64_t classes) {
-  return ddla_task_build(&training->graph, training->task, training->job, shape, classes);
+  return ddla_task_build(&training->graph, training->task, training->job, training->own, shape, classes);
 }
 
 static ddla_status choose_task(ddla_training *training) {
@@ -219,10 +219,12 @@ static ddla_status prepare(ddla_training *training) {
   return make_board(training);
 }
 
-ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job, int64_t start_ns) {
+ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job, const ddla_own_model *own,
+                                  int64_t start_ns) {
   ddla_training *training = NULL;
   DDLA_TRY(DDLA_NEW(training, 1));
   training->job = job;
+  training->own = own;
   training->seed = (uint64_t)job->train.seed;
   training->start_ns = start_ns;
   ddla_status status = prepare(training);

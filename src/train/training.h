@@ -25,6 +25,7 @@ typedef struct ddla_training_board {
 typedef struct ddla_training {
   const ddla_job *job; /* borrowed */
   const ddla_task *task;
+  const ddla_own_model *own; /* instead of the job's model; null: the job's */
   ddla_task_graph graph; /* graph and its values; owned */
   ddla_dataset *whole;   /* training file; train and validation may be views of it */
   ddla_dataset *train, *validation, *test; /* validation and test may be null */
@@ -43,9 +44,11 @@ typedef struct ddla_training {
   ddla_training_board *board; /* shared memory */
 } ddla_training;
 
-/* Opens data, builds the graph, checks everything that can be checked without agents. job is borrowed until destroy.
+/* Opens data, builds the graph, checks everything that can be checked without agents. job and own (may be null)
+ * are borrowed until destroy.
  * Errors: INVALID naming key, value and what to do; those of data, model and task. */
-ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job, int64_t start_ns);
+ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job, const ddla_own_model *own,
+                                  int64_t start_ns);
 void ddla_training_destroy(ddla_training *training);
 
 /* Only what evaluating and predicting need: the graph for samples of this shape and number of classes. */

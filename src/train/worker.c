@@ -44,7 +44,7 @@ static ddla_status save_best(ddla_worker *worker) {
   DDLA_TRY(ddla_sync_barrier(worker->sync, worker->worker));
   if (!worker->run) return DDLA_OK;
   char path[DDLA_PATH_BYTES];
-  return ddla_save_model(NULL, worker->training, theta_now(worker),
+  return ddla_train_save_model(NULL, worker->training, theta_now(worker),
                          ddla_run_path(path, worker->run->directory, "best.safetensors"));
 }
 
@@ -86,7 +86,7 @@ static bool checkpoint_is_due(const ddla_worker *worker, int64_t step, bool epoc
 
 /* The state does not change while workers wait at the barrier. */
 static ddla_status checkpoint(ddla_worker *worker) {
-  if (worker->run) DDLA_TRY(ddla_save_checkpoint(worker, worker->run->directory));
+  if (worker->run) DDLA_TRY(ddla_train_save_checkpoint(worker, worker->run->directory));
   return ddla_sync_barrier(worker->sync, worker->worker);
 }
 
@@ -97,6 +97,12 @@ static void note_step(ddla_worker *worker) {
     atomic_store(&board->first_step_ns, now_ns() - worker->training->start_ns);
   atomic_store(&board->step, worker->last.step);
   ddla_run_show_step(worker->run, worker);
+  if (!worker->run->on_step) return;
+  const ddla_train_step step = {.step = (int64_t)worker->last.step,
+                                .total_steps = worker->training->total_steps,
+                                .loss = worker->last.count > 0 ? worker->last.loss / worker->last.count : 0,
+                                .learning_rate = worker->last.learning_rate};
+  if (!worker->run->on_step(worker->run->on_step_argument, &step)) ddla_sync_ask_stop(worker->sync);
 }
 
 static ddla_status after_step(bool *over, ddla_worker *worker) {
@@ -144,7 +150,7 @@ static ddla_status finish(ddla_worker *worker) {
   worker->run->tested = test;
   worker->run->best_kept = best;
   char path[DDLA_PATH_BYTES];
-  DDLA_TRY(ddla_save_model(worker->run->model_sha256, training, theta_now(worker),
+  DDLA_TRY(ddla_train_save_model(worker->run->model_sha256, training, theta_now(worker),
                            ddla_run_path(path, worker->run->directory, "model.safetensors")));
   return ddla_run_report(worker->run, worker);
 }

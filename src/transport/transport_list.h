@@ -2,3 +2,5 @@
  * `const ddla_transport_ops ddla_transport_row_name`. */
 DDLA_TRANSPORT(self)
 DDLA_TRANSPORT(local)
+DDLA_TRANSPORT(sim)
+DDLA_TRANSPORT(sim_shared)

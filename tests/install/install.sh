@@ -1,8 +1,8 @@
-# install.sh CMAKE LIBDIR: what `make install` leaves can be used from C and C++ with pkg-config, shows no
+# install.sh CMAKE LIBDIR PROGRAM.c: what `make install` leaves can be used from C and C++ with pkg-config, shows no
 # symbol but the public ones, and every public header stands on its own.
 cmake=$1
 libdir=$2
-here=$(cd "$(dirname "$0")" && pwd)
+source=$3
 prefix=$PWD/prefix
 
 fail() {
@@ -20,11 +20,11 @@ export PKG_CONFIG_PATH="$prefix/$libdir/pkgconfig"
 flags=$(pkg-config --cflags --libs ddla)
 strict="-Wall -Wextra -Werror -pedantic"
 # shellcheck disable=SC2086 # lists of words
-${CC:-cc} -std=c11 $strict "$here/use.c" -o use_c $flags
+${CC:-cc} -std=c11 $strict "$source" -o use_c $flags
 # shellcheck disable=SC2086
-${CXX:-c++} -std=c++11 $strict -x c++ "$here/use.c" -o use_cxx $flags
+${CXX:-c++} -std=c++11 $strict -x c++ "$source" -o use_cxx $flags
 # shellcheck disable=SC2046
-${CC:-cc} -std=c11 "$here/use.c" -o use_static $(pkg-config --cflags ddla) \
+${CC:-cc} -std=c11 "$source" -o use_static $(pkg-config --cflags ddla) \
   -Wl,-Bstatic -L"$prefix/$libdir" -lddla -Wl,-Bdynamic $(pkg-config --static --libs ddla | sed 's/-lddla//g')
 for program in use_c use_cxx use_static; do
   words=$(LD_LIBRARY_PATH="$prefix/$libdir" ./$program) || fail "$program failed: $words"

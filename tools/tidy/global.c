@@ -23,17 +23,6 @@ static void report(tidy_tree *tree, const tidy_file *file, int name) {
   tidy_report(tree, &(tidy_finding){file->path, "global", word, text, file->tokens[name].line});
 }
 
-/* Start of the declaration itself: macros without a semicolon may stand before it in the same item.
- */
-static int declaration_start(const tidy_file *file, const tidy_item *item) {
-  int start = item->first;
-  for (int i = item->first; i < item->name; i++) {
-    if (tidy_is(&file->tokens[i], "{")) i = tidy_match(file, i); /* the members of a struct */
-    else if (tidy_is(&file->tokens[i], "(")) start = (i = tidy_match(file, i)) + 1;
-  }
-  return start;
-}
-
 static int local_name(const tidy_file *file, int first) {
   int i = first;
   while (i + 1 < file->token_count && !tidy_is(&file->tokens[i + 1], "=") &&
@@ -57,7 +46,7 @@ static void check(tidy_tree *tree, const tidy_file *file, const tidy_item *item)
   if (item->kind == TIDY_FUNCTION) check_locals(tree, file, item);
   if (item->kind != TIDY_VARIABLE || item->name < 0) return;
   if (tidy_is(&file->tokens[item->first], "extern")) return;
-  if (!is_const(file, declaration_start(file, item), item->name)) report(tree, file, item->name);
+  if (!is_const(file, item->first, item->name)) report(tree, file, item->name);
 }
 
 void tidy_rule_global(tidy_tree *tree) {

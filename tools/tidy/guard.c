@@ -17,7 +17,9 @@ void tidy_rule_guard(tidy_tree *tree) {
   for (int i = 0; i < tree->file_count; i++) {
     const tidy_file *file = &tree->files[i];
     bool ours = strcmp(file->area, "src") == 0 || strcmp(file->area, "include") == 0;
-    if (!ours || strcmp(file->extension, ".h") != 0 || tidy_ends(file->stem, "_list")) continue;
+    if (!ours || strcmp(file->extension, ".h") != 0 || tidy_ends(file->stem, "_list") ||
+        tidy_ends(file->stem, "_body"))
+      continue;
     if (is_guarded(file)) continue;
     const char *text =
         "a header starts with #ifndef DDLA_<FOLDER>_<FILE>_H and #define of the same";

@@ -86,7 +86,20 @@ static void classify(const tidy_file *file, tidy_item *item) {
   item->name = previous;
 }
 
+/* A macro call at file scope needs no semicolon; what follows it is an item of its own. */
+static void skip_macro_calls(const tidy_file *file, tidy_item *item) {
+  for (int i = item->first, previous = -1; i < item->name; previous = i++) {
+    if (tidy_is(&file->tokens[i], "{")) i = tidy_match(file, i); /* the members of a struct */
+    if (!tidy_is(&file->tokens[i], "(") || file->tokens[i].directive) continue;
+    int close = tidy_match(file, i);
+    if (close >= item->name) return;
+    if (previous >= 0 && !is_attribute(&file->tokens[previous])) item->first = close + 1;
+    i = close;
+  }
+}
+
 static void add_item(tidy_file *file, tidy_item item) {
+  skip_macro_calls(file, &item);
   for (int i = item.first; i <= item.last && i != item.body; i++)
     if (!file->tokens[i].directive && tidy_is(&file->tokens[i], "static")) item.is_static = true;
   file->items = tidy_grow(file->items, file->item_count, sizeof *file->items);

@@ -49,6 +49,7 @@ int main(int count, char **arguments) {
   for (int i = 0; i < RULE_COUNT; i++) rules[i].run(&tree);
   int printed = tidy_print(&tree);
   if (printed == 0) return 0;
+  fflush(stdout);
   fprintf(stderr, "ddla_tidy: %d finding%s; the rules are in docs/STYLE.md\n", printed,
           printed == 1 ? "" : "s");
   return 1;

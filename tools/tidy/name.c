@@ -73,10 +73,11 @@ static void check_function(tidy_tree *tree, const tidy_file *file, const tidy_it
   int line = file->tokens[item->name].line;
   bool prefixed = tidy_starts(name, "ddla_");
   bool header = strcmp(file->extension, ".h") == 0;
-  bool hidden = prefixed ? item->is_static : is_static(tree, file, item);
+  bool hidden = is_static(tree, file, item);
   if (hidden && prefixed && !header)
     report(tree, file, line, name, tidy_text("%s is static; drop the prefix ddla_", name));
   if (hidden && !header) return;
+  if (hidden && prefixed) return; /* of a header: only its own includers see it */
   if (strcmp(name, "main") == 0 || is_module_name(tree, file, name)) return;
   report(
       tree, file, line, name,
@@ -161,6 +162,7 @@ void tidy_rule_name(tidy_tree *tree) {
     if (!file->is_c) continue;
     check_words(tree, file, words);
     bool header = strcmp(file->extension, ".h") == 0;
+    if (tidy_ends(file->name, "_body.h")) continue; /* text that its includer names */
     bool source = strcmp(file->area, "src") == 0, public = strcmp(file->area, "include") == 0;
     if (header && !file->is_test && (source || public)) check_macros(tree, file);
     for (int k = 0; k < file->item_count; k++) {

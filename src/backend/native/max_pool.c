@@ -32,7 +32,7 @@ static ddla_status prepare(ddla_kernel_state **out, ddla_op_call *call) {
   DDLA_TRY(DDLA_NEW(s, 1));
   s->window = ddla_window_of_pool(call);
   s->square = covers(&s->window, 0) && covers(&s->window, 1) && ddla_cpu() >= DDLA_CPU_AVX512;
-  s->saves = ddla_kernel_wants(call, 0);
+  s->saves = ddla_op_wants(call, 0);
   call->saved_bytes = s->saves ? (size_t)ddla_shape_count(&call->output[0].shape) : 0;
   call->scratch_bytes = 0;
   call->backward_reads_input[0] = call->backward_reads_output[0] = false;

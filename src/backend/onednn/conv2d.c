@@ -140,8 +140,8 @@ static void plan_scratch(ddla_kernel_state *s, ddla_op_call *call) {
     s->masked_bytes = ddla_onednn_round((size_t)ddla_shape_count(&call->output[0].shape) * sizeof(float));
   call->saved_bytes = 0;
   call->scratch_bytes = s->packed_bytes + s->masked_bytes + pad;
-  call->backward_reads_input[0] = ddla_kernel_wants(call, 1);
-  call->backward_reads_input[1] = ddla_kernel_wants(call, 0);
+  call->backward_reads_input[0] = ddla_op_wants(call, 1);
+  call->backward_reads_input[1] = ddla_op_wants(call, 0);
   call->backward_reads_output[0] = s->relu;
 }
 
@@ -167,8 +167,8 @@ static ddla_status prepare(ddla_kernel_state **out, ddla_op_call *call) {
   s->has_bias = call->input_count > 2 && call->present[2];
   DDLA_TRY_CLEAN(status, form_open(&f, call, s));
   DDLA_TRY_CLEAN(status, open_forward(s, call, &f));
-  if (ddla_kernel_wants(call, 0)) DDLA_TRY_CLEAN(status, open_backward_data(s, call, &f));
-  if (ddla_kernel_wants(call, 1)) DDLA_TRY_CLEAN(status, open_backward_weights(s, &f));
+  if (ddla_op_wants(call, 0)) DDLA_TRY_CLEAN(status, open_backward_data(s, call, &f));
+  if (ddla_op_wants(call, 1)) DDLA_TRY_CLEAN(status, open_backward_weights(s, &f));
   plan_scratch(s, call);
   *out = s;
 cleanup:

@@ -56,8 +56,8 @@ static ddla_status open_backward(ddla_kernel_state *s, const ddla_op_call *call)
   ddla_onednn_matrix dy = {.rows = s->rows, .columns = s->outputs}, w = {.rows = s->outputs, .columns = s->inputs};
   ddla_onednn_matrix dy_t = {.rows = s->outputs, .columns = s->rows, .transposed = true};
   ddla_onednn_matrix x = {.rows = s->rows, .columns = s->inputs};
-  if (ddla_kernel_wants(call, 0)) DDLA_TRY(ddla_onednn_gemm_open(&s->backward_data, &dy, &w));
-  if (ddla_kernel_wants(call, 1)) DDLA_TRY(ddla_onednn_gemm_open(&s->backward_weights, &dy_t, &x));
+  if (ddla_op_wants(call, 0)) DDLA_TRY(ddla_onednn_gemm_open(&s->backward_data, &dy, &w));
+  if (ddla_op_wants(call, 1)) DDLA_TRY(ddla_onednn_gemm_open(&s->backward_weights, &dy_t, &x));
   return DDLA_OK;
 }
 
@@ -67,12 +67,12 @@ static void plan_scratch(ddla_kernel_state *s, ddla_op_call *call) {
   size_t pad = larger(s->forward.scratchpad_bytes, s->weight.reorder.scratchpad_bytes);
   pad = larger(pad, larger(s->backward_data.scratchpad_bytes, s->backward_weights.scratchpad_bytes));
   s->packed_bytes = ddla_onednn_weight_bytes(&s->weight);
-  if (s->relu && (ddla_kernel_wants(call, 0) || ddla_kernel_wants(call, 1) || ddla_kernel_wants(call, 2)))
+  if (s->relu && (ddla_op_wants(call, 0) || ddla_op_wants(call, 1) || ddla_op_wants(call, 2)))
     s->masked_bytes = ddla_onednn_round((size_t)(s->rows * s->outputs) * sizeof(float));
   call->saved_bytes = 0;
   call->scratch_bytes = s->packed_bytes + s->masked_bytes + pad;
-  call->backward_reads_input[0] = ddla_kernel_wants(call, 1);
-  call->backward_reads_input[1] = ddla_kernel_wants(call, 0);
+  call->backward_reads_input[0] = ddla_op_wants(call, 1);
+  call->backward_reads_input[1] = ddla_op_wants(call, 0);
   call->backward_reads_output[0] = s->relu;
 }
 

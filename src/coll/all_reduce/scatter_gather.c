@@ -1,0 +1,21 @@
+/* All-reduce by messages: reduce-scatter (reduce_scatter/linear.c), then everybody sends its summed slice to all.
+ * Steps: 2. Bytes per rank, N ranks, equal slices: sends (q + 1) * count * (N - 1) / N; one operand per rank:
+ * 2 * count * (N - 1) / N, which no algorithm undercuts. */
+#include "coll/messages.h"
+
+static bool accepts(const ddla_coll_plan *plan) {
+  (void)plan;
+  return true;
+}
+
+static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {
+  ddla_emit e = {plan, schedule};
+  DDLA_TRY(ddla_messages_reduce_scatter(&e, plan->call.output));
+  /* A slice arrives only after everything was sent: the output may be the operand. */
+  ddla_step_range all = ddla_emit_all(&e);
+  return ddla_messages_spread(&e, all, all);
+}
+
+extern const ddla_coll_row ddla_coll_row_all_reduce_scatter_gather;
+const ddla_coll_row ddla_coll_row_all_reduce_scatter_gather = {"all_reduce/scatter_gather", DDLA_COLL_ALL_REDUCE,
+                                                               accepts, emit};

@@ -1,0 +1,176 @@
+/* Every kernel against the plain reference, on every sample case of its op that it accepts: equal
+ * results within a tolerance, the same bits again and elsewhere in memory, nothing written where
+ * nothing may be written, nothing read in backward that was not declared. The reference passes as
+ * the table's last row. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "op_run.h"
+
+static ddla_status run(op_run *out, const ddla_op *op, int index,
+                       const ddla_op_case_options *options, const ddla_kernel *kernel) {
+  DDLA_TRY(op_run_open(out, op, index, options, kernel));
+  DDLA_TRY(op_run_forward(out));
+  return op_run_backward(out);
+}
+
+/* One kernel under these options against `wanted`. */
+static ddla_status compare(const op_run *wanted, const ddla_kernel *kernel, int index,
+                           const ddla_op_case_options *options) {
+  const ddla_op *op = wanted->op_case.call.op;
+  if (!op_run_accepts(op, index, options, kernel)) return DDLA_OK;
+  op_run found = {0};
+  ddla_status status = run(&found, op, index, options, kernel);
+  if (status == DDLA_OK) status = op_run_compare(wanted, &found);
+  op_run_close(&found);
+  if (status == DDLA_OK) return status;
+  return ddla_status_prefix(status, "%s (offset %d, unwanted %u%s): ", kernel->name,
+                            options->offset_bytes, options->unwanted,
+                            options->inference ? ", inference" : "");
+}
+
+static const ddla_op_case_options variants[] = {
+    {0},
+    {.unwanted = 1},
+    {.unwanted = 2},
+    {.unwanted = 4},
+    {.unwanted = 6},
+    {.unwanted = 5},
+    {.offset_bytes = 8},
+    {.offset_bytes = 16},
+};
+
+static ddla_status check_variants(const op_run *wanted, const ddla_kernel *kernel, int index) {
+  double cost = op_run_cost(wanted->op_case.call.op, index);
+  int count = cost > 1e7 ? 1 : (int)(sizeof variants / sizeof variants[0]);
+  for (int i = 0; i < count; i++) DDLA_TRY(compare(wanted, kernel, index, &variants[i]));
+  return DDLA_OK;
+}
+
+static ddla_status check_against(const ddla_op *op, int index, bool inference) {
+  op_run wanted = {0};
+  int count = 0;
+  const ddla_kernel *const *kernels = ddla_kernel_table(&count);
+  const ddla_op_case_options options = {.inference = inference};
+  ddla_status status = run(&wanted, op, index, &options, op_run_reference());
+  for (int k = 0; k < count && status == DDLA_OK; k++) {
+    if (k == count - 1 && op_run_cost(op, index) > 1e7) continue; /* the reference against itself */
+    status = inference ? compare(&wanted, kernels[k], index, &options)
+                       : check_variants(&wanted, kernels[k], index);
+  }
+  op_run_close(&wanted);
+  return status;
+}
+
+static ddla_status check_training(const ddla_op *op, int index) {
+  return check_against(op, index, false);
+}
+
+static ddla_status check_inference(const ddla_op *op, int index) {
+  return check_against(op, index, true);
+}
+
+static void kernels_agree_with_the_reference(void **state) {
+  (void)state;
+  for_each_case(check_training);
+}
+
+static void kernels_agree_without_training(void **state) {
+  (void)state;
+  for_each_case(check_inference);
+}
+
+/* The same state run again on the same data, with other data in between, gives the same bits. */
+static ddla_status run_again(op_run *again, const op_run *first) {
+  ddla_op_case_refill(&again->op_case, 99);
+  DDLA_TRY(op_run_forward(again));
+  DDLA_TRY(op_run_backward(again));
+  ddla_op_case_refill(&again->op_case, again->op_case.options.seed);
+  DDLA_TRY(op_run_forward(again));
+  DDLA_TRY(op_run_backward(again));
+  return op_run_same_bits(first, again);
+}
+
+static ddla_status check_bits_of(const ddla_kernel *kernel, const ddla_op *op, int index) {
+  static const int offsets[] = {0, 8, 16, 32};
+  const ddla_op_case_options plain = {0};
+  if (!op_run_accepts(op, index, &plain, kernel)) return DDLA_OK;
+  op_run first = {0}, other = {0};
+  ddla_status status = DDLA_OK;
+  DDLA_TRY_CLEAN(status, run(&first, op, index, &plain, kernel));
+  for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
+    const ddla_op_case_options moved = {.offset_bytes = offsets[i]};
+    DDLA_TRY_CLEAN(status, run(&other, op, index, &moved, kernel));
+    DDLA_TRY_CLEAN(status, op_run_same_bits(&first, &other));
+    DDLA_TRY_CLEAN(status, run_again(&other, &first));
+    op_run_close(&other);
+  }
+cleanup:
+  op_run_close(&first);
+  op_run_close(&other);
+  return status == DDLA_OK ? status : ddla_status_prefix(status, "%s: ", kernel->name);
+}
+
+static ddla_status check_bits(const ddla_op *op, int index) {
+  int count = 0;
+  const ddla_kernel *const *kernels = ddla_kernel_table(&count);
+  for (int k = 0; k < count; k++)
+    if (k < count - 1 || op_run_cost(op, index) < 1e7)
+      DDLA_TRY(check_bits_of(kernels[k], op, index));
+  return DDLA_OK;
+}
+
+static void bits_depend_on_nothing_but_the_data(void **state) {
+  (void)state;
+  for_each_case(check_bits);
+}
+
+/* Of equal values the first wins, in every kernel of max_pool that trains: else two machines with
+ * other kernels would send gradients to other pixels. */
+static ddla_status check_ties_of(const ddla_kernel *kernel, int index) {
+  const ddla_op *op = ddla_op_find("max_pool");
+  const ddla_op_case_options options = {0};
+  if (!op_run_accepts(op, index, &options, kernel)) return DDLA_OK;
+  op_run wanted = {0}, found = {0};
+  op_run *runs[] = {&wanted, &found};
+  ddla_status status = DDLA_OK;
+  for (int i = 0; i < 2; i++) {
+    DDLA_TRY_CLEAN(status,
+                   op_run_open(runs[i], op, index, &options, i ? kernel : op_run_reference()));
+    ddla_tensor *x = &runs[i]->op_case.call.input[0];
+    memset(x->data, 0, ddla_op_case_bytes(x));
+    DDLA_TRY_CLEAN(status, op_run_forward(runs[i]));
+    DDLA_TRY_CLEAN(status, op_run_backward(runs[i]));
+  }
+  status = op_run_compare(&wanted, &found);
+cleanup:
+  op_run_close(&wanted);
+  op_run_close(&found);
+  return status == DDLA_OK ? status
+                           : ddla_status_prefix(status, "%s, case %d: ", kernel->name, index);
+}
+
+static void first_of_equal_values_wins(void **state) {
+  (void)state;
+  int count = 0;
+  const ddla_kernel *const *kernels = ddla_kernel_table(&count);
+  for (int k = 0; k < count; k++)
+    for (int index = 0; index < ddla_op_case_count(ddla_op_find("max_pool")); index++) {
+      ddla_status status = check_ties_of(kernels[k], index);
+      if (status != DDLA_OK) fail_msg("%s", ddla_status_message(status));
+    }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(kernels_agree_with_the_reference),
+      cmocka_unit_test(kernels_agree_without_training),
+      cmocka_unit_test(bits_depend_on_nothing_but_the_data),
+      cmocka_unit_test(first_of_equal_values_wins),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
