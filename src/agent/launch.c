@@ -87,8 +87,10 @@ static void take_end(agent_group *group, int rank, int end) {
   if (group->ends[rank].fd >= 0) close(group->ends[rank].fd);
   group->ends[rank].fd = -1;
   if (WIFEXITED(end) && WEXITSTATUS(end) == 0) return;
-  bool declared = ddla_local_region_failed(group->region, NULL, NULL);
-  bool lost = ddla_local_region_lost(group->region, NULL, NULL);
+  ddla_failure failure = {0};
+  int who = 0, number = 0;
+  bool declared = ddla_local_region_failed(group->region, &who, &failure);
+  bool lost = ddla_local_region_lost(group->region, &who, &number);
   if (WIFSIGNALED(end) && group->failed_ns == 0)
     ddla_local_region_raise(group->region, rank, WTERMSIG(end));
   else if (!declared && !lost)

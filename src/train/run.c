@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/file.h"
 #include "train/description.h"
 
@@ -88,13 +89,42 @@ ddla_status ddla_run_prepare(const ddla_training *training, const char *director
   if (access(directory, W_OK | X_OK) != 0) return ddla_file_fail(errno, "cannot write in", directory);
   if (used && !resume) DDLA_TRY(remove_results(directory));
   DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "checkpoints")));
-  DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "agents")));
-  DDLA_TRY(write_description(training, directory, resume));
-  return write_job(training->job, directory);
+  return ddla_file_make_directory(ddla_run_path(path, directory, "agents"));
 }
 
-ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const char *directory, ddla_show show) {
+/* The step in a row of metrics.jsonl; INT64_MAX where the row was cut off by a crash. */
+static int64_t row_step(const char *row, size_t length) {
+  static const char key[] = "\"step\": ";
+  const char *found = memmem(row, length, key, sizeof key - 1);
+  if (!found || row[length - 1] != '\n') return INT64_MAX;
+  return strtoll(found + sizeof key - 1, NULL, 10);
+}
+
+/* Drops rows behind the step that a resumed run goes on from: it writes them again. */
+static ddla_status trim_metrics(const char *path, int64_t start_step) {
+  enum { METRICS_BYTES_MAX = 1 << 30 };
+  char *text = NULL;
+  size_t bytes = 0, kept = 0;
+  if (access(path, F_OK) != 0) return DDLA_OK;
+  DDLA_TRY(ddla_file_read(&text, &bytes, path, METRICS_BYTES_MAX));
+  for (size_t at = 0, length = 0; at < bytes; at += length) {
+    const char *end = memchr(text + at, '\n', bytes - at);
+    length = end ? (size_t)(end - text) + 1 - at : bytes - at;
+    if (row_step(text + at, length) > start_step) continue;
+    memmove(text + kept, text + at, length);
+    kept += length;
+  }
+  ddla_status status = kept < bytes ? ddla_file_write(path, text, kept) : DDLA_OK;
+  ddla_free(text);
+  return status;
+}
+
+ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const char *directory, ddla_show show,
+                          int64_t start_step) {
   char path[DDLA_PATH_BYTES];
+  DDLA_TRY(write_description(training, directory, start_step > 0));
+  DDLA_TRY(write_job(training->job, directory));
+  DDLA_TRY(trim_metrics(ddla_run_path(path, directory, "metrics.jsonl"), start_step));
   *run = (ddla_run){.training = training, .directory = directory, .show = show};
   run->metrics = fopen(ddla_run_path(path, directory, "metrics.jsonl"), "a");
   if (!run->metrics) return ddla_file_fail(errno, "cannot write", path);

@@ -36,12 +36,14 @@ typedef struct ddla_run {
 /* "directory/name" into path [DDLA_PATH_BYTES]; returns path. */
 const char *ddla_run_path(char *path, const char *directory, const char *name);
 
-/* Makes the run directory and writes job.yaml. Refuses a directory that holds another run, unless it is to be resumed
- * or output.overwrite is on (old results are removed then). Errors: INVALID saying what to do; those of files. */
+/* Makes the run directory. Refuses a directory that holds another run, unless it is to be resumed or output.overwrite
+ * is on (old results are removed then). Errors: INVALID saying what to do; those of files. */
 ddla_status ddla_run_prepare(const ddla_training *training, const char *directory, bool resume);
 
-/* Opens metrics.jsonl; a resumed run goes on with it. */
-ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const char *directory, ddla_show show);
+/* Writes job.yaml and opens metrics.jsonl; a resumed run goes on with its rows up to start_step. Call when the
+ * checkpoint is loaded: a refused one leaves the directory as it is. Errors: those of files. */
+ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const char *directory, ddla_show show,
+                          int64_t start_step);
 void ddla_run_close(ddla_run *run);
 
 /* After each committed step: the bar. */

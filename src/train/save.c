@@ -108,15 +108,16 @@ static ddla_status make_identity(note_list **out, const ddla_training *training)
   note_list *list = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY(DDLA_NEW(list, 1));
-  ddla_data_fingerprint data = ddla_dataset_fingerprint(training->train);
-  add_note(list, "training data", "%016" PRIx64 "%016" PRIx64, data.high, data.low);
-  add_note(list, "parameters", "%" PRId64, ddla_graph_parameter_total(training->graph.graph));
-  for (int i = 0; ddla_job_resume_key(i) && list->count < NOTES_MAX; i++) {
+  for (int i = 0; ddla_job_resume_key(i) && list->count + 2 < NOTES_MAX; i++) {
     const char *key = ddla_job_resume_key(i);
     DDLA_TRY_CLEAN(status, ddla_job_get_text(&list->job_text[list->job_count], training->job, key));
     list->at[list->count++] = (ddla_safetensors_note){key, list->job_text[list->job_count]};
     list->job_count++;
   }
+  /* After the keys: where a key differs, it is the better word for what follows from it. */
+  ddla_data_fingerprint data = ddla_dataset_fingerprint(training->train);
+  add_note(list, "training data", "%016" PRIx64 "%016" PRIx64, data.high, data.low);
+  add_note(list, "parameters", "%" PRId64, ddla_graph_parameter_total(training->graph.graph));
   *out = list;
   return DDLA_OK;
 cleanup:

@@ -145,7 +145,8 @@ static ddla_status run_agent(agent_trainer *trainer) {
   DDLA_TRY(open_sync(trainer));
   DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
   if (ddla_transport_rank(trainer->transport) == 0)
-    DDLA_TRY(ddla_run_open(&trainer->run, training, trainer->options->directory, trainer->options->show));
+    DDLA_TRY(ddla_run_open(&trainer->run, training, trainer->options->directory, trainer->options->show,
+                           (int64_t)trainer->start_step));
   trainer->run.terminal = trainer->options->terminal;
   trainer->run.on_step = trainer->options->on_step;
   trainer->run.on_step_argument = trainer->options->on_step_argument;
