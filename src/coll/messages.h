@@ -17,8 +17,8 @@ size_t ddla_messages_partials_bytes(const ddla_coll_plan *plan);
  * rank's slice of `output`, by steps that come last. Reserves and uses the schedule's scratch. */
 ddla_status ddla_messages_reduce_scatter(const ddla_emit *e, void *output);
 
-/* Sends this rank's slice of the output to all and receives theirs, after `after` (own slice ready), and for
- * receives also after `free` (their places may be written). */
+/* Sends this rank's slice of the output to all after `after` (it is ready), and receives theirs after `free` (their
+ * places may be written). */
 ddla_status ddla_messages_spread(const ddla_emit *e, ddla_step_range after, ddla_step_range free);
 
 #endif

@@ -213,6 +213,24 @@ static ddla_status run_call(case_buffers *b, const coll_case *c, const ddla_coll
   return status == DDLA_OK ? ddla_coll_run(b->coll, call) : status;
 }
 
+/* False where this rank's call may end before others have written their part of a common output. */
+static bool complete_at_once(const case_buffers *b, const coll_case *c) {
+  bool common = c->memory == CASE_COMMON && b->common_output;
+  return !common || (c->kind != DDLA_COLL_REDUCE_SCATTER && c->kind != DDLA_COLL_GATHER);
+}
+
+static ddla_status compare(const case_buffers *b, const coll_case *c, const char *row) {
+  for (size_t i = 0; i < b->bytes; i++)
+    if (b->expected[i] != output_of(b, c)[i])
+      return DDLA_FAIL(INTERNAL, "rank %d of %d: byte %zu is wrong after %s", ddla_transport_rank(b->transport),
+                       ddla_transport_ranks(b->transport), i, row);
+  return DDLA_OK;
+}
+
+static void scribble(const case_buffers *b, const coll_case *c) {
+  for (int i = 0; i < CASE_SLOTS; i++) memset(slot_of(b, c, i), 0xa5, b->bytes);
+}
+
 ddla_status coll_case_run(case_buffers *b, const coll_case *c, const char **row) {
   int ranks = ddla_transport_ranks(b->transport), rank = ddla_transport_rank(b->transport);
   ddla_coll_operand operands[CASE_OPERANDS_MAX];
@@ -244,10 +262,9 @@ ddla_status coll_case_run(case_buffers *b, const coll_case *c, const char **row)
   DDLA_TRY(ddla_coll_barrier(b->coll)); /* a common output is filled by all before it is used */
   DDLA_TRY(run_call(b, c, &call, row));
   if (c->apply && a.next != a.end) return DDLA_FAIL(INTERNAL, "apply did not see the whole slice");
-  ddla_status status = ddla_coll_barrier(b->coll); /* a neighbour's next case writes the common output */
-  for (size_t i = 0; status == DDLA_OK && i < b->bytes; i++)
-    if (b->expected[i] != output_of(b, c)[i])
-      status = DDLA_FAIL(INTERNAL, "rank %d of %d: byte %zu is wrong after %s", rank, ranks, i, *row);
-  if (status != DDLA_OK) return status;
-  return ddla_coll_barrier(b->coll);
+  if (complete_at_once(b, c)) DDLA_TRY(compare(b, c, *row));
+  if (c->memory != CASE_IN_PLACE) scribble(b, c); /* inputs are ours again: nobody may still read them */
+  DDLA_TRY(ddla_coll_barrier(b->coll));
+  DDLA_TRY(compare(b, c, *row));
+  return ddla_coll_barrier(b->coll); /* the next case writes the common output */
 }

@@ -11,9 +11,9 @@ static bool accepts(const ddla_coll_plan *plan) {
 static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {
   ddla_emit e = {plan, schedule};
   DDLA_TRY(ddla_messages_reduce_scatter(&e, plan->call.output));
-  /* A slice arrives only after everything was sent: the output may be the operand. */
-  ddla_step_range all = ddla_emit_all(&e);
-  return ddla_messages_spread(&e, all, all);
+  /* The output may be the operand: a summed slice can only arrive after its owner has got our part of it, so it
+   * never overwrites what is still to be sent, and receives need not wait. */
+  return ddla_messages_spread(&e, ddla_emit_all(&e), (ddla_step_range){0});
 }
 
 extern const ddla_coll_row ddla_coll_row_all_reduce_scatter_gather;
