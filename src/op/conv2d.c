@@ -93,14 +93,16 @@ static ddla_status forward(const ddla_op_call *call) {
   return DDLA_OK;
 }
 
-/* Sums in double precision of dx (one image), dw and db; null: not wanted. */
-typedef struct sums {
+/* What backward of one image reads, and its sums in double precision: of dx (this image), dw and
+ * db; null: not wanted. */
+typedef struct image_flow {
+  const float *image, *weight;
   double *x, *w, *b;
-} sums;
+} image_flow;
 
 /* Spreads gradient dy of output (place, o) over the window's inputs and weights. */
-static void window_spread(const geometry *g, const sums *to, const float *image, const float *w,
-                          int64_t place, int64_t o, double dy) {
+static void window_spread(const geometry *g, const image_flow *f, int64_t place, int64_t o,
+                          double dy) {
   int64_t oh = place / g->window.out[1], ow = place % g->window.out[1];
   for (int64_t tap = 0; tap < g->taps; tap++) {
     int64_t kh = tap / g->window.kernel[1], kw = tap % g->window.kernel[1];
@@ -109,23 +111,22 @@ static void window_spread(const geometry *g, const sums *to, const float *image,
     int64_t xi = at * g->window.channels + o / g->group_out * g->group_in;
     int64_t wi = o * g->group_in * g->taps + tap;
     for (int64_t c = 0; c < g->group_in; c++) {
-      if (to->x) to->x[xi + c] += dy * w[wi + c * g->taps];
-      if (to->w) to->w[wi + c * g->taps] += dy * image[xi + c];
+      if (f->x) f->x[xi + c] += dy * f->weight[wi + c * g->taps];
+      if (f->w) f->w[wi + c * g->taps] += dy * f->image[xi + c];
     }
   }
 }
 
-static void backward_image(const ddla_op_call *call, const geometry *g, const sums *to, int64_t n) {
+static void backward_image(const ddla_op_call *call, const geometry *g, const image_flow *f,
+                           int64_t n) {
   const float *y = call->output[0].data, *dy = call->output_grad[0].data;
   int64_t places = g->window.out[0] * g->window.out[1];
-  int64_t image = g->window.in[0] * g->window.in[1] * g->window.channels;
-  const float *x = to->w ? (const float *)call->input[0].data + n * image : NULL;
   for (int64_t place = 0; place < places; place++)
     for (int64_t o = 0; o < g->channels; o++) {
       int64_t at = (n * places + place) * g->channels + o;
       if (g->relu && y[at] <= 0) continue;
-      if (to->b) to->b[o] += (double)dy[at];
-      window_spread(g, to, x, call->input[1].data, place, o, (double)dy[at]);
+      if (f->b) f->b[o] += (double)dy[at];
+      window_spread(g, f, place, o, (double)dy[at]);
     }
 }
 
@@ -140,17 +141,20 @@ static ddla_status backward(const ddla_op_call *call) {
   double *scratch = call->scratch;
   float *dx = call->input_grad[0].data, *dw = call->input_grad[1].data;
   float *db = ddla_op_has(call, 2) ? call->input_grad[2].data : NULL;
-  const sums to = {.w = dw ? scratch : NULL,
-                   .b = db ? scratch + weights : NULL,
-                   .x = dx ? scratch + weights + g.channels : NULL};
+  image_flow f = {.image = call->input[0].data,
+                  .weight = call->input[1].data,
+                  .w = dw ? scratch : NULL,
+                  .b = db ? scratch + weights : NULL,
+                  .x = dx ? scratch + weights + g.channels : NULL};
   memset(scratch, 0, (size_t)(weights + g.channels) * sizeof *scratch);
   for (int64_t n = 0; n < g.window.batch; n++) {
-    if (dx) memset(to.x, 0, (size_t)image * sizeof *scratch);
-    backward_image(call, &g, &to, n);
-    if (dx) add(dx + n * image, to.x, image);
+    if (dx) memset(f.x, 0, (size_t)image * sizeof *scratch);
+    backward_image(call, &g, &f, n);
+    if (dx) add(dx + n * image, f.x, image);
+    f.image += image;
   }
-  if (dw) add(dw, to.w, weights);
-  if (db) add(db, to.b, g.channels);
+  if (dw) add(dw, f.w, weights);
+  if (db) add(db, f.b, g.channels);
   return DDLA_OK;
 }
 

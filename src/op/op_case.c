@@ -37,8 +37,10 @@ ddla_status ddla_op_case_describe(ddla_op_case *out, const ddla_op *op, int inde
   if (!op->sample(index, &rng, &made.call))
     return DDLA_FAIL(INVALID, "%s: there is no case %d", op->name, index);
   made.call.training = !made.options.inference;
+  made.call.packs = made.options.packs;
+  made.call.parameter_version = made.options.packs ? 1 : 0;
   for (int i = 0; i < made.call.input_count; i++) {
-    made.call.parameter_id[i] = -1;
+    made.call.parameter_id[i] = made.options.packs && i > 0 ? i : -1;
     made.call.wants_grad[i] = made.call.training && op->backward &&
                               made.call.input[i].dtype == DDLA_F32 && made.call.present[i] &&
                               !(made.options.unwanted >> i & 1);
@@ -158,21 +160,4 @@ ddla_status ddla_op_case_check(const ddla_op_case *op_case) {
   if (is_guard(op_case, end, op_case->block_bytes)) return DDLA_OK;
   return DDLA_FAIL(INTERNAL, "%s: bytes after %s %d were overwritten", call.op->name,
                    arrays[count - 1].name, arrays[count - 1].index);
-}
-
-double ddla_op_case_traffic(const ddla_op_case *op_case, bool backward) {
-  const ddla_op_call *call = &op_case->call;
-  double bytes = 0;
-  for (int i = 0; i < call->input_count; i++) {
-    if (!call->present[i]) continue;
-    double size = (double)ddla_op_case_bytes(&call->input[i]);
-    if (!backward || call->backward_reads_input[i]) bytes += size;
-    if (backward && call->wants_grad[i]) bytes += size;
-  }
-  for (int i = 0; i < call->output_count; i++) {
-    double size = (double)ddla_op_case_bytes(&call->output[i]);
-    if (!backward || call->backward_reads_output[i]) bytes += size;
-    if (backward && i == 0) bytes += size;
-  }
-  return bytes;
 }

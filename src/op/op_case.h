@@ -10,11 +10,11 @@
 /* Zero means: seed 0, 64-byte aligned arrays, training, all gradients wanted. */
 typedef struct ddla_op_case_options {
   uint64_t seed;
-  int offset_bytes; /* inputs, outputs and gradients start so many bytes behind a 64-byte border; a
-                       multiple of 8 */
+  int offset_bytes; /* of tensors behind a 64-byte border; a multiple of 8 */
   bool inference;
-  unsigned unwanted; /* bit i: the gradient of input i is not wanted */
-  bool unfilled;     /* every byte of every array is 0xff: NaN, or -1 */
+  unsigned unwanted;             /* bit i: the gradient of input i is not wanted */
+  struct ddla_pack_cache *packs; /* inputs from 1 on are parameters 1, 2, ... in version 1 */
+  bool unfilled;                 /* every byte of every array is 0xff: NaN, or -1 */
 } ddla_op_case_options;
 
 typedef struct ddla_op_case {
@@ -48,9 +48,5 @@ ddla_status ddla_op_case_check(const ddla_op_case *op_case);
 
 /* Bytes of a tensor's elements. */
 size_t ddla_op_case_bytes(const ddla_tensor *tensor);
-
-/* Bytes that one forward, or one backward, reads and writes at least: for the benchmark's
- * bandwidth. */
-double ddla_op_case_traffic(const ddla_op_case *op_case, bool backward);
 
 #endif

@@ -16,8 +16,12 @@ static void softmax_row(float *y, const float *x, int64_t count) {
   for (int64_t i = 1; i < count; i++)
     if (x[i] > largest) largest = x[i];
   double sum = 0;
-  for (int64_t i = 0; i < count; i++) sum += exp((double)x[i] - (double)largest);
-  for (int64_t i = 0; i < count; i++) y[i] = (float)(exp((double)x[i] - (double)largest) / sum);
+  for (int64_t i = 0; i < count; i++) {
+    double power = exp((double)x[i] - (double)largest);
+    sum += power;
+    y[i] = (float)power;
+  }
+  for (int64_t i = 0; i < count; i++) y[i] = (float)((double)y[i] / sum);
 }
 
 static ddla_status forward(const ddla_op_call *call) {
