@@ -73,11 +73,6 @@ static ddla_status check_length(const ddla_job *job) {
     return ddla_job_refuse(job, "train.epochs",
                            "and train.steps are both 0; the run would have no end");
   }
-  if (job->train.steps > 0 && job->train.warmup_steps > job->train.steps) {
-    return ddla_job_refuse(job, "train.warmup_steps",
-                           "is %lld, more than train.steps, which is %lld",
-                           (long long)job->train.warmup_steps, (long long)job->train.steps);
-  }
   if (job->train.nesterov && job->train.momentum <= 0) {
     return ddla_job_refuse(job, "train.nesterov", "needs train.momentum above 0");
   }

@@ -154,7 +154,6 @@ static const bad combinations[] = {
     {"train: {micro_batch: 17}\n", "a shard has at most 16 samples"},
     {"parallel: {agents: 9}\n", "every agent needs a shard"},
     {"train: {epochs: 0}\n", "the run would have no end"},
-    {"train: {steps: 5, warmup_steps: 6}\n", "more than train.steps, which is 5"},
     {"train: {nesterov: true, momentum: 0}\n", "needs train.momentum above 0"},
     {"train: {patience: 3}\n", "needs validation samples"},
     {"train:\n  keep_best: true\n", "job.yaml:2:3: train.keep_best needs validation samples"},
