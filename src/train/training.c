@@ -45,6 +45,20 @@ static ddla_status fit_part(const ddla_training *training, ddla_dataset *part, c
   return ddla_dataset_match_classes(part, training->whole);
 }
 
+/* Sizes that the job asks for and a format did not bring about. */
+static ddla_status check_shape(const ddla_training *training) {
+  const ddla_job *job = training->job;
+  ddla_data_shape shape = ddla_dataset_shape(training->whole);
+  if (job->data.size.count == 2 &&
+      (job->data.size.at[0] != shape.height || job->data.size.at[1] != shape.width))
+    return ddla_job_refuse(job, "data.size", "only images in folders are scaled; these are %lld x %lld",
+                           (long long)shape.height, (long long)shape.width);
+  if (job->data.channels > 0 && job->data.channels != shape.channels)
+    return ddla_job_refuse(job, "data.channels", "only images in folders are converted; these have %lld",
+                           (long long)shape.channels);
+  return DDLA_OK;
+}
+
 static ddla_status open_data(ddla_training *training) {
   const ddla_job *job = training->job;
   ddla_data_source source[3];
@@ -61,6 +75,7 @@ static ddla_status open_data(ddla_training *training) {
   training->whole = set[0];
   if (test) training->test = set[test];
   if (validation) training->validation = set[validation];
+  DDLA_TRY(check_shape(training));
   if (test) DDLA_TRY(fit_part(training, training->test, "data.test"));
   if (validation) DDLA_TRY(fit_part(training, training->validation, "data.validation"));
   training->train = training->whole;
@@ -287,7 +302,7 @@ ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_trainin
   size_t most = machine.limit_bytes > 0 ? machine.limit_bytes : machine.total_bytes;
   if (wanted <= most) return DDLA_OK;
   return DDLA_FAIL(NO_MEMORY,
-                   "this job needs about %zu MiB (state %zu, %d agents with %zu each), this machine has %zu; "
+                   "this job needs about %zu MiB (shared %zu, and %zu in each of %d agents), this machine has %zu; "
                    "lower train.micro_batch, parallel.lanes or the model's size",
-                   wanted >> 20, memory.shared_bytes >> 20, training->agents, memory.agent_bytes >> 20, most >> 20);
+                   wanted >> 20, memory.shared_bytes >> 20, memory.agent_bytes >> 20, training->agents, most >> 20);
 }
