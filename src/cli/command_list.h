@@ -1,3 +1,4 @@
 /* Every command is one row here and one file of the same name beside this one. */
 DDLA_COMMAND(train)
 DDLA_COMMAND(eval)
+DDLA_COMMAND(predict)

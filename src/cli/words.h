@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 
-enum { DDLA_WORDS_SETS_MAX = 256, DDLA_WORDS_OTHERS_MAX = 64 };
+enum { DDLA_WORDS_SETS_MAX = 256, DDLA_WORDS_OTHERS_MAX = 4096 };
 
 /* One option that a command takes: writes into value (takes a word) or flag. */
 typedef struct ddla_words_option {

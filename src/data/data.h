@@ -75,6 +75,9 @@ typedef struct ddla_data_subset {
 /* Opens one data set; close it with ddla_dataset_close. Errors: all of the head of this file. */
 ddla_status ddla_dataset_open(ddla_dataset **out, const ddla_data_source *source) DDLA_MUST_USE;
 
+/* Name of the index-th format and what it looks for; null behind the last. Borrowed for ever. */
+const char *ddla_dataset_format(const char **looks_for, int index);
+
 /* True if path is a directory that holds this part beside others (t10k-… files, a folder "test");
  * false if it holds no such part, or only samples that are not divided into parts. */
 bool ddla_dataset_has_part(const ddla_data_source *source);

@@ -18,6 +18,12 @@ static const ddla_data_format *const formats[] = {
 };
 static const size_t format_count = sizeof formats / sizeof formats[0];
 
+const char *ddla_dataset_format(const char **looks_for, int index) {
+  if (index < 0 || (size_t)index >= format_count) return NULL;
+  *looks_for = formats[index]->looks_for;
+  return formats[index]->name;
+}
+
 /* "idx: …; csv: …", or only the names. */
 static void list_formats(char *out, size_t room, bool in_full) {
   size_t used = 0;
@@ -56,6 +62,8 @@ static ddla_status check_path(const ddla_data_source *source) {
   char whole[DDLA_DATA_PATH_BYTES];
   DDLA_TRY(ddla_data_path(whole, "%s", source->path));
   if (stat(source->path, &state) == 0) return DDLA_OK;
+  for (size_t i = 0; i < format_count; i++)
+    if (formats[i]->needs_no_file && formats[i]->accepts(source)) return DDLA_OK;
   char words[768] = "";
   list_formats(words, sizeof words, true);
   return DDLA_FAIL(INVALID, "cannot read %s: %s; looked for %s", source->path, strerror(errno),
@@ -123,10 +131,8 @@ ddla_status ddla_dataset_open_all(ddla_dataset **out, const ddla_data_source *so
   for (int i = 0; i < count && status == DDLA_OK; i++)
     if (work[i].failure.code != DDLA_OK) status = ddla_status_raise(&work[i].failure);
   for (int i = 0; i < count; i++) {
-    if (status == DDLA_OK)
-      out[i] = work[i].set;
-    else
-      ddla_dataset_close(work[i].set);
+    if (status == DDLA_OK) out[i] = work[i].set;
+    else ddla_dataset_close(work[i].set);
   }
   ddla_free(work);
   return status;

@@ -31,12 +31,12 @@ ddla_status ddla_forward_evaluate(int64_t *counts, double *loss, const ddla_forw
   return DDLA_OK;
 }
 
-/* The labels are not known: -1 leaves the samples out of the loss. */
+/* The labels are not known; any will do, as nobody reads the loss. */
 ddla_status ddla_forward_place(float **out, const ddla_forward *forward, int64_t count) {
   ddla_plan *plan = NULL;
   DDLA_TRY(ddla_lane_plan_for(&plan, forward->lane, count, false));
   int32_t *labels = ddla_plan_value(plan, forward->graph->label).data;
-  for (int64_t i = 0; i < count; i++) labels[i] = -1;
+  for (int64_t i = 0; i < count; i++) labels[i] = 0;
   *out = ddla_plan_value(plan, forward->graph->image).data;
   return DDLA_OK;
 }

@@ -1,0 +1,78 @@
+/* What end-to-end scripts need and a bare machine may lack.
+ *   tool json FILE [KEY...]           checks that FILE is JSON; prints the value under the keys
+ *   tool png DATA INDEX FILE [SCALE]  writes a sample of a test part as a PNG image
+ *   tool label DATA INDEX             prints its label */
+#include <jansson.h>
+#include <png.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/data.h"
+
+static int fail(const char *words) {
+  fprintf(stderr, "tool: %s\n", words);
+  return 1;
+}
+
+static const json_t *step_into(const json_t *value, const char *key) {
+  if (json_is_array(value)) return json_array_get(value, (size_t)strtoul(key, NULL, 10));
+  return json_object_get(value, key);
+}
+
+static int run_json(int count, char **words) {
+  json_error_t error;
+  json_t *root = json_load_file(words[0], JSON_REJECT_DUPLICATES, &error);
+  if (!root) {
+    fprintf(stderr, "tool: %s:%d: %s\n", words[0], error.line, error.text);
+    return 1;
+  }
+  const json_t *value = root;
+  for (int i = 1; i < count && value; i++) value = step_into(value, words[i]);
+  if (!value) return fail("the JSON has no such value");
+  if (count > 1 && json_is_string(value)) puts(json_string_value(value));
+  else if (count > 1) json_dumpf(value, stdout, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+  if (count > 1 && !json_is_string(value)) putchar('\n');
+  json_decref(root);
+  return 0;
+}
+
+/* Every pixel becomes a square of scale * scale. */
+static int write_image(const uint8_t *pixels, ddla_data_shape shape, int scale, const char *path) {
+  png_image image = {.version = PNG_IMAGE_VERSION,
+                     .width = (uint32_t)(shape.width * scale),
+                     .height = (uint32_t)(shape.height * scale),
+                     .format = shape.channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB};
+  uint8_t *large = malloc((size_t)image.width * image.height * (size_t)shape.channels);
+  if (!large) return fail("no memory");
+  for (int64_t y = 0; y < image.height; y++)
+    for (int64_t x = 0; x < image.width; x++)
+      memcpy(large + (y * image.width + x) * shape.channels,
+             pixels + ((y / scale) * shape.width + x / scale) * shape.channels,
+             (size_t)shape.channels);
+  int written = png_image_write_to_file(&image, path, 0, large, 0, NULL);
+  free(large);
+  return written ? 0 : fail(image.message);
+}
+
+static int run_data(int count, char **words, bool wants_label) {
+  ddla_dataset *set = NULL;
+  const ddla_data_source source = {.path = words[0], .part = DDLA_DATA_TEST};
+  ddla_status status = ddla_dataset_open(&set, &source);
+  if (status != DDLA_OK) return fail(ddla_status_message(status));
+  int64_t index = strtol(words[1], NULL, 10);
+  int result = 0;
+  if (wants_label) puts(ddla_dataset_class_name(set, ddla_dataset_label(set, index)));
+  else
+    result = write_image(ddla_dataset_features(set, index), ddla_dataset_shape(set),
+                         count > 3 ? (int)strtol(words[3], NULL, 10) : 1, words[2]);
+  ddla_dataset_close(set);
+  return result;
+}
+
+int main(int argc, char **argv) {
+  if (argc >= 3 && strcmp(argv[1], "json") == 0) return run_json(argc - 2, argv + 2);
+  if (argc >= 5 && strcmp(argv[1], "png") == 0) return run_data(argc - 2, argv + 2, false);
+  if (argc == 4 && strcmp(argv[1], "label") == 0) return run_data(argc - 2, argv + 2, true);
+  return fail("tool json FILE [KEY...] | png DATA INDEX FILE [SCALE] | label DATA INDEX");
+}
