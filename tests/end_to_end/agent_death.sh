@@ -15,6 +15,8 @@ checkpoint: {every_steps: 40}
 J
 train 0 whole job.yaml -n 2
 whole=$(sha whole/model.safetensors)
+sed 's/epochs: 5/epochs: 100000/' job.yaml >endless.yaml
+job=job.yaml
 
 draw() { # LIMIT: a number from 0 to LIMIT - 1, the next of the seed's
   seed=$(((seed * 1103515245 + 12345) % 2147483648))
@@ -47,9 +49,13 @@ gone() {
   done
 }
 
-finish() { # goes on where the dead run ended
+nothing_left() {
   no_agents "$run"
   [ "$(shared)" = "$before" ] || fail "$run: something new is in /dev/shm"
+}
+
+finish() { # goes on where the dead run ended
+  nothing_left
   draw 5
   train 0 "$run" job.yaml -n $((drawn + 1)) --resume
   same_model "$whole" "$run"
@@ -62,7 +68,7 @@ begin() {
   before=$(shared)
   draw 2
   lanes=$((drawn + 1))
-  "$DDLA" train -q job.yaml -n "$1" --set "parallel.lanes=$lanes" --out "$run" >"$run.out" 2>"$run.err" &
+  "$DDLA" train -q "$job" -n "$1" --set "parallel.lanes=$lanes" --out "$run" >"$run.out" 2>"$run.err" &
   launcher=$!
   draw 400
   sleep "$(printf '0.%03d' "$drawn")"
@@ -88,7 +94,7 @@ kill_agent() { # SIGNAL AGENTS
   says "$run.err" "agent $rank was killed by signal $(kill_number "$1") (" ") at step " "--resume --out $run"
   [ "$(wc -l <"$run.err")" -eq 1 ] || fail "$run: more than one line of error: $(cat "$run.err")"
   step=$(sed 's/.* at step \([0-9]*\).*/\1/' "$run.err")
-  newest=$(find "$run/checkpoints" -maxdepth 1 -name 'step-*' 2>/dev/null | sort | tail -1)
+  newest=$(find "$run/checkpoints" -maxdepth 1 -name 'step-????????' 2>/dev/null | sort | tail -1)
   newest=$(echo "${newest##*step-}" | sed 's/^0*//')
   if [ "${newest:-0}" -gt "$step" ]; then fail "$run: died at step $step, but has a checkpoint of $newest"; fi
   finish
@@ -98,16 +104,18 @@ kill_number() {
   case $1 in HUP) echo 1 ;; QUIT) echo 3 ;; ILL) echo 4 ;; ABRT) echo 6 ;; BUS) echo 7 ;; KILL) echo 9 ;; SEGV) echo 11 ;; esac
 }
 
+# Agents that live on would train for ever.
 kill_launcher() { # AGENTS
+  job=endless.yaml
   begin "$1"
-  kill -KILL "$launcher" 2>/dev/null || true
+  job=job.yaml
+  kill -KILL "$launcher"
   deadline=$(($(now_ms) + 2000))
-  got=0
-  wait "$launcher" 2>/dev/null || got=$?
+  wait "$launcher" 2>/dev/null || true
   # shellcheck disable=SC2086
   gone "the death of the launcher" "$deadline" $agents
-  [ "$got" -ne 0 ] || return 1
-  finish
+  nothing_left
+  train 0 "$run" endless.yaml -n 2 --set train.steps=400 --resume
 }
 
 # stop_cleanly SIGNAL WHO: WHO is launcher or agent; whenever the signal comes, a checkpoint is there to go on from.
@@ -137,7 +145,7 @@ while [ $round -lt "$rounds" ]; do
   count=$((drawn + 2))
   hit=1
   case $((round % 10)) in
-    4 | 9) kill_launcher "$count" || hit=0 ;;
+    4 | 9) kill_launcher "$count" ;;
     5) stop_cleanly INT launcher || hit=0 ;;
     7) stop_cleanly TERM agent || hit=0 ;;
     *) kill_agent $signal "$count" || hit=0 ;;
