@@ -144,17 +144,27 @@ static ddla_status verdict(const agent_group *group) {
 static ddla_status run_processes(agent_group *group) {
   struct sigaction action = {.sa_handler = on_signal}, old_int, old_term;
   ddla_status status = DDLA_OK;
+  sigset_t stops, old_mask;
   sigemptyset(&action.sa_mask);
+  sigemptyset(&stops);
+  sigaddset(&stops, SIGINT);
+  sigaddset(&stops, SIGTERM);
   interrupts = terminations = 0;
   fflush(NULL); /* else every agent would write what is buffered now */
-  for (int i = 0; i < group->options->agents && status == DDLA_OK; i++) status = start_one(group, i);
   sigaction(SIGINT, &action, &old_int);
   sigaction(SIGTERM, &action, &old_term);
+  pthread_sigmask(SIG_BLOCK, &stops, &old_mask);
+  for (int i = 0; i < group->options->agents && status == DDLA_OK; i++) status = start_one(group, i);
+  pthread_sigmask(SIG_SETMASK, &old_mask, NULL);
   if (status != DDLA_OK) kill_all(group, SIGKILL);
   watch(group);
   sigaction(SIGINT, &old_int, NULL);
   sigaction(SIGTERM, &old_term, NULL);
-  return status != DDLA_OK ? status : verdict(group);
+  if (status != DDLA_OK) return status;
+  status = verdict(group);
+  if (status == DDLA_PEER_LOST && interrupts > 1)
+    return DDLA_FAIL(INTERRUPTED, "stopped at once by a second Ctrl-C");
+  return status;
 }
 
 typedef struct agent_thread {

@@ -5,7 +5,8 @@
 
 #include "transport/transport.h"
 
-/* What an agent does. Runs in its own process or thread. `fork` copies argument's memory. */
+/* What an agent does. Runs in its own process or thread. `fork` copies argument's memory. In a process of its own,
+ * SIGINT and SIGTERM are blocked when main begins, so that it can set handlers first and then unblock them. */
 typedef ddla_status (*ddla_agent_main)(ddla_transport *transport, void *argument);
 
 typedef struct ddla_launch_options {
@@ -19,7 +20,8 @@ typedef struct ddla_launch_options {
 /* Runs main on every agent and returns when all have ended. When one is killed or fails, the others are told at
  * once, and killed where they have not ended GRACE_MS later. Ctrl-C and SIGTERM are passed on to the agents; a second
  * Ctrl-C kills them. No process and no shared memory stays behind.
- * Errors: the first failure of an agent, with its words; PEER_LOST naming agent, signal and place; NO_MEMORY. */
+ * Errors: the first failure of an agent, with its words; PEER_LOST naming agent, signal and place; INTERRUPTED
+ * after the second Ctrl-C; NO_MEMORY. */
 ddla_status ddla_launch(const ddla_launch_options *options, ddla_agent_main main, void *argument);
 
 #endif

@@ -59,12 +59,23 @@ static ddla_status run_logged(const train_call *call, ddla_transport *transport)
   return status;
 }
 
+static bool agents_share_process(const ddla_training *training) {
+  return training->agents == 1 || strcmp(training->job->parallel.agents_as, "threads") == 0;
+}
+
 static ddla_status agent_main(ddla_transport *transport, void *argument) {
   const train_call *call = argument;
   struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+  sigset_t stops;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  /* The launcher of processes kills them at a second Ctrl-C; where there is none, the system does. */
+  if (agents_share_process(call->training)) action.sa_flags |= SA_RESETHAND;
+  sigaction(SIGINT, &action, NULL);
+  sigemptyset(&stops);
+  sigaddset(&stops, SIGINT);
+  sigaddset(&stops, SIGTERM);
+  pthread_sigmask(SIG_UNBLOCK, &stops, NULL);
   return run_logged(call, transport);
 }
 

@@ -26,8 +26,10 @@ typedef struct agent_trainer {
 
 /* The strategy that a signal handler can reach; one training at a time in a process. */
 static _Atomic(ddla_sync *) stoppable;
+static _Atomic bool stop_asked; /* also while a trainer still makes ready */
 
 void ddla_trainer_ask_stop(void) {
+  atomic_store(&stop_asked, true);
   ddla_sync *sync = atomic_load(&stoppable);
   if (sync) ddla_sync_ask_stop(sync);
 }
@@ -152,8 +154,10 @@ static ddla_status run_agent(agent_trainer *trainer) {
   trainer->run.on_step_argument = trainer->options->on_step_argument;
   DDLA_TRY(make_workers(trainer));
   atomic_store(&stoppable, trainer->sync);
+  if (atomic_load(&stop_asked)) ddla_sync_ask_stop(trainer->sync);
   ddla_status status = run_lanes(trainer);
   atomic_store(&stoppable, NULL);
+  atomic_store(&stop_asked, false);
   return status;
 }
 

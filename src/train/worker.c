@@ -51,6 +51,12 @@ static ddla_status save_best(ddla_worker *worker) {
   return ddla_description_note(directory, true, sha256);
 }
 
+/* Early stopping has come. */
+static bool is_enough(const ddla_worker *worker) {
+  int64_t patience = worker->training->job->train.patience;
+  return patience > 0 && worker->progress.epochs_without_better >= patience;
+}
+
 /* Looks at the validation set; true in *enough when the run should stop early. */
 static ddla_status validate(bool *enough, ddla_worker *worker, int64_t epoch) {
   const ddla_training *training = worker->training;
@@ -65,8 +71,7 @@ static ddla_status validate(bool *enough, ddla_worker *worker, int64_t epoch) {
     worker->progress = (ddla_progress){.best_metric = found.accuracy, .best_epoch = epoch};
     DDLA_TRY(save_best(worker));
   }
-  int64_t patience = training->job->train.patience;
-  *enough = patience > 0 && worker->progress.epochs_without_better >= patience;
+  *enough = is_enough(worker);
   return DDLA_OK;
 }
 
@@ -112,10 +117,12 @@ static ddla_status after_step(bool *over, ddla_worker *worker) {
   const ddla_training *training = worker->training;
   int64_t step = (int64_t)worker->last.step;
   bool epoch_ended = step % training->batches_per_epoch == 0, enough = false;
-  bool last = step >= training->total_steps, stop = worker->last.stop && !last;
+  bool last = step >= training->total_steps;
   note_step(worker);
   if (epoch_ended || last)
     DDLA_TRY(end_epoch(&enough, worker, (step - 1) / training->batches_per_epoch + 1));
+  bool stop = worker->last.stop && !last && !enough;
+  worker->stopped = stop;
   if (stop || last || enough || checkpoint_is_due(worker, step, epoch_ended)) DDLA_TRY(checkpoint(worker));
   if (stop && worker->run) {
     worker->run->interrupted = true;
@@ -143,7 +150,7 @@ static ddla_status finish(ddla_worker *worker) {
   const float *parameters = best ? ddla_state_array(worker->shared->state, worker->shared->best, 0, 0)
                                  : theta_now(worker);
   ddla_evaluation found = {0};
-  bool test = training->test && !worker->last.stop;
+  bool test = training->test && !worker->stopped;
   if (worker->run) worker->run->train_end_ns = now_ns();
   write_report(worker);
   if (test) DDLA_TRY(ddla_worker_evaluate(&found, worker, training->test, parameters));
@@ -162,7 +169,8 @@ static ddla_status finish(ddla_worker *worker) {
 ddla_status ddla_worker_train(ddla_worker *worker) {
   const ddla_training *training = worker->training;
   uint64_t step = ddla_sync_committed(worker->shared->sync_control);
-  bool over = (int64_t)step >= training->total_steps;
+  /* A checkpoint may be that of the end, by steps or by early stopping. */
+  bool over = (int64_t)step >= training->total_steps || is_enough(worker);
   worker->last.step = step;
   if (worker->run) {
     worker->run->start_step = (int64_t)step;

@@ -21,6 +21,7 @@ typedef struct ddla_worker {
   int64_t *counts;       /* [metric_count] merged */
   ddla_progress progress;
   ddla_sync_result last; /* newest committed step */
+  bool stopped;          /* cleanly, before the end */
   double epoch_loss, epoch_count;
   int64_t epoch_correct, epoch_samples;
   int64_t compute_ns, data_ns, samples, shards;

@@ -47,7 +47,7 @@ checkpoint: {every_steps: 1, keep: 100}
 J
 train 0 early early.yaml -n 2
 says early/report.json '"steps": 12' '"epoch": 1'
-for last in 00000005 00000009 00000011; do
+for last in 00000005 00000009 00000011 00000012; do
   name=early-$last
   mkdir -p "$name/checkpoints"
   cp early/job.yaml "$name"
