@@ -210,6 +210,6 @@ ddla_status ddla_local_request_result(const ddla_request *request, bool *done) {
   if (request->state == WRONG_LENGTH)
     return DDLA_FAIL(INVALID, "agent %d and this one disagree on the length of message %" PRIx64 " (here %zu bytes)",
                      request->peer, request->tag, request->bytes);
-  if (request->state == DROPPED) return DDLA_FAIL(CANCELLED, "agent %d cancelled a message", request->peer);
+  if (request->state == DROPPED) return DDLA_FAIL(PEER_LOST, "agent %d gave up a message", request->peer);
   return DDLA_OK;
 }

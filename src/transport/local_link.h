@@ -60,7 +60,7 @@ bool ddla_local_receiver_progress(ddla_local_receiver *end);
 void ddla_local_sender_cancel(ddla_local_sender *end, ddla_request *request);
 void ddla_local_receiver_cancel(ddla_local_receiver *end, ddla_request *request);
 
-/* DONE if it is over, and OK, INVALID (lengths differ) or CANCELLED (the sender dropped it). */
+/* DONE if it is over, and OK, INVALID (lengths differ) or PEER_LOST (the sender dropped it). */
 ddla_status ddla_local_request_result(const ddla_request *request, bool *done);
 
 #endif

@@ -99,7 +99,7 @@ ddla_status ddla_sim_test(ddla_transport *t, ddla_request *request, bool *done) 
   if (request->state == DDLA_SIM_WRONG_LENGTH)
     return DDLA_FAIL(INVALID, "agent %d and this one disagree on the length of message %" PRIx64 " (here %zu bytes)",
                      request->peer, request->tag, request->bytes);
-  if (request->state == DDLA_SIM_DROPPED) return DDLA_FAIL(CANCELLED, "agent %d cancelled a message", request->peer);
+  if (request->state == DDLA_SIM_DROPPED) return DDLA_FAIL(PEER_LOST, "agent %d gave up a message", request->peer);
   return *done ? DDLA_OK : ddla_sim_state((ddla_sim_rank *)t);
 }
 

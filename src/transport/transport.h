@@ -91,7 +91,8 @@ typedef struct ddla_transport_ops {
   ddla_status (*send)(ddla_transport *t, ddla_request *request);
   ddla_status (*recv)(ddla_transport *t, ddla_request *request);
 
-  /* [messages] Does not block. Errors: PEER_LOST, INVALID (lengths differ); the request is then over. */
+  /* [messages] Does not block. Errors: PEER_LOST (also when the sender cancelled),
+   * INVALID (lengths differ); the request is then over. */
   ddla_status (*test)(ddla_transport *t, ddla_request *request, bool *done);
 
   /* [messages] Does not block. The buffer is the caller's again; the message may or may not arrive. */
