@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -138,6 +139,16 @@ static size_t memory_row(const char *name) {
   return bytes;
 }
 
+/* What the limit leaves beside what is mapped already; at least 1 where there is a limit. */
+static size_t address_left(size_t page) {
+  struct rlimit limit;
+  char line[LINE_BYTES];
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return 0;
+  if (!ddla_machine_line(line, sizeof line, "/proc/self/statm")) return (size_t)limit.rlim_cur;
+  size_t mapped = (size_t)strtoull(line, NULL, 10) * page;
+  return mapped < limit.rlim_cur ? (size_t)limit.rlim_cur - mapped : 1;
+}
+
 ddla_machine_memory ddla_machine_memory_of(void) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
   ddla_machine_memory made = {.total_bytes = (size_t)sysconf(_SC_PHYS_PAGES) * page,
@@ -146,6 +157,7 @@ ddla_machine_memory ddla_machine_memory_of(void) {
   each_group("/sys/fs/cgroup", "", read_limit_2, &made.limit_bytes);
   each_group("/sys/fs/cgroup/memory", "memory", read_limit_1, &made.limit_bytes);
   if (made.limit_bytes > made.total_bytes) made.limit_bytes = 0;
+  made.address_bytes = address_left(page);
   return made;
 }
 

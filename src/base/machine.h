@@ -17,10 +17,10 @@ int ddla_machine_processors_affinity(void);
 /* Processors' worth of time that the control group (version 1 or 2) grants; 0: no limit known. */
 double ddla_machine_quota(void);
 
-/* Bytes of memory of the machine, those free to take, and the limit of the control group (0: no
- * limit known). */
+/* Bytes of memory of the machine, those free to take, the limit of the control group (0: no limit
+ * known), and what is left of this process's address space (`ulimit -v`; 0: no limit). */
 typedef struct ddla_machine_memory {
-  size_t total_bytes, available_bytes, limit_bytes;
+  size_t total_bytes, available_bytes, limit_bytes, address_bytes;
 } ddla_machine_memory;
 
 ddla_machine_memory ddla_machine_memory_of(void);

@@ -1,4 +1,5 @@
 /* The program: finds the command, runs it, and prints a failure once. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,7 @@ static int run(const ddla_command *command, int argc, char **argv, int64_t start
 
 int main(int argc, char **argv) {
   int64_t start_ns = ddla_clock_now_ns(ddla_clock_monotonic());
+  signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error of write, as a full disk is */
   if (argc < 2) {
     print_help(stderr);
     return ddla_status_exit(DDLA_INVALID);

@@ -5,6 +5,7 @@
  *
  * Waiting: a piece is summed when every worker has reported it final. With clipping by global norm the sum is stored
  * first, block norms are taken, all workers meet, and then the update follows. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -436,6 +437,9 @@ static ddla_status clip_factor(double *factor, ddla_sync_result *result, allredu
   DDLA_TRY(meet(sync, worker, &sync->control->normed, &sync->control->normed_word, round));
   result->gradient_norm =
       ddla_norm_value(ddla_norm_tree(norms, sync->blocks), result->count > 0 ? 1 / result->count : 0);
+  if (!isfinite(result->gradient_norm)) /* equal on all workers */
+    return DDLA_FAIL(NON_FINITE, "the gradient's norm is %g at step %" PRIu64 "; the last checkpoint is kept. Lower "
+                     "train.learning_rate", result->gradient_norm, result->step);
   *factor = ddla_norm_clip(result->gradient_norm, options->clip_norm);
   return DDLA_OK;
 }

@@ -127,7 +127,8 @@ void ddla_sync_final(ddla_sync *sync, int worker, int64_t from);
 void ddla_sync_leaf_done(ddla_sync *sync, int worker, int shard);
 
 /* Reduces and updates this worker's ranges, then waits for the commit. Errors: NON_FINITE (no version t+1 is
- * committed; `bad_shard` names the first shard), PEER_LOST, CANCELLED. */
+ * committed; `bad_shard` names the first shard, -1: the
+ * norm of the gradient is not finite), PEER_LOST, CANCELLED. */
 ddla_status ddla_sync_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *sync, int worker);
 
 /* Records of the step before last commit: [shards]. Borrowed until the step after next. */

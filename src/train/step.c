@@ -139,7 +139,7 @@ ddla_status ddla_worker_step(ddla_worker *worker) {
   }
   ddla_sync_final(worker->sync, worker->worker, 0);
   ddla_status status = ddla_sync_finish(&worker->last, &bad_shard, worker->sync, worker->worker);
-  if (status == DDLA_NON_FINITE)
+  if (status == DDLA_NON_FINITE && bad_shard >= 0)
     return explain_non_finite(worker, bad_shard, &order, ddla_batch_shard(whole, bad_shard, training->shards));
   DDLA_TRY(status);
   worker->epoch_loss += worker->last.loss;

@@ -287,6 +287,19 @@ static ddla_status arena_estimate(size_t *out, const ddla_training *training) {
   return DDLA_OK;
 }
 
+/* A process that runs out of its address space in the midst of a kernel library does not get the chance to say so. */
+static ddla_status check_address_space(const ddla_training *training, const ddla_training_memory *memory,
+                                       size_t left) {
+  enum { LIBRARY_BYTES = 64 << 20, LANE_BYTES = 192 << 20 }; /* a lane: its stack, and the heap that libc reserves */
+  bool together = training->agents == 1 || strcmp(training->job->parallel.agents_as, "threads") == 0;
+  size_t agents = together ? (size_t)training->agents : 1;
+  size_t wanted = memory->shared_bytes + LIBRARY_BYTES +
+                  agents * (memory->agent_bytes + (size_t)training->lanes * LANE_BYTES);
+  if (left == 0 || wanted <= left) return DDLA_OK;
+  return DDLA_FAIL(NO_MEMORY, "this job needs about %zu MiB more address space in each process, the limit "
+                   "(ulimit -v) leaves %zu; raise it", wanted >> 20, left >> 20);
+}
+
 ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_training *training) {
   ddla_training_memory memory = {0};
   size_t arena = 0;
@@ -299,6 +312,7 @@ ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_trainin
   memory.available_bytes = machine.available_bytes;
   size_t wanted = memory.shared_bytes + (size_t)training->agents * memory.agent_bytes;
   *out = memory;
+  DDLA_TRY(check_address_space(training, &memory, machine.address_bytes));
   size_t most = machine.limit_bytes > 0 ? machine.limit_bytes : machine.total_bytes;
   if (wanted <= most) return DDLA_OK;
   return DDLA_FAIL(NO_MEMORY,

@@ -1,6 +1,7 @@
 #include "train/worker.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -85,6 +86,23 @@ static ddla_status end_epoch(bool *enough, ddla_worker *worker, int64_t epoch) {
   return DDLA_OK;
 }
 
+/* The loss is that of the parameters before the step: a step that spoils them shows only here or in the next. */
+static ddla_status check_finite(const ddla_worker *worker) {
+  if (!worker->run) return DDLA_OK;
+  const ddla_graph *graph = worker->training->graph.graph;
+  const float *theta = theta_now(worker);
+  for (int i = 0; i < graph->parameter_count; i++) {
+    const ddla_graph_parameter_row *row = &graph->parameter[i];
+    for (int64_t k = 0; k < row->count; k++) {
+      if (isfinite(theta[row->offset + k])) continue;
+      return DDLA_FAIL(NON_FINITE, "%s holds %g after step %" PRIu64 "; the last checkpoint is kept. Lower "
+                       "train.learning_rate or set train.clip_norm", row->name, (double)theta[row->offset + k],
+                       worker->last.step);
+    }
+  }
+  return DDLA_OK;
+}
+
 static bool checkpoint_is_due(const ddla_worker *worker, int64_t step, bool epoch_ended) {
   const ddla_job *job = worker->training->job;
   int64_t epoch = step / worker->training->batches_per_epoch;
@@ -118,12 +136,14 @@ static ddla_status after_step(bool *over, ddla_worker *worker) {
   int64_t step = (int64_t)worker->last.step;
   bool epoch_ended = step % training->batches_per_epoch == 0, enough = false;
   bool last = step >= training->total_steps;
+  bool due = checkpoint_is_due(worker, step, epoch_ended);
   note_step(worker);
+  if (epoch_ended || last || due || worker->last.stop) DDLA_TRY(check_finite(worker));
   if (epoch_ended || last)
     DDLA_TRY(end_epoch(&enough, worker, (step - 1) / training->batches_per_epoch + 1));
   bool stop = worker->last.stop && !last && !enough;
   worker->stopped = stop;
-  if (stop || last || enough || checkpoint_is_due(worker, step, epoch_ended)) DDLA_TRY(checkpoint(worker));
+  if (stop || last || enough || due) DDLA_TRY(checkpoint(worker));
   if (stop && worker->run) {
     worker->run->interrupted = true;
     atomic_store(&training->board->interrupted, 1);
