@@ -92,7 +92,8 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_orde
         .gradients = leaf.gradients,
         .accumulate = leaf.accumulate || part > 0,
         .final = last && leaf.last ? on_final : NULL,
-        .final_argument = &work};
+        .final_argument = &work,
+        .profile_ns = work.plan == worker->profiled ? worker->profile_ns : NULL};
     DDLA_TRY(compute_micro_batch(&work, &run));
     if (!last) add_record(&work);
     worker->data_ns += fed_ns - start_ns;

@@ -82,7 +82,7 @@ static ddla_status make_workers(agent_trainer *trainer) {
                             .sync = trainer->sync, .agent = rank, .lane = lane,
                             .worker = rank * training->lanes + lane,
                             .workers = training->agents * training->lanes,
-                            .run = rank == 0 && lane == 0 ? &trainer->run : NULL};
+                            .run = rank == 0 && lane == 0 && trainer->options->directory ? &trainer->run : NULL};
     worker->compute = (ddla_lane){.graph = training->graph.graph, .loss = training->graph.loss,
                                   .packs = trainer->packs};
     DDLA_TRY(ddla_worker_init(worker));
@@ -92,7 +92,10 @@ static ddla_status make_workers(agent_trainer *trainer) {
 }
 
 static void work(agent_trainer *trainer, int lane) {
-  ddla_status status = ddla_worker_train(&trainer->worker[lane]);
+  const ddla_trainer_options *options = trainer->options;
+  ddla_worker *worker = &trainer->worker[lane];
+  ddla_status status = options->work ? options->work(worker, options->work_argument)
+                                     : ddla_worker_train(worker);
   if (status == DDLA_OK) return;
   ddla_status_take(&trainer->failure[lane], status);
   ddla_transport_fail(trainer->transport, &trainer->failure[lane]); /* so that other lanes and agents end too */
@@ -146,7 +149,7 @@ static ddla_status run_agent(agent_trainer *trainer) {
   DDLA_TRY(start_state(trainer));
   DDLA_TRY(open_sync(trainer));
   DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
-  if (ddla_transport_rank(trainer->transport) == 0)
+  if (ddla_transport_rank(trainer->transport) == 0 && trainer->options->directory)
     DDLA_TRY(ddla_run_open(&trainer->run, training, trainer->options->directory, trainer->options->show,
                            (int64_t)trainer->start_step));
   trainer->run.terminal = trainer->options->terminal;

@@ -9,13 +9,16 @@
 #include "transport/transport.h"
 
 typedef struct ddla_trainer_options {
-  const char *directory; /* the run directory, prepared */
+  const char *directory; /* the run directory, prepared; null: no files are written */
   bool resume;
   ddla_show show;
   FILE *terminal; /* where progress is shown; may be null where show is NONE */
   bool (*on_step)(void *argument, const ddla_train_step *step); /* on agent 0; may be null */
   void *on_step_argument;
   ddla_train_result *result; /* written on agent 0 when all went well; may be null */
+  /* What every worker does instead of ddla_worker_train, for measurements. May be null. */
+  ddla_status (*work)(ddla_worker *worker, void *argument);
+  void *work_argument;
 } ddla_trainer_options;
 
 /* Runs a prepared training on this agent until the job is done or cleanly stopped. *stopped (may be null) says which,

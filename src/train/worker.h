@@ -25,6 +25,8 @@ typedef struct ddla_worker {
   double epoch_loss, epoch_count;
   int64_t epoch_correct, epoch_samples;
   int64_t compute_ns, data_ns, samples, shards;
+  const ddla_plan *profiled; /* null, or the plan whose steps are timed into profile_ns */
+  int64_t *profile_ns;
   int64_t evaluation_version; /* makes each evaluation's parameters a version of their own */
 } ddla_worker;
 
