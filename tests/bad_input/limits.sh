@@ -116,3 +116,10 @@ before=$(sha "$checkpoint/model.safetensors")
 train 6 out job.yaml -n 1 --set checkpoint.every_steps=1 --set train.learning_rate=1000 --resume
 [ "$(sha "$checkpoint/model.safetensors")" = "$before" ] || fail "the last good checkpoint has changed"
 non_finite "step|train.learning_rate" -n 2 --set train.optimizer=adamw --set train.weight_decay=100 --set train.epochs=40
+# One layer whose weights grow a hundred thousand times in each step: they overflow in the update, after a finite loss.
+cat >job.yaml <<'J'
+data: {train: data}
+model: {kind: layers, layers: [flatten, {linear: {features: 10}}]}
+train: {batch: 60, epochs: 4, schedule: constant, momentum: 0, weight_decay: 100}
+J
+non_finite "holds|inf|after step" -n 2
