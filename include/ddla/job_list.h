@@ -118,7 +118,7 @@
 
 #define DDLA_JOB_ROWS_share(X)                                                                     \
   X(share, method, CHOICE, "local", 0, 0, "local", FREE,                                           \
-    "local: every agent reads the files itself")
+    "local: the files are read once and their samples shared by this machine's agents")
 
 #define DDLA_JOB_ROWS_parallel(X)                                                                  \
   X(parallel, agents, INT, "1", 1, 65536, "agents", FREE,                                          \
@@ -126,9 +126,7 @@
   X(parallel, lanes, INT, "0", 0, 4096, "lanes", FREE,                                             \
     "threads of one agent that compute; 0: the processors shared out among this machine's agents") \
   X(parallel, agents_as, CHOICE, "processes", 0, 0, "processes|threads", FREE,                     \
-    "what agents of one machine are; threads of one process are for checking the program")         \
-  X(parallel, timeout, REAL, "60", 0.1, 1000000, "seconds", FREE,                                  \
-    "longest wait for another agent before it counts as lost")
+    "what agents of one machine are; threads of one process are for checking the program")
 
 #define DDLA_JOB_ROWS_checkpoint(X)                                                                \
   X(checkpoint, every_epochs, INT, "1", 0, 1000000000, "epochs", FREE,                             \

@@ -2,3 +2,5 @@
 DDLA_COMMAND(train)
 DDLA_COMMAND(eval)
 DDLA_COMMAND(predict)
+DDLA_COMMAND(info)
+DDLA_COMMAND(doctor)

@@ -70,7 +70,7 @@ void ddla_exec_cancel(ddla_exec *exec, ddla_schedule *schedule) {
 ddla_status ddla_exec_start(ddla_exec *exec, ddla_schedule *schedule) {
   DDLA_ASSERT(!schedule->running);
   DDLA_TRY(ddla_transport_check(exec->transport));
-  memset(schedule->states, IDLE, (size_t)schedule->step_count);
+  if (schedule->step_count) memset(schedule->states, IDLE, (size_t)schedule->step_count);
   schedule->position = 0;
   schedule->current = -1;
   schedule->low = schedule->flying = 0;

@@ -2,7 +2,7 @@
  * A rank first sums what it can alone: its operands, subtree by subtree (q partial sums; one operand per rank, or
  * shards dealt out as whole subtrees: q = 1).
  * Steps: 1. Bytes per rank, N ranks, equal slices: sends q * count * (N - 1) / N. One operand per rank: count *
- * (N - 1) / N. 8 shards dealt out in order, the rank with most: N = 2, 4, 8: q = 1; 3, 5, 6: q = 2; 7: q = 1. */
+ * (N - 1) / N. 8 shards, shard s on rank s * N / 8, the rank with most: q = 2 for N = 3 and 5, else q = 1. */
 #include "coll/messages.h"
 
 static bool accepts(const ddla_coll_plan *plan) {
