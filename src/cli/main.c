@@ -1,9 +1,11 @@
 /* The program: finds the command, runs it, and prints a failure once. */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/command.h"
 
@@ -68,7 +70,7 @@ static int run(const ddla_command *command, int argc, char **argv, int64_t start
   }
   ddla_status status = command->run(argc, argv, start_ns);
   if (fflush(stdout) != 0 && status == DDLA_OK)
-    status = DDLA_FAIL(IO, "cannot write to standard output");
+    status = ddla_file_fail(errno, "cannot write to", "standard output");
   if (status != DDLA_OK) fprintf(stderr, "ddla: %s\n", ddla_status_message(status));
   return ddla_status_exit(status);
 }

@@ -100,14 +100,14 @@ static ddla_status check_shape(const ddla_job *job, const ddla_dataset *set,
   if (x.height != y.height || x.width != y.width || x.channels != y.channels ||
       ddla_dataset_type(set) != description->type)
     return ddla_job_refuse(job, key,
-                           "its samples are %" PRId64 " x %" PRId64 " x %" PRId64
+                           "has samples of %" PRId64 " x %" PRId64 " x %" PRId64
                            " %s, the model takes %" PRId64 " x %" PRId64 " x %" PRId64 " %s",
                            x.height, x.width, x.channels,
                            ddla_dataset_type(set) == DDLA_DATA_UINT8 ? "bytes" : "floats", y.height,
                            y.width, y.channels,
                            description->type == DDLA_DATA_UINT8 ? "bytes" : "floats");
   if (ddla_dataset_labelled(set)) return DDLA_OK;
-  return ddla_job_refuse(job, key, "its samples have no labels; ddla predict works without them");
+  return ddla_job_refuse(job, key, "has samples without labels; ddla predict works without them");
 }
 
 ddla_status ddla_inference_data(ddla_dataset **out, ddla_dataset **whole, const ddla_job *job,

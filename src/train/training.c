@@ -38,7 +38,7 @@ static ddla_status fit_part(const ddla_training *training, ddla_dataset *part, c
   if (!same_shape(training->whole, part)) {
     ddla_data_shape x = ddla_dataset_shape(training->whole), y = ddla_dataset_shape(part);
     return ddla_job_refuse(training->job, key,
-                           "its samples are %lld x %lld x %lld, those of data.train %lld x %lld x %lld",
+                           "has samples of %lld x %lld x %lld, data.train of %lld x %lld x %lld",
                            (long long)y.height, (long long)y.width, (long long)y.channels,
                            (long long)x.height, (long long)x.width, (long long)x.channels);
   }
@@ -51,10 +51,10 @@ static ddla_status check_shape(const ddla_training *training) {
   ddla_data_shape shape = ddla_dataset_shape(training->whole);
   if (job->data.size.count == 2 &&
       (job->data.size.at[0] != shape.height || job->data.size.at[1] != shape.width))
-    return ddla_job_refuse(job, "data.size", "only images in folders are scaled; these are %lld x %lld",
+    return ddla_job_refuse(job, "data.size", "is for images in folders, which are scaled; these samples are %lld x %lld",
                            (long long)shape.height, (long long)shape.width);
   if (job->data.channels > 0 && job->data.channels != shape.channels)
-    return ddla_job_refuse(job, "data.channels", "only images in folders are converted; these have %lld",
+    return ddla_job_refuse(job, "data.channels", "is for images in folders, which are converted; these samples have %lld",
                            (long long)shape.channels);
   return DDLA_OK;
 }
@@ -89,10 +89,11 @@ static ddla_status check_labels(const ddla_training *training) {
   const ddla_job *job = training->job;
   int classes = ddla_dataset_classes(training->whole);
   if (classes == 0)
-    return ddla_job_refuse(job, "data.train", "the training samples have no labels, and %s needs them",
+    return ddla_job_refuse(job, "data.train", "has samples without labels, and %s needs them",
                            job->task.kind);
   if (job->data.classes > 0 && classes > job->data.classes)
-    return ddla_job_refuse(job, "data.classes", "the data have %d classes", classes);
+    return ddla_job_refuse(job, "data.classes", "is %lld, but the data have %d classes",
+                           (long long)job->data.classes, classes);
   return DDLA_OK;
 }
 
@@ -105,7 +106,7 @@ static ddla_status make_moments(ddla_training *training) {
   DDLA_TRY(DDLA_NEW(training->deviation, channels));
   bool given = job->data.mean.count > 0;
   if (given && (job->data.mean.count != channels || job->data.std.count != channels))
-    return ddla_job_refuse(job, "data.mean", "data.mean and data.std need %lld numbers each, one per channel",
+    return ddla_job_refuse(job, "data.mean", "and data.std need %lld numbers each, one per channel",
                            (long long)channels);
   if (!given) ddla_dataset_moments(training->mean, training->deviation, training->train);
   for (int64_t c = 0; given && c < channels; c++) {
@@ -138,7 +139,7 @@ static ddla_status choose_strategy(ddla_training *training) {
   DDLA_TRY(ddla_job_choose(&index, training->job, "sync.method", names, count));
   training->strategy = ddla_strategy_find(training->job->sync.mode, rows[index]->method);
   if (training->strategy) return DDLA_OK;
-  return ddla_job_refuse(training->job, "sync.method", "%s is a method of sync.mode %s, not of %s",
+  return ddla_job_refuse(training->job, "sync.method", "is %s, a method of sync.mode %s, not of %s",
                          rows[index]->method, rows[index]->mode, training->job->sync.mode);
 }
 
@@ -176,10 +177,11 @@ static ddla_status check_group(ddla_training *training) {
   training->shards = (int)job->train.shards;
   if (training->agents > training->shards)
     return ddla_job_refuse(job, "parallel.agents",
-                           "%d agents cannot share %d shards; raise train.shards to at least %d or start fewer",
+                           "is %d, and so many agents cannot share %d shards; raise train.shards to at least %d or start fewer",
                            training->agents, training->shards, training->agents);
   if (training->agents > DDLA_TRANSPORT_RANKS_MAX)
-    return ddla_job_refuse(job, "parallel.agents", "at most %d agents run on one machine",
+    return ddla_job_refuse(job, "parallel.agents", "is %d, but at most %d agents run on one machine",
+                           training->agents,
                            DDLA_TRANSPORT_RANKS_MAX);
   training->lanes = (int)job->parallel.lanes;
   if (training->lanes == 0) training->lanes = ddla_machine_processors() / training->agents;
@@ -193,7 +195,7 @@ static ddla_status check_samples(const ddla_training *training) {
   int64_t samples = ddla_dataset_count(training->train);
   if (samples >= training->shards) return DDLA_OK;
   return ddla_job_refuse(training->job, "data.train",
-                         "%lld training samples are fewer than train.shards (%d); give more data or fewer shards",
+                         "has %lld samples, fewer than train.shards (%d); give more data or fewer shards",
                          (long long)samples, training->shards);
 }
 
