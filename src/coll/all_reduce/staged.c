@@ -1,8 +1,9 @@
-/* All-reduce between private buffers on one machine, through everybody's staging slots (coll/staged.h): every
- * rank sums everything itself, so that results never leave their rank.
- * Steps: pieces + 1 waits; q partial sums per rank (see reduce_scatter/linear.c) share a slot: pieces =
- * ceil(q * bytes / 256 KiB). Bytes per rank: copies q * count into slots, reads (sum over ranks of q) * count,
- * writes count. Memory traffic is that of one read and one write of the array; the slots stay in caches. */
+/* All-reduce between private buffers on one machine, through everybody's staging slots
+ * (coll/staged.h): every rank sums everything itself, so that results never leave their rank.
+ * Steps: pieces + 1 waits; q partial sums per rank (see reduce_scatter/linear.c) share a slot:
+ * pieces = ceil(q * bytes / 256 KiB). Bytes per rank: copies q * count into slots, reads (sum over
+ * ranks of q) * count, writes count. Memory traffic is that of one read and one write of the array;
+ * the slots stay in caches. */
 #include "coll/sums.h"
 
 typedef struct staged_sum {
@@ -39,4 +40,5 @@ static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {
 }
 
 extern const ddla_coll_row ddla_coll_row_all_reduce_staged;
-const ddla_coll_row ddla_coll_row_all_reduce_staged = {"all_reduce/staged", DDLA_COLL_ALL_REDUCE, accepts, emit};
+const ddla_coll_row ddla_coll_row_all_reduce_staged = {"all_reduce/staged", DDLA_COLL_ALL_REDUCE,
+                                                       accepts, emit};
