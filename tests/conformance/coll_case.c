@@ -257,7 +257,9 @@ ddla_status coll_case_run(case_buffers *b, const coll_case *c, const char **row)
                          .output = output_of(b, c),
                          .row = c->row};
   applied a = {.buffers = b, .c = c};
-  memset(output_of(b, c), 0x5a, b->bytes);
+  bool one = c->memory == CASE_ONE && b->one_output;
+  if (!one || rank == 0) memset(output_of(b, c), 0x5a, b->bytes);
+  if (one) DDLA_TRY(ddla_coll_barrier(b->coll));
   int leaves = c->leaves ? c->leaves : ranks;
   bool sum = c->kind == DDLA_COLL_REDUCE_SCATTER || c->kind == DDLA_COLL_ALL_REDUCE;
   if (sum && c->leaves) {

@@ -3,7 +3,7 @@
 #include "coll/messages.h"
 
 static bool accepts(const ddla_coll_plan *plan) {
-  return plan->ranks <= 4 || ddla_coll_bytes(plan) < (size_t)64 * 1024;
+  return !plan->output_one && (plan->ranks <= 4 || ddla_coll_bytes(plan) < (size_t)64 * 1024);
 }
 
 static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {

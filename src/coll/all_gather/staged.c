@@ -3,7 +3,7 @@
  * rank copies its slice into its slots and everybody's slices from theirs. */
 #include "coll/staged.h"
 
-static bool accepts(const ddla_coll_plan *plan) { return plan->stage != NULL; }
+static bool accepts(const ddla_coll_plan *plan) { return plan->stage && !plan->output_one; }
 
 static ddla_status fill(const ddla_emit *e, void *argument, int piece, unsigned char *slot) {
   (void)argument;

@@ -6,7 +6,8 @@
 enum { BYTES_MAX = 16 * 1024 };
 
 static bool accepts(const ddla_coll_plan *plan) {
-  return plan->ranks <= 2 || ddla_coll_bytes(plan) * (size_t)plan->partial_count <= BYTES_MAX;
+  return !plan->output_one &&
+         (plan->ranks <= 2 || ddla_coll_bytes(plan) * (size_t)plan->partial_count <= BYTES_MAX);
 }
 
 static ddla_status trade(const ddla_emit *e, const void **terms, unsigned char *scratch) {

@@ -3,10 +3,7 @@
  * N; one operand per rank: 2 * count * (N - 1) / N, which no algorithm undercuts. */
 #include "coll/messages.h"
 
-static bool accepts(const ddla_coll_plan *plan) {
-  (void)plan;
-  return true;
-}
+static bool accepts(const ddla_coll_plan *plan) { return !plan->output_one; }
 
 static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {
   ddla_emit e = {plan, schedule};

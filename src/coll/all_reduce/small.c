@@ -10,7 +10,7 @@ enum { READ_BYTES_MAX = 64 * 1024 };
 
 static bool accepts(const ddla_coll_plan *plan) {
   size_t bytes = ddla_coll_bytes(plan);
-  return plan->stage && plan->parity >= 0 &&
+  return plan->stage && plan->parity >= 0 && !plan->output_one &&
          ddla_sums_width(plan, DDLA_COLL_SMALL_BYTES) >= plan->call.count &&
          bytes * (size_t)plan->partial_count <= READ_BYTES_MAX;
 }

@@ -2,7 +2,7 @@
  * Steps: pieces + 1 waits, pieces = ceil(bytes / 256 KiB). Bytes: every rank copies count once. */
 #include "coll/staged.h"
 
-static bool accepts(const ddla_coll_plan *plan) { return plan->stage != NULL; }
+static bool accepts(const ddla_coll_plan *plan) { return plan->stage && !plan->output_one; }
 
 static ddla_status fill(const ddla_emit *e, void *argument, int piece, unsigned char *slot) {
   (void)argument;
