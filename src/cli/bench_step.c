@@ -194,7 +194,7 @@ static json_t *result_json(const step_call *call, const step_result *result, boo
       result->least, "most", result->most, "samples_per_second", result->samples_per_second,
       "gflops", result->gflops, "peak_gflops", result->peak_gflops, "time", "compute",
       result->compute, "exchange", result->exchange, "waiting", result->waiting, "data",
-      result->data, "library", ddla_backend_version());
+      result->data, "library", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}));
   if (made && profile) json_object_set_new(made, "profile", profile_json(call->times));
   return made;
 }

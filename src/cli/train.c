@@ -20,9 +20,12 @@ typedef struct train_call {
   ddla_trainer_options options;
 } train_call;
 
+/* A signal handler reaches nothing else. */
+static _Atomic bool stop_asked;
+
 static void on_stop(int number) {
   (void)number;
-  ddla_trainer_ask_stop();
+  atomic_store(&stop_asked, true);
 }
 
 /* A line of an agent's log: seconds since the agent began, level, text. */
@@ -181,6 +184,7 @@ static ddla_status train(int argc, char **argv, int64_t start_ns) {
   default_directory(directory, sizeof directory, words.other[0]);
   call.options.directory = out ? out : job->output.dir[0] ? job->output.dir : directory;
   call.options.resume = resume;
+  call.options.stop = &stop_asked;
   call.options.terminal = stdout;
   call.options.show = choose_show(job, quiet, json);
   DDLA_TRY_CLEAN(status, ddla_training_prepare(&call.training, job, NULL, start_ns));

@@ -139,6 +139,7 @@ ddla_status ddla_worker_step(ddla_worker *worker) {
       DDLA_TRY(compute_shard(worker, shard, &order, epoch, span));
   }
   ddla_sync_final(worker->sync, worker->worker, 0);
+  if (worker->stop && atomic_load(worker->stop)) ddla_sync_ask_stop(worker->sync);
   ddla_status status = ddla_sync_finish(&worker->last, &bad_shard, worker->sync, worker->worker);
   if (status == DDLA_NON_FINITE && bad_shard >= 0)
     return explain_non_finite(worker, bad_shard, &order, ddla_batch_shard(whole, bad_shard, training->shards));

@@ -24,16 +24,6 @@ typedef struct agent_trainer {
   uint64_t start_step;
 } agent_trainer;
 
-/* The strategy that a signal handler can reach; one training at a time in a process. */
-static _Atomic(ddla_sync *) stoppable;
-static _Atomic bool stop_asked; /* also while a trainer still makes ready */
-
-void ddla_trainer_ask_stop(void) {
-  atomic_store(&stop_asked, true);
-  ddla_sync *sync = atomic_load(&stoppable);
-  if (sync) ddla_sync_ask_stop(sync);
-}
-
 /* Agent 0 starts or loads the state, the others wait for it. The meeting point is the word behind the control
  * block's own, published through the transport. */
 static ddla_status start_state(agent_trainer *trainer) {
@@ -156,12 +146,7 @@ static ddla_status run_agent(agent_trainer *trainer) {
   trainer->run.on_step = trainer->options->on_step;
   trainer->run.on_step_argument = trainer->options->on_step_argument;
   DDLA_TRY(make_workers(trainer));
-  atomic_store(&stoppable, trainer->sync);
-  if (atomic_load(&stop_asked)) ddla_sync_ask_stop(trainer->sync);
-  ddla_status status = run_lanes(trainer);
-  atomic_store(&stoppable, NULL);
-  atomic_store(&stop_asked, false);
-  return status;
+  return run_lanes(trainer);
 }
 
 static void write_result(ddla_train_result *out, const agent_trainer *trainer) {

@@ -11,6 +11,7 @@
 typedef struct ddla_trainer_options {
   const char *directory; /* the run directory, prepared; null: no files are written */
   bool resume;
+  const _Atomic bool *stop; /* looked at in every step: true asks for a clean stop; may be null */
   ddla_show show;
   FILE *terminal; /* where progress is shown; may be null where show is NONE */
   bool (*on_step)(void *argument, const ddla_train_step *step); /* on agent 0; may be null */
@@ -25,8 +26,5 @@ typedef struct ddla_trainer_options {
  * on agent 0. Errors: the first failure of a lane. */
 ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *transport,
                              const ddla_trainer_options *options);
-
-/* Asks all trainers of this process to stop after the step under way. Safe in a signal handler. */
-void ddla_trainer_ask_stop(void);
 
 #endif

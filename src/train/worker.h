@@ -22,6 +22,7 @@ typedef struct ddla_worker {
   ddla_progress progress;
   ddla_sync_result last; /* newest committed step */
   bool stopped;          /* cleanly, before the end */
+  const _Atomic bool *stop; /* true asks for a clean stop; null but on an agent's first worker */
   double epoch_loss, epoch_count;
   int64_t epoch_correct, epoch_samples;
   int64_t compute_ns, data_ns, samples, shards;
