@@ -72,7 +72,7 @@ refused "did you mean --model?" last --modle x
 refused "no validation samples" last --data validation
 refused "does not fit the model" last --set model.kind=mlp
 refused "No such file" last --model nowhere
-refused "its samples are" last --set data.test=synthetic:8x8x1:10:60
+refused "the model takes 28 x 28 x 1" last --set data.test=synthetic:8x8x1:10:60
 cp -r last hurt
 printf x | dd of=hurt/model.safetensors bs=1 seek=100000 conv=notrunc 2>/dev/null
 refused "is not the file that the run wrote" hurt
