@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/bench_kinds.h"
 #include "cli/command.h"
+#include "cli/words.h"
 
 static const ddla_bench_kind kinds[] = {
     {"op", "time of ops under their kernels", ddla_bench_op},
@@ -40,9 +41,11 @@ static ddla_status run(int argc, char **argv, int64_t start_ns) {
   (void)start_ns;
   if (argc < 2)
     return DDLA_FAIL(INVALID, "ddla bench needs to know what to measure: op, step or allreduce");
+  if (argv[1][0] == '-')
+    return DDLA_FAIL(INVALID, "ddla bench needs op, step or allreduce before its options");
   for (int i = 0; i < KIND_COUNT; i++) {
     if (strcmp(argv[1], kinds[i].name) == 0) return kinds[i].run(argc - 1, argv + 1);
-    if (ddla_text_is_near(argv[1], kinds[i].name)) near = kinds[i].name;
+    near = ddla_words_nearer(near, argv[1], kinds[i].name);
   }
   return DDLA_FAIL(INVALID,
                    "ddla bench cannot measure %s%s%s%s; it can measure op, step and "

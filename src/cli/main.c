@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/words.h"
 
 #define DDLA_COMMAND(name) extern const ddla_command ddla_command_##name;
 #include "cli/command_list.h"
@@ -44,8 +45,7 @@ static void print_help(FILE *file) {
 
 static int unknown(const char *word) {
   const char *near = NULL;
-  for (int i = 0; i < COMMAND_COUNT; i++)
-    if (ddla_text_is_near(word, table[i]->name)) near = table[i]->name;
+  for (int i = 0; i < COMMAND_COUNT; i++) near = ddla_words_nearer(near, word, table[i]->name);
   fprintf(stderr, "ddla: there is no command %s%s%s%s; `ddla --help` lists them\n",
           ddla_text_quote(word).text, near ? "; did you mean '" : "", near ? near : "",
           near ? "'?" : "");

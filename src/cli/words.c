@@ -13,11 +13,19 @@ static const ddla_words_option *find(const ddla_words_option *options, int count
   return NULL;
 }
 
+const char *ddla_words_nearer(const char *best, const char *word, const char *candidate) {
+  if (!ddla_text_is_near(word, candidate)) return best;
+  if (!best || ddla_text_distance(word, candidate) < ddla_text_distance(word, best))
+    return candidate;
+  return best;
+}
+
 static ddla_status refuse(const char *word, const ddla_words_option *options, int count) {
-  for (int i = 0; i < count; i++)
-    if (ddla_text_is_near(word, options[i].name))
-      return DDLA_FAIL(INVALID, "there is no option %s; did you mean %s?",
-                       ddla_text_quote(word).text, options[i].name);
+  const char *near = ddla_words_nearer(NULL, word, "--set");
+  for (int i = 0; i < count; i++) near = ddla_words_nearer(near, word, options[i].name);
+  if (near)
+    return DDLA_FAIL(INVALID, "there is no option %s; did you mean %s?", ddla_text_quote(word).text,
+                     near);
   return DDLA_FAIL(INVALID, "there is no option %s; --help lists them", ddla_text_quote(word).text);
 }
 
