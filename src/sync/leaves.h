@@ -8,8 +8,9 @@
 
 #include "base/status.h"
 
-/* A worker holds at most this many operands before it combines pairs of them itself. */
-enum { DDLA_LEAVES_OPERANDS_MAX = 24, DDLA_LEAVES_PREFERRED = 4 };
+/* A worker with more operands than preferred adds neighbours up where the tree does. OPERANDS_MAX: twice the tree's
+ * depth for 65536 shards, and the preferred ones. */
+enum { DDLA_LEAVES_OPERANDS_MAX = 40, DDLA_LEAVES_PREFERRED = 4 };
 
 /* One operand: the sum over shards [first, end), a subtree, in buffer number `buffer` of its worker. */
 typedef struct ddla_leaves_operand {
