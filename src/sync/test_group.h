@@ -1,0 +1,159 @@
+/* For tests of strategies: a group of workers that train the model of test_model.h over a transport: what an agent
+ * holds, and a worker's steps. */
+#ifndef DDLA_SYNC_TEST_GROUP_H
+#define DDLA_SYNC_TEST_GROUP_H
+
+#include "sync/test_model.h"
+
+typedef struct group_agent {
+  const group_case *c;
+  ddla_transport *transport;
+  ddla_state *state;
+  void *control;
+  ddla_sync *sync;
+  int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms;
+} group_agent;
+
+static inline ddla_status group_add_rows(group_agent *a) {
+  ddla_optimizer_options options = group_optimizer_options();
+  const ddla_strategy *strategy = ddla_strategy_find("synchronous", "allreduce");
+  int moments = ddla_optimizer_moments(ddla_optimizer_find(a->c->optimizer), &options);
+  int copies = ddla_sync_operand_copies(strategy, a->c->agents, a->c->lanes, a->c->shards, a->c->direct);
+  ddla_state_row row = {.name = "theta", .parameter_shaped = true, .versions = 2, .copies = 1};
+  DDLA_TRY(ddla_state_add(&a->theta, a->state, &row));
+  for (int m = 0; m < DDLA_MOMENTS_MAX; m++) {
+    row.name = m ? "second" : "first";
+    a->moment[m] = -1;
+    if (m < moments) DDLA_TRY(ddla_state_add(&a->moment[m], a->state, &row));
+  }
+  row = (ddla_state_row){.name = "gradients", .parameter_shaped = true, .versions = 1, .copies = copies};
+  DDLA_TRY(ddla_state_add(&a->gradients, a->state, &row));
+  row = (ddla_state_row){.name = "reduced", .parameter_shaped = true, .versions = 1, .copies = 1};
+  DDLA_TRY(ddla_state_add(&a->reduced, a->state, &row));
+  row = (ddla_state_row){.name = "norms", .dtype = DDLA_F64, .versions = 1, .copies = 1, .count = GROUP_BLOCKS};
+  return ddla_state_add(&a->block_norms, a->state, &row);
+}
+
+static inline ddla_status group_make_state(group_agent *a) {
+  ddla_state_range ranges[GROUP_RANGES] = {{{0}}};
+  for (int i = 0; i < GROUP_RANGES; i++)
+    ranges[i] = (ddla_state_range){.name = {(char)('a' + i)},
+                                   .shape = ddla_shape_make(1, &group_ranges[i].count),
+                                   .offset = group_ranges[i].offset,
+                                   .count = group_ranges[i].count,
+                                   .decays = group_ranges[i].decays};
+  DDLA_TRY(ddla_state_create(&a->state, GROUP_SPACE - 100, ranges, GROUP_RANGES));
+  return group_add_rows(a);
+}
+
+/* Bytes of common memory for the group. */
+static inline ddla_status group_bytes(size_t *out, const group_case *c) {
+  group_agent a = {.c = c};
+  ddla_status status = group_make_state(&a);
+  size_t control = ddla_sync_control_bytes(ddla_strategy_find("synchronous", "allreduce"),
+                                           c->agents * c->lanes, c->shards);
+  if (status == DDLA_OK) *out = (ddla_state_bytes(a.state) + 63) / 64 * 64 + control;
+  ddla_state_destroy(a.state);
+  return status;
+}
+
+/* Agent 0 writes what the group begins with; the others see it when they have opened: see group_open. */
+static inline void group_begin(group_agent *a) {
+  const group_case *c = a->c;
+  float *theta = ddla_state_array(a->state, a->theta, c->start_step, 0);
+  if (!c->start[0]) group_initialise(theta);
+  if (c->start[0]) memcpy(theta, c->start[0], GROUP_SPACE * sizeof *theta);
+  for (int m = 0; m < DDLA_MOMENTS_MAX && a->moment[m] >= 0; m++) {
+    float *moment = ddla_state_array(a->state, a->moment[m], c->start_step, 0);
+    if (c->start[1 + m]) memcpy(moment, c->start[1 + m], GROUP_SPACE * sizeof *moment);
+  }
+}
+
+/* Takes memory, begins, opens the strategy. The group meets on a word behind everything else. */
+static inline ddla_status group_open(group_agent *a, const group_case *c, ddla_transport *transport) {
+  size_t bytes = 0;
+  void *memory = NULL;
+  *a = (group_agent){.c = c, .transport = transport};
+  DDLA_TRY(group_bytes(&bytes, c));
+  DDLA_TRY(group_make_state(a));
+  DDLA_TRY(ddla_transport_alloc(transport, &memory, bytes + sizeof(ddla_word), DDLA_MEMORY_COMMON));
+  ddla_state_bind(a->state, memory);
+  a->control = (char *)memory + (ddla_state_bytes(a->state) + 63) / 64 * 64;
+  ddla_word *ready = (ddla_word *)(void *)((char *)memory + bytes);
+  if (ddla_transport_rank(transport) == 0) {
+    group_begin(a);
+    ddla_transport_word_publish(transport, ready, 1);
+  }
+  DDLA_TRY(ddla_transport_word_wait(transport, ready, 1, -1));
+  const ddla_sync_options options = {
+      .transport = transport, .agents = c->agents, .lanes = c->lanes,
+      .agent = ddla_transport_rank(transport), .shards = c->shards, .direct = c->direct,
+      .start_step = c->start_step, .total_steps = GROUP_TOTAL_STEPS, .state = a->state,
+      .theta = a->theta, .moment = {a->moment[0], a->moment[1]}, .gradients = a->gradients,
+      .reduced = c->clip_norm > 0 ? a->reduced : -1, .block_norms = c->clip_norm > 0 ? a->block_norms : -1,
+      .optimizer = ddla_optimizer_find(c->optimizer), .optimizer_options = group_optimizer_options(),
+      .schedule = group_schedule(), .weight_decay = 0.01, .clip_norm = c->clip_norm, .control = a->control};
+  return ddla_sync_open(&a->sync, ddla_strategy_find("synchronous", "allreduce"), &options);
+}
+
+static inline void group_close(group_agent *a) {
+  ddla_sync_close(a->sync);
+  ddla_state_destroy(a->state);
+}
+
+/* The version of the state that is committed now. */
+static inline const float *group_array(const group_agent *a, int row, uint64_t step) {
+  return ddla_state_array(a->state, row, step, 0);
+}
+
+/* A shard's gradient from the space's end to its beginning, as a backward pass makes it. */
+static inline void group_shard(group_agent *a, int worker, int shard, uint64_t step, int64_t count) {
+  static const int64_t border[] = {GROUP_SPACE, 21072, 9056, 9008, 0};
+  const float *theta = group_array(a, a->theta, step);
+  ddla_sync_leaf leaf = ddla_sync_leaf_place(a->sync, worker, shard);
+  ddla_sync_record record = {.loss = group_loss(a->c, step, shard), .count = (double)count,
+                             .correct = count / 2, .samples = count,
+                             .agent = ddla_transport_rank(a->transport)};
+  ddla_sync_put_record(a->sync, worker, shard, &record);
+  for (int i = 0; i + 1 < GROUP_RANGES + 1; i++) {
+    for (int64_t k = border[i + 1]; k < border[i]; k++) {
+      if (!group_in_tensor(k)) continue;
+      float value = group_gradient(a->c, theta, step, shard, count, k);
+      leaf.gradients[k] = leaf.accumulate ? leaf.gradients[k] + value : value;
+    }
+    if (leaf.last) ddla_sync_final(a->sync, worker, border[i + 1]);
+  }
+  ddla_sync_leaf_done(a->sync, worker, shard);
+}
+
+static inline ddla_status group_step(ddla_sync_result *out, int *bad_shard, group_agent *a, int worker) {
+  uint64_t step = ddla_sync_committed(a->control);
+  int first = 0, end = 0;
+  ddla_sync_begin(a->sync, worker, a->c->samples[step % GROUP_STEPS_MAX]);
+  ddla_sync_shards(a->sync, worker, &first, &end);
+  for (int shard = first; shard < end; shard++) {
+    int64_t count = group_samples(a->c, step, shard);
+    if (count > 0) group_shard(a, worker, shard, step, count);
+  }
+  ddla_sync_final(a->sync, worker, 0);
+  return ddla_sync_finish(out, bad_shard, a->sync, worker);
+}
+
+/* True where a's committed version `step` is the model, bit for bit. */
+static inline bool group_equals(const group_agent *a, uint64_t step, const group_model *model) {
+  bool equal = memcmp(group_array(a, a->theta, step), model->theta, sizeof model->theta) == 0;
+  for (int m = 0; m < DDLA_MOMENTS_MAX && a->moment[m] >= 0; m++)
+    equal &= memcmp(group_array(a, a->moment[m], step), model->moment[m], sizeof model->moment[m]) == 0;
+  return equal;
+}
+
+/* NaN equals NaN. */
+static inline bool group_same(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
+
+static inline bool group_results_equal(const ddla_sync_result *a, const ddla_sync_result *b) {
+  return a->step == b->step && group_same(a->loss, b->loss) && a->count == b->count &&
+         a->learning_rate == b->learning_rate && group_same(a->gradient_norm, b->gradient_norm) &&
+         a->correct == b->correct && a->samples == b->samples;
+}
+
+#endif

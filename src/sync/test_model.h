@@ -1,0 +1,202 @@
+/* For tests of strategies: a small analytic model, and its training computed plainly by one thread, with an array for
+ * each shard and sums by recursion. All sums depend on their order; no two elements are alike.
+ *
+ * A shard's gradient at parameters p is count * (p[k] / 4 + noise(step, shard, k)); its loss is a number of its own. */
+#ifndef DDLA_SYNC_TEST_MODEL_H
+#define DDLA_SYNC_TEST_MODEL_H
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "coll/tree.h"
+#include "data/batch.h"
+#include "optim/norm.h"
+#include "sync/sync.h"
+
+enum { GROUP_STEPS_MAX = 8, GROUP_SHARDS_MAX = 64, GROUP_BLOCKS = 7, GROUP_RANGES = 4 };
+
+enum { GROUP_SPACE = GROUP_BLOCKS * DDLA_STATE_BLOCK };
+
+typedef struct group_case {
+  int agents, lanes, shards, steps;
+  bool direct;
+  const char *optimizer;
+  double clip_norm;
+  int64_t samples[GROUP_STEPS_MAX]; /* of each step; fewer than shards leaves some empty */
+  /* What goes wrong: the loss of this shard is NaN, or its gradient infinite, in this step (from 1; 0: nothing). */
+  int bad_step, bad_shard;
+  bool bad_gradient;
+  uint64_t start_step;
+  const float *start[1 + DDLA_MOMENTS_MAX]; /* theta and moments to begin with; null: the beginning's */
+} group_case;
+
+/* Everything that a committed step leaves. */
+typedef struct group_model {
+  float theta[GROUP_SPACE], moment[DDLA_MOMENTS_MAX][GROUP_SPACE];
+  ddla_sync_result result;
+} group_model;
+
+/* A number from -1 to 1, another for each argument, of widely differing size. */
+static inline float group_noise(uint64_t step, int shard, int64_t k) {
+  uint64_t x = step * 0x9E3779B97F4A7C15u + (uint64_t)shard * 0xBF58476D1CE4E5B9u + (uint64_t)k;
+  x = (x ^ x >> 31) * 0xD6E8FEB86659FD93u;
+  x = (x ^ x >> 29) * 0xD6E8FEB86659FD93u;
+  float unit = (float)(int32_t)(x >> 32) * 0x1p-31f;
+  return ldexpf(unit, -(int)(x & 7));
+}
+
+static inline bool group_is_bad(const group_case *c, uint64_t step, int shard) {
+  return c->bad_step > 0 && step + 1 == (uint64_t)c->bad_step && shard == c->bad_shard;
+}
+
+static inline float group_gradient(const group_case *c, const float *theta, uint64_t step, int shard,
+                                   int64_t count, int64_t k) {
+  if (c->bad_gradient && k == 5000 && group_is_bad(c, step, shard)) return INFINITY;
+  return (float)count * (theta[k] * 0.25f + group_noise(step, shard, k));
+}
+
+static inline double group_loss(const group_case *c, uint64_t step, int shard) {
+  if (!c->bad_gradient && group_is_bad(c, step, shard)) return NAN;
+  return 2.0 + (double)group_noise(step, shard, -1);
+}
+
+static inline int64_t group_samples(const group_case *c, uint64_t step, int shard) {
+  const ddla_batch_span whole = {0, c->samples[step % GROUP_STEPS_MAX]};
+  return ddla_batch_span_count(ddla_batch_shard(whole, shard, c->shards));
+}
+
+static inline ddla_optimizer_options group_optimizer_options(void) {
+  return (ddla_optimizer_options){
+      .momentum = 0.9, .nesterov = true, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8};
+}
+
+static inline ddla_schedule group_schedule(void) {
+  return (ddla_schedule){.kind = DDLA_SCHEDULE_cosine, .rate = 0.05, .warmup_steps = 2, .final = 0.1};
+}
+
+enum { GROUP_TOTAL_STEPS = GROUP_STEPS_MAX };
+
+/* Tensors of the space: with weight decay, without, with, without; gaps lie between them. */
+static const struct group_range {
+  int64_t offset, count;
+  bool decays;
+} group_ranges[GROUP_RANGES] = {
+    {0, 9001, true}, {9008, 33, false}, {9056, 12000, true}, {21072, 7200, false}};
+
+static inline bool group_in_tensor(int64_t k) {
+  for (int i = 0; i < GROUP_RANGES; i++)
+    if (k >= group_ranges[i].offset && k < group_ranges[i].offset + group_ranges[i].count) return true;
+  return false;
+}
+
+static inline void group_initialise(float *theta) {
+  for (int64_t k = 0; k < GROUP_SPACE; k++)
+    theta[k] = group_in_tensor(k) ? group_noise(99, 99, k) : 0;
+}
+
+typedef struct group_reference {
+  float *gradient[GROUP_SHARDS_MAX];
+  float sum[GROUP_SPACE];
+  double norms[GROUP_BLOCKS];
+} group_reference;
+
+/* Sum over the tree of [first, end); false if all of them are empty. */
+static inline bool reference_sum(float *out, const group_reference *r, int first, int end, int64_t k) {
+  float left = 0, right = 0;
+  if (end - first == 1) {
+    if (!r->gradient[first]) return false;
+    *out = r->gradient[first][k];
+    return true;
+  }
+  int half = (int)ddla_tree_left(end - first);
+  bool has_left = reference_sum(&left, r, first, first + half, k);
+  bool has_right = reference_sum(&right, r, first + half, end, k);
+  *out = has_left && has_right ? left + right : has_left ? left : right;
+  return has_left || has_right;
+}
+
+static inline double reference_tree(const double *value, int first, int end) {
+  if (end - first == 1) return value[first];
+  int half = (int)ddla_tree_left(end - first);
+  return reference_tree(value, first, first + half) + reference_tree(value, first + half, end);
+}
+
+static inline ddla_status reference_gradients(group_reference *r, const group_case *c, const float *theta,
+                                              uint64_t step) {
+  for (int s = 0; s < c->shards; s++) {
+    int64_t count = group_samples(c, step, s);
+    ddla_free(r->gradient[s]);
+    r->gradient[s] = NULL;
+    if (count == 0) continue;
+    DDLA_TRY(DDLA_NEW(r->gradient[s], GROUP_SPACE));
+    for (int64_t k = 0; k < GROUP_SPACE; k++)
+      if (group_in_tensor(k)) r->gradient[s][k] = group_gradient(c, theta, step, s, count, k);
+  }
+  for (int64_t k = 0; k < GROUP_SPACE; k++) reference_sum(&r->sum[k], r, 0, c->shards, k);
+  return DDLA_OK;
+}
+
+static inline void reference_records(ddla_sync_result *out, const group_case *c, uint64_t step) {
+  double loss[GROUP_SHARDS_MAX] = {0}, count[GROUP_SHARDS_MAX] = {0};
+  *out = (ddla_sync_result){.step = step + 1, .gradient_norm = NAN};
+  for (int s = 0; s < c->shards; s++) {
+    int64_t samples = group_samples(c, step, s);
+    if (samples == 0) continue;
+    loss[s] = group_loss(c, step, s);
+    count[s] = (double)samples;
+    out->samples += samples;
+    out->correct += samples / 2;
+  }
+  out->loss = reference_tree(loss, 0, c->shards);
+  out->count = reference_tree(count, 0, c->shards);
+}
+
+/* model becomes version step + 1. */
+static inline ddla_status reference_step(group_model *model, group_reference *r, const group_case *c,
+                                         uint64_t step) {
+  ddla_sync_result *result = &model->result;
+  ddla_optimizer_options options = group_optimizer_options();
+  ddla_schedule schedule = group_schedule();
+  DDLA_TRY(reference_gradients(r, c, model->theta, step));
+  reference_records(result, c, step);
+  result->learning_rate = ddla_schedule_rate(&schedule, (int64_t)step + 1, GROUP_TOTAL_STEPS);
+  double factor = 1;
+  if (c->clip_norm > 0) {
+    ddla_norm_block_sums(r->norms, r->sum, GROUP_SPACE, DDLA_ISA_BEST);
+    result->gradient_norm = ddla_norm_value(ddla_norm_tree(r->norms, GROUP_BLOCKS), 1 / result->count);
+    factor = ddla_norm_clip(result->gradient_norm, c->clip_norm);
+  }
+  for (int i = 0; i < GROUP_RANGES; i++) {
+    const struct group_range *range = &group_ranges[i];
+    ddla_update update = {.count = range->count,
+                          .gradient = r->sum + range->offset,
+                          .theta = model->theta + range->offset,
+                          .theta_next = model->theta + range->offset,
+                          .gradient_scale = factor / result->count,
+                          .learning_rate = result->learning_rate,
+                          .weight_decay = range->decays ? 0.01 : 0,
+                          .step = (int64_t)step + 1,
+                          .options = &options};
+    for (int m = 0; m < DDLA_MOMENTS_MAX; m++)
+      update.moment[m] = update.moment_next[m] = model->moment[m] + range->offset;
+    ddla_optimizer_find(c->optimizer)->update(&update);
+  }
+  return DDLA_OK;
+}
+
+/* models[t]: after t steps; [steps + 1], the first is the beginning. */
+static inline ddla_status reference_train(group_model *models, const group_case *c) {
+  group_reference *r = NULL;
+  ddla_status status = DDLA_NEW(r, 1);
+  group_initialise(models[0].theta);
+  for (int t = 0; t < c->steps && status == DDLA_OK; t++) {
+    models[t + 1] = models[t];
+    status = reference_step(&models[t + 1], r, c, (uint64_t)t);
+  }
+  for (int s = 0; r && s < GROUP_SHARDS_MAX; s++) ddla_free(r->gradient[s]);
+  ddla_free(r);
+  return status;
+}
+
+#endif
