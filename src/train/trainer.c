@@ -69,7 +69,8 @@ static ddla_status make_workers(agent_trainer *trainer) {
   for (int lane = 0; lane < training->lanes; lane++) {
     ddla_worker *worker = &trainer->worker[lane];
     *worker = (ddla_worker){.training = training, .transport = trainer->transport, .shared = &trainer->shared,
-                            .sync = trainer->sync, .agent = rank, .lane = lane,
+                            .sync = trainer->sync, .stop = trainer->options->stop,
+                            .agent = rank, .lane = lane,
                             .worker = rank * training->lanes + lane,
                             .workers = training->agents * training->lanes,
                             .run = rank == 0 && lane == 0 && trainer->options->directory ? &trainer->run : NULL};
