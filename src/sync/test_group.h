@@ -12,6 +12,7 @@ typedef struct group_agent {
   void *control;
   ddla_sync *sync;
   int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms;
+  bool computing; /* a worker still computes gradients of the step (groups of one lane) */
 } group_agent;
 
 static inline ddla_status group_add_rows(group_agent *a) {
@@ -106,8 +107,9 @@ static inline const float *group_array(const group_agent *a, int row, uint64_t s
   return ddla_state_array(a->state, row, step, 0);
 }
 
-/* A shard's gradient from the space's end to its beginning, as a backward pass makes it. */
-static inline void group_shard(group_agent *a, int worker, int shard, uint64_t step, int64_t count) {
+/* A shard's gradient from the space's end to its beginning, as a backward pass makes it. On the simulator a rank may
+ * crash between its parts. */
+static inline ddla_status group_shard(group_agent *a, int worker, int shard, uint64_t step, int64_t count) {
   static const int64_t border[] = {GROUP_SPACE, 21072, 9056, 9008, 0};
   const float *theta = group_array(a, a->theta, step);
   ddla_sync_leaf leaf = ddla_sync_leaf_place(a->sync, worker, shard);
@@ -122,19 +124,23 @@ static inline void group_shard(group_agent *a, int worker, int shard, uint64_t s
       leaf.gradients[k] = leaf.accumulate ? leaf.gradients[k] + value : value;
     }
     if (leaf.last) ddla_sync_final(a->sync, worker, border[i + 1]);
+    DDLA_TRY(ddla_transport_check(a->transport));
   }
   ddla_sync_leaf_done(a->sync, worker, shard);
+  return DDLA_OK;
 }
 
 static inline ddla_status group_step(ddla_sync_result *out, int *bad_shard, group_agent *a, int worker) {
   uint64_t step = ddla_sync_committed(a->control);
   int first = 0, end = 0;
+  a->computing = a->c->lanes == 1;
   ddla_sync_begin(a->sync, worker, a->c->samples[step % GROUP_STEPS_MAX]);
   ddla_sync_shards(a->sync, worker, &first, &end);
   for (int shard = first; shard < end; shard++) {
     int64_t count = group_samples(a->c, step, shard);
-    if (count > 0) group_shard(a, worker, shard, step, count);
+    if (count > 0) DDLA_TRY(group_shard(a, worker, shard, step, count));
   }
+  if (a->computing) a->computing = false;
   ddla_sync_final(a->sync, worker, 0);
   return ddla_sync_finish(out, bad_shard, a->sync, worker);
 }

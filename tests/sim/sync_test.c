@@ -1,0 +1,229 @@
+/* The synchronous strategy on simulated ranks from random seeds, with crashes at random points: whatever the order in
+ * which ranks run, the bits are those of plain training; after a crash the survivors find version t or t + 1 committed
+ * and whole, and a new group, of another size, goes on from it to the same end. sync_sim [--seeds N] [--first SEED] */
+#include "sync/test_group.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "transport/sim.h"
+
+static uint64_t seed_count = 200, seed_first = 1;
+
+enum { CASES = 5 };
+
+/* Batches that leave shards empty are among them. */
+static const group_case cases[CASES] = {
+    {.shards = 8, .steps = 4, .direct = true, .optimizer = "sgd", .samples = {64, 5, 33, 8}},
+    {.shards = 6, .steps = 4, .optimizer = "adamw", .clip_norm = 2, .samples = {48, 3, 48, 1}},
+    {.shards = 11, .steps = 3, .direct = true, .optimizer = "adamw", .samples = {44, 7, 11}},
+    {.shards = 8, .steps = 4, .direct = true, .optimizer = "sgd", .clip_norm = 0.5, .samples = {16, 16, 2, 9}},
+    {.shards = 7, .steps = 5, .optimizer = "sgd", .samples = {7, 70, 1, 2, 30}}};
+
+static group_model *expected[CASES]; /* [steps + 1] by case */
+
+/* One seed's run. */
+typedef struct story {
+  uint64_t seed;
+  group_case c;
+  const group_model *models;
+  ddla_failure failure[DDLA_TRANSPORT_RANKS_MAX];
+  bool found;          /* a survivor looked at the committed state */
+  uint64_t found_step; /* the newest that one saw */
+  group_model copy;
+} story;
+
+/* What a rank that dies in the midst of its work may leave behind: rubbish wherever it alone writes. */
+static void scribble(group_agent *a, int worker) {
+  uint64_t next = ddla_sync_committed(a->control) + 1;
+  int64_t begin = 0, end = 0;
+  ddla_sync_piece(a->sync, worker, &begin, &end);
+  const int rows[] = {a->theta, a->moment[0], a->moment[1]};
+  for (int i = 0; i < 3; i++) {
+    if (rows[i] < 0) continue;
+    float *array = ddla_state_array(a->state, rows[i], next, 0);
+    for (int64_t k = begin; k < end; k++) array[k] = 1e30f;
+  }
+}
+
+/* A survivor looks at what is committed. */
+static ddla_status look(story *s, const group_agent *a, uint64_t seen) {
+  uint64_t step = ddla_sync_committed(a->control);
+  if (step != seen && step != seen + 1)
+    return DDLA_FAIL(INTERNAL, "version %d is committed where %d was seen last", (int)step, (int)seen);
+  if (!group_equals(a, step, &s->models[step]))
+    return DDLA_FAIL(INTERNAL, "the committed version %d is not whole", (int)step);
+  if (s->found && step < s->found_step) return DDLA_FAIL(INTERNAL, "a committed version was taken back");
+  s->found = true;
+  s->found_step = step;
+  memcpy(s->copy.theta, group_array(a, a->theta, step), sizeof s->copy.theta);
+  for (int m = 0; m < DDLA_MOMENTS_MAX && a->moment[m] >= 0; m++)
+    memcpy(s->copy.moment[m], group_array(a, a->moment[m], step), sizeof s->copy.moment[m]);
+  return DDLA_OK;
+}
+
+static ddla_status work(story *s, group_agent *a, uint64_t *seen) {
+  int rank = ddla_transport_rank(a->transport), bad_shard = 0;
+  while (*seen < (uint64_t)s->c.steps) {
+    ddla_sync_result result = {0};
+    DDLA_TRY(ddla_transport_check(a->transport));
+    DDLA_TRY(group_step(&result, &bad_shard, a, rank));
+    if (!group_results_equal(&result, &s->models[*seen + 1].result))
+      return DDLA_FAIL(INTERNAL, "step %d has another result", (int)*seen + 1);
+    *seen = result.step;
+    if (!group_equals(a, *seen, &s->models[*seen]))
+      return DDLA_FAIL(INTERNAL, "step %d has another state", (int)*seen);
+  }
+  return ddla_sync_barrier(a->sync, rank);
+}
+
+static ddla_status rank_main(ddla_transport *transport, void *argument) {
+  story *s = argument;
+  group_agent a = {0};
+  int rank = ddla_transport_rank(transport);
+  uint64_t seen = s->c.start_step;
+  ddla_status status = group_open(&a, &s->c, transport);
+  if (status == DDLA_OK) {
+    status = work(s, &a, &seen);
+    if (status == DDLA_CANCELLED && a.computing) scribble(&a, rank);
+    if (status == DDLA_PEER_LOST) {
+      ddla_status looked = look(s, &a, seen);
+      if (looked != DDLA_OK) status = looked;
+    }
+  }
+  if (status != DDLA_OK) ddla_status_take(&s->failure[rank], status);
+  group_close(&a);
+  return status;
+}
+
+static ddla_sim_options draw_options(const story *s) {
+  ddla_rng rng = ddla_rng_make(ddla_rng_key(s->seed, DDLA_PURPOSE_TEST, 21, 0));
+  ddla_sim_options o = {.seed = s->seed, .ranks = s->c.agents, .shared = true};
+  o.crashes = ddla_rng_below(&rng, 4) ? 1 + (int)ddla_rng_below(&rng, 2) : 0;
+  o.crash_before = 20 << ddla_rng_below(&rng, 6);
+  o.detect_ns_max = 1 + (int64_t)1000 * (1 << ddla_rng_below(&rng, 12));
+  return o;
+}
+
+static int draw_agents(uint64_t seed, uint64_t which, int shards) {
+  ddla_rng rng = ddla_rng_make(ddla_rng_key(seed, DDLA_PURPOSE_TEST, 22, which));
+  int most = shards < 6 ? shards : 6;
+  return 1 + (int)ddla_rng_below(&rng, (uint64_t)most);
+}
+
+static bool well_ended(const story *s, const ddla_sim_result *result) {
+  bool crashed = false, well = true;
+  for (int i = 0; i < s->c.agents; i++) crashed = crashed || result->crashed[i];
+  for (int i = 0; i < s->c.agents; i++) {
+    ddla_status wanted = result->crashed[i] ? DDLA_CANCELLED : DDLA_PEER_LOST;
+    if (result->statuses[i] == DDLA_OK || (crashed && result->statuses[i] == wanted)) continue;
+    print_error("seed %llu: rank %d of %d: %s: %s\n", (unsigned long long)s->seed, i, s->c.agents,
+                ddla_status_name(result->statuses[i]), s->failure[i].text);
+    well = false;
+  }
+  return well;
+}
+
+/* A group without crashes goes on from what a survivor found, or from the beginning. */
+static bool goes_on(story *s) {
+  ddla_sim_result result = {0};
+  story *next = calloc(1, sizeof *next);
+  assert_non_null(next);
+  next->seed = s->seed;
+  next->c = s->c;
+  next->models = s->models;
+  next->c.agents = draw_agents(s->seed, 2, s->c.shards);
+  if (s->found) {
+    next->c.start_step = s->found_step;
+    next->c.start[0] = s->copy.theta;
+    for (int m = 0; m < DDLA_MOMENTS_MAX; m++) next->c.start[1 + m] = s->copy.moment[m];
+  }
+  const ddla_sim_options options = {.seed = s->seed + 1, .ranks = next->c.agents, .shared = true};
+  ddla_status status = ddla_sim_run(&options, &result, rank_main, next);
+  bool well = status == DDLA_OK && well_ended(next, &result);
+  if (status != DDLA_OK)
+    print_error("seed %llu, going on: %s\n", (unsigned long long)s->seed, ddla_status_message(status));
+  free(next);
+  return well;
+}
+
+typedef struct tally {
+  int crashes, later, switches;
+} tally;
+
+static bool run_seed(uint64_t seed, tally *t) {
+  ddla_sim_result result = {0};
+  story *s = calloc(1, sizeof *s);
+  assert_non_null(s);
+  s->seed = seed;
+  s->c = cases[seed % CASES];
+  s->models = expected[seed % CASES];
+  s->c.lanes = 1;
+  s->c.agents = draw_agents(seed, 1, s->c.shards);
+  const ddla_sim_options options = draw_options(s);
+  ddla_status status = ddla_sim_run(&options, &result, rank_main, s);
+  bool well = status == DDLA_OK && well_ended(s, &result), crashed = false;
+  for (int i = 0; i < s->c.agents; i++) crashed = crashed || result.crashed[i];
+  if (status != DDLA_OK)
+    print_error("seed %llu: %s\n", (unsigned long long)seed, ddla_status_message(status));
+  if (well && crashed) well = goes_on(s);
+  t->crashes += crashed;
+  t->later += s->found && s->found_step > 0;
+  t->switches += (int)result.switches;
+  free(s);
+  return well;
+}
+
+static void whatever_happens_a_whole_version_is_committed(void **state) {
+  (void)state;
+  tally t = {0};
+  int bad = 0;
+  for (uint64_t seed = seed_first; seed < seed_first + seed_count && bad < 5; seed++) bad += !run_seed(seed, &t);
+  print_message("%d of %d runs had crashes, %d of them after step 1\n", t.crashes, (int)seed_count, t.later);
+  assert_int_equal(bad, 0);
+  if (seed_count < 100) return;
+  assert_true(t.crashes > (int)seed_count / 4); /* else the faults test nothing */
+  assert_true(t.later > (int)seed_count / 10);
+}
+
+static void seeds_replay(void **state) {
+  (void)state;
+  for (uint64_t seed = 1; seed <= 5; seed++) {
+    tally first = {0}, second = {0};
+    assert_true(run_seed(seed, &first));
+    assert_true(run_seed(seed, &second));
+    assert_int_equal(first.switches, second.switches);
+  }
+}
+
+static int make_expected(void **state) {
+  (void)state;
+  for (int i = 0; i < CASES; i++) {
+    group_case c = cases[i];
+    c.agents = c.lanes = 1;
+    expected[i] = calloc((size_t)c.steps + 1, sizeof *expected[i]);
+    if (!expected[i] || reference_train(expected[i], &c) != DDLA_OK) return -1;
+  }
+  return 0;
+}
+
+static int free_expected(void **state) {
+  (void)state;
+  for (int i = 0; i < CASES; i++) free(expected[i]);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (strcmp(argv[i], "--seeds") == 0) seed_count = strtoull(argv[i + 1], NULL, 10);
+    if (strcmp(argv[i], "--first") == 0) seed_first = strtoull(argv[i + 1], NULL, 10);
+  }
+  const struct CMUnitTest tests[] = {cmocka_unit_test(whatever_happens_a_whole_version_is_committed),
+                                     cmocka_unit_test(seeds_replay)};
+  return cmocka_run_group_tests(tests, make_expected, free_expected);
+}
