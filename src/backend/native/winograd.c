@@ -117,7 +117,12 @@ DDLA_AVX512 static void input_4(const ddla_winograd *conv, float *v, const float
   input_body(conv, v, x, s, 4);
 }
 
-int64_t ddla_winograd_packed_count(const ddla_winograd *conv) { return points(conv) * conv->in * conv->out; }
+/* Floats from one point's weights (or their sums) to the next point's. */
+static int64_t weights_apart(const ddla_winograd *conv) { return conv->in * conv->out + APART; }
+
+int64_t ddla_winograd_packed_count(const ddla_winograd *conv) {
+  return points(conv) * weights_apart(conv);
+}
 
 /* One kernel of each of 16 outputs, `lanes` floats apart: u = G g Gᵀ, stored at every point. */
 DDLA_AVX512_INLINE void pack_body(float *to, const float *kernel, __m512i lanes, int64_t apart, bool turned,
@@ -135,7 +140,7 @@ DDLA_AVX512 void ddla_winograd_pack(float *to, const float *w, const ddla_winogr
   const int step = (int)(9 * (turned ? 1 : conv->in)); /* floats between the kernels of two outputs */
   const __m512i lanes = _mm512_mullo_epi32(_mm512_set1_epi32(step),
                                            _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
-  const int64_t apart = conv->in * conv->out;
+  const int64_t apart = weights_apart(conv);
   for (int64_t o = 0; o < conv->out; o += 16) {
     const int64_t panel = o - o % DDLA_BLOCK_COLUMNS, columns = smaller(conv->out - panel, DDLA_BLOCK_COLUMNS);
     for (int64_t i = 0; i < conv->in; i++) {
@@ -202,7 +207,7 @@ static void multiply(const ddla_winograd *conv, float *sums, const float *v, con
       const int columns = (int)smaller(conv->out - o, DDLA_BLOCK_COLUMNS);
       const ddla_block block = {.c = sums + p * sums_apart + o, .c_row = conv->out,
                                 .a = v + p * tiles->apart, .a_row = conv->in, .a_step = 1,
-                                .b = packed + (p * conv->out + o) * conv->in, .b_row = columns,
+                                .b = packed + p * weights_apart(conv) + o * conv->in, .b_row = columns,
                                 .depth = conv->in};
       ddla_block_run(&block, tiles->count, columns);
     }
@@ -255,7 +260,7 @@ DDLA_AVX512_INLINE void weights_body(const ddla_winograd *conv, float *dw, const
   const int edge = m + 2;
   ddla_v16 d[POINTS_MAX], side[3 * EDGE_MAX], g[9];
   float lanes[9][16];
-  for (int p = 0; p < edge * edge; p++) d[p] = _mm512_loadu_ps(sums + p * conv->in * conv->out);
+  for (int p = 0; p < edge * edge; p++) d[p] = _mm512_loadu_ps(sums + p * weights_apart(conv));
   for (int j = 0; j < edge; j++) ddla_line_weights(side + j, edge, d + j, edge, m);
   for (int i = 0; i < 3; i++) ddla_line_weights(g + 3 * i, 1, side + edge * i, 1, m);
   for (int k = 0; k < 9; k++) _mm512_storeu_ps(lanes[k], g[k]);
@@ -276,7 +281,7 @@ DDLA_AVX512 static void weights_all(const ddla_winograd *conv, float *dw, const 
 }
 
 int64_t ddla_winograd_weights_count(const ddla_winograd *conv) {
-  return points(conv) * (weights_tiles(conv) * (conv->in + conv->out) + 2 * APART + conv->in * conv->out);
+  return points(conv) * (weights_tiles(conv) * (conv->in + conv->out) + 2 * APART + weights_apart(conv));
 }
 
 /* sums[point][in][out] (+)= V[point][tile][in]ᵀ W[point][tile][out] */
@@ -285,7 +290,7 @@ static void multiply_weights(const ddla_winograd *conv, float *sums, const float
   const int64_t count = points(conv);
   for (int64_t p = 0; p < count; p++)
     for (int64_t o = 0; o < conv->out; o += DDLA_BLOCK_COLUMNS) {
-      const ddla_block block = {.c = sums + p * conv->in * conv->out + o, .c_row = conv->out,
+      const ddla_block block = {.c = sums + p * weights_apart(conv) + o, .c_row = conv->out,
                                 .a = v + p * in->apart, .a_row = 1, .a_step = conv->in,
                                 .b = w + p * out->apart + o, .b_row = conv->out,
                                 .depth = in->count, .add = in->first > 0};
