@@ -77,14 +77,12 @@ static unsigned inside(int64_t first, int count, int64_t size) {
   return bits;
 }
 
-/* 16 channels of a patch; outside of the image are zeros. */
-DDLA_AVX512_INLINE void load_patch(ddla_v16 *d, const float *image, const patch *p, const int edge) {
-  const bool whole = (p->rows & p->columns) == (1U << edge) - 1U;
+/* 16 channels of column j of a patch; outside of the image are zeros. */
+DDLA_AVX512_INLINE void load_column(ddla_v16 *d, const float *image, const patch *p, int j, const int edge) {
+  const unsigned rows = p->columns >> j & 1U ? p->rows : 0;
+  const float *from = image + p->at + j * p->column;
   for (int i = 0; i < edge; i++)
-    for (int j = 0; j < edge; j++)
-      d[edge * i + j] = whole || (p->rows >> i & p->columns >> j & 1U)
-                            ? _mm512_loadu_ps(image + p->at + i * p->row + j * p->column)
-                            : _mm512_setzero_ps();
+    d[i] = _mm512_maskz_loadu_ps((__mmask16)-(int)(rows >> i & 1U), from + i * p->row);
 }
 
 /* V[point][tile][channel] = Bᵀ d B. */
@@ -98,13 +96,18 @@ DDLA_AVX512_INLINE void input_body(const ddla_winograd *conv, float *v, const fl
     patch p = {.row = row, .column = conv->in, .rows = inside(top, edge, conv->height),
                .columns = inside(left, edge, conv->width)};
     for (int64_t c = 0; c < conv->in; c += 16) {
-      ddla_v16 d[POINTS_MAX];
+      ddla_v16 side[POINTS_MAX], line[EDGE_MAX];
       p.at = top * row + left * conv->in + c;
-      load_patch(d, x + t.image * size, &p, edge);
-      for (int j = 0; j < edge; j++) ddla_line_input(d + j, edge, m);
-      for (int i = 0; i < edge; i++) ddla_line_input(d + edge * i, 1, m);
+      for (int j = 0; j < edge; j++) {
+        load_column(line, x + t.image * size, &p, j, edge);
+        ddla_line_input(line, 1, m);
+        for (int i = 0; i < edge; i++) side[edge * i + j] = line[i];
+      }
       float *to = v + k * conv->in + c;
-      for (int i = 0; i < edge * edge; i++) _mm512_storeu_ps(to + i * s->apart, d[i]);
+      for (int i = 0; i < edge; i++, to += edge * s->apart) {
+        ddla_line_input(side + edge * i, 1, m);
+        for (int j = 0; j < edge; j++) _mm512_storeu_ps(to + j * s->apart, side[edge * i + j]);
+      }
     }
   }
 }
@@ -171,15 +174,19 @@ DDLA_AVX512_INLINE void result_body(const ddla_winograd *conv, const ddla_winogr
     const int rows = (int)smaller(m, conv->out_height - m * t.row);
     const int columns = (int)smaller(m, conv->out_width - m * t.column);
     for (int64_t o = 0; o < conv->out; o += 16) {
-      ddla_v16 d[POINTS_MAX], side[4 * EDGE_MAX], r[16];
+      ddla_v16 side[4 * EDGE_MAX], line[EDGE_MAX], r[4];
       const ddla_v16 bias = run->bias ? _mm512_loadu_ps(run->bias + o) : _mm512_setzero_ps();
-      for (int i = 0; i < edge * edge; i++) d[i] = _mm512_loadu_ps(sums + i * s->apart + k * conv->out + o);
-      for (int j = 0; j < edge; j++) ddla_line_result(side + j, edge, d + j, edge, m);
-      for (int i = 0; i < m; i++) ddla_line_result(r + m * i, 1, side + edge * i, 1, m);
-      for (int i = 0; i < m; i++)
+      const float *from = sums + k * conv->out + o;
+      for (int j = 0; j < edge; j++, from += s->apart) {
+        for (int i = 0; i < edge; i++) line[i] = _mm512_loadu_ps(from + i * edge * s->apart);
+        ddla_line_result(side + j, edge, line, 1, m);
+      }
+      for (int i = 0; i < rows; i++) {
+        ddla_line_result(r, 1, side + edge * i, 1, m);
         for (int j = 0; j < m; j++)
-          if (i < rows && j < columns)
-            _mm512_storeu_ps(y + i * row + j * conv->out + o, finish(r[m * i + j], bias, run->relu));
+          if (j < columns)
+            _mm512_storeu_ps(y + i * row + j * conv->out + o, finish(r[j], bias, run->relu));
+      }
     }
   }
 }
@@ -236,13 +243,17 @@ DDLA_AVX512_INLINE void gradient_body(const ddla_winograd *conv, float *w, const
     patch p = {.row = row, .column = conv->out, .rows = inside(m * t.row, m, conv->out_height),
                .columns = inside(m * t.column, m, conv->out_width)};
     for (int64_t o = 0; o < conv->out; o += 16) {
-      ddla_v16 d[16], side[4 * EDGE_MAX], r[POINTS_MAX];
+      ddla_v16 side[4 * EDGE_MAX], line[4], r[EDGE_MAX];
       p.at = m * t.row * row + m * t.column * conv->out + o;
-      load_patch(d, dy + t.image * size, &p, m);
-      for (int j = 0; j < m; j++) ddla_line_gradient(side + j, m, d + j, m, m);
-      for (int i = 0; i < edge; i++) ddla_line_gradient(r + edge * i, 1, side + m * i, 1, m);
+      for (int j = 0; j < m; j++) {
+        load_column(line, dy + t.image * size, &p, j, m);
+        ddla_line_gradient(side + j, m, line, 1, m);
+      }
       float *to = w + k * conv->out + o;
-      for (int i = 0; i < edge * edge; i++) _mm512_storeu_ps(to + i * s->apart, r[i]);
+      for (int i = 0; i < edge; i++, to += edge * s->apart) {
+        ddla_line_gradient(r, 1, side + m * i, 1, m);
+        for (int j = 0; j < edge; j++) _mm512_storeu_ps(to + j * s->apart, r[j]);
+      }
     }
   }
 }
