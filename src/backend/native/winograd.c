@@ -98,12 +98,14 @@ DDLA_AVX512_INLINE void input_body(const ddla_winograd *conv, float *v, const fl
     for (int64_t c = 0; c < conv->in; c += 16) {
       ddla_v16 side[POINTS_MAX], line[EDGE_MAX];
       p.at = top * row + left * conv->in + c;
+#pragma GCC unroll 6 /* side stays in registers as far as they go */
       for (int j = 0; j < edge; j++) {
         load_column(line, x + t.image * size, &p, j, edge);
         ddla_line_input(line, 1, m);
         for (int i = 0; i < edge; i++) side[edge * i + j] = line[i];
       }
       float *to = v + k * conv->in + c;
+#pragma GCC unroll 6
       for (int i = 0; i < edge; i++, to += edge * s->apart) {
         ddla_line_input(side + edge * i, 1, m);
         for (int j = 0; j < edge; j++) _mm512_storeu_ps(to + j * s->apart, side[edge * i + j]);
