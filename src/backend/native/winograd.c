@@ -77,14 +77,12 @@ static unsigned inside(int64_t first, int count, int64_t size) {
   return bits;
 }
 
-/* 16 channels of a patch; outside of the image are zeros. */
-DDLA_AVX512_INLINE void load_patch(ddla_v16 *d, const float *image, const patch *p, const int edge) {
-  const bool whole = (p->rows & p->columns) == (1U << edge) - 1U;
+/* 16 channels of column j of a patch; outside of the image are zeros. */
+DDLA_AVX512_INLINE void load_column(ddla_v16 *d, const float *image, const patch *p, int j, const int edge) {
+  const unsigned rows = p->columns >> j & 1U ? p->rows : 0;
+  const float *from = image + p->at + j * p->column;
   for (int i = 0; i < edge; i++)
-    for (int j = 0; j < edge; j++)
-      d[edge * i + j] = whole || (p->rows >> i & p->columns >> j & 1U)
-                            ? _mm512_loadu_ps(image + p->at + i * p->row + j * p->column)
-                            : _mm512_setzero_ps();
+    d[i] = _mm512_maskz_loadu_ps((__mmask16)-(int)(rows >> i & 1U), from + i * p->row);
 }
 
 /* V[point][tile][channel] = Bᵀ d B. */
@@ -98,13 +96,20 @@ DDLA_AVX512_INLINE void input_body(const ddla_winograd *conv, float *v, const fl
     patch p = {.row = row, .column = conv->in, .rows = inside(top, edge, conv->height),
                .columns = inside(left, edge, conv->width)};
     for (int64_t c = 0; c < conv->in; c += 16) {
-      ddla_v16 d[POINTS_MAX];
+      ddla_v16 side[POINTS_MAX], line[EDGE_MAX];
       p.at = top * row + left * conv->in + c;
-      load_patch(d, x + t.image * size, &p, edge);
-      for (int j = 0; j < edge; j++) ddla_line_input(d + j, edge, m);
-      for (int i = 0; i < edge; i++) ddla_line_input(d + edge * i, 1, m);
+#pragma GCC unroll 6 /* side stays in registers as far as they go */
+      for (int j = 0; j < edge; j++) {
+        load_column(line, x + t.image * size, &p, j, edge);
+        ddla_line_input(line, 1, m);
+        for (int i = 0; i < edge; i++) side[edge * i + j] = line[i];
+      }
       float *to = v + k * conv->in + c;
-      for (int i = 0; i < edge * edge; i++) _mm512_storeu_ps(to + i * s->apart, d[i]);
+#pragma GCC unroll 6
+      for (int i = 0; i < edge; i++, to += edge * s->apart) {
+        ddla_line_input(side + edge * i, 1, m);
+        for (int j = 0; j < edge; j++) _mm512_storeu_ps(to + j * s->apart, side[edge * i + j]);
+      }
     }
   }
 }
@@ -117,7 +122,12 @@ DDLA_AVX512 static void input_4(const ddla_winograd *conv, float *v, const float
   input_body(conv, v, x, s, 4);
 }
 
-int64_t ddla_winograd_packed_count(const ddla_winograd *conv) { return points(conv) * conv->in * conv->out; }
+/* Floats from one point's weights (or their sums) to the next point's. */
+static int64_t weights_apart(const ddla_winograd *conv) { return conv->in * conv->out + APART; }
+
+int64_t ddla_winograd_packed_count(const ddla_winograd *conv) {
+  return points(conv) * weights_apart(conv);
+}
 
 /* One kernel of each of 16 outputs, `lanes` floats apart: u = G g Gᵀ, stored at every point. */
 DDLA_AVX512_INLINE void pack_body(float *to, const float *kernel, __m512i lanes, int64_t apart, bool turned,
@@ -135,7 +145,7 @@ DDLA_AVX512 void ddla_winograd_pack(float *to, const float *w, const ddla_winogr
   const int step = (int)(9 * (turned ? 1 : conv->in)); /* floats between the kernels of two outputs */
   const __m512i lanes = _mm512_mullo_epi32(_mm512_set1_epi32(step),
                                            _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
-  const int64_t apart = conv->in * conv->out;
+  const int64_t apart = weights_apart(conv);
   for (int64_t o = 0; o < conv->out; o += 16) {
     const int64_t panel = o - o % DDLA_BLOCK_COLUMNS, columns = smaller(conv->out - panel, DDLA_BLOCK_COLUMNS);
     for (int64_t i = 0; i < conv->in; i++) {
@@ -166,15 +176,19 @@ DDLA_AVX512_INLINE void result_body(const ddla_winograd *conv, const ddla_winogr
     const int rows = (int)smaller(m, conv->out_height - m * t.row);
     const int columns = (int)smaller(m, conv->out_width - m * t.column);
     for (int64_t o = 0; o < conv->out; o += 16) {
-      ddla_v16 d[POINTS_MAX], side[4 * EDGE_MAX], r[16];
+      ddla_v16 side[4 * EDGE_MAX], line[EDGE_MAX], r[4];
       const ddla_v16 bias = run->bias ? _mm512_loadu_ps(run->bias + o) : _mm512_setzero_ps();
-      for (int i = 0; i < edge * edge; i++) d[i] = _mm512_loadu_ps(sums + i * s->apart + k * conv->out + o);
-      for (int j = 0; j < edge; j++) ddla_line_result(side + j, edge, d + j, edge, m);
-      for (int i = 0; i < m; i++) ddla_line_result(r + m * i, 1, side + edge * i, 1, m);
-      for (int i = 0; i < m; i++)
+      const float *from = sums + k * conv->out + o;
+      for (int j = 0; j < edge; j++, from += s->apart) {
+        for (int i = 0; i < edge; i++) line[i] = _mm512_loadu_ps(from + i * edge * s->apart);
+        ddla_line_result(side + j, edge, line, 1, m);
+      }
+      for (int i = 0; i < rows; i++) {
+        ddla_line_result(r, 1, side + edge * i, 1, m);
         for (int j = 0; j < m; j++)
-          if (i < rows && j < columns)
-            _mm512_storeu_ps(y + i * row + j * conv->out + o, finish(r[m * i + j], bias, run->relu));
+          if (j < columns)
+            _mm512_storeu_ps(y + i * row + j * conv->out + o, finish(r[j], bias, run->relu));
+      }
     }
   }
 }
@@ -202,7 +216,7 @@ static void multiply(const ddla_winograd *conv, float *sums, const float *v, con
       const int columns = (int)smaller(conv->out - o, DDLA_BLOCK_COLUMNS);
       const ddla_block block = {.c = sums + p * sums_apart + o, .c_row = conv->out,
                                 .a = v + p * tiles->apart, .a_row = conv->in, .a_step = 1,
-                                .b = packed + (p * conv->out + o) * conv->in, .b_row = columns,
+                                .b = packed + p * weights_apart(conv) + o * conv->in, .b_row = columns,
                                 .depth = conv->in};
       ddla_block_run(&block, tiles->count, columns);
     }
@@ -231,13 +245,17 @@ DDLA_AVX512_INLINE void gradient_body(const ddla_winograd *conv, float *w, const
     patch p = {.row = row, .column = conv->out, .rows = inside(m * t.row, m, conv->out_height),
                .columns = inside(m * t.column, m, conv->out_width)};
     for (int64_t o = 0; o < conv->out; o += 16) {
-      ddla_v16 d[16], side[4 * EDGE_MAX], r[POINTS_MAX];
+      ddla_v16 side[4 * EDGE_MAX], line[4], r[EDGE_MAX];
       p.at = m * t.row * row + m * t.column * conv->out + o;
-      load_patch(d, dy + t.image * size, &p, m);
-      for (int j = 0; j < m; j++) ddla_line_gradient(side + j, m, d + j, m, m);
-      for (int i = 0; i < edge; i++) ddla_line_gradient(r + edge * i, 1, side + m * i, 1, m);
+      for (int j = 0; j < m; j++) {
+        load_column(line, dy + t.image * size, &p, j, m);
+        ddla_line_gradient(side + j, m, line, 1, m);
+      }
       float *to = w + k * conv->out + o;
-      for (int i = 0; i < edge * edge; i++) _mm512_storeu_ps(to + i * s->apart, r[i]);
+      for (int i = 0; i < edge; i++, to += edge * s->apart) {
+        ddla_line_gradient(r, 1, side + m * i, 1, m);
+        for (int j = 0; j < edge; j++) _mm512_storeu_ps(to + j * s->apart, r[j]);
+      }
     }
   }
 }
@@ -255,7 +273,7 @@ DDLA_AVX512_INLINE void weights_body(const ddla_winograd *conv, float *dw, const
   const int edge = m + 2;
   ddla_v16 d[POINTS_MAX], side[3 * EDGE_MAX], g[9];
   float lanes[9][16];
-  for (int p = 0; p < edge * edge; p++) d[p] = _mm512_loadu_ps(sums + p * conv->in * conv->out);
+  for (int p = 0; p < edge * edge; p++) d[p] = _mm512_loadu_ps(sums + p * weights_apart(conv));
   for (int j = 0; j < edge; j++) ddla_line_weights(side + j, edge, d + j, edge, m);
   for (int i = 0; i < 3; i++) ddla_line_weights(g + 3 * i, 1, side + edge * i, 1, m);
   for (int k = 0; k < 9; k++) _mm512_storeu_ps(lanes[k], g[k]);
@@ -276,7 +294,7 @@ DDLA_AVX512 static void weights_all(const ddla_winograd *conv, float *dw, const 
 }
 
 int64_t ddla_winograd_weights_count(const ddla_winograd *conv) {
-  return points(conv) * (weights_tiles(conv) * (conv->in + conv->out) + 2 * APART + conv->in * conv->out);
+  return points(conv) * (weights_tiles(conv) * (conv->in + conv->out) + 2 * APART + weights_apart(conv));
 }
 
 /* sums[point][in][out] (+)= V[point][tile][in]ᵀ W[point][tile][out] */
@@ -285,7 +303,7 @@ static void multiply_weights(const ddla_winograd *conv, float *sums, const float
   const int64_t count = points(conv);
   for (int64_t p = 0; p < count; p++)
     for (int64_t o = 0; o < conv->out; o += DDLA_BLOCK_COLUMNS) {
-      const ddla_block block = {.c = sums + p * conv->in * conv->out + o, .c_row = conv->out,
+      const ddla_block block = {.c = sums + p * weights_apart(conv) + o, .c_row = conv->out,
                                 .a = v + p * in->apart, .a_row = 1, .a_step = conv->in,
                                 .b = w + p * out->apart + o, .b_row = conv->out,
                                 .depth = in->count, .add = in->first > 0};
