@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 
 all:           ; @tools/setup build && tools/build release
 setup:         ; @tools/setup build test demo
-demo:          ; @tools/setup build demo && tools/build release && build/ddla train examples/fashion-mnist.yaml -n 2 --out runs/demo
+demo:          ; @tools/setup build demo && tools/build release && build/ddla train examples/fashion-mnist.yaml -n 2 --out runs/demo --set output.overwrite=true
 test:          ; @tools/setup build test demo && tools/build release && tools/run-tests release -LE full
 test-full:     ; @tools/setup build test demo && tools/build release && tools/run-tests release
 sim-full:      ; @tools/setup build test && tools/build release && tools/run-tests release -L sim

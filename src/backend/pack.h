@@ -1,6 +1,5 @@
 /* Packed copies of weights, shared by the lanes of an agent and keyed by the version of θ: packing is done by
- * the first lane that needs it in a step, the others wait for it. Threads: slots are reserved at set-up by one
- * thread; ddla_pack_use from any lane. */
+ * the first lane that needs it in a step, the others wait for it. Threads: any lane, any time. */
 #ifndef DDLA_BACKEND_PACK_H
 #define DDLA_BACKEND_PACK_H
 

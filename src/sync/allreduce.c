@@ -360,10 +360,11 @@ static ddla_status plan_reduction(reduction *out, const allreduce *sync, int64_t
 
 /* to[0 … count) = sum of elements [from, from + count). */
 static void reduce(const reduction *sum, float *to, int64_t from, int64_t count) {
-  void *outputs[1] = {to - from}; /* the tree counts outputs from element 0 as it does operands */
-  const ddla_tree_io io = {.operands = sum->data, .outputs = outputs, .output_count = 1,
-                           .type = DDLA_COLL_F32};
-  ddla_tree_run(&sum->plan, &io, from, count, false);
+  const void *data[DDLA_TREE_OPERANDS_MAX];
+  void *outputs[1] = {to};
+  for (int i = 0; i < sum->count; i++) data[i] = (const float *)sum->data[i] + from;
+  const ddla_tree_io io = {.operands = data, .outputs = outputs, .output_count = 1, .type = DDLA_COLL_F32};
+  ddla_tree_run(&sum->plan, &io, 0, count, false);
 }
 
 typedef struct update_scale {

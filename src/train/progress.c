@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "train/run.h"
 
 enum { SHOW_EVERY_MS = 100, BAR_CELLS = 24 };
@@ -63,19 +64,29 @@ static void show_line(const ddla_run *run, const ddla_worker *worker, int64_t ep
   fflush(run->terminal);
 }
 
+/* A number of a row of metrics.jsonl, whatever the locale; what is not finite has no number in JSON. */
+static void put_real(FILE *file, const char *key, double value) {
+  char text[DDLA_TEXT_REAL_BYTES] = "null";
+  if (isfinite(value)) ddla_text_from_real(text, value);
+  fprintf(file, ", \"%s\": %s", key, text);
+}
+
 static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t epoch, double seconds) {
-  fprintf(run->metrics,
-          "{\"epoch\": %" PRId64 ", \"step\": %" PRIu64 ", \"loss\": %.9g, \"accuracy\": %.9g, "
-          "\"learning_rate\": %.9g, \"samples_per_second\": %.6g, \"seconds\": %.6g",
-          epoch, worker->last.step, run->train_loss, run->train_accuracy, worker->last.learning_rate,
-          ratio((double)worker->epoch_samples, seconds), (double)(now_ns() - run->train_start_ns) * 1e-9);
-  if (isfinite(worker->last.gradient_norm))
-    fprintf(run->metrics, ", \"gradient_norm\": %.9g", worker->last.gradient_norm);
-  if (run->validated)
-    fprintf(run->metrics, ", \"validation_loss\": %.9g, \"validation_accuracy\": %.9g", run->validation.loss,
-            run->validation.accuracy);
-  fputs("}\n", run->metrics);
-  if (fflush(run->metrics) == 0) return DDLA_OK;
+  FILE *file = run->metrics;
+  fprintf(file, "{\"epoch\": %" PRId64 ", \"step\": %" PRIu64, epoch, worker->last.step);
+  put_real(file, "loss", run->train_loss);
+  put_real(file, "accuracy", run->train_accuracy);
+  put_real(file, "learning_rate", worker->last.learning_rate);
+  put_real(file, "samples_per_second", ratio((double)worker->epoch_samples, seconds));
+  put_real(file, "seconds", (double)(now_ns() - run->train_start_ns) * 1e-9);
+  if (run->training->job->train.clip_norm > 0)
+    put_real(file, "gradient_norm", worker->last.gradient_norm);
+  if (run->validated) {
+    put_real(file, "validation_loss", run->validation.loss);
+    put_real(file, "validation_accuracy", run->validation.accuracy);
+  }
+  fputs("}\n", file);
+  if (fflush(file) == 0) return DDLA_OK;
   char path[DDLA_PATH_BYTES];
   return ddla_file_fail(errno, "cannot write", ddla_run_path(path, run->directory, "metrics.jsonl"));
 }
