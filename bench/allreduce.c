@@ -1,5 +1,6 @@
-/* Our side of bench/allreduce.sh: ddla_coll_all_reduce between forked agents, through the public call, with
- * liveness checks on. Arguments: ranks, output (own, common, private, memcpy), then sizes in bytes. */
+/* Our side of bench/allreduce.sh: ddla_coll_all_reduce between forked agents, through the public
+ * call, with liveness checks on. Arguments: ranks, output (own, common, private, memcpy), then
+ * sizes in bytes. */
 #include "allreduce.h"
 
 #include <stdbool.h>
@@ -66,17 +67,18 @@ static ddla_status measure(agent *a, int64_t bytes) {
 static ddla_status run(agent *a, char **sizes, int size_count) {
   int64_t largest = 64;
   for (int i = 0; i < size_count; i++)
-    if (atoll(sizes[i]) > largest) largest = atoll(sizes[i]);
-  bool hidden = strcmp(a->output, "private") == 0, common = strcmp(a->output, "common") == 0;
+    if (strtoll(sizes[i], NULL, 10) > largest) largest = strtoll(sizes[i], NULL, 10);
+  bool hidden = strcmp(a->output, "private") == 0, one = strcmp(a->output, "common") == 0;
   DDLA_TRY(ddla_coll_create(&a->coll, a->transport));
   DDLA_TRY(get(a, &a->in, (size_t)largest, hidden ? 0 : DDLA_MEMORY_OWN));
-  DDLA_TRY(get(a, &a->out, (size_t)largest, hidden ? 0 : common ? DDLA_MEMORY_COMMON : DDLA_MEMORY_OWN));
-  for (int i = 0; i < size_count; i++) DDLA_TRY(measure(a, atoll(sizes[i])));
+  DDLA_TRY(get(a, &a->out, (size_t)largest, hidden ? 0 : one ? DDLA_MEMORY_ONE : DDLA_MEMORY_OWN));
+  for (int i = 0; i < size_count; i++) DDLA_TRY(measure(a, strtoll(sizes[i], NULL, 10)));
   return DDLA_OK;
 }
 
 static int agent_main(ddla_local_region *region, board *shared, int rank, char **argv, int argc) {
-  agent a = {.shared = shared, .output = argv[2], .rank = rank, .ranks = ddla_local_region_ranks(region)};
+  agent a = {
+      .shared = shared, .output = argv[2], .rank = rank, .ranks = ddla_local_region_ranks(region)};
   ddla_local_setup setup = {region, rank};
   bench_pin(rank);
   ddla_status status = ddla_transport_open(&a.transport, "local", &setup);
@@ -108,14 +110,15 @@ static void measure_memcpy(int64_t bytes) {
 
 int main(int argc, char **argv) {
   if (argc < 4) return 2;
-  int ranks = atoi(argv[1]), worst = 0;
+  int ranks = (int)strtol(argv[1], NULL, 10), worst = 0;
   if (strcmp(argv[2], "memcpy") == 0) {
-    for (int i = 3; i < argc; i++) measure_memcpy(atoll(argv[i]));
+    for (int i = 3; i < argc; i++) measure_memcpy(strtoll(argv[i], NULL, 10));
     return 0;
   }
   ddla_local_region *region = NULL;
   ddla_status status = ddla_local_region_create(&region, ranks, (size_t)64 << 30);
-  board *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  board *shared =
+      mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (status != DDLA_OK || shared == MAP_FAILED) return 5;
   for (int rank = 0; rank < ranks; rank++)
     if (fork() == 0) _exit(agent_main(region, shared, rank, argv, argc));

@@ -1,4 +1,5 @@
-/* What both sides of bench/allreduce.sh do alike: sizes, data, pinning, timing, check, and the line that is printed. */
+/* What both sides of bench/allreduce.sh do alike: sizes, data, pinning, timing, check, and the line
+ * that is printed. */
 #ifndef DDLA_BENCH_ALLREDUCE_H
 #define DDLA_BENCH_ALLREDUCE_H
 
@@ -10,12 +11,6 @@
 #include <time.h>
 
 enum { BENCH_REPEATS_MAX = 400 };
-
-typedef struct bench_plan {
-  const char *label;
-  int64_t count; /* floats */
-  int repeats;
-} bench_plan;
 
 /* Few enough repeats that a round over all sizes takes seconds, many enough for a median. */
 static inline int bench_repeats(int64_t bytes) {
@@ -42,7 +37,8 @@ static inline void bench_pin(int rank) {
   sched_setaffinity(0, sizeof one, &one);
 }
 
-/* Whole numbers below 4096: sums over ranks are exact in any order, so that any algorithm can be checked. */
+/* Whole numbers below 4096: sums over ranks are exact in any order, so that any algorithm can be
+ * checked. */
 static inline float bench_value(int64_t k, int rank, int repeat) {
   uint32_t mixed = (uint32_t)k * 2654435761u + (uint32_t)rank * 40503u + (uint32_t)repeat * 9973u;
   return (float)(mixed >> 20);
@@ -74,7 +70,8 @@ static inline double bench_median(double *values, int count) {
 }
 
 /* "name ranks bytes median_us wrong": read by bench/allreduce.sh. */
-static inline void bench_print(const char *name, int ranks, int64_t bytes, double median_us, int64_t wrong) {
+static inline void bench_print(const char *name, int ranks, int64_t bytes, double median_us,
+                               int64_t wrong) {
   printf("%s %d %lld %.3f %lld\n", name, ranks, (long long)bytes, median_us, (long long)wrong);
   fflush(stdout);
 }

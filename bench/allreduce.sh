@@ -26,11 +26,11 @@ sizes="4096 16384 65536 262144 1048576 4194304 16777216 67108864"
 cores=$(nproc)
 
 cmake --build "$build" --target ddla_static >&2
-${CC:-cc} -O3 -std=c11 -D_GNU_SOURCE -Iinclude -Isrc bench/allreduce.c "$(find "$build" -name libddla.a | head -n 1)" \
+${CC:-cc} -O3 -std=c11 -D_GNU_SOURCE -I. -Iinclude -Isrc bench/allreduce.c "$(find "$build" -name libddla.a | head -n 1)" \
   -lpthread -lm -o "$work/ours"
 peer=0
 if command -v mpicc >/dev/null && command -v mpirun >/dev/null; then
-  mpicc -O3 -D_GNU_SOURCE bench/peer_allreduce_mpi.c -o "$work/peer" && peer=1
+  mpicc -O3 -D_GNU_SOURCE -I. bench/peer_allreduce_mpi.c -o "$work/peer" && peer=1
 else
   echo "no Open MPI here: only our side is measured" >&2
 fi

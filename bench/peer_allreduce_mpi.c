@@ -30,7 +30,7 @@ int main(int argc, char **argv) {
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
   bench_pin(rank);
-  for (int i = 2; i < argc; i++) measure(argv[1], atoll(argv[i]), rank, ranks);
+  for (int i = 2; i < argc; i++) measure(argv[1], strtoll(argv[i], NULL, 10), rank, ranks);
   MPI_Finalize();
   return 0;
 }

@@ -33,7 +33,9 @@ const ddla_kernel *ddla_kernel_choose(const ddla_op_call *call, const char *only
  * Called by each agent after the fork, never by the launcher. */
 ddla_status ddla_backend_start(void);
 
-/* "oneDNN 2.6.3": what the kernels stand on. Borrowed for ever. */
-const char *ddla_backend_version(void);
+enum { DDLA_BACKEND_TEXT_BYTES = 64 };
+
+/* "oneDNN 2.6.3": what the kernels stand on, into text; returns text. */
+const char *ddla_backend_version(char text[DDLA_BACKEND_TEXT_BYTES]);
 
 #endif

@@ -60,9 +60,9 @@ static void compare(const ddla_trial *a, const ddla_trial *b, measure off, doubl
   }
 }
 
-static void check(const ddla_op_call *sample, const char *kernel) {
+static void check_layer(const ddla_op_call *sample, const char *kernel, bool first) {
   ddla_trial trial = {0}, again = {0}, plain = {0};
-  ddla_trial_options options = {.kernel = kernel, .seed = 7};
+  ddla_trial_options options = {.kernel = kernel, .seed = 7, .first = first};
   assert_int_equal(ddla_trial_open(&trial, sample, &options), DDLA_OK);
   if (strcmp(trial.kernel->name, kernel) != 0) { /* it does not accept this call */
     ddla_trial_close(&trial);
@@ -70,7 +70,7 @@ static void check(const ddla_op_call *sample, const char *kernel) {
   }
   options.shift_bytes = 20;
   assert_int_equal(ddla_trial_open(&again, sample, &options), DDLA_OK);
-  options = (ddla_trial_options){.kernel = "reference", .seed = 7};
+  options = (ddla_trial_options){.kernel = "reference", .seed = 7, .first = first};
   assert_int_equal(ddla_trial_open(&plain, sample, &options), DDLA_OK);
   run(&plain);
   for (int round = 0; round < 2; round++) {
@@ -82,6 +82,13 @@ static void check(const ddla_op_call *sample, const char *kernel) {
   ddla_trial_close(&trial);
   ddla_trial_close(&again);
   ddla_trial_close(&plain);
+}
+
+/* With the gradient of input 0 and, as in the first layer of a model, without. */
+static void check(const ddla_op_call *sample, const char *kernel) {
+  check_layer(sample, kernel, false);
+  if (strcmp(sample->op->name, "conv2d") == 0 || strcmp(sample->op->name, "linear") == 0)
+    check_layer(sample, kernel, true);
 }
 
 static void check_op(const ddla_op *op, const char *kernel) {
@@ -114,6 +121,17 @@ static ddla_op_call conv_call(int64_t batch, int64_t edge, int64_t in, int64_t o
   return call;
 }
 
+static ddla_op_call strided_call(int64_t batch, int64_t in, int64_t out) {
+  ddla_op_call call = {.op = ddla_op_find("conv2d"), .input_count = 2, .present = {true, true}};
+  call.input[0].shape = DDLA_SHAPE(batch, 23, 19, in);
+  call.input[1].shape = DDLA_SHAPE(out, in, 5, 4);
+  ddla_attrs_set_ints(&call.attrs, "stride", (int64_t[]){2, 3}, 2);
+  ddla_attrs_set_ints(&call.attrs, "padding", (int64_t[]){2, 1}, 2);
+  ddla_attrs_set_ints(&call.attrs, "dilation", (int64_t[]){2, 1}, 2);
+  ddla_attrs_set_int(&call.attrs, "activation", 1);
+  return call;
+}
+
 static ddla_op_call pool_call(int64_t batch, int64_t edge, int64_t channels) {
   ddla_op_call call = {.op = ddla_op_find("max_pool"), .input_count = 1, .present = {true}};
   call.input[0].shape = DDLA_SHAPE(batch, edge, edge, channels);
@@ -135,6 +153,7 @@ static void realistic_shapes_agree_with_the_reference(void **state) {
   const ddla_op_call calls[] = {
       conv_call(3, 28, 1, 32, 0),   conv_call(3, 14, 32, 64, 0), conv_call(2, 14, 32, 64, 1),
       conv_call(1, 7, 64, 64, 0),   conv_call(2, 9, 33, 17, 1),  conv_call(5, 6, 16, 48, 0),
+      strided_call(3, 3, 80),       strided_call(2, 1, 16),      conv_call(2, 30, 2, 48, 1),
       pool_call(16, 28, 32),        pool_call(3, 14, 64),        pool_call(2, 7, 19),
       linear_call(16, 3136, 128),   linear_call(16, 128, 10),    linear_call(7, 100, 33),
       linear_call(1, 3136, 128),    linear_call(64, 784, 96),

@@ -1,5 +1,7 @@
 #include "backend/peak.h"
 
+#include "base/clock.h"
+
 #include <time.h>
 
 #include "backend/cpu.h"
@@ -63,9 +65,7 @@ static float run_plain(float seed) {
 }
 
 double ddla_peak_time_us(void) {
-  struct timespec now = {0};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return 1e6 * (double)now.tv_sec + 1e-3 * (double)now.tv_nsec;
+  return 1e-3 * (double)ddla_clock_now_ns(ddla_clock_thread());
 }
 
 double ddla_peak_burst(void) {

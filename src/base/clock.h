@@ -13,6 +13,9 @@ typedef struct ddla_clock {
 /* The machine's monotonic clock. Borrowed for ever. */
 const ddla_clock *ddla_clock_monotonic(void);
 
+/* Processor time of the calling thread, for measurements. Borrowed for ever. */
+const ddla_clock *ddla_clock_thread(void);
+
 static inline int64_t ddla_clock_now_ns(const ddla_clock *clock) { return clock->now_ns(clock->argument); }
 
 #endif

@@ -37,7 +37,7 @@ static void fail(ddla_check *check, ddla_status status, const char *advice) {
 static ddla_status play(ddla_transport *transport, void *argument) {
   void *block = NULL;
   (void)argument;
-  DDLA_TRY(ddla_transport_alloc(transport, &block, 4096, DDLA_MEMORY_COMMON));
+  DDLA_TRY(ddla_transport_alloc(transport, &block, 4096, DDLA_MEMORY_ONE));
   ddla_word *word = block;
   uint64_t rank = (uint64_t)ddla_transport_rank(transport);
   for (uint64_t round = 0; round < ROUNDS; round++) {
@@ -86,7 +86,7 @@ void ddla_check_kernels(ddla_check *check) {
   ddla_status status = ddla_backend_start();
   if (status != DDLA_OK) fail(check, status, "is oneDNN's library installed and not damaged?");
   else
-    snprintf(check->value, sizeof check->value, "%s, one thread per lane", ddla_backend_version());
+    snprintf(check->value, sizeof check->value, "%s, one thread per lane", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}));
 }
 
 void ddla_check_probe(ddla_check *check) {

@@ -1,4 +1,5 @@
-/* Commands of the program `ddla`. One file and one row of command_list.h each. Only this layer and agent/ print. */
+/* Commands of the program `ddla`. One file and one row of command_list.h each. Only this layer and
+ * agent/ print. */
 #ifndef DDLA_CLI_COMMAND_H
 #define DDLA_CLI_COMMAND_H
 

@@ -60,8 +60,9 @@ static ddla_status run(int argc, char **argv, int64_t start_ns) {
   const ddla_words_option options[] = {{"--json", NULL, NULL, &json}};
   (void)start_ns;
   DDLA_TRY(ddla_words_read(&words, argc, argv, options, sizeof options / sizeof options[0]));
-  if (words.other_count > 0)
-    return DDLA_FAIL(INVALID, "ddla doctor takes no files; `ddla doctor --help` says more");
+  if (words.other_count > 0 || words.set_count > 0)
+    return DDLA_FAIL(INVALID,
+                     "ddla doctor takes no files and no --set; `ddla doctor --help` says more");
   json_t *all = json ? json_array() : NULL;
   look(&failure, all);
   if (json)
@@ -72,7 +73,7 @@ static ddla_status run(int argc, char **argv, int64_t start_ns) {
     return DDLA_OK;
   }
   ddla_status status = ddla_status_raise(&failure);
-  return ddla_status_prefix(status, "training cannot work here: ");
+  return ddla_status_prefix(status, "training cannot work here as it should: ");
 }
 
 const ddla_command ddla_command_doctor = {

@@ -159,9 +159,9 @@ static ddla_status print_report(const char *directory, bool json) {
 }
 
 static ddla_status refuse(const char *word) {
-  const char *near = ddla_text_is_near(word, "model") ? "model" : NULL;
+  const char *near = ddla_words_nearer(NULL, word, "model");
   for (int i = 0; ddla_topic_at(i); i++)
-    if (ddla_text_is_near(word, ddla_topic_at(i)->name)) near = ddla_topic_at(i)->name;
+    near = ddla_words_nearer(near, word, ddla_topic_at(i)->name);
   return DDLA_FAIL(INVALID,
                    "%s is neither a run directory nor something to list%s%s%s; `ddla info` alone "
                    "says what there is",

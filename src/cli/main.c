@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/words.h"
 
 #define DDLA_COMMAND(name) extern const ddla_command ddla_command_##name;
 #include "cli/command_list.h"
@@ -32,22 +33,34 @@ void ddla_command_print_help(FILE *file, const ddla_command *command) {
 }
 
 static void print_help(FILE *file) {
-  fprintf(file, "ddla %s: trains deep-learning models on several agents, with the same bits for any number of them\n\n",
+  fprintf(file,
+          "ddla %s: trains deep-learning models on several agents, with the same bits for any "
+          "number of them\n\n",
           DDLA_VERSION);
-  for (int i = 0; i < COMMAND_COUNT; i++) fprintf(file, "  ddla %-9s %s\n", table[i]->name, table[i]->summary);
-  fprintf(file, "\n`ddla COMMAND --help` says more; `ddla info job` lists every key of a job file.\n");
+  for (int i = 0; i < COMMAND_COUNT; i++)
+    fprintf(file, "  ddla %-9s %s\n", table[i]->name, table[i]->summary);
+  fprintf(file,
+          "\n`ddla COMMAND --help` says more; `ddla info job` lists every key of a job file.\n");
 }
 
 static int unknown(const char *word) {
   const char *near = NULL;
-  for (int i = 0; i < COMMAND_COUNT; i++)
-    if (ddla_text_is_near(word, table[i]->name)) near = table[i]->name;
-  fprintf(stderr, "ddla: there is no command %s%s%s%s; `ddla --help` lists them\n", ddla_text_quote(word).text,
-          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+  for (int i = 0; i < COMMAND_COUNT; i++) near = ddla_words_nearer(near, word, table[i]->name);
+  fprintf(stderr, "ddla: there is no command %s%s%s%s; `ddla --help` lists them\n",
+          ddla_text_quote(word).text, near ? "; did you mean '" : "", near ? near : "",
+          near ? "'?" : "");
   return ddla_status_exit(DDLA_INVALID);
 }
 
-static bool is_help(const char *word) { return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0; }
+static bool is_help(const char *word) {
+  return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static const ddla_command *find(const char *name) {
+  for (int i = 0; i < COMMAND_COUNT; i++)
+    if (strcmp(name, table[i]->name) == 0) return table[i];
+  return NULL;
+}
 
 static int run(const ddla_command *command, int argc, char **argv, int64_t start_ns) {
   for (int i = 1; i < argc; i++) {
@@ -62,6 +75,18 @@ static int run(const ddla_command *command, int argc, char **argv, int64_t start
   return ddla_status_exit(status);
 }
 
+/* `ddla --help`, `ddla help`, `ddla help train`. */
+static int help(int argc, char **argv) {
+  if (argc < 3) {
+    print_help(stdout);
+    return 0;
+  }
+  const ddla_command *command = find(argv[2]);
+  if (!command) return unknown(argv[2]);
+  ddla_command_print_help(stdout, command);
+  return 0;
+}
+
 int main(int argc, char **argv) {
   int64_t start_ns = ddla_clock_now_ns(ddla_clock_monotonic());
   signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error of write, as a full disk is */
@@ -69,15 +94,11 @@ int main(int argc, char **argv) {
     print_help(stderr);
     return ddla_status_exit(DDLA_INVALID);
   }
-  if (is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
-    print_help(stdout);
-    return 0;
-  }
+  if (is_help(argv[1]) || strcmp(argv[1], "help") == 0) return help(argc, argv);
   if (strcmp(argv[1], "--version") == 0) {
     printf("ddla %s\n", DDLA_VERSION);
     return 0;
   }
-  for (int i = 0; i < COMMAND_COUNT; i++)
-    if (strcmp(argv[1], table[i]->name) == 0) return run(table[i], argc - 1, argv + 1, start_ns);
-  return unknown(argv[1]);
+  const ddla_command *command = find(argv[1]);
+  return command ? run(command, argc - 1, argv + 1, start_ns) : unknown(argv[1]);
 }

@@ -20,9 +20,12 @@ typedef struct train_call {
   ddla_trainer_options options;
 } train_call;
 
+/* A signal handler reaches nothing else. */
+static _Atomic bool stop_asked;
+
 static void on_stop(int number) {
   (void)number;
-  ddla_trainer_ask_stop();
+  atomic_store(&stop_asked, true);
 }
 
 /* A line of an agent's log: seconds since the agent began, level, text. */
@@ -34,15 +37,17 @@ static void write_log(ddla_log_level level, const char *line, void *argument) {
   fflush(file);
 }
 
-/* Opens agents/RANK.log in the run directory. Agents that are threads of one process have no log of their own. */
+/* Opens agents/RANK.log in the run directory. Agents that are threads of one process have no log of
+ * their own. */
 static ddla_status open_log(FILE **out, const ddla_transport *transport, const char *directory) {
   char name[32], path[DDLA_PATH_BYTES];
   snprintf(name, sizeof name, "agents/%d.log", ddla_transport_rank(transport));
   FILE *file = fopen(ddla_run_path(path, directory, name), "a");
   if (!file) return ddla_file_fail(errno, "cannot write", path);
   ddla_log_set_sink(write_log, file);
-  ddla_log_line(DDLA_LOG_INFO, "agent %d of %d, process %d, transport %s", ddla_transport_rank(transport),
-                ddla_transport_ranks(transport), (int)getpid(), ddla_transport_name(transport));
+  ddla_log_line(DDLA_LOG_INFO, "agent %d of %d, process %d, transport %s",
+                ddla_transport_rank(transport), ddla_transport_ranks(transport), (int)getpid(),
+                ddla_transport_name(transport));
   *out = file;
   return DDLA_OK;
 }
@@ -53,7 +58,8 @@ static ddla_status run_logged(const train_call *call, ddla_transport *transport)
     return ddla_trainer_run(call->training, transport, &call->options);
   DDLA_TRY(open_log(&log, transport, call->options.directory));
   ddla_status status = ddla_trainer_run(call->training, transport, &call->options);
-  ddla_log_line(DDLA_LOG_INFO, "ends: %s", status == DDLA_OK ? "done" : ddla_status_message(status));
+  ddla_log_line(DDLA_LOG_INFO, "ends: %s",
+                status == DDLA_OK ? "done" : ddla_status_message(status));
   ddla_log_set_sink(NULL, NULL);
   fclose(log);
   return status;
@@ -69,7 +75,8 @@ static ddla_status agent_main(ddla_transport *transport, void *argument) {
   sigset_t stops;
   sigemptyset(&action.sa_mask);
   sigaction(SIGTERM, &action, NULL);
-  /* The launcher of processes kills them at a second Ctrl-C; where there is none, the system does. */
+  /* The launcher of processes kills them at a second Ctrl-C; where there is none, the system does.
+   */
   if (agents_share_process(call->training)) action.sa_flags |= SA_RESETHAND;
   sigaction(SIGINT, &action, NULL);
   sigemptyset(&stops);
@@ -99,13 +106,17 @@ static ddla_show choose_show(const ddla_job *job, bool quiet, bool json) {
   return isatty(STDOUT_FILENO) ? DDLA_SHOW_BAR : DDLA_SHOW_LINES;
 }
 
-static void show_plan(const ddla_training *training, const ddla_training_memory *memory, const char *directory) {
-  printf("%s: %" PRId64 " parameters, %" PRId64 " training samples, %d agent%s with %d lane%s each, %d shards of a "
-         "batch of %" PRId64 "\nmemory: %zu MiB shared, %zu MiB more in each agent, %zu MiB of data; results in %s\n",
+static void show_plan(const ddla_training *training, const ddla_training_memory *memory,
+                      const char *directory) {
+  printf("%s: %" PRId64 " parameters, %" PRId64
+         " training samples, %d agent%s with %d lane%s each, %d shards of a "
+         "batch of %" PRId64
+         "\nmemory: %zu MiB shared, %zu MiB more in each agent, %zu MiB of data; results in %s\n",
          training->job->model.kind, ddla_graph_parameter_total(training->graph.graph),
-         ddla_dataset_count(training->train), training->agents, training->agents == 1 ? "" : "s", training->lanes,
-         training->lanes == 1 ? "" : "s", training->shards, training->batch, (memory->shared_bytes >> 20) + 1,
-         (memory->agent_bytes >> 20) + 1, (memory->data_bytes >> 20) + 1, directory);
+         ddla_dataset_count(training->train), training->agents, training->agents == 1 ? "" : "s",
+         training->lanes, training->lanes == 1 ? "" : "s", training->shards, training->batch,
+         (memory->shared_bytes >> 20) + 1, (memory->agent_bytes >> 20) + 1,
+         (memory->data_bytes >> 20) + 1, directory);
 }
 
 static ddla_status print_file(const char *directory, const char *name) {
@@ -125,19 +136,24 @@ static ddla_status run(train_call *call) {
   DDLA_TRY(ddla_training_estimate(&memory, training));
   DDLA_TRY(ddla_run_prepare(training, directory, call->options.resume));
   if (show == DDLA_SHOW_BAR || show == DDLA_SHOW_LINES) show_plan(training, &memory, directory);
-  const ddla_launch_options launch = {.agents = training->agents, .shared_bytes = memory.shared_bytes,
-                                      .threads = strcmp(training->job->parallel.agents_as, "threads") == 0,
+  const ddla_launch_options launch = {.agents = training->agents,
+                                      .shared_bytes = memory.shared_bytes,
+                                      .threads =
+                                          strcmp(training->job->parallel.agents_as, "threads") == 0,
                                       .where = where};
   ddla_status status = ddla_launch(&launch, agent_main, call);
   if (status != DDLA_OK && show == DDLA_SHOW_BAR) fputc('\n', stdout);
   if (status == DDLA_PEER_LOST)
-    return ddla_status_prefix(status, "training stopped (go on from the last checkpoint with --resume --out %s): ",
-                              directory);
+    return ddla_status_prefix(
+        status,
+        "training stopped (go on from the last checkpoint with --resume --out %s): ", directory);
   DDLA_TRY(status);
   if (show != DDLA_SHOW_NONE)
     DDLA_TRY(print_file(directory, show == DDLA_SHOW_JSON ? "report.json" : "report.txt"));
   if (atomic_load(&training->board->interrupted))
-    return DDLA_FAIL(INTERRUPTED, "stopped after step %" PRIu64 " with a checkpoint; go on with --resume --out %s",
+    return DDLA_FAIL(INTERRUPTED,
+                     "stopped after step %" PRIu64
+                     " with a checkpoint; go on with --resume --out %s",
                      atomic_load(&training->board->step), directory);
   return DDLA_OK;
 }
@@ -147,12 +163,14 @@ static ddla_status train(int argc, char **argv, int64_t start_ns) {
   const char *agents = NULL, *out = NULL;
   bool resume = false, quiet = false, json = false;
   const ddla_words_option options[] = {
-      {"--agents", "-n", &agents, NULL}, {"--out", "-o", &out, NULL},      {"--resume", NULL, NULL, &resume},
-      {"--quiet", "-q", NULL, &quiet},   {"--json", NULL, NULL, &json},
+      {"--agents", "-n", &agents, NULL}, {"--out", "-o", &out, NULL},
+      {"--resume", NULL, NULL, &resume}, {"--quiet", "-q", NULL, &quiet},
+      {"--json", NULL, NULL, &json},
   };
   DDLA_TRY(ddla_words_read(&words, argc, argv, options, sizeof options / sizeof options[0]));
   if (words.other_count != 1)
-    return DDLA_FAIL(INVALID, "ddla train takes one job file, not %d; `ddla train --help` says more",
+    return DDLA_FAIL(INVALID,
+                     "ddla train takes one job file, not %d; `ddla train --help` says more",
                      words.other_count);
   ddla_job *job = NULL;
   train_call call = {0};
@@ -166,6 +184,7 @@ static ddla_status train(int argc, char **argv, int64_t start_ns) {
   default_directory(directory, sizeof directory, words.other[0]);
   call.options.directory = out ? out : job->output.dir[0] ? job->output.dir : directory;
   call.options.resume = resume;
+  call.options.stop = &stop_asked;
   call.options.terminal = stdout;
   call.options.show = choose_show(job, quiet, json);
   DDLA_TRY_CLEAN(status, ddla_training_prepare(&call.training, job, NULL, start_ns));
@@ -180,10 +199,11 @@ const ddla_command ddla_command_train = {
     .name = "train",
     .arguments = "JOB.yaml [-n AGENTS] [--set KEY=VALUE]... [--out DIR] [--resume]",
     .summary = "trains a model as a job file says",
-    .help = "  -n, --agents N     agents (processes) that train together; also parallel.agents\n"
-            "  --set KEY=VALUE    sets a key of the job, for example train.batch=256; may be repeated\n"
-            "  -o, --out DIR      run directory; else output.dir, else runs/ and the job file's name\n"
-            "  --resume           goes on from the run directory's newest checkpoint\n"
-            "  -q, --quiet        prints nothing but errors\n"
-            "  --json             prints report.json at the end and nothing else\n",
+    .help =
+        "  -n, --agents N     agents (processes) that train together; also parallel.agents\n"
+        "  --set KEY=VALUE    sets a key of the job, for example train.batch=256; may be repeated\n"
+        "  -o, --out DIR      run directory; else output.dir, else runs/ and the job file's name\n"
+        "  --resume           goes on from the run directory's newest checkpoint\n"
+        "  -q, --quiet        prints nothing but errors\n"
+        "  --json             prints report.json at the end and nothing else\n",
     .run = train};

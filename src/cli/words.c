@@ -4,7 +4,8 @@
 
 #include "base/text.h"
 
-static const ddla_words_option *find(const ddla_words_option *options, int count, const char *word) {
+static const ddla_words_option *find(const ddla_words_option *options, int count,
+                                     const char *word) {
   for (int i = 0; i < count; i++) {
     if (strcmp(word, options[i].name) == 0) return &options[i];
     if (options[i].alias && strcmp(word, options[i].alias) == 0) return &options[i];
@@ -12,11 +13,19 @@ static const ddla_words_option *find(const ddla_words_option *options, int count
   return NULL;
 }
 
+const char *ddla_words_nearer(const char *best, const char *word, const char *candidate) {
+  if (!ddla_text_is_near(word, candidate)) return best;
+  if (!best || ddla_text_distance(word, candidate) < ddla_text_distance(word, best))
+    return candidate;
+  return best;
+}
+
 static ddla_status refuse(const char *word, const ddla_words_option *options, int count) {
-  for (int i = 0; i < count; i++)
-    if (ddla_text_is_near(word, options[i].name))
-      return DDLA_FAIL(INVALID, "there is no option %s; did you mean %s?", ddla_text_quote(word).text,
-                       options[i].name);
+  const char *near = ddla_words_nearer(NULL, word, "--set");
+  for (int i = 0; i < count; i++) near = ddla_words_nearer(near, word, options[i].name);
+  if (near)
+    return DDLA_FAIL(INVALID, "there is no option %s; did you mean %s?", ddla_text_quote(word).text,
+                     near);
   return DDLA_FAIL(INVALID, "there is no option %s; --help lists them", ddla_text_quote(word).text);
 }
 
@@ -34,8 +43,8 @@ static ddla_status take_other(ddla_words *words, const char *word) {
   return DDLA_OK;
 }
 
-ddla_status ddla_words_read(ddla_words *out, int argc, char **argv, const ddla_words_option *options,
-                            int option_count) {
+ddla_status ddla_words_read(ddla_words *out, int argc, char **argv,
+                            const ddla_words_option *options, int option_count) {
   ddla_words words = {0};
   for (int i = 1; i < argc; i++) {
     bool set = strcmp(argv[i], "--set") == 0;
@@ -51,10 +60,8 @@ ddla_status ddla_words_read(ddla_words *out, int argc, char **argv, const ddla_w
     }
     if (i + 1 == argc) return DDLA_FAIL(INVALID, "option %s needs a value", argv[i]);
     i++;
-    if (set)
-      DDLA_TRY(take_set(&words, argv[i]));
-    else
-      *option->value = argv[i];
+    if (set) DDLA_TRY(take_set(&words, argv[i]));
+    else *option->value = argv[i];
   }
   *out = words;
   return DDLA_OK;

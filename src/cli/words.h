@@ -22,10 +22,14 @@ typedef struct ddla_words {
   int set_count, other_count;
 } ddla_words;
 
-/* Reads argv[1 …]; --set KEY=VALUE is known to every command. Errors: INVALID for an unknown option (the nearest is
- * suggested), a missing value, too many words. */
-ddla_status ddla_words_read(ddla_words *out, int argc, char **argv, const ddla_words_option *options,
-                            int option_count);
+/* Reads argv[1 …]; --set KEY=VALUE is known to every command. Errors: INVALID for an unknown option
+ * (the nearest is suggested), a missing value, too many words. */
+ddla_status ddla_words_read(ddla_words *out, int argc, char **argv,
+                            const ddla_words_option *options, int option_count);
+
+/* What may have been meant by a wrong word: candidate if it is like the word and more so than best
+ * (null: none yet), else best. */
+const char *ddla_words_nearer(const char *best, const char *word, const char *candidate);
 
 /* Job file (null: all initial values) with the --set words applied. The caller owns *out. */
 ddla_status ddla_words_job(ddla_job **out, const ddla_words *words, const char *path);

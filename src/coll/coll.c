@@ -35,9 +35,9 @@ typedef struct prepared {
 struct ddla_coll {
   ddla_transport *transport;
   ddla_exec *exec;
-  ddla_schedule once;   /* of ddla_coll_run */
-  ddla_coll_plan plan;  /* of the newest call; big, therefore here */
-  unsigned char *stage; /* of once */
+  ddla_schedule once;    /* of ddla_coll_run */
+  ddla_coll_plan plan;   /* of the newest call; big, therefore here */
+  unsigned char *stage;  /* of once */
   ddla_coll_line *lines; /* not yet used ones */
   int line_count;
   uint64_t next_tag;
@@ -83,7 +83,8 @@ ddla_status ddla_coll_create(ddla_coll **out, ddla_transport *transport) {
     ddla_coll_line *line = NULL;
     void *stage = NULL;
     DDLA_TRY_CLEAN(status, take_line(coll, &line));
-    DDLA_TRY_CLEAN(status, ddla_transport_alloc(transport, &stage, DDLA_COLL_STAGE_BYTES, DDLA_MEMORY_OWN));
+    DDLA_TRY_CLEAN(status,
+                   ddla_transport_alloc(transport, &stage, DDLA_COLL_STAGE_BYTES, DDLA_MEMORY_OWN));
     coll->stage = stage;
     use_line(coll, &coll->once, line);
   }
@@ -109,7 +110,8 @@ void ddla_coll_destroy(ddla_coll *coll) {
 static const ddla_coll_row *choose(const ddla_coll_plan *plan) {
   const char *wanted = plan->call.row;
   for (int i = 0; i < ROW_COUNT; i++) {
-    if (rows[i]->kind != plan->call.kind || (wanted && strcmp(rows[i]->name, wanted) != 0)) continue;
+    if (rows[i]->kind != plan->call.kind || (wanted && strcmp(rows[i]->name, wanted) != 0))
+      continue;
     if (rows[i]->accepts(plan)) return rows[i];
   }
   return NULL;
@@ -178,8 +180,8 @@ static ddla_status take_place(ddla_coll *coll, place **out) {
   DDLA_TRY_CLEAN(status, DDLA_NEW(made, 1));
   if (is_shared(coll)) {
     DDLA_TRY_CLEAN(status, take_line(coll, &made->line));
-    DDLA_TRY_CLEAN(status,
-                   ddla_transport_alloc(coll->transport, &stage, DDLA_COLL_STAGE_BYTES, DDLA_MEMORY_OWN));
+    DDLA_TRY_CLEAN(status, ddla_transport_alloc(coll->transport, &stage, DDLA_COLL_STAGE_BYTES,
+                                                DDLA_MEMORY_OWN));
     made->stage = stage;
   }
   *out = made;

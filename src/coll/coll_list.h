@@ -1,5 +1,6 @@
 /* Collectives: DDLA_COLL(kind, algorithm) is the file kind/algorithm.c, which defines
- * `const ddla_coll_row ddla_coll_row_kind_algorithm`. Within a kind, the first row that accepts a call runs. */
+ * `const ddla_coll_row ddla_coll_row_kind_algorithm`. Within a kind, the first row that accepts a
+ * call runs. */
 DDLA_COLL(barrier, shared)
 DDLA_COLL(barrier, dissemination)
 DDLA_COLL(broadcast, direct)

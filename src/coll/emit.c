@@ -2,7 +2,9 @@
 
 #include "coll/plan.h"
 
-ddla_step_range ddla_emit_all(const ddla_emit *e) { return (ddla_step_range){0, e->schedule->step_count}; }
+ddla_step_range ddla_emit_all(const ddla_emit *e) {
+  return (ddla_step_range){0, e->schedule->step_count};
+}
 
 /* Steps of schedules that run in order need only the one before: that is implied. */
 static ddla_status add(const ddla_emit *e, const ddla_step *step) {
@@ -15,7 +17,8 @@ ddla_status ddla_emit_signal(const ddla_emit *e, uint32_t value, ddla_step_range
 
 ddla_status ddla_emit_wait(const ddla_emit *e, uint32_t value) {
   for (int i = 1; i < e->plan->ranks; i++) {
-    ddla_step step = {.kind = DDLA_STEP_WAIT, .value = value, .peer = (e->plan->rank + i) % e->plan->ranks};
+    ddla_step step = {
+        .kind = DDLA_STEP_WAIT, .value = value, .peer = (e->plan->rank + i) % e->plan->ranks};
     DDLA_TRY(add(e, &step));
   }
   return DDLA_OK;
@@ -27,8 +30,13 @@ ddla_status ddla_emit_meet(const ddla_emit *e, uint32_t value) {
 }
 
 static ddla_step step_of(const ddla_emit_move *move, ddla_step_kind kind) {
-  return (ddla_step){.kind = kind, .peer = move->peer, .label = move->label, .from = move->from, .to = move->to,
-                     .bytes = move->bytes, .after = {move->after, move->after_too}};
+  return (ddla_step){.kind = kind,
+                     .peer = move->peer,
+                     .label = move->label,
+                     .from = move->from,
+                     .to = move->to,
+                     .bytes = move->bytes,
+                     .after = {move->after, move->after_too}};
 }
 
 ddla_status ddla_emit_copy(const ddla_emit *e, const ddla_emit_move *move) {
@@ -49,7 +57,10 @@ ddla_status ddla_emit_recv(const ddla_emit *e, const ddla_emit_move *move) {
 
 ddla_status ddla_emit_reduce(const ddla_emit *e, const ddla_emit_sum *sum) {
   if (sum->count == 0) return DDLA_OK;
-  ddla_step step = {.kind = DDLA_STEP_REDUCE, .first = sum->first, .count = sum->count, .stream = sum->stream,
+  ddla_step step = {.kind = DDLA_STEP_REDUCE,
+                    .first = sum->first,
+                    .count = sum->count,
+                    .stream = sum->stream,
                     .after = {sum->after, sum->after_too}};
   DDLA_TRY(ddla_schedule_add_reduction(e->schedule, &step.reduction, sum->tree, &sum->io));
   return add(e, &step);
@@ -79,7 +90,9 @@ ddla_status ddla_emit_reduce_apply(const ddla_emit *e, const ddla_emit_sum *sum)
     reduce.first = sum->first + done;
     reduce.count = sum->count - done < part ? sum->count - done : part;
     DDLA_TRY(ddla_schedule_add(schedule, &index, &reduce));
-    ddla_step call = {.kind = DDLA_STEP_CALL, .first = sum->place + done, .count = reduce.count,
+    ddla_step call = {.kind = DDLA_STEP_CALL,
+                      .first = sum->place + done,
+                      .count = reduce.count,
                       .after = {{index, index + 1}}};
     DDLA_TRY(ddla_schedule_add(schedule, &index, &call));
     reduce.after[1] = (ddla_step_range){index, index + 1}; /* one part after the other */
@@ -90,7 +103,8 @@ ddla_status ddla_emit_reduce_apply(const ddla_emit *e, const ddla_emit_sum *sum)
 ddla_status ddla_emit_addresses(const ddla_emit *e, const void **operands) {
   const ddla_coll_plan *plan = e->plan;
   for (int i = 0; i < plan->operand_count; i++) {
-    operands[i] = ddla_transport_peer(plan->transport, plan->operands[i].data, plan->operands[i].rank);
+    operands[i] =
+        ddla_transport_peer(plan->transport, plan->operands[i].data, plan->operands[i].rank);
     if (!operands[i]) return DDLA_FAIL(INTERNAL, "operand %d cannot be addressed", i);
   }
   return DDLA_OK;
@@ -115,7 +129,8 @@ ddla_status ddla_emit_tree_partials(const ddla_emit *e, int *tree) {
   return ddla_schedule_add_plan(e->schedule, tree, &made);
 }
 
-ddla_status ddla_emit_tree_partial(const ddla_emit *e, const ddla_coll_partial *partial, int *tree) {
+ddla_status ddla_emit_tree_partial(const ddla_emit *e, const ddla_coll_partial *partial,
+                                   int *tree) {
   const ddla_coll_plan *p = e->plan;
   ddla_tree_part parts[DDLA_TREE_OPERANDS_MAX];
   for (int i = 0; i < partial->operand_count; i++) {
@@ -127,11 +142,12 @@ ddla_status ddla_emit_tree_partial(const ddla_emit *e, const ddla_coll_partial *
   return ddla_schedule_add_plan(e->schedule, tree, &made);
 }
 
-ddla_status ddla_emit_partial(const ddla_emit *e, const ddla_coll_partial *partial, ddla_coll_span span,
-                              void *to) {
+ddla_status ddla_emit_partial(const ddla_emit *e, const ddla_coll_partial *partial,
+                              ddla_coll_span span, void *to) {
   const ddla_coll_plan *p = e->plan;
   if (partial->operand_count == 1) {
-    ddla_emit_move move = {.from = ddla_coll_at(p->operands[partial->operand].data, span.offset), .to = to,
+    ddla_emit_move move = {.from = ddla_coll_at(p->operands[partial->operand].data, span.offset),
+                           .to = to,
                            .bytes = span.bytes};
     return ddla_emit_copy(e, &move);
   }

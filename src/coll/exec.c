@@ -105,7 +105,8 @@ static ddla_status start_message(ddla_exec *exec, ddla_schedule *schedule, int i
   ddla_request *request = &schedule->requests[step->request];
   uint64_t tag = schedule->tag << 32 | step->label;
   if (step->kind == DDLA_STEP_SEND)
-    DDLA_TRY(ddla_transport_send(exec->transport, request, step->peer, tag, step->from, step->bytes));
+    DDLA_TRY(
+        ddla_transport_send(exec->transport, request, step->peer, tag, step->from, step->bytes));
   else
     DDLA_TRY(ddla_transport_recv(exec->transport, request, step->peer, tag, step->to, step->bytes));
   schedule->states[index] = FLYING;
@@ -115,7 +116,8 @@ static ddla_status start_message(ddla_exec *exec, ddla_schedule *schedule, int i
 }
 
 static ddla_status test_message(ddla_exec *exec, ddla_schedule *schedule, int index, bool *done) {
-  ddla_status status = ddla_transport_test(exec->transport, &schedule->requests[schedule->steps[index].request], done);
+  ddla_status status = ddla_transport_test(
+      exec->transport, &schedule->requests[schedule->steps[index].request], done);
   if (*done) { /* over, well or not */
     schedule->states[index] = IDLE;
     schedule->flying--;
@@ -135,11 +137,14 @@ static ddla_status reached(const ddla_schedule *schedule, const ddla_step *step,
   const ddla_coll_line *line = schedule->lines[step->peer];
   *done = atomic_load(&line->word) >= schedule->base + step->value;
   if (!*done) return DDLA_OK;
-  uint64_t theirs = atomic_load_explicit(&line->signature[schedule->starts & 1], memory_order_relaxed);
+  uint64_t theirs =
+      atomic_load_explicit(&line->signature[schedule->starts & 1], memory_order_relaxed);
   if (theirs == schedule->signature) return DDLA_OK;
   *done = false;
-  return DDLA_FAIL(INVALID, "agent %d is in another collective operation, or in this one with other sizes (here: %s)",
-                   step->peer, schedule->name);
+  return DDLA_FAIL(
+      INVALID,
+      "agent %d is in another collective operation, or in this one with other sizes (here: %s)",
+      step->peer, schedule->name);
 }
 
 /* Next piece of a long step of `total` elements of `size` bytes; its start in *from. */
@@ -166,7 +171,9 @@ static void reduce(ddla_schedule *schedule, const ddla_step *step, bool *done) {
 
 static void copy(ddla_schedule *schedule, const ddla_step *step, bool *done) {
   int64_t from = 0, now = piece(schedule, (int64_t)step->bytes, 1, &from);
-  if (now) memmove((unsigned char *)step->to + from, (const unsigned char *)step->from + from, (size_t)now);
+  if (now)
+    memmove((unsigned char *)step->to + from, (const unsigned char *)step->from + from,
+            (size_t)now);
   *done = schedule->position >= (int64_t)step->bytes;
 }
 
@@ -175,16 +182,16 @@ static ddla_status run_step(ddla_exec *exec, ddla_schedule *schedule, int index,
   const ddla_step *step = &schedule->steps[index];
   *done = true;
   switch (step->kind) {
-    case DDLA_STEP_SEND:
-    case DDLA_STEP_RECV:
-      if (schedule->states[index] == FLYING) return test_message(exec, schedule, index, done);
-      DDLA_TRY(start_message(exec, schedule, index));
-      return test_message(exec, schedule, index, done);
-    case DDLA_STEP_REDUCE: reduce(schedule, step, done); break;
-    case DDLA_STEP_COPY: copy(schedule, step, done); break;
-    case DDLA_STEP_SIGNAL: signal_all(exec, schedule, step); break;
-    case DDLA_STEP_WAIT: return reached(schedule, step, done);
-    case DDLA_STEP_CALL: return schedule->apply(schedule->apply_argument, step->first, step->count);
+  case DDLA_STEP_SEND:
+  case DDLA_STEP_RECV:
+    if (schedule->states[index] == FLYING) return test_message(exec, schedule, index, done);
+    DDLA_TRY(start_message(exec, schedule, index));
+    return test_message(exec, schedule, index, done);
+  case DDLA_STEP_REDUCE: reduce(schedule, step, done); break;
+  case DDLA_STEP_COPY: copy(schedule, step, done); break;
+  case DDLA_STEP_SIGNAL: signal_all(exec, schedule, step); break;
+  case DDLA_STEP_WAIT: return reached(schedule, step, done);
+  case DDLA_STEP_CALL: return schedule->apply(schedule->apply_argument, step->first, step->count);
   }
   return DDLA_OK;
 }
@@ -196,11 +203,12 @@ static bool is_long(ddla_step_kind kind) {
 static void mark(ddla_schedule *schedule, int index) {
   schedule->states[index] = FINISHED;
   schedule->remaining--;
-  while (schedule->low < schedule->step_count && schedule->states[schedule->low] == FINISHED) schedule->low++;
+  while (schedule->low < schedule->step_count && schedule->states[schedule->low] == FINISHED)
+    schedule->low++;
 }
 
-/* Tries one step. A long step that is cut into pieces is `current` until it is done, and no other long step
- * begins meanwhile. */
+/* Tries one step. A long step that is cut into pieces is `current` until it is done, and no other
+ * long step begins meanwhile. */
 static ddla_status try_step(ddla_exec *exec, ddla_schedule *schedule, int index, bool *moved) {
   const ddla_step *step = &schedule->steps[index];
   bool lengthy = is_long(step->kind), done = false;
@@ -226,7 +234,8 @@ static ddla_status advance(ddla_exec *exec, ddla_schedule *schedule, bool *moved
   return DDLA_OK;
 }
 
-/* A death ends everything at once: a collective needs all, also those it does not talk to directly. */
+/* A death ends everything at once: a collective needs all, also those it does not talk to directly.
+ */
 static ddla_status check_group(ddla_exec *exec) {
   ddla_status status = ddla_transport_check(exec->transport);
   while (status != DDLA_OK && exec->first) finish(exec, exec->first, status);
@@ -263,7 +272,9 @@ typedef struct waiter {
   ddla_schedule *schedule; /* null: all */
 } waiter;
 
-static bool over(const waiter *w) { return w->schedule ? !w->schedule->running : w->exec->running == 0; }
+static bool over(const waiter *w) {
+  return w->schedule ? !w->schedule->running : w->exec->running == 0;
+}
 
 static ddla_ready look(void *argument) {
   waiter *w = argument;
@@ -274,7 +285,8 @@ static ddla_ready look(void *argument) {
   return moved ? DDLA_READY_MOVED : DDLA_READY_NOTHING;
 }
 
-static const char *const step_words[] = {"send", "recv", "reduce", "copy", "signal", "wait", "call"};
+static const char *const step_words[] = {"send",   "recv", "reduce", "copy",
+                                         "signal", "wait", "call"};
 
 /* The first step that is not done, of the schedule waited for or of the oldest. */
 static void describe(void *argument, char *text, size_t bytes) {
@@ -285,8 +297,9 @@ static void describe(void *argument, char *text, size_t bytes) {
     return;
   }
   const ddla_step *step = &s->steps[s->low];
-  snprintf(text, bytes, "%s, step %d of %d: %s, agent %d, %zu bytes, label %u, value %u", s->name, s->low,
-           s->step_count, step_words[step->kind], step->peer, step->bytes, step->label, step->value);
+  snprintf(text, bytes, "%s, step %d of %d: %s, agent %d, %zu bytes, label %u, value %u", s->name,
+           s->low, s->step_count, step_words[step->kind], step->peer, step->bytes, step->label,
+           step->value);
 }
 
 ddla_status ddla_exec_wait(ddla_exec *exec, ddla_schedule *schedule, int64_t timeout_ms) {
@@ -309,4 +322,6 @@ ddla_status ddla_exec_wait(ddla_exec *exec, ddla_schedule *schedule, int64_t tim
 
 int ddla_exec_running(const ddla_exec *exec) { return exec->running; }
 
-void ddla_exec_wake(ddla_exec *exec) { ddla_transport_wake(exec->transport, exec->transport->rank); }
+void ddla_exec_wake(ddla_exec *exec) {
+  ddla_transport_wake(exec->transport, exec->transport->rank);
+}

@@ -24,9 +24,10 @@ ddla_status ddla_messages_partials(const ddla_emit *e, const void **data, unsign
   return DDLA_OK;
 }
 
-/* Sends every rank its slice of own partials; receives others' partials of the own slice; terms[i] says where
- * partial i of the own slice will be. */
-static ddla_status exchange(const ddla_emit *e, const void *const *data, unsigned char *scratch, const void **terms) {
+/* Sends every rank its slice of own partials; receives others' partials of the own slice; terms[i]
+ * says where partial i of the own slice will be. */
+static ddla_status exchange(const ddla_emit *e, const void *const *data, unsigned char *scratch,
+                            const void **terms) {
   const ddla_coll_plan *plan = e->plan;
   ddla_coll_span own = ddla_coll_span_of(plan, plan->rank);
   ddla_step_range ready = ddla_emit_all(e);
@@ -63,7 +64,9 @@ ddla_status ddla_messages_reduce_scatter(const ddla_emit *e, void *output) {
   DDLA_TRY(ddla_messages_partials(e, data, &scratch));
   DDLA_TRY(exchange(e, data, scratch, terms));
   void *to = ddla_coll_at(output, own.offset);
-  ddla_emit_sum sum = {.io = {terms, &to, 1, plan->call.type}, .count = own.count, .place = own.first,
+  ddla_emit_sum sum = {.io = {terms, &to, 1, plan->call.type},
+                       .count = own.count,
+                       .place = own.first,
                        .after = ddla_emit_all(e)};
   DDLA_TRY(ddla_emit_tree_partials(e, &sum.tree));
   return ddla_emit_reduce_apply(e, &sum);
@@ -76,9 +79,15 @@ ddla_status ddla_messages_spread(const ddla_emit *e, ddla_step_range after, ddla
   for (int k = 1; k < plan->ranks; k++) {
     int to = (plan->rank + k) % plan->ranks, from = (plan->rank - k + plan->ranks) % plan->ranks;
     ddla_coll_span span = ddla_coll_span_of(plan, from);
-    ddla_emit_move out = {.peer = to, .label = DDLA_LABEL_SPREAD, .bytes = own.bytes, .after = after,
+    ddla_emit_move out = {.peer = to,
+                          .label = DDLA_LABEL_SPREAD,
+                          .bytes = own.bytes,
+                          .after = after,
                           .from = ddla_coll_at(output, own.offset)};
-    ddla_emit_move in = {.peer = from, .label = DDLA_LABEL_SPREAD, .bytes = span.bytes, .after = free,
+    ddla_emit_move in = {.peer = from,
+                         .label = DDLA_LABEL_SPREAD,
+                         .bytes = span.bytes,
+                         .after = free,
                          .to = ddla_coll_at(output, span.offset)};
     DDLA_TRY(ddla_emit_send(e, &out));
     DDLA_TRY(ddla_emit_recv(e, &in));

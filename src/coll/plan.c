@@ -5,7 +5,8 @@
 
 #include "base/assert.h"
 
-void ddla_coll_slice(const ddla_coll_call *call, int ranks, int rank, int64_t *first, int64_t *count) {
+void ddla_coll_slice(const ddla_coll_call *call, int ranks, int rank, int64_t *first,
+                     int64_t *count) {
   int64_t align = call->align > 0 ? call->align : 64 / (int64_t)ddla_coll_type_bytes(call->type);
   int64_t blocks = (call->count + align - 1) / align;
   int64_t from = blocks / ranks * rank + blocks % ranks * rank / ranks;
@@ -40,7 +41,8 @@ static ddla_status list_operands(ddla_coll_plan *plan) {
   int given = call->operands ? call->operand_count : plan->ranks;
   plan->leaves = call->operands ? call->leaves : plan->ranks;
   if (given < 0 || given > DDLA_TREE_OPERANDS_MAX)
-    return DDLA_FAIL(UNSUPPORTED, "a sum of %d operands; at most %d", given, DDLA_TREE_OPERANDS_MAX);
+    return DDLA_FAIL(UNSUPPORTED, "a sum of %d operands; at most %d", given,
+                     DDLA_TREE_OPERANDS_MAX);
   if (!call->operands && !call->input && call->count)
     return DDLA_FAIL(INVALID, "a sum needs an input or a list of operands");
   int64_t end = 0;
@@ -50,7 +52,8 @@ static ddla_status list_operands(ddla_coll_plan *plan) {
     ddla_tree_part part = {operand.first, operand.count};
     if (operand.rank < 0 || operand.rank >= plan->ranks || operand.first < end ||
         !ddla_tree_is_subtree(plan->leaves, part))
-      return DDLA_FAIL(INVALID, "operand %d (agent %d, leaves %" PRId64 " to %" PRId64 " of %" PRId64
+      return DDLA_FAIL(INVALID,
+                       "operand %d (agent %d, leaves %" PRId64 " to %" PRId64 " of %" PRId64
                        ") is out of order or no subtree",
                        i, operand.rank, operand.first, operand.first + operand.count, plan->leaves);
     end = operand.first + operand.count;
@@ -65,7 +68,8 @@ static bool one_rank(const ddla_coll_plan *plan, int from, int end) {
   return true;
 }
 
-/* Cuts the tree where different ranks' operands meet. `from` is the first operand at or after `at`. */
+/* Cuts the tree where different ranks' operands meet. `from` is the first operand at or after `at`.
+ */
 static int find_partials(ddla_coll_plan *plan, ddla_tree_part at, int from) {
   int end = from;
   while (end < plan->operand_count && plan->operands[end].first < at.first + at.count) end++;
@@ -98,16 +102,18 @@ static void classify(ddla_coll_plan *plan) {
   if (!plan->call.output) return;
   plan->output_shared = ddla_transport_peer(t, plan->call.output, t->rank) != NULL;
   int other = (t->rank + 1) % t->ranks;
-  plan->output_common = plan->output_shared && t->ranks > 1 &&
-                        ddla_transport_peer(t, plan->call.output, other) == plan->call.output;
+  plan->output_one = plan->output_shared && t->ranks > 1 &&
+                     ddla_transport_peer(t, plan->call.output, other) == plan->call.output;
 }
 
 static ddla_status check_call(const ddla_coll_call *call, int ranks) {
-  bool needs_output = call->kind == DDLA_COLL_ALL_REDUCE || call->kind == DDLA_COLL_REDUCE_SCATTER ||
-                      call->kind == DDLA_COLL_BROADCAST || call->kind == DDLA_COLL_ALL_GATHER;
+  bool needs_output = call->kind == DDLA_COLL_ALL_REDUCE ||
+                      call->kind == DDLA_COLL_REDUCE_SCATTER || call->kind == DDLA_COLL_BROADCAST ||
+                      call->kind == DDLA_COLL_ALL_GATHER;
   if (call->count < 0 || call->align < 0)
-    return DDLA_FAIL(INVALID, "a collective operation over %" PRId64 " elements, slices of %" PRId64, call->count,
-                     call->align);
+    return DDLA_FAIL(INVALID,
+                     "a collective operation over %" PRId64 " elements, slices of %" PRId64,
+                     call->count, call->align);
   if (call->root < 0 || call->root >= ranks)
     return DDLA_FAIL(INVALID, "root %d is not one of %d agents", call->root, ranks);
   if (call->count && needs_output && !call->output)
@@ -119,7 +125,8 @@ static ddla_status check_call(const ddla_coll_call *call, int ranks) {
   return DDLA_OK;
 }
 
-ddla_status ddla_coll_plan_make(ddla_coll_plan *out, ddla_transport *transport, const ddla_coll_call *call) {
+ddla_status ddla_coll_plan_make(ddla_coll_plan *out, ddla_transport *transport,
+                                const ddla_coll_call *call) {
   DDLA_TRY(check_call(call, transport->ranks));
   out->call = *call;
   out->transport = transport;
@@ -127,7 +134,7 @@ ddla_status ddla_coll_plan_make(ddla_coll_plan *out, ddla_transport *transport, 
   out->ranks = transport->ranks;
   out->size = ddla_coll_type_bytes(call->type);
   out->operand_count = out->partial_count = out->partials_per_rank_max = 0;
-  out->operands_shared = out->output_shared = out->output_common = false;
+  out->operands_shared = out->output_shared = out->output_one = false;
   out->leaves = 0;
   out->stage = NULL;
   out->parity = -1;
@@ -145,7 +152,8 @@ static uint64_t mix(uint64_t hash, uint64_t value) {
   return hash ^ hash >> 32;
 }
 
-/* Where an address is, so far as ranks can compare it: its distance from rank 0's counterpart of another. */
+/* Where an address is, so far as ranks can compare it: its distance from rank 0's counterpart of
+ * another. */
 static uint64_t place(const ddla_coll_plan *plan, const void *address) {
   if (!address) return 1;
   if (!(plan->transport->ops->caps & DDLA_TRANSPORT_SHARED)) return 2;
@@ -163,6 +171,7 @@ uint64_t ddla_coll_plan_signature(const ddla_coll_plan *plan) {
     hash = mix(mix(hash, (uint64_t)o->first << 32 | (uint64_t)o->count), (uint64_t)o->rank);
     if (plan->operands_shared) hash = mix(hash, place(plan, o->data));
   }
-  for (const char *letter = call->row; letter && *letter; letter++) hash = mix(hash, (uint64_t)(unsigned char)*letter);
+  for (const char *letter = call->row; letter && *letter; letter++)
+    hash = mix(hash, (uint64_t)(unsigned char)*letter);
   return mix(hash, (uint64_t)plan->leaves) | 1;
 }

@@ -1,14 +1,14 @@
-/* A call as rows see it: checked, defaults filled in, operands of all ranks listed, addresses classified; and the
- * phrases that schedules are made of. For coll.c and the rows. */
+/* A call as rows see it: checked, defaults filled in, operands of all ranks listed, addresses
+ * classified; and the phrases that schedules are made of. For coll.c and the rows. */
 #ifndef DDLA_COLL_PLAN_H
 #define DDLA_COLL_PLAN_H
 
 #include "coll/coll.h"
 
 enum {
-  DDLA_COLL_SLOTS = 4,                   /* of a stage */
-  DDLA_COLL_SLOT_BYTES = 256 * 1024,     /* DDLA_COLL_SLOTS of them are a stage */
-  DDLA_COLL_SMALL_BYTES = 32 * 1024,     /* two of them follow the stage of one-shot calls */
+  DDLA_COLL_SLOTS = 4,               /* of a stage */
+  DDLA_COLL_SLOT_BYTES = 256 * 1024, /* DDLA_COLL_SLOTS of them are a stage */
+  DDLA_COLL_SMALL_BYTES = 32 * 1024, /* two of them follow the stage of one-shot calls */
   DDLA_COLL_STAGE_BYTES = DDLA_COLL_SLOTS * DDLA_COLL_SLOT_BYTES + 2 * DDLA_COLL_SMALL_BYTES
 };
 
@@ -22,7 +22,7 @@ typedef struct ddla_coll_plan {
   ddla_coll_call call;
   ddla_transport *transport;
   int rank, ranks;
-  size_t size; /* of an element */
+  size_t size;                                        /* of an element */
   ddla_coll_operand operands[DDLA_TREE_OPERANDS_MAX]; /* present ones only */
   int operand_count;
   int64_t leaves;
@@ -30,13 +30,14 @@ typedef struct ddla_coll_plan {
   int partial_count, partials_per_rank_max;
   bool operands_shared; /* all operands can be read in place */
   bool output_shared;   /* everybody's output can be written */
-  bool output_common;   /* and is the same memory */
+  bool output_one;      /* and is the same memory */
   unsigned char *stage; /* this rank's staging memory; null: none */
-  int parity;           /* 0 or 1: which small half the next start uses; -1: started again and again */
+  int parity; /* 0 or 1: which small half the next start uses; -1: started again and again */
 } ddla_coll_plan;
 
 /* Fills a plan. Errors: INVALID, UNSUPPORTED. */
-ddla_status ddla_coll_plan_make(ddla_coll_plan *out, ddla_transport *transport, const ddla_coll_call *call);
+ddla_status ddla_coll_plan_make(ddla_coll_plan *out, ddla_transport *transport,
+                                const ddla_coll_call *call);
 
 /* Hash of what all ranks must agree on. */
 uint64_t ddla_coll_plan_signature(const ddla_coll_plan *plan);
@@ -55,8 +56,8 @@ size_t ddla_coll_bytes(const ddla_coll_plan *plan);
 /* base + bytes, also for a null base with 0 bytes. */
 void *ddla_coll_at(const void *base, size_t bytes);
 
-/* Phrases. Each appends steps that may start after the steps in `after`, and returns its own in *range
- * (null: not wanted). */
+/* Phrases. Each appends steps that may start after the steps in `after`, and returns its own in
+ * *range (null: not wanted). */
 typedef struct ddla_emit {
   const ddla_coll_plan *plan;
   ddla_schedule *schedule;
@@ -107,10 +108,10 @@ ddla_status ddla_emit_tree_operands(const ddla_emit *e, int *tree);
 ddla_status ddla_emit_tree_partials(const ddla_emit *e, int *tree);
 ddla_status ddla_emit_tree_partial(const ddla_emit *e, const ddla_coll_partial *partial, int *tree);
 
-/* Sums elements [first, first + count) of a partial's operands to `to` (element `first` goes to its start), or
- * copies it if it has one operand. Own partials only. */
-ddla_status ddla_emit_partial(const ddla_emit *e, const ddla_coll_partial *partial, ddla_coll_span span,
-                              void *to);
+/* Sums elements [first, first + count) of a partial's operands to `to` (element `first` goes to its
+ * start), or copies it if it has one operand. Own partials only. */
+ddla_status ddla_emit_partial(const ddla_emit *e, const ddla_coll_partial *partial,
+                              ddla_coll_span span, void *to);
 
 /* Bytes at which a result no longer fits the caches and is written past them. */
 bool ddla_emit_streams(size_t bytes);

@@ -69,7 +69,8 @@ ddla_status ddla_schedule_add(ddla_schedule *schedule, int *index, const ddla_st
   return DDLA_OK;
 }
 
-ddla_status ddla_schedule_add_plan(ddla_schedule *schedule, int *index, const ddla_tree_plan *plan) {
+ddla_status ddla_schedule_add_plan(ddla_schedule *schedule, int *index,
+                                   const ddla_tree_plan *plan) {
   DDLA_TRY(GROW(schedule, plans, plan));
   *index = schedule->plan_count++;
   schedule->plans[*index] = *plan;
@@ -82,7 +83,8 @@ static ddla_status add_pointer(ddla_schedule *schedule, const void *pointer) {
   return DDLA_OK;
 }
 
-ddla_status ddla_schedule_add_reduction(ddla_schedule *schedule, int *index, int plan, const ddla_tree_io *io) {
+ddla_status ddla_schedule_add_reduction(ddla_schedule *schedule, int *index, int plan,
+                                        const ddla_tree_io *io) {
   DDLA_TRY(GROW(schedule, reductions, reduction));
   ddla_reduction added = {.plan = plan, .type = io->type, .output_count = io->output_count};
   added.operand_at = schedule->pointer_count;
@@ -108,32 +110,34 @@ ddla_status ddla_schedule_reserve(ddla_schedule *schedule, size_t bytes) {
 static int64_t present(const ddla_tree_plan *plan) {
   int64_t reads = 0;
   for (int i = 0; i < plan->add_count; i++)
-    for (int k = 0; k < plan->adds[i].width; k++) reads += plan->adds[i].inputs[k] < DDLA_TREE_OPERANDS_MAX;
+    for (int k = 0; k < plan->adds[i].width; k++)
+      reads += plan->adds[i].inputs[k] < DDLA_TREE_OPERANDS_MAX;
   return reads;
 }
 
-static void measure_step(const ddla_schedule *schedule, const ddla_step *step, ddla_schedule_cost *cost) {
+static void measure_step(const ddla_schedule *schedule, const ddla_step *step,
+                         ddla_schedule_cost *cost) {
   int64_t bytes = (int64_t)step->bytes;
   switch (step->kind) {
-    case DDLA_STEP_SEND:
-      cost->sent_bytes += bytes;
-      cost->sends++;
-      break;
-    case DDLA_STEP_RECV: cost->received_bytes += bytes; break;
-    case DDLA_STEP_COPY:
-      cost->read_bytes += bytes;
-      cost->written_bytes += bytes;
-      break;
-    case DDLA_STEP_REDUCE: {
-      const ddla_reduction *reduction = &schedule->reductions[step->reduction];
-      bytes = step->count * (int64_t)ddla_coll_type_bytes(reduction->type);
-      cost->read_bytes += bytes * present(&schedule->plans[reduction->plan]);
-      cost->written_bytes += bytes * reduction->output_count;
-      break;
-    }
-    case DDLA_STEP_WAIT: cost->waits++; break;
-    case DDLA_STEP_SIGNAL:
-    case DDLA_STEP_CALL: break;
+  case DDLA_STEP_SEND:
+    cost->sent_bytes += bytes;
+    cost->sends++;
+    break;
+  case DDLA_STEP_RECV: cost->received_bytes += bytes; break;
+  case DDLA_STEP_COPY:
+    cost->read_bytes += bytes;
+    cost->written_bytes += bytes;
+    break;
+  case DDLA_STEP_REDUCE: {
+    const ddla_reduction *reduction = &schedule->reductions[step->reduction];
+    bytes = step->count * (int64_t)ddla_coll_type_bytes(reduction->type);
+    cost->read_bytes += bytes * present(&schedule->plans[reduction->plan]);
+    cost->written_bytes += bytes * reduction->output_count;
+    break;
+  }
+  case DDLA_STEP_WAIT: cost->waits++; break;
+  case DDLA_STEP_SIGNAL:
+  case DDLA_STEP_CALL: break;
   }
 }
 

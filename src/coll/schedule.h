@@ -1,11 +1,12 @@
-/* A schedule: what one rank does for one collective, as a list of steps with dependencies. Collectives emit
- * schedules; the executor (coll/exec.h) runs them, as often as wanted; tests and cost models read them.
+/* A schedule: what one rank does for one collective, as a list of steps with dependencies.
+ * Collectives emit schedules; the executor (coll/exec.h) runs them, as often as wanted; tests and
+ * cost models read them.
  *
- * A step may start when all steps of its two `after` ranges are done; ranges name earlier steps only.
- * Words: in shared memory every schedule has one growing word per rank. SIGNAL k sets the rank's own word to
- * base + k, WAIT k on a peer's word waits for base + k, where base grows by `span` each time the schedule is
- * started. A rank's signals must happen in rising order.
- * Threads: a schedule belongs to the thread of its executor. Emitting may allocate, running does not. */
+ * A step may start when all steps of its two `after` ranges are done; ranges name earlier steps
+ * only. Words: in shared memory every schedule has one growing word per rank. SIGNAL k sets the
+ * rank's own word to base + k, WAIT k on a peer's word waits for base + k, where base grows by
+ * `span` each time the schedule is started. A rank's signals must happen in rising order. Threads:
+ * a schedule belongs to the thread of its executor. Emitting may allocate, running does not. */
 #ifndef DDLA_COLL_SCHEDULE_H
 #define DDLA_COLL_SCHEDULE_H
 
@@ -65,25 +66,25 @@ typedef struct ddla_schedule {
   void **pointers;
   int step_count, request_count, reduction_count, plan_count, pointer_count;
   int step_room, request_room, reduction_room, plan_room, pointer_room;
-  bool in_order;              /* every step needs the one before it: look no further than the first that waits */
-  uint32_t span;              /* signals per start */
-  ddla_coll_line *line;       /* this rank's; null without shared memory */
+  bool in_order; /* every step needs the one before it: look no further than the first that waits */
+  uint32_t span; /* signals per start */
+  ddla_coll_line *line;                            /* this rank's; null without shared memory */
   ddla_coll_line *lines[DDLA_TRANSPORT_RANKS_MAX]; /* everybody's */
-  uint64_t tag;               /* of its messages, high half */
+  uint64_t tag;                                    /* of its messages, high half */
   uint64_t signature;
   ddla_coll_apply *apply;
   void *apply_argument;
-  void *scratch;              /* owned; for partial sums and received operands */
+  void *scratch; /* owned; for partial sums and received operands */
   size_t scratch_bytes;
 
   /* While it runs; the executor's. */
   struct ddla_schedule *next;
-  unsigned char *states;      /* per step */
-  int64_t position;           /* elements (of a copy: bytes) done of the long step under way */
-  int64_t spent;              /* bytes written by the steps of one turn */
-  int current;                /* the long step that is under way, or -1 */
-  int low;                    /* all steps below are done */
-  int flying;                 /* messages under way */
+  unsigned char *states; /* per step */
+  int64_t position;      /* elements (of a copy: bytes) done of the long step under way */
+  int64_t spent;         /* bytes written by the steps of one turn */
+  int current;           /* the long step that is under way, or -1 */
+  int low;               /* all steps below are done */
+  int flying;            /* messages under way */
   int remaining;
   uint64_t base, next_base, starts;
   bool running;
@@ -100,11 +101,14 @@ void ddla_schedule_fini(ddla_schedule *schedule);
 /* Appends a step; its index goes to *index unless that is null. Errors: NO_MEMORY. */
 ddla_status ddla_schedule_add(ddla_schedule *schedule, int *index, const ddla_step *step);
 
-/* Appends a plan; a reduction of `operands` (as many as the plan's) into outputs. Errors: NO_MEMORY. */
+/* Appends a plan; a reduction of `operands` (as many as the plan's) into outputs. Errors:
+ * NO_MEMORY. */
 ddla_status ddla_schedule_add_plan(ddla_schedule *schedule, int *index, const ddla_tree_plan *plan);
-ddla_status ddla_schedule_add_reduction(ddla_schedule *schedule, int *index, int plan, const ddla_tree_io *io);
+ddla_status ddla_schedule_add_reduction(ddla_schedule *schedule, int *index, int plan,
+                                        const ddla_tree_io *io);
 
-/* Makes scratch memory of at least this size; contents are lost when it grows. Errors: NO_MEMORY. */
+/* Makes scratch memory of at least this size; contents are lost when it grows. Errors: NO_MEMORY.
+ */
 ddla_status ddla_schedule_reserve(ddla_schedule *schedule, size_t bytes);
 
 /* Bytes this rank sends by SEND steps; reads and writes of memory by REDUCE and COPY steps. */

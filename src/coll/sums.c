@@ -10,7 +10,8 @@ ddla_coll_span ddla_sums_span(const ddla_coll_plan *plan, int64_t first, int64_t
   return (ddla_coll_span){first, count, (size_t)first * plan->size, (size_t)count * plan->size};
 }
 
-ddla_status ddla_sums_fill(const ddla_emit *e, unsigned char *slot, int64_t width, ddla_coll_span span) {
+ddla_status ddla_sums_fill(const ddla_emit *e, unsigned char *slot, int64_t width,
+                           ddla_coll_span span) {
   const ddla_coll_plan *plan = e->plan;
   for (int i = 0; i < plan->partial_count; i++) {
     if (plan->partials[i].rank != plan->rank) continue;
@@ -20,7 +21,8 @@ ddla_status ddla_sums_fill(const ddla_emit *e, unsigned char *slot, int64_t widt
   return DDLA_OK;
 }
 
-/* Where a partial of a part lies: an own single operand in place (it may still be in a cache), others in slots. */
+/* Where a partial of a part lies: an own single operand in place (it may still be in a cache),
+ * others in slots. */
 static const void *term_of(const ddla_coll_plan *plan, const ddla_sums_piece *piece, int index) {
   const ddla_coll_partial *partial = &plan->partials[index];
   if (partial->rank == plan->rank && partial->operand_count == 1)
@@ -32,12 +34,16 @@ static const void *term_of(const ddla_coll_plan *plan, const ddla_sums_piece *pi
   return ddla_coll_at(slot, (size_t)element * plan->size);
 }
 
-ddla_status ddla_sums_drain(const ddla_emit *e, int tree, const ddla_sums_piece *piece, bool stream) {
+ddla_status ddla_sums_drain(const ddla_emit *e, int tree, const ddla_sums_piece *piece,
+                            bool stream) {
   const ddla_coll_plan *plan = e->plan;
   const void *terms[DDLA_TREE_OPERANDS_MAX] = {0};
   for (int i = 0; i < plan->partial_count; i++) terms[i] = term_of(plan, piece, i);
   void *output = ddla_coll_at(plan->call.output, piece->span.offset);
-  ddla_emit_sum sum = {.io = {terms, &output, 1, plan->call.type}, .tree = tree, .count = piece->span.count,
-                       .place = piece->span.first, .stream = stream};
+  ddla_emit_sum sum = {.io = {terms, &output, 1, plan->call.type},
+                       .tree = tree,
+                       .count = piece->span.count,
+                       .place = piece->span.first,
+                       .stream = stream};
   return ddla_emit_reduce_apply(e, &sum);
 }

@@ -6,12 +6,13 @@
 #include "base/assert.h"
 #include "coll/tree_kernel.h"
 
-/* Elements of one block in bytes: operands' blocks, the temporaries and the result stay in the first-level
- * caches while a plan runs over them. */
+/* Elements of one block in bytes: operands' blocks, the temporaries and the result stay in the
+ * first-level caches while a plan runs over them. */
 enum { BLOCK_BYTES = 2048 };
 
 size_t ddla_coll_type_bytes(ddla_coll_type type) {
-  static const size_t bytes[] = {[DDLA_COLL_F32] = 4, [DDLA_COLL_F64] = 8, [DDLA_COLL_I64] = 8, [DDLA_COLL_BYTE] = 1};
+  static const size_t bytes[] = {
+      [DDLA_COLL_F32] = 4, [DDLA_COLL_F64] = 8, [DDLA_COLL_I64] = 8, [DDLA_COLL_BYTE] = 1};
   return bytes[type];
 }
 
@@ -57,7 +58,8 @@ int ddla_tree_cut(ddla_tree_part *parts, int room, int64_t leaves, ddla_tree_par
   return c.count;
 }
 
-/* A sum while it is planned: term < OPERANDS_MAX is an operand, otherwise the sum of two earlier ones. */
+/* A sum while it is planned: term < OPERANDS_MAX is an operand, otherwise the sum of two earlier
+ * ones. */
 enum { ABSENT = -1, SUMS = DDLA_TREE_OPERANDS_MAX };
 
 typedef struct planner {
@@ -118,7 +120,8 @@ static int take_temp(planner *p) {
 static int emit(planner *p, int term) {
   if (term < SUMS) return term;
   int terms[8] = {term}, width = 1;
-  while (width < 8 && widen(p, terms, &width)) {}
+  while (width < 8 && widen(p, terms, &width)) {
+  }
   ddla_tree_add add = {.width = (uint8_t)width};
   for (int i = 0; i < width; i++) add.inputs[i] = (uint8_t)emit(p, terms[i]);
   for (int i = 0; i < width; i++)
@@ -131,10 +134,12 @@ static int emit(planner *p, int term) {
 ddla_status ddla_tree_plan_make(ddla_tree_plan *out, int64_t leaves, const ddla_tree_part *parts,
                                 const bool *absent, int count) {
   if (count > DDLA_TREE_OPERANDS_MAX)
-    return DDLA_FAIL(UNSUPPORTED, "a sum of %d operands; at most %d", count, DDLA_TREE_OPERANDS_MAX);
+    return DDLA_FAIL(UNSUPPORTED, "a sum of %d operands; at most %d", count,
+                     DDLA_TREE_OPERANDS_MAX);
   for (int i = 0; i < count; i++)
     if (!ddla_tree_is_subtree(leaves, parts[i]))
-      return DDLA_FAIL(INVALID, "leaves %" PRId64 " to %" PRId64 " are no subtree of the sum over %" PRId64,
+      return DDLA_FAIL(INVALID,
+                       "leaves %" PRId64 " to %" PRId64 " are no subtree of the sum over %" PRId64,
                        parts[i].first, parts[i].first + parts[i].count, leaves);
   ddla_tree_plan made = {.operand_count = count};
   planner p = {.parts = parts, .absent = absent, .count = count, .plan = &made};
@@ -142,7 +147,8 @@ ddla_status ddla_tree_plan_make(ddla_tree_plan *out, int64_t leaves, const ddla_
   if (p.out_of_order || p.next != count)
     return DDLA_FAIL(INVALID, "the operands of a sum overlap or are out of order");
   if (term >= SUMS) emit(&p, term);
-  else if (term != ABSENT) made.adds[made.add_count++] = (ddla_tree_add){.width = 1, .inputs = {(uint8_t)term}};
+  else if (term != ABSENT)
+    made.adds[made.add_count++] = (ddla_tree_add){.width = 1, .inputs = {(uint8_t)term}};
   *out = made;
   return DDLA_OK;
 }
@@ -152,8 +158,8 @@ typedef struct temporaries {
 } temporaries;
 
 /* Points a pass at one block. */
-static void aim(ddla_tree_pass *pass, const ddla_tree_add *add, const ddla_tree_io *io, temporaries *temps,
-                size_t offset) {
+static void aim(ddla_tree_pass *pass, const ddla_tree_add *add, const ddla_tree_io *io,
+                temporaries *temps, size_t offset) {
   pass->width = add->width;
   for (int i = 0; i < add->width; i++) {
     int input = add->inputs[i];
@@ -164,11 +170,13 @@ static void aim(ddla_tree_pass *pass, const ddla_tree_add *add, const ddla_tree_
 
 static void aim_result(ddla_tree_pass *pass, const ddla_tree_io *io, size_t offset) {
   pass->output_count = io->output_count;
-  for (int i = 0; i < io->output_count; i++) pass->outputs[i] = (unsigned char *)io->outputs[i] + offset;
+  for (int i = 0; i < io->output_count; i++)
+    pass->outputs[i] = (unsigned char *)io->outputs[i] + offset;
 }
 
 static void zero(const ddla_tree_io *io, size_t offset, size_t bytes) {
-  for (int i = 0; i < io->output_count; i++) memset((unsigned char *)io->outputs[i] + offset, 0, bytes);
+  for (int i = 0; i < io->output_count; i++)
+    memset((unsigned char *)io->outputs[i] + offset, 0, bytes);
 }
 
 static bool streamable(const ddla_tree_io *io, size_t offset) {
@@ -178,7 +186,8 @@ static bool streamable(const ddla_tree_io *io, size_t offset) {
 }
 
 /* Several passes per block, through temporaries in the first-level cache. */
-static void run_blocks(const ddla_tree_plan *plan, const ddla_tree_io *io, size_t offset, int64_t count, bool stream) {
+static void run_blocks(const ddla_tree_plan *plan, const ddla_tree_io *io, size_t offset,
+                       int64_t count, bool stream) {
   temporaries temps;
   ddla_tree_pass pass = {0};
   ddla_tree_kernel *kernel = ddla_tree_kernel_for(io->type);
@@ -201,7 +210,8 @@ static void run_blocks(const ddla_tree_plan *plan, const ddla_tree_io *io, size_
   }
 }
 
-void ddla_tree_run(const ddla_tree_plan *plan, const ddla_tree_io *io, int64_t first, int64_t count, bool stream) {
+void ddla_tree_run(const ddla_tree_plan *plan, const ddla_tree_io *io, int64_t first, int64_t count,
+                   bool stream) {
   DDLA_ASSERT(io->type != DDLA_COLL_BYTE);
   DDLA_ASSERT(io->output_count >= 1 && io->output_count <= DDLA_TREE_OUTPUTS_MAX);
   size_t size = ddla_coll_type_bytes(io->type), offset = (size_t)first * size;
@@ -224,7 +234,8 @@ void ddla_tree_run(const ddla_tree_plan *plan, const ddla_tree_io *io, int64_t f
 ddla_status ddla_tree_reduce(const ddla_tree_io *io, int64_t leaves, const ddla_tree_part *parts,
                              int operand_count, int64_t elements) {
   bool absent[DDLA_TREE_OPERANDS_MAX] = {0};
-  for (int i = 0; i < operand_count && i < DDLA_TREE_OPERANDS_MAX; i++) absent[i] = !io->operands[i];
+  for (int i = 0; i < operand_count && i < DDLA_TREE_OPERANDS_MAX; i++)
+    absent[i] = !io->operands[i];
   ddla_tree_plan plan;
   DDLA_TRY(ddla_tree_plan_make(&plan, leaves, parts, absent, operand_count));
   size_t bytes = (size_t)elements * ddla_coll_type_bytes(io->type);

@@ -32,7 +32,8 @@
 #include "coll/tree_kernel_body.h"
 
 #if defined(__x86_64__)
-#define STREAM_256(address, value) _mm256_stream_si256((__m256i *)(void *)(address), (__m256i)(value))
+#define STREAM_256(address, value)                                                                 \
+  _mm256_stream_si256((__m256i *)(void *)(address), (__m256i)(value))
 #define STREAM_512(address, value) _mm512_stream_si512((void *)(address), (__m512i)(value))
 
 #define KERNEL avx2_f32

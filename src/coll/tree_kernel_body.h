@@ -2,8 +2,10 @@
  *   KERNEL   name of the function        TARGET  function attribute for the instruction set
  *   T        element type                LANES   elements per vector
  *   STREAM(address, vector)              a store past the caches
- * Written over vector types, so that gcc and clang emit the same additions: no reassociation, no contraction. */
-typedef T JOIN(KERNEL, _vector) __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
+ * Written over vector types, so that gcc and clang emit the same additions: no reassociation, no
+ * contraction. */
+typedef T JOIN(KERNEL, _vector)
+    __attribute__((vector_size(LANES * sizeof(T)), aligned(sizeof(T)), may_alias));
 
 #define VECTOR JOIN(KERNEL, _vector)
 #define AT(array, k) (*(const VECTOR *)(const void *)((array) + (k)))
@@ -16,7 +18,8 @@ typedef T JOIN(KERNEL, _vector) __attribute__((vector_size(LANES * sizeof(T)), a
    ((GET(a[4], k) + GET(a[5], k)) + (GET(a[6], k) + GET(a[7], k))))
 #define SCALAR(array, k) ((array)[k])
 
-/* All forms of one width: one or two outputs are written straight, more in a loop; a tail of scalars. */
+/* All forms of one width: one or two outputs are written straight, more in a loop; a tail of
+ * scalars. */
 #define WIDTH(SUM)                                                                                 \
   do {                                                                                             \
     if (pass->stream && outputs == 1) {                                                            \
@@ -53,10 +56,10 @@ TARGET static void KERNEL(const ddla_tree_pass *pass, int64_t count) {
   T *o0 = pass->outputs[0], *o1 = outputs > 1 ? pass->outputs[1] : NULL;
   int64_t k = 0, whole = count / LANES * LANES;
   switch (pass->width) {
-    case 1: WIDTH(ONE); break;
-    case 2: WIDTH(TWO); break;
-    case 4: WIDTH(FOUR); break;
-    default: WIDTH(EIGHT); break;
+  case 1: WIDTH(ONE); break;
+  case 2: WIDTH(TWO); break;
+  case 4: WIDTH(FOUR); break;
+  default: WIDTH(EIGHT); break;
   }
   (void)o1;
 }

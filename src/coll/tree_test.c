@@ -77,7 +77,8 @@ static void check_sum(int leaves, float **data, int64_t shift, int64_t count, in
 
 static void sums_have_the_trees_bits(void **state) {
   (void)state;
-  for (int leaves = 1; leaves <= OPERANDS; leaves++) check_sum(leaves, leaf_data, 0, leaves < 20 ? COUNT : 67, 1);
+  for (int leaves = 1; leaves <= OPERANDS; leaves++)
+    check_sum(leaves, leaf_data, 0, leaves < 20 ? COUNT : 67, 1);
   check_sum(8, leaf_data, 3, 1000, 3);
   check_sum(7, leaf_data, 1, 513, 2);
 }
@@ -101,7 +102,8 @@ static void random_cuts_give_the_same_bits(void **state) {
     ddla_tree_part parts[OPERANDS];
     for (int first = 0; first < leaves;) {
       int take = 1 + (int)ddla_rng_below(&rng, (uint64_t)(leaves - first));
-      int got = ddla_tree_cut(parts + count, OPERANDS - count, leaves, (ddla_tree_part){first, take});
+      int got =
+          ddla_tree_cut(parts + count, OPERANDS - count, leaves, (ddla_tree_part){first, take});
       assert_true(got > 0);
       count += got;
       first += take;
@@ -198,7 +200,8 @@ static void kernels_agree(void **state) {
       }
     for (int index = 0; ddla_tree_kernel_at((ddla_coll_type)type, index); index++)
       for (int form = 0; form < 4 * 3 * 2; form++) {
-        ddla_tree_pass pass = {.width = 1 << form % 4, .output_count = 1 + form / 4 % 3, .stream = form >= 12};
+        ddla_tree_pass pass = {
+            .width = 1 << form % 4, .output_count = 1 + form / 4 % 3, .stream = form >= 12};
         for (int i = 0; i < 8; i++) pass.inputs[i] = in[i];
         memset(out, 0, sizeof out);
         for (int i = 0; i < 3; i++) pass.outputs[i] = out[0][i];
@@ -212,9 +215,12 @@ static void kernels_agree(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(sums_have_the_trees_bits),    cmocka_unit_test(absent_leaves_add_nothing),
-      cmocka_unit_test(random_cuts_give_the_same_bits), cmocka_unit_test(cuts_are_the_fewest_subtrees),
-      cmocka_unit_test(bad_operands_are_refused),    cmocka_unit_test(an_output_may_be_an_operand),
+      cmocka_unit_test(sums_have_the_trees_bits),
+      cmocka_unit_test(absent_leaves_add_nothing),
+      cmocka_unit_test(random_cuts_give_the_same_bits),
+      cmocka_unit_test(cuts_are_the_fewest_subtrees),
+      cmocka_unit_test(bad_operands_are_refused),
+      cmocka_unit_test(an_output_may_be_an_operand),
       cmocka_unit_test(kernels_agree),
   };
   return cmocka_run_group_tests(tests, make_leaves, free_leaves);

@@ -198,7 +198,7 @@ void ddla_batch_fill(float *out, int32_t *labels, const ddla_dataset *set, const
   }
 }
 
-void ddla_record_fill(float *out, const void *features, ddla_data_type type, ddla_data_shape shape,
+void ddla_augment_fill(float *out, const void *features, ddla_data_type type, ddla_data_shape shape,
                       const ddla_augment *augment) {
   ddla_augment only = {.mean = augment ? augment->mean : NULL,
                        .deviation = augment ? augment->deviation : NULL};

@@ -228,7 +228,7 @@ static void any_number_of_channels(void **state) {
   ddla_augment augment = {.mean = mean, .deviation = deviation};
   for (int64_t channels = 1; channels <= 100; channels++) {
     ddla_data_shape shape = {1, 2, channels};
-    ddla_record_fill(out, features, DDLA_DATA_FLOAT32, shape, &augment);
+    ddla_augment_fill(out, features, DDLA_DATA_FLOAT32, shape, &augment);
     for (int i = 0; i < 2 * channels; i++) {
       int64_t c = i % channels;
       assert_true(fabsf(out[i] - (features[i] - mean[c]) / deviation[c]) < 1e-4f);

@@ -77,7 +77,7 @@ static inline ddla_status group_open(group_agent *a, const group_case *c, ddla_t
   *a = (group_agent){.c = c, .transport = transport};
   DDLA_TRY(group_bytes(&bytes, c));
   DDLA_TRY(group_make_state(a));
-  DDLA_TRY(ddla_transport_alloc(transport, &memory, bytes + sizeof(ddla_word), DDLA_MEMORY_COMMON));
+  DDLA_TRY(ddla_transport_alloc(transport, &memory, bytes + sizeof(ddla_word), DDLA_MEMORY_ONE));
   ddla_state_bind(a->state, memory);
   a->control = (char *)memory + (ddla_state_bytes(a->state) + 63) / 64 * 64;
   ddla_word *ready = (ddla_word *)(void *)((char *)memory + bytes);

@@ -99,7 +99,7 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
       "time", "compute", sum->compute, "exchange", sum->exchange, "waiting", sum->waiting,
       "data", sum->data, "other", sum->other,
       "parallel", "agents", training->agents, "lanes", training->lanes, "shards", training->shards,
-      "versions", "ddla", DDLA_VERSION, "kernels", ddla_backend_version(),
+      "versions", "ddla", DDLA_VERSION, "kernels", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}),
       "machine", "processor", sum->machine, "processors", sum->processors);
   if (!report) return NULL;
   json_object_set_new(report, "agents", agents_json(run, worker));
@@ -141,7 +141,7 @@ static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worke
             (double)worker->shared->report[a * lanes].peak_bytes / 1048576.0);
   }
   fprintf(file, "machine          %s, %d processors; ddla %s, %s\n", sum->machine, sum->processors, DDLA_VERSION,
-          ddla_backend_version());
+          ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}));
   fprintf(file, "model            %s/model.safetensors\nsha256           %s\n", run->directory, run->model_sha256);
 }
 

@@ -124,7 +124,7 @@ ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training, dd
   size_metrics(&shared, training);
   block_sizes(sizes, &shared, training);
   size_t state_bytes = rounded(ddla_state_bytes(shared.state));
-  DDLA_TRY_CLEAN(status, ddla_transport_alloc(transport, &memory, state_bytes + total(sizes), DDLA_MEMORY_COMMON));
+  DDLA_TRY_CLEAN(status, ddla_transport_alloc(transport, &memory, state_bytes + total(sizes), DDLA_MEMORY_ONE));
   ddla_state_bind(shared.state, memory);
   char *at = (char *)memory + state_bytes;
   shared.sync_control = at;

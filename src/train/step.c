@@ -92,7 +92,8 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_orde
         .gradients = leaf.gradients,
         .accumulate = leaf.accumulate || part > 0,
         .final = last && leaf.last ? on_final : NULL,
-        .final_argument = &work};
+        .final_argument = &work,
+        .profile_ns = work.plan == worker->profiled ? worker->profile_ns : NULL};
     DDLA_TRY(compute_micro_batch(&work, &run));
     if (!last) add_record(&work);
     worker->data_ns += fed_ns - start_ns;
@@ -138,6 +139,7 @@ ddla_status ddla_worker_step(ddla_worker *worker) {
       DDLA_TRY(compute_shard(worker, shard, &order, epoch, span));
   }
   ddla_sync_final(worker->sync, worker->worker, 0);
+  if (worker->stop && atomic_load(worker->stop)) ddla_sync_ask_stop(worker->sync);
   ddla_status status = ddla_sync_finish(&worker->last, &bad_shard, worker->sync, worker->worker);
   if (status == DDLA_NON_FINITE && bad_shard >= 0)
     return explain_non_finite(worker, bad_shard, &order, ddla_batch_shard(whole, bad_shard, training->shards));

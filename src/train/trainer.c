@@ -24,16 +24,6 @@ typedef struct agent_trainer {
   uint64_t start_step;
 } agent_trainer;
 
-/* The strategy that a signal handler can reach; one training at a time in a process. */
-static _Atomic(ddla_sync *) stoppable;
-static _Atomic bool stop_asked; /* also while a trainer still makes ready */
-
-void ddla_trainer_ask_stop(void) {
-  atomic_store(&stop_asked, true);
-  ddla_sync *sync = atomic_load(&stoppable);
-  if (sync) ddla_sync_ask_stop(sync);
-}
-
 /* Agent 0 starts or loads the state, the others wait for it. The meeting point is the word behind the control
  * block's own, published through the transport. */
 static ddla_status start_state(agent_trainer *trainer) {
@@ -79,10 +69,11 @@ static ddla_status make_workers(agent_trainer *trainer) {
   for (int lane = 0; lane < training->lanes; lane++) {
     ddla_worker *worker = &trainer->worker[lane];
     *worker = (ddla_worker){.training = training, .transport = trainer->transport, .shared = &trainer->shared,
-                            .sync = trainer->sync, .agent = rank, .lane = lane,
+                            .sync = trainer->sync, .stop = trainer->options->stop,
+                            .agent = rank, .lane = lane,
                             .worker = rank * training->lanes + lane,
                             .workers = training->agents * training->lanes,
-                            .run = rank == 0 && lane == 0 ? &trainer->run : NULL};
+                            .run = rank == 0 && lane == 0 && trainer->options->directory ? &trainer->run : NULL};
     worker->compute = (ddla_lane){.graph = training->graph.graph, .loss = training->graph.loss,
                                   .packs = trainer->packs};
     DDLA_TRY(ddla_worker_init(worker));
@@ -92,7 +83,10 @@ static ddla_status make_workers(agent_trainer *trainer) {
 }
 
 static void work(agent_trainer *trainer, int lane) {
-  ddla_status status = ddla_worker_train(&trainer->worker[lane]);
+  const ddla_trainer_options *options = trainer->options;
+  ddla_worker *worker = &trainer->worker[lane];
+  ddla_status status = options->work ? options->work(worker, options->work_argument)
+                                     : ddla_worker_train(worker);
   if (status == DDLA_OK) return;
   ddla_status_take(&trainer->failure[lane], status);
   ddla_transport_fail(trainer->transport, &trainer->failure[lane]); /* so that other lanes and agents end too */
@@ -146,19 +140,14 @@ static ddla_status run_agent(agent_trainer *trainer) {
   DDLA_TRY(start_state(trainer));
   DDLA_TRY(open_sync(trainer));
   DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
-  if (ddla_transport_rank(trainer->transport) == 0)
+  if (ddla_transport_rank(trainer->transport) == 0 && trainer->options->directory)
     DDLA_TRY(ddla_run_open(&trainer->run, training, trainer->options->directory, trainer->options->show,
                            (int64_t)trainer->start_step));
   trainer->run.terminal = trainer->options->terminal;
   trainer->run.on_step = trainer->options->on_step;
   trainer->run.on_step_argument = trainer->options->on_step_argument;
   DDLA_TRY(make_workers(trainer));
-  atomic_store(&stoppable, trainer->sync);
-  if (atomic_load(&stop_asked)) ddla_sync_ask_stop(trainer->sync);
-  ddla_status status = run_lanes(trainer);
-  atomic_store(&stoppable, NULL);
-  atomic_store(&stop_asked, false);
-  return status;
+  return run_lanes(trainer);
 }
 
 static void write_result(ddla_train_result *out, const agent_trainer *trainer) {

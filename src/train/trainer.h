@@ -9,21 +9,22 @@
 #include "transport/transport.h"
 
 typedef struct ddla_trainer_options {
-  const char *directory; /* the run directory, prepared */
+  const char *directory; /* the run directory, prepared; null: no files are written */
   bool resume;
+  const _Atomic bool *stop; /* looked at in every step: true asks for a clean stop; may be null */
   ddla_show show;
   FILE *terminal; /* where progress is shown; may be null where show is NONE */
   bool (*on_step)(void *argument, const ddla_train_step *step); /* on agent 0; may be null */
   void *on_step_argument;
   ddla_train_result *result; /* written on agent 0 when all went well; may be null */
+  /* What every worker does instead of ddla_worker_train, for measurements. May be null. */
+  ddla_status (*work)(ddla_worker *worker, void *argument);
+  void *work_argument;
 } ddla_trainer_options;
 
 /* Runs a prepared training on this agent until the job is done or cleanly stopped. *stopped (may be null) says which,
  * on agent 0. Errors: the first failure of a lane. */
 ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *transport,
                              const ddla_trainer_options *options);
-
-/* Asks all trainers of this process to stop after the step under way. Safe in a signal handler. */
-void ddla_trainer_ask_stop(void);
 
 #endif

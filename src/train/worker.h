@@ -22,9 +22,12 @@ typedef struct ddla_worker {
   ddla_progress progress;
   ddla_sync_result last; /* newest committed step */
   bool stopped;          /* cleanly, before the end */
+  const _Atomic bool *stop; /* true asks for a clean stop; null but on an agent's first worker */
   double epoch_loss, epoch_count;
   int64_t epoch_correct, epoch_samples;
   int64_t compute_ns, data_ns, samples, shards;
+  const ddla_plan *profiled; /* null, or the plan whose steps are timed into profile_ns */
+  int64_t *profile_ns;
   int64_t evaluation_version; /* makes each evaluation's parameters a version of their own */
 } ddla_worker;
 

@@ -38,7 +38,8 @@ static bool looked(const ddla_waiting *waiting, int64_t *since_ns, bool *done) {
 }
 
 /* Looks without sleeping until done, an error, or patience (or the time limit) is used up. */
-static ddla_status look(const ddla_waiting *waiting, const ddla_patience *patience, int64_t end_ns, bool *done) {
+static ddla_status look(const ddla_waiting *waiting, const ddla_patience *patience, int64_t end_ns,
+                        bool *done) {
   const ddla_clock *clock = ddla_clock_monotonic();
   int64_t since_ns = ddla_clock_now_ns(clock), now_ns = since_ns;
   for (int yields = 0; yields <= patience->yields;) {
@@ -70,9 +71,10 @@ static ddla_status late(const ddla_waiting *waiting, int64_t timeout_ms) {
   return DDLA_FAIL(TIMEOUT, "waited %" PRId64 " ms for %s", timeout_ms, text);
 }
 
-/* One slice: counted as a sleeper, looks once more, sleeps. *worth says whether patience is renewed. */
-static ddla_status slice(ddla_event *event, const ddla_waiting *waiting, const ddla_patience *patience,
-                         int64_t end_ns, bool *done) {
+/* One slice: counted as a sleeper, looks once more, sleeps. *worth says whether patience is
+ * renewed. */
+static ddla_status slice(ddla_event *event, const ddla_waiting *waiting,
+                         const ddla_patience *patience, int64_t end_ns, bool *done) {
   int64_t now_ns = ddla_clock_now_ns(ddla_clock_monotonic()), unused = 0;
   atomic_fetch_add(&event->sleepers, 1);
   uint32_t sequence = atomic_load(&event->sequence);

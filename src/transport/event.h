@@ -1,11 +1,11 @@
 /* Sleeping and waking between threads or processes: an event count over a futex.
  *
- * A waiter looks at its condition, enters (which counts it and takes the sequence), looks once more, and sleeps
- * until the sequence changes. A waker changes the condition first, and then wakes, which costs one load
- * when nobody sleeps. Both sides use sequentially consistent operations: either the waker sees the
- * sleeper or the sleeper sees the condition. A process that dies asleep leaves a count behind, which costs
- * its peers a system call per wake and nothing else; there is no lock. Memory: may be shared between
- * processes; all zeros is a valid event. Threads: any. */
+ * A waiter looks at its condition, enters (which counts it and takes the sequence), looks once
+ * more, and sleeps until the sequence changes. A waker changes the condition first, and then wakes,
+ * which costs one load when nobody sleeps. Both sides use sequentially consistent operations:
+ * either the waker sees the sleeper or the sleeper sees the condition. A process that dies asleep
+ * leaves a count behind, which costs its peers a system call per wake and nothing else; there is no
+ * lock. Memory: may be shared between processes; all zeros is a valid event. Threads: any. */
 #ifndef DDLA_TRANSPORT_EVENT_H
 #define DDLA_TRANSPORT_EVENT_H
 
@@ -18,8 +18,8 @@ typedef struct ddla_event {
 
 /* How long to look before sleeping, and what may end the wait. */
 typedef struct ddla_patience {
-  int64_t spin_ns; /* looking without leaving the core */
-  int yields;      /* then so many times after offering the core to others */
+  int64_t spin_ns;                      /* looking without leaving the core */
+  int yields;                           /* then so many times after offering the core to others */
   ddla_status (*check)(void *argument); /* an error ends the wait */
   ddla_status (*check_slow)(void *argument); /* the same, once per slice of sleep */
   void *argument;
@@ -28,7 +28,8 @@ typedef struct ddla_patience {
 /* Wakes all who sleep on the event. Call after changing what they wait for. */
 void ddla_event_wake(ddla_event *event);
 
-/* Waits until waiting->ready says DONE; timeout_ms as in the wait slot. Sleeps at most 50 ms at a time. */
+/* Waits until waiting->ready says DONE; timeout_ms as in the wait slot. Sleeps at most 50 ms at a
+ * time. */
 ddla_status ddla_event_wait(ddla_event *event, const ddla_waiting *waiting,
                             const ddla_patience *patience, int64_t timeout_ms);
 

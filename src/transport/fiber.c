@@ -23,7 +23,9 @@
 #endif
 
 #if defined(WITH_ASAN)
-#include <sanitizer/common_interface_defs.h>
+/* From the sanitizer's interface header, which not every compiler package brings along. */
+void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t bytes);
+void __sanitizer_finish_switch_fiber(void *fake_stack, const void **old_bottom, size_t *old_bytes);
 #endif
 #if defined(WITH_TSAN)
 #include <sanitizer/tsan_interface.h>
@@ -74,10 +76,12 @@ static void begin(unsigned high, unsigned low) {
   leave(&fiber->inside, &fiber->outside, true);
 }
 
-ddla_status ddla_fiber_create(ddla_fiber **out, size_t stack_bytes, void (*entry)(void *), void *argument) {
+ddla_status ddla_fiber_create(ddla_fiber **out, size_t stack_bytes, void (*entry)(void *),
+                              void *argument) {
   ddla_fiber *fiber = NULL;
   DDLA_TRY(DDLA_NEW(fiber, 1));
-  void *stack = mmap(NULL, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void *stack = mmap(NULL, stack_bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (stack == MAP_FAILED) {
     ddla_free(fiber);
     return DDLA_FAIL(NO_MEMORY, "no memory for a stack of %zu bytes", stack_bytes);
@@ -92,7 +96,8 @@ ddla_status ddla_fiber_create(ddla_fiber **out, size_t stack_bytes, void (*entry
   fiber->inside.place.uc_stack.ss_sp = stack;
   fiber->inside.place.uc_stack.ss_size = stack_bytes;
   uintptr_t address = (uintptr_t)fiber;
-  makecontext(&fiber->inside.place, (void (*)(void))begin, 2, (unsigned)(address >> 32), (unsigned)address);
+  makecontext(&fiber->inside.place, (void (*)(void))begin, 2, (unsigned)(address >> 32),
+              (unsigned)address);
 #if defined(WITH_TSAN)
   fiber->inside.tsan = __tsan_create_fiber(0);
 #endif

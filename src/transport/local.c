@@ -1,9 +1,10 @@
-/* Transport "local": ranks on one machine in memory that a launcher mapped before it forked them, or before it
- * started them as threads (the same code; ThreadSanitizer then sees their races).
+/* Transport "local": ranks on one machine in memory that a launcher mapped before it forked them,
+ * or before it started them as threads (the same code; ThreadSanitizer then sees their races).
  *
- * Memory is carved from the region in order: because every rank makes the same calls, all of them know where
- * everybody's blocks are without talking. Waiting is a short look, a few yields, then sleep in slices of at
- * most 50 ms; with more ranks than cores there is no look at all, so that the core goes to who has work. */
+ * Memory is carved from the region in order: because every rank makes the same calls, all of them
+ * know where everybody's blocks are without talking. Waiting is a short look, a few yields, then
+ * sleep in slices of at most 50 ms; with more ranks than cores there is no look at all, so that the
+ * core goes to who has work. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -17,7 +18,7 @@
 enum { SPIN_NS = 20000, YIELDS = 8 };
 
 typedef struct block {
-  size_t offset, stride, bytes; /* stride 0: COMMON */
+  size_t offset, stride, bytes; /* stride 0: ONE */
 } block;
 
 typedef struct local_transport {
@@ -27,7 +28,8 @@ typedef struct local_transport {
   bool forked;
   size_t heap_used;
   int block_count;
-  block *blocks; /* by rising offset; room for DDLA_LOCAL_BLOCKS_MAX, so that readers need no lock */
+  block
+      *blocks; /* by rising offset; room for DDLA_LOCAL_BLOCKS_MAX, so that readers need no lock */
   ddla_local_sender senders[DDLA_TRANSPORT_RANKS_MAX];
   ddla_local_receiver *receivers;
 } local_transport;
@@ -43,14 +45,16 @@ static void local_close(ddla_transport *base) {
 
 static ddla_status local_open(ddla_transport **out, const void *setup) {
   const ddla_local_setup *given = setup;
-  if (!given || !given->region) return DDLA_FAIL(INVALID, "transport local needs a region made by the launcher");
+  if (!given || !given->region)
+    return DDLA_FAIL(INVALID, "transport local needs a region made by the launcher");
   ddla_local_region *region = given->region;
   if (given->rank < 0 || given->rank >= region->ranks)
     return DDLA_FAIL(INVALID, "rank %d is not one of %d", given->rank, region->ranks);
   ddla_status status = DDLA_OK;
   local_transport *t = NULL;
   DDLA_TRY_CLEAN(status, DDLA_NEW(t, 1));
-  t->base = (ddla_transport){.ops = ddla_transport_find("local"), .rank = given->rank, .ranks = region->ranks};
+  t->base = (ddla_transport){
+      .ops = ddla_transport_find("local"), .rank = given->rank, .ranks = region->ranks};
   t->region = region;
   t->forked = getpid() != region->launcher;
   t->generation = atomic_load(&region->generation);
@@ -58,7 +62,8 @@ static ddla_status local_open(ddla_transport **out, const void *setup) {
   DDLA_TRY_CLEAN(status, DDLA_NEW(t->receivers, region->ranks));
   for (int peer = 0; peer < region->ranks; peer++) {
     ddla_local_sender_init(&t->senders[peer], ddla_local_region_link(region, given->rank, peer));
-    ddla_local_receiver_init(&t->receivers[peer], ddla_local_region_link(region, peer, given->rank));
+    ddla_local_receiver_init(&t->receivers[peer],
+                             ddla_local_region_link(region, peer, given->rank));
   }
   DDLA_TRY_CLEAN(status, ddla_local_region_check(region));
   *out = &t->base;
@@ -71,12 +76,14 @@ cleanup:
 /* The first rank to make its n-th call writes it down; the others compare. */
 static ddla_status agree(local_transport *t, size_t bytes, unsigned kind) {
   uint64_t mine = (uint64_t)bytes << 2 | kind, first = 0;
-  if (atomic_compare_exchange_strong(&t->region->blocks[t->block_count], &first, mine) || first == mine)
+  if (atomic_compare_exchange_strong(&t->region->blocks[t->block_count], &first, mine) ||
+      first == mine)
     return DDLA_OK;
-  return DDLA_FAIL(INVALID,
-                   "agents differ on shared block %d: agent %d asks for %zu bytes of kind %u, another for "
-                   "%" PRIu64 " bytes of kind %u",
-                   t->block_count, t->base.rank, bytes, kind, first >> 2, (unsigned)(first & 3));
+  return DDLA_FAIL(
+      INVALID,
+      "agents differ on shared block %d: agent %d asks for %zu bytes of kind %u, another for "
+      "%" PRIu64 " bytes of kind %u",
+      t->block_count, t->base.rank, bytes, kind, first >> 2, (unsigned)(first & 3));
 }
 
 static ddla_status local_alloc(ddla_transport *base, void **out, size_t bytes, unsigned kind) {
@@ -88,15 +95,18 @@ static ddla_status local_alloc(ddla_transport *base, void **out, size_t bytes, u
   size_t copies = kind == DDLA_MEMORY_OWN ? (size_t)base->ranks : 1;
   size_t left = t->region->heap_bytes - t->heap_used;
   if (stride < bytes || stride > left / copies)
-    return DDLA_FAIL(NO_MEMORY, "%zu times %zu bytes do not fit into the %zu left of %zu shared bytes", copies,
+    return DDLA_FAIL(NO_MEMORY,
+                     "%zu times %zu bytes do not fit into the %zu left of %zu shared bytes", copies,
                      bytes, left, t->region->heap_bytes);
   DDLA_TRY(agree(t, bytes, kind));
-  block made = {.offset = t->region->heap_offset + t->heap_used, .bytes = bytes,
+  block made = {.offset = t->region->heap_offset + t->heap_used,
+                .bytes = bytes,
                 .stride = kind == DDLA_MEMORY_OWN ? stride : 0};
   t->blocks[t->block_count++] = made;
   t->heap_used += stride * copies;
   unsigned char *start = (unsigned char *)t->region + made.offset;
-  if (stride >= 4u << 20) madvise(start, stride * copies, MADV_HUGEPAGE); /* where the system allows it */
+  if (stride >= 4u << 20)
+    madvise(start, stride * copies, MADV_HUGEPAGE); /* where the system allows it */
   *out = start + made.stride * (size_t)base->rank;
   return DDLA_OK;
 }
@@ -145,11 +155,15 @@ static ddla_event *event_of(local_transport *t, int rank, const ddla_word *word)
   return &t->region->events[ddla_event_index(word, DDLA_LOCAL_EVENTS)];
 }
 
-static ddla_status local_wait(ddla_transport *base, const ddla_waiting *waiting, int64_t timeout_ms) {
+static ddla_status local_wait(ddla_transport *base, const ddla_waiting *waiting,
+                              int64_t timeout_ms) {
   local_transport *t = of(base);
   bool crowded = t->region->ranks > t->region->cores;
-  ddla_patience patience = {.spin_ns = crowded ? 0 : SPIN_NS, .yields = YIELDS, .check = check,
-                            .check_slow = check_launcher, .argument = base};
+  ddla_patience patience = {.spin_ns = crowded ? 0 : SPIN_NS,
+                            .yields = YIELDS,
+                            .check = check,
+                            .check_slow = check_launcher,
+                            .argument = base};
   return ddla_event_wait(event_of(t, base->rank, waiting->word), waiting, &patience, timeout_ms);
 }
 

@@ -45,7 +45,8 @@ ddla_status ddla_local_receiver_start(ddla_local_receiver *end, ddla_request *re
     atomic_store_explicit(&slot->order, ++end->number, memory_order_relaxed);
     atomic_store_explicit(&slot->tag, request->tag, memory_order_relaxed);
     atomic_store_explicit(&slot->bytes, request->bytes, memory_order_relaxed);
-    if (i >= atomic_load_explicit(&link->high, memory_order_relaxed)) atomic_store(&link->high, i + 1);
+    if (i >= atomic_load_explicit(&link->high, memory_order_relaxed))
+      atomic_store(&link->high, i + 1);
     atomic_store(&slot->state, DDLA_SLOT_POSTED);
     atomic_store(&link->posted, end->number);
     return DDLA_OK;
@@ -71,7 +72,8 @@ static int oldest(ddla_local_link *link, uint64_t tag, uint64_t *number) {
   return found;
 }
 
-/* Takes a slot for the request; false if none is posted. The receiver may cancel and post anew meanwhile. */
+/* Takes a slot for the request; false if none is posted. The receiver may cancel and post anew
+ * meanwhile. */
 static bool match(ddla_local_link *link, ddla_request *request) {
   for (;;) {
     uint64_t number = 0;
@@ -104,8 +106,8 @@ static void ring_read(const ddla_local_link *link, uint64_t at, void *to, size_t
   if (bytes > first) memcpy((unsigned char *)to + first, link->ring, bytes - first);
 }
 
-/* Sends chunks while there is room; true if any. A message of the wrong length is one empty chunk that
- * tells the receiver the length. */
+/* Sends chunks while there is room; true if any. A message of the wrong length is one empty chunk
+ * that tells the receiver the length. */
 static bool stream(ddla_local_link *link, ddla_request *request) {
   const ddla_local_slot *slot = &link->slots[request->place];
   bool wrong = atomic_load_explicit(&slot->bytes, memory_order_relaxed) != request->bytes;
@@ -118,8 +120,10 @@ static bool stream(ddla_local_link *link, ddla_request *request) {
     size_t bytes = left < DDLA_LOCAL_CHUNK_BYTES ? left : DDLA_LOCAL_CHUNK_BYTES;
     if (bytes > room - sizeof(chunk)) bytes = room - sizeof(chunk);
     chunk next = {.number = atomic_load_explicit(&slot->order, memory_order_relaxed),
-                  .total = request->bytes, .slot = (uint32_t)request->place,
-                  .bytes = (uint32_t)bytes, .last = bytes == left};
+                  .total = request->bytes,
+                  .slot = (uint32_t)request->place,
+                  .bytes = (uint32_t)bytes,
+                  .last = bytes == left};
     ring_write(link, head, &next, sizeof next);
     if (bytes) ring_write(link, head + sizeof next, request->data + request->moved, bytes);
     request->moved += bytes;
@@ -164,7 +168,8 @@ static void take_chunk(ddla_local_receiver *end, uint64_t tail, const chunk *nex
   if (next->last) finish(end, next->slot, wrong ? WRONG_LENGTH : OVER);
 }
 
-/* Slots whose sender gave up in the middle; what it has sent lies in the ring with the old number. */
+/* Slots whose sender gave up in the middle; what it has sent lies in the ring with the old number.
+ */
 static bool drop_slots(ddla_local_receiver *end) {
   bool moved = false;
   uint32_t high = atomic_load_explicit(&end->link->high, memory_order_relaxed);
@@ -192,7 +197,8 @@ bool ddla_local_receiver_progress(ddla_local_receiver *end) {
 }
 
 void ddla_local_sender_cancel(ddla_local_sender *end, ddla_request *request) {
-  if (request->state == MATCHED) atomic_store(&end->link->slots[request->place].state, DDLA_SLOT_DROPPED);
+  if (request->state == MATCHED)
+    atomic_store(&end->link->slots[request->place].state, DDLA_SLOT_DROPPED);
   if (request->state == MATCHED || request->state == QUEUED) unlink_send(end, request);
   request->state = DROPPED;
 }
@@ -202,14 +208,18 @@ void ddla_local_receiver_cancel(ddla_local_receiver *end, ddla_request *request)
   request->state = DROPPED;
   end->bound[request->place] = NULL;
   uint32_t expected = DDLA_SLOT_POSTED;
-  atomic_compare_exchange_strong(&end->link->slots[request->place].state, &expected, DDLA_SLOT_FREE);
+  atomic_compare_exchange_strong(&end->link->slots[request->place].state, &expected,
+                                 DDLA_SLOT_FREE);
 }
 
 ddla_status ddla_local_request_result(const ddla_request *request, bool *done) {
   *done = request->state >= OVER;
   if (request->state == WRONG_LENGTH)
-    return DDLA_FAIL(INVALID, "agent %d and this one disagree on the length of message %" PRIx64 " (here %zu bytes)",
+    return DDLA_FAIL(INVALID,
+                     "agent %d and this one disagree on the length of message %" PRIx64
+                     " (here %zu bytes)",
                      request->peer, request->tag, request->bytes);
-  if (request->state == DROPPED) return DDLA_FAIL(PEER_LOST, "agent %d gave up a message", request->peer);
+  if (request->state == DROPPED)
+    return DDLA_FAIL(PEER_LOST, "agent %d gave up a message", request->peer);
   return DDLA_OK;
 }

@@ -1,21 +1,25 @@
 /* A one-way channel between two ranks in shared memory: posted receives one way, bytes the other.
  *
- * The receiver posts a slot (tag, bytes); the sender takes the oldest posted slot of its message's tag and
- * streams chunks for it through a ring. Bytes are only sent for receives that are posted, so the receiver
- * can always drain the ring: no unexpected messages, no allocation, no waiting behind another tag. Every
- * posting has a number that its chunks carry, so chunks of a dropped message are recognised.
- * Threads: one thread per end. All zeros is a valid empty link. */
+ * The receiver posts a slot (tag, bytes); the sender takes the oldest posted slot of its message's
+ * tag and streams chunks for it through a ring. Bytes are only sent for receives that are posted,
+ * so the receiver can always drain the ring: no unexpected messages, no allocation, no waiting
+ * behind another tag. Every posting has a number that its chunks carry, so chunks of a dropped
+ * message are recognised. Threads: one thread per end. All zeros is a valid empty link. */
 #ifndef DDLA_TRANSPORT_LOCAL_LINK_H
 #define DDLA_TRANSPORT_LOCAL_LINK_H
 
 #include "transport/transport.h"
 
-enum { DDLA_LOCAL_SLOTS = 128, DDLA_LOCAL_RING_BYTES = 64 * 1024, DDLA_LOCAL_CHUNK_BYTES = 16 * 1024 };
+enum {
+  DDLA_LOCAL_SLOTS = 128,
+  DDLA_LOCAL_RING_BYTES = 64 * 1024,
+  DDLA_LOCAL_CHUNK_BYTES = 16 * 1024
+};
 
 enum { DDLA_SLOT_FREE, DDLA_SLOT_POSTED, DDLA_SLOT_TAKEN, DDLA_SLOT_DROPPED };
 
-/* free -> posted (receiver) -> taken (sender) -> free (receiver, after the last chunk); posted -> free
- * (receiver cancels); taken -> dropped (sender cancels) -> free (receiver). */
+/* free -> posted (receiver) -> taken (sender) -> free (receiver, after the last chunk); posted ->
+ * free (receiver cancels); taken -> dropped (sender cancels) -> free (receiver). */
 typedef struct ddla_local_slot {
   _Atomic uint32_t state;
   _Atomic uint64_t order, tag, bytes;

@@ -6,7 +6,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static size_t to_pages(size_t bytes) { return (bytes + DDLA_LOCAL_PAGE - 1) & ~(size_t)(DDLA_LOCAL_PAGE - 1); }
+static size_t to_pages(size_t bytes) {
+  return (bytes + DDLA_LOCAL_PAGE - 1) & ~(size_t)(DDLA_LOCAL_PAGE - 1);
+}
 
 static int usable_cores(void) {
   cpu_set_t set;
@@ -17,7 +19,8 @@ static int usable_cores(void) {
 
 ddla_status ddla_local_region_create(ddla_local_region **out, int ranks, size_t bytes) {
   if (ranks < 1 || ranks > DDLA_TRANSPORT_RANKS_MAX)
-    return DDLA_FAIL(INVALID, "%d agents on one machine; possible are 1 to %d", ranks, DDLA_TRANSPORT_RANKS_MAX);
+    return DDLA_FAIL(INVALID, "%d agents on one machine; possible are 1 to %d", ranks,
+                     DDLA_TRANSPORT_RANKS_MAX);
   size_t links = (size_t)ranks * (size_t)ranks * sizeof(ddla_local_link);
   size_t heap_offset = to_pages(sizeof(ddla_local_region) + links);
   size_t heap_bytes = to_pages(bytes);
@@ -50,7 +53,8 @@ static void wake_all(ddla_local_region *region) {
 
 void ddla_local_region_raise(ddla_local_region *region, int rank, int signal) {
   uint64_t generation = atomic_load(&region->generation), nobody = 0;
-  uint64_t value = (generation + 1) << 32 | (uint64_t)(rank & 0xffff) << 16 | (uint64_t)(signal & 0xffff);
+  uint64_t value =
+      (generation + 1) << 32 | (uint64_t)(rank & 0xffff) << 16 | (uint64_t)(signal & 0xffff);
   atomic_compare_exchange_strong(&region->death, &nobody, value);
   wake_all(region);
 }

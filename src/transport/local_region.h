@@ -1,7 +1,7 @@
 /* Inside of the shared region; for the files of transport "local" only.
  *
- * Layout: control | alloc log | links (ranks x ranks, from row to column) | heap. Everything in it is written
- * by one rank or is atomic. All zeros is a valid empty state. */
+ * Layout: control | alloc log | links (ranks x ranks, from row to column) | heap. Everything in it
+ * is written by one rank or is atomic. All zeros is a valid empty state. */
 #ifndef DDLA_TRANSPORT_LOCAL_REGION_H
 #define DDLA_TRANSPORT_LOCAL_REGION_H
 
@@ -21,9 +21,9 @@ typedef struct ddla_local_seat {
 
 struct ddla_local_region {
   int ranks;
-  int cores;      /* the launcher might use; fewer than ranks: do not spin */
+  int cores; /* the launcher might use; fewer than ranks: do not spin */
   pid_t launcher;
-  size_t bytes;   /* of the mapping */
+  size_t bytes; /* of the mapping */
   size_t heap_offset, heap_bytes;
   _Alignas(64) _Atomic uint64_t death; /* epoch << 32 | rank << 16 | signal; epoch 0: nobody */
   _Atomic uint64_t abort;              /* rank + 1 of the first declared failure */
@@ -31,7 +31,8 @@ struct ddla_local_region {
   ddla_event events[DDLA_LOCAL_EVENTS];
   ddla_event bells[DDLA_TRANSPORT_RANKS_MAX];
   ddla_local_seat seats[DDLA_TRANSPORT_RANKS_MAX];
-  _Atomic uint64_t blocks[DDLA_LOCAL_BLOCKS_MAX]; /* bytes << 2 | kind of each alloc, by the first caller */
+  _Atomic uint64_t
+      blocks[DDLA_LOCAL_BLOCKS_MAX]; /* bytes << 2 | kind of each alloc, by the first caller */
   ddla_local_link links[];
 };
 

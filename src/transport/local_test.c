@@ -205,7 +205,7 @@ static void too_much_is_refused(void **state) {
   setup.rank = 1;
   assert_int_equal(ddla_transport_open(&t, "local", &setup), DDLA_OK);
   assert_int_equal(ddla_transport_alloc(t, &block, 4097, DDLA_MEMORY_OWN), DDLA_NO_MEMORY);
-  assert_int_equal(ddla_transport_alloc(t, &block, SIZE_MAX - 10, DDLA_MEMORY_COMMON), DDLA_NO_MEMORY);
+  assert_int_equal(ddla_transport_alloc(t, &block, SIZE_MAX - 10, DDLA_MEMORY_ONE), DDLA_NO_MEMORY);
   assert_int_equal(ddla_transport_alloc(t, &block, 4096, DDLA_MEMORY_OWN), DDLA_OK);
   ddla_transport_close(t);
   ddla_local_region_destroy(region);
@@ -213,9 +213,12 @@ static void too_much_is_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_killed_agent_ends_the_others), cmocka_unit_test(agents_notice_a_dead_launcher),
-      cmocka_unit_test(one_agents_failure_ends_all),    cmocka_unit_test(sleepers_are_woken_at_once),
-      cmocka_unit_test(a_reset_region_is_as_new),       cmocka_unit_test(too_much_is_refused),
+      cmocka_unit_test(a_killed_agent_ends_the_others),
+      cmocka_unit_test(agents_notice_a_dead_launcher),
+      cmocka_unit_test(one_agents_failure_ends_all),
+      cmocka_unit_test(sleepers_are_woken_at_once),
+      cmocka_unit_test(a_reset_region_is_as_new),
+      cmocka_unit_test(too_much_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Transport "self": one rank, heap memory. Its own threads (lanes, the exchange thread) still wait for each
- * other through words, with the same events as between processes. */
+/* Transport "self": one rank, heap memory. Its own threads (lanes, the exchange thread) still wait
+ * for each other through words, with the same events as between processes. */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -97,9 +97,10 @@ static ddla_event *event_of(self_transport *t, const ddla_word *word) {
   return word ? &t->events[ddla_event_index(word, EVENTS)] : &t->bell;
 }
 
-static ddla_status self_wait(ddla_transport *base, const ddla_waiting *waiting, int64_t timeout_ms) {
-  ddla_patience patience = {.spin_ns = 2000, .yields = 4, .check = check, .check_slow = check,
-                            .argument = base};
+static ddla_status self_wait(ddla_transport *base, const ddla_waiting *waiting,
+                             int64_t timeout_ms) {
+  ddla_patience patience = {
+      .spin_ns = 2000, .yields = 4, .check = check, .check_slow = check, .argument = base};
   return ddla_event_wait(event_of(of(base), waiting->word), waiting, &patience, timeout_ms);
 }
 

@@ -28,7 +28,8 @@ void ddla_sim_close(ddla_transport *t) { (void)t; }
 
 ddla_status ddla_sim_state(ddla_sim_rank *rank) {
   const ddla_sim_world *world = rank->world;
-  if (rank->crashed) return DDLA_FAIL(CANCELLED, "agent %d has crashed (simulated)", rank->base.rank);
+  if (rank->crashed)
+    return DDLA_FAIL(CANCELLED, "agent %d has crashed (simulated)", rank->base.rank);
   if (world->stuck) return DDLA_FAIL(INTERNAL, "%s", world->stuck_text);
   if (world->first_crashed >= 0 && world->now_ns >= rank->detect_ns)
     return DDLA_FAIL(PEER_LOST, "agent %d crashed (simulated)", world->first_crashed);
@@ -43,7 +44,8 @@ static void crash(ddla_sim_rank *rank) {
   world->first_crashed = rank->base.rank;
   for (int i = 0; i < world->ranks; i++)
     world->rank[i].detect_ns =
-        world->now_ns + (int64_t)ddla_rng_below(&world->rng, (uint64_t)world->options.detect_ns_max);
+        world->now_ns +
+        (int64_t)ddla_rng_below(&world->rng, (uint64_t)world->options.detect_ns_max);
 }
 
 ddla_status ddla_sim_pause(ddla_sim_rank *rank) {
@@ -205,10 +207,11 @@ static void report(const ddla_sim_world *world, ddla_sim_result *result) {
   }
 }
 
-ddla_status ddla_sim_run(const ddla_sim_options *options, ddla_sim_result *result, ddla_sim_main *rank_main,
-                         void *argument) {
+ddla_status ddla_sim_run(const ddla_sim_options *options, ddla_sim_result *result,
+                         ddla_sim_main *rank_main, void *argument) {
   if (options->ranks < 1 || options->ranks > DDLA_TRANSPORT_RANKS_MAX)
-    return DDLA_FAIL(INVALID, "%d simulated agents; possible are 1 to %d", options->ranks, DDLA_TRANSPORT_RANKS_MAX);
+    return DDLA_FAIL(INVALID, "%d simulated agents; possible are 1 to %d", options->ranks,
+                     DDLA_TRANSPORT_RANKS_MAX);
   ddla_status status = DDLA_OK;
   ddla_sim_world *world = NULL;
   DDLA_TRY(DDLA_NEW(world, 1));

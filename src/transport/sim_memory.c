@@ -12,7 +12,8 @@ static ddla_status make_block(ddla_sim_world *world, size_t bytes, unsigned kind
   int copies = kind == DDLA_MEMORY_OWN ? world->ranks : 1;
   *block = (ddla_sim_block){.bytes = bytes, .kind = kind};
   block->stride = (bytes + PAGE - 1) / PAGE * PAGE;
-  for (int i = 0; i < copies; i++) DDLA_TRY(DDLA_NEW(block->ranks[i], block->stride)); /* leaks are freed below */
+  for (int i = 0; i < copies; i++)
+    DDLA_TRY(DDLA_NEW(block->ranks[i], block->stride)); /* leaks are freed below */
   for (int i = copies; i < world->ranks; i++) block->ranks[i] = block->ranks[0];
   world->block_count++;
   return DDLA_OK;
@@ -25,7 +26,8 @@ ddla_status ddla_sim_alloc(ddla_transport *t, void **out, size_t bytes, unsigned
   if (rank->block_count == world->block_count) DDLA_TRY(make_block(world, bytes, kind));
   ddla_sim_block *block = &world->blocks[rank->block_count];
   if (block->bytes != bytes || block->kind != kind)
-    return DDLA_FAIL(INVALID, "agents differ on block %d: agent %d asks for %zu bytes, another for %zu",
+    return DDLA_FAIL(INVALID,
+                     "agents differ on block %d: agent %d asks for %zu bytes, another for %zu",
                      rank->block_count, t->rank, bytes, block->bytes);
   rank->block_count++;
   *out = block->ranks[t->rank];

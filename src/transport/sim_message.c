@@ -24,16 +24,19 @@ static ddla_request *oldest(ddla_request *list, int peer, uint64_t tag) {
 
 /* Not before an earlier message of the same pair and tag. */
 static int64_t draw_due_ns(ddla_sim_world *world, int from, int to, uint64_t tag) {
-  int64_t due_ns = world->now_ns + 1 + (int64_t)ddla_rng_below(&world->rng, (uint64_t)world->options.delay_ns_max);
+  int64_t due_ns = world->now_ns + 1 +
+                   (int64_t)ddla_rng_below(&world->rng, (uint64_t)world->options.delay_ns_max);
   for (int i = 0; i < world->flight_count; i++) {
     const ddla_sim_flight *f = &world->flights[i];
-    if (f->from == from && f->to == to && f->recv->tag == tag && f->due_ns >= due_ns) due_ns = f->due_ns + 1;
+    if (f->from == from && f->to == to && f->recv->tag == tag && f->due_ns >= due_ns)
+      due_ns = f->due_ns + 1;
   }
   return due_ns;
 }
 
 static void match(ddla_sim_world *world, int from, int to, uint64_t tag) {
-  ddla_request *send = oldest(world->rank[from].sends, to, tag), *recv = oldest(world->rank[to].recvs, from, tag);
+  ddla_request *send = oldest(world->rank[from].sends, to, tag),
+               *recv = oldest(world->rank[to].recvs, from, tag);
   if (!send || !recv) return;
   DDLA_ASSERT(world->flight_count < DDLA_SIM_FLIGHTS_MAX);
   ddla_sim_flight flight = {from, to, send, recv, draw_due_ns(world, from, to, tag)};
@@ -65,7 +68,8 @@ static void wake(ddla_sim_rank *rank) { rank->woken = true; }
 
 static void land(ddla_sim_world *world, const ddla_sim_flight *flight) {
   bool wrong = flight->send->bytes != flight->recv->bytes;
-  if (!wrong && flight->recv->bytes) memcpy(flight->recv->data, flight->send->data, flight->recv->bytes);
+  if (!wrong && flight->recv->bytes)
+    memcpy(flight->recv->data, flight->send->data, flight->recv->bytes);
   flight->send->state = flight->recv->state = wrong ? DDLA_SIM_WRONG_LENGTH : DDLA_SIM_OVER;
   wake(&world->rank[flight->from]);
   wake(&world->rank[flight->to]);
@@ -97,9 +101,12 @@ int64_t ddla_sim_next_due_ns(const ddla_sim_world *world) {
 ddla_status ddla_sim_test(ddla_transport *t, ddla_request *request, bool *done) {
   *done = request->state >= DDLA_SIM_OVER;
   if (request->state == DDLA_SIM_WRONG_LENGTH)
-    return DDLA_FAIL(INVALID, "agent %d and this one disagree on the length of message %" PRIx64 " (here %zu bytes)",
+    return DDLA_FAIL(INVALID,
+                     "agent %d and this one disagree on the length of message %" PRIx64
+                     " (here %zu bytes)",
                      request->peer, request->tag, request->bytes);
-  if (request->state == DDLA_SIM_DROPPED) return DDLA_FAIL(PEER_LOST, "agent %d gave up a message", request->peer);
+  if (request->state == DDLA_SIM_DROPPED)
+    return DDLA_FAIL(PEER_LOST, "agent %d gave up a message", request->peer);
   return *done ? DDLA_OK : ddla_sim_state((ddla_sim_rank *)t);
 }
 
@@ -125,7 +132,8 @@ ddla_status ddla_sim_progress(ddla_transport *t, bool *moved) {
   return ddla_sim_pause((ddla_sim_rank *)t);
 }
 
-/* A message of a crashed rank that is under way may still arrive; its own buffers must not be touched. */
+/* A message of a crashed rank that is under way may still arrive; its own buffers must not be
+ * touched. */
 void ddla_sim_forget(ddla_sim_rank *rank) {
   ddla_sim_world *world = rank->world;
   rank->sends = rank->recvs = NULL;

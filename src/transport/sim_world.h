@@ -18,9 +18,9 @@ typedef struct ddla_sim_rank {
   ddla_sim_main *rank_main;
   void *argument;
   bool ended, crashed, waiting, woken;
-  const ddla_waiting *what; /* while waiting */
+  const ddla_waiting *what;       /* while waiting */
   int64_t deadline_ns, detect_ns; /* detect: when it notices the first crash */
-  int64_t crash_at;         /* switch at which it crashes; negative: never */
+  int64_t crash_at;               /* switch at which it crashes; negative: never */
   int block_count;
   ddla_request *sends, *recvs; /* posted and not matched, oldest first */
   ddla_status status;
@@ -55,7 +55,8 @@ struct ddla_sim_world {
 
 enum { DDLA_SIM_POSTED, DDLA_SIM_FLYING, DDLA_SIM_OVER, DDLA_SIM_WRONG_LENGTH, DDLA_SIM_DROPPED };
 
-/* Hands over to the others; the rank stays runnable. Errors: CANCELLED (crashed), PEER_LOST, INTERNAL (stuck). */
+/* Hands over to the others; the rank stays runnable. Errors: CANCELLED (crashed), PEER_LOST,
+ * INTERNAL (stuck). */
 ddla_status ddla_sim_pause(ddla_sim_rank *rank);
 
 /* What ended this rank's work, if anything did. */
@@ -70,7 +71,7 @@ ddla_status ddla_sim_recv(ddla_transport *t, ddla_request *request);
 ddla_status ddla_sim_test(ddla_transport *t, ddla_request *request, bool *done);
 void ddla_sim_cancel(ddla_transport *t, ddla_request *request);
 ddla_status ddla_sim_progress(ddla_transport *t, bool *moved);
-void ddla_sim_deliver(ddla_sim_world *world); /* all that are due */
+void ddla_sim_deliver(ddla_sim_world *world);              /* all that are due */
 int64_t ddla_sim_next_due_ns(const ddla_sim_world *world); /* INT64_MAX: none */
 void ddla_sim_forget(ddla_sim_rank *rank); /* all its messages: it has crashed or ended */
 

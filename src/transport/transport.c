@@ -38,8 +38,8 @@ ddla_status ddla_transport_check_row(const ddla_transport_ops *ops) {
                (ops->cancel != NULL) + (ops->progress != NULL);
   bool messages = (ops->caps & DDLA_TRANSPORT_MESSAGES) != 0;
   if (filled != (messages ? 5 : 0))
-    return DDLA_FAIL(INTERNAL, "transport %s %s messages but fills %d of 5 message slots", ops->name,
-                     messages ? "declares" : "does not declare", filled);
+    return DDLA_FAIL(INTERNAL, "transport %s %s messages but fills %d of 5 message slots",
+                     ops->name, messages ? "declares" : "does not declare", filled);
   return DDLA_OK;
 }
 
@@ -68,9 +68,10 @@ const char *ddla_transport_name(const ddla_transport *t) { return t->ops->name; 
 const ddla_clock *ddla_transport_clock(ddla_transport *t) { return t->ops->clock(t); }
 
 ddla_status ddla_transport_alloc(ddla_transport *t, void **out, size_t bytes, unsigned kind) {
-  DDLA_ASSERT(kind == DDLA_MEMORY_OWN || kind == DDLA_MEMORY_COMMON);
-  if (bytes == 0) return DDLA_FAIL(INVALID, "a block of 0 bytes was asked from transport %s", t->ops->name);
-  if (kind == DDLA_MEMORY_COMMON && !(t->ops->caps & DDLA_TRANSPORT_SHARED))
+  DDLA_ASSERT(kind == DDLA_MEMORY_OWN || kind == DDLA_MEMORY_ONE);
+  if (bytes == 0)
+    return DDLA_FAIL(INVALID, "a block of 0 bytes was asked from transport %s", t->ops->name);
+  if (kind == DDLA_MEMORY_ONE && !(t->ops->caps & DDLA_TRANSPORT_SHARED))
     return DDLA_FAIL(UNSUPPORTED, "transport %s has no memory that all ranks share", t->ops->name);
   return t->ops->alloc(t, out, bytes, kind);
 }
@@ -80,7 +81,8 @@ void *ddla_transport_peer(ddla_transport *t, const void *address, int rank) {
   return t->ops->peer(t, address, rank);
 }
 
-static ddla_status fill(ddla_transport *t, ddla_request *request, int peer, uint64_t tag, size_t bytes) {
+static ddla_status fill(ddla_transport *t, ddla_request *request, int peer, uint64_t tag,
+                        size_t bytes) {
   if (!(t->ops->caps & DDLA_TRANSPORT_MESSAGES))
     return DDLA_FAIL(UNSUPPORTED, "transport %s has no messages", t->ops->name);
   DDLA_ASSERT(peer >= 0 && peer < t->ranks && peer != t->rank);
@@ -119,7 +121,8 @@ void ddla_transport_fail(ddla_transport *t, const ddla_failure *failure) {
   if (t->ops->fail) t->ops->fail(t, failure);
 }
 
-ddla_status ddla_transport_wait(ddla_transport *t, const ddla_waiting *waiting, int64_t timeout_ms) {
+ddla_status ddla_transport_wait(ddla_transport *t, const ddla_waiting *waiting,
+                                int64_t timeout_ms) {
   return t->ops->wait(t, waiting, timeout_ms);
 }
 
@@ -130,7 +133,8 @@ typedef struct word_target {
   uint64_t at_least;
 } word_target;
 
-/* Sequentially consistent, so that either the publisher sees the sleeper or the sleeper sees the value. */
+/* Sequentially consistent, so that either the publisher sees the sleeper or the sleeper sees the
+ * value. */
 static ddla_ready word_ready(void *argument) {
   const word_target *target = argument;
   return atomic_load(target->word) >= target->at_least ? DDLA_READY_DONE : DDLA_READY_NOTHING;
@@ -138,8 +142,8 @@ static ddla_ready word_ready(void *argument) {
 
 static void word_describe(void *argument, char *text, size_t bytes) {
   const word_target *target = argument;
-  snprintf(text, bytes, "a word that is %" PRIu64 " to reach %" PRIu64, (uint64_t)atomic_load(target->word),
-           target->at_least);
+  snprintf(text, bytes, "a word that is %" PRIu64 " to reach %" PRIu64,
+           (uint64_t)atomic_load(target->word), target->at_least);
 }
 
 ddla_status ddla_transport_word_wait(ddla_transport *t, const ddla_word *word, uint64_t at_least,
@@ -155,4 +159,6 @@ void ddla_transport_word_publish(ddla_transport *t, ddla_word *word, uint64_t va
   t->ops->wake(t, t->rank, word);
 }
 
-void ddla_transport_word_wake(ddla_transport *t, const ddla_word *word) { t->ops->wake(t, t->rank, word); }
+void ddla_transport_word_wake(ddla_transport *t, const ddla_word *word) {
+  t->ops->wake(t, t->rank, word);
+}

@@ -6,7 +6,8 @@
 
 #include "base/alloc.h"
 
-ddla_status case_buffers_init(case_buffers *out, ddla_transport *transport, ddla_coll *coll, int64_t count) {
+ddla_status case_buffers_init(case_buffers *out, ddla_transport *transport, ddla_coll *coll,
+                              int64_t count) {
   size_t bytes = (size_t)(count + 16) * 8;
   *out = (case_buffers){.transport = transport, .coll = coll, .bytes = bytes};
   void *block = NULL;
@@ -18,8 +19,8 @@ ddla_status case_buffers_init(case_buffers *out, ddla_transport *transport, ddla
   DDLA_TRY(ddla_transport_alloc(transport, &block, bytes, DDLA_MEMORY_OWN));
   out->own_output = block;
   if (ddla_transport_caps(transport) & DDLA_TRANSPORT_SHARED) {
-    DDLA_TRY(ddla_transport_alloc(transport, &block, bytes, DDLA_MEMORY_COMMON));
-    out->common_output = block;
+    DDLA_TRY(ddla_transport_alloc(transport, &block, bytes, DDLA_MEMORY_ONE));
+    out->one_output = block;
   }
   DDLA_TRY(DDLA_NEW(out->private_output, bytes));
   return DDLA_NEW(out->expected, bytes);
@@ -31,19 +32,23 @@ void case_buffers_fini(case_buffers *b) {
   ddla_free(b->expected);
 }
 
-static const char *const kind_names[] = {"barrier", "broadcast", "gather", "all_gather", "reduce_scatter",
-                                         "all_reduce"};
+static const char *const kind_names[] = {"barrier",    "broadcast",      "gather",
+                                         "all_gather", "reduce_scatter", "all_reduce"};
 
 void coll_case_describe(const coll_case *c, char *text, size_t bytes) {
-  snprintf(text, bytes, "%s row %s type %d count %" PRId64 " align %" PRId64 " root %d leaves %d placement %" PRIu64
-           " memory %d%s%s", kind_names[c->kind], c->row ? c->row : "any", c->type, c->count, c->align, c->root,
-           c->leaves, c->placement, c->memory, c->apply ? " apply" : "", c->use_prepared ? " prepared" : "");
+  snprintf(text, bytes,
+           "%s row %s type %d count %" PRId64 " align %" PRId64
+           " root %d leaves %d placement %" PRIu64 " memory %d%s%s",
+           kind_names[c->kind], c->row ? c->row : "any", c->type, c->count, c->align, c->root,
+           c->leaves, c->placement, c->memory, c->apply ? " apply" : "",
+           c->use_prepared ? " prepared" : "");
 }
 
 /* Element k of a leaf, of very different sizes so that the order of additions shows in the bits. */
 static void put_value(const coll_case *c, unsigned char *at, int leaf, int64_t k) {
   uint64_t r = (c->seed * 131 + (uint64_t)leaf + 1) * UINT64_C(0x9E3779B97F4A7C15) + (uint64_t)k;
-  r = (r ^ r >> 30) * UINT64_C(0xBF58476D1CE4E5B9); /* splitmix64; Philox would dominate the test's time */
+  r = (r ^ r >> 30) *
+      UINT64_C(0xBF58476D1CE4E5B9); /* splitmix64; Philox would dominate the test's time */
   r = (r ^ r >> 27) * UINT64_C(0x94D049BB133111EB);
   float f = ((float)(r >> 40) - 8388608.0f) * (float)(1u << (r % 24));
   double d = (double)f * 1.000000001;
@@ -77,7 +82,8 @@ static void add_value(const coll_case *c, unsigned char *sum, const unsigned cha
 }
 
 /* The definition of the tree sum, one element at a time. */
-static void plain_sum(const coll_case *c, unsigned char *out, int64_t first, int64_t count, int64_t k) {
+static void plain_sum(const coll_case *c, unsigned char *out, int64_t first, int64_t count,
+                      int64_t k) {
   if (count == 1) {
     put_value(c, out, (int)first, k);
     return;
@@ -100,12 +106,14 @@ static int place_operands(const coll_case *c, int ranks, ddla_coll_operand *oper
       rank = first * ranks / c->leaves;
       while (first + take < c->leaves && (first + take) * ranks / c->leaves == rank) take++;
     } else {
-      take = 1 + (int)ddla_rng_below(&rng, (uint64_t)(c->leaves - first < 4 ? c->leaves - first : 4));
+      take =
+          1 + (int)ddla_rng_below(&rng, (uint64_t)(c->leaves - first < 4 ? c->leaves - first : 4));
     }
     ddla_tree_part parts[16];
     int cut = ddla_tree_cut(parts, 16, c->leaves, (ddla_tree_part){first, take});
     for (int i = 0; i < cut; i++)
-      operands[count++] = (ddla_coll_operand){.rank = rank, .first = parts[i].first, .count = parts[i].count};
+      operands[count++] =
+          (ddla_coll_operand){.rank = rank, .first = parts[i].first, .count = parts[i].count};
     first += take;
   }
   return count;
@@ -116,12 +124,13 @@ static unsigned char *slot_of(const case_buffers *b, const coll_case *c, int ind
 }
 
 static unsigned char *output_of(const case_buffers *b, const coll_case *c) {
-  if (c->memory == CASE_COMMON && b->common_output) return b->common_output;
+  if (c->memory == CASE_ONE && b->one_output) return b->one_output;
   if (c->memory == CASE_IN_PLACE) return b->own[0];
   return c->memory == CASE_PRIVATE ? b->private_output : b->own_output;
 }
 
-static ddla_status fill_operands(case_buffers *b, const coll_case *c, ddla_coll_operand *operands, int count) {
+static ddla_status fill_operands(case_buffers *b, const coll_case *c, ddla_coll_operand *operands,
+                                 int count) {
   int used[DDLA_TRANSPORT_RANKS_MAX] = {0};
   size_t size = ddla_coll_type_bytes(c->type);
   for (int i = 0; i < count; i++) {
@@ -142,10 +151,12 @@ typedef struct applied {
   int64_t next, end;
 } applied;
 
-/* Checks that parts come in order; negates i64 elements so that the check sees that it ran after the sum. */
+/* Checks that parts come in order; negates i64 elements so that the check sees that it ran after
+ * the sum. */
 static ddla_status apply(void *argument, int64_t first, int64_t count) {
   applied *a = argument;
-  if (first != a->next) return DDLA_FAIL(INTERNAL, "apply was given element %" PRId64 ", not %" PRId64, first, a->next);
+  if (first != a->next)
+    return DDLA_FAIL(INTERNAL, "apply was given element %" PRId64 ", not %" PRId64, first, a->next);
   a->next += count;
   unsigned char *output = output_of(a->buffers, a->c);
   for (int64_t k = first; k < a->next; k++)
@@ -155,7 +166,8 @@ static ddla_status apply(void *argument, int64_t first, int64_t count) {
 }
 
 /* What this rank's output must hold; elements outside keep their old bytes. */
-static void expect(const case_buffers *b, const coll_case *c, const ddla_coll_call *call, int leaves) {
+static void expect(const case_buffers *b, const coll_case *c, const ddla_coll_call *call,
+                   int leaves) {
   size_t size = ddla_coll_type_bytes(c->type);
   int rank = ddla_transport_rank(b->transport), ranks = ddla_transport_ranks(b->transport);
   memcpy(b->expected, output_of(b, c), b->bytes);
@@ -163,9 +175,10 @@ static void expect(const case_buffers *b, const coll_case *c, const ddla_coll_ca
     int64_t first = 0, count = 0;
     ddla_coll_slice(call, ranks, r, &first, &count);
     bool sum = c->kind == DDLA_COLL_REDUCE_SCATTER || c->kind == DDLA_COLL_ALL_REDUCE;
-    bool common = c->memory == CASE_COMMON && b->common_output;
-    if (c->kind == DDLA_COLL_BARRIER || (c->kind == DDLA_COLL_GATHER && rank != c->root && !common)) continue;
-    if (c->kind == DDLA_COLL_REDUCE_SCATTER && r != rank && !common) continue;
+    bool one = c->memory == CASE_ONE && b->one_output;
+    if (c->kind == DDLA_COLL_BARRIER || (c->kind == DDLA_COLL_GATHER && rank != c->root && !one))
+      continue;
+    if (c->kind == DDLA_COLL_REDUCE_SCATTER && r != rank && !one) continue;
     for (int64_t k = first; k < first + count; k++) {
       unsigned char *at = b->expected + (size_t)k * size;
       if (sum) plain_sum(c, at, 0, leaves, k);
@@ -204,7 +217,8 @@ static ddla_status run_prepared(case_buffers *b, const ddla_coll_call *call, con
   return status;
 }
 
-static ddla_status run_call(case_buffers *b, const coll_case *c, const ddla_coll_call *call, const char **row) {
+static ddla_status run_call(case_buffers *b, const coll_case *c, const ddla_coll_call *call,
+                            const char **row) {
   if (c->use_prepared) return run_prepared(b, call, row);
   ddla_schedule schedule = {0};
   ddla_status status = ddla_coll_emit(b->coll, &schedule, call);
@@ -215,15 +229,16 @@ static ddla_status run_call(case_buffers *b, const coll_case *c, const ddla_coll
 
 /* False where this rank's call may end before others have written their part of a common output. */
 static bool complete_at_once(const case_buffers *b, const coll_case *c) {
-  bool common = c->memory == CASE_COMMON && b->common_output;
-  return !common || (c->kind != DDLA_COLL_REDUCE_SCATTER && c->kind != DDLA_COLL_GATHER);
+  bool one = c->memory == CASE_ONE && b->one_output;
+  return !one || (c->kind != DDLA_COLL_REDUCE_SCATTER && c->kind != DDLA_COLL_GATHER);
 }
 
 static ddla_status compare(const case_buffers *b, const coll_case *c, const char *row) {
   for (size_t i = 0; i < b->bytes; i++)
     if (b->expected[i] != output_of(b, c)[i])
-      return DDLA_FAIL(INTERNAL, "rank %d of %d: byte %zu is wrong after %s", ddla_transport_rank(b->transport),
-                       ddla_transport_ranks(b->transport), i, row);
+      return DDLA_FAIL(INTERNAL, "rank %d of %d: byte %zu is wrong after %s",
+                       ddla_transport_rank(b->transport), ddla_transport_ranks(b->transport), i,
+                       row);
   return DDLA_OK;
 }
 
@@ -234,10 +249,17 @@ static void scribble(const case_buffers *b, const coll_case *c) {
 ddla_status coll_case_run(case_buffers *b, const coll_case *c, const char **row) {
   int ranks = ddla_transport_ranks(b->transport), rank = ddla_transport_rank(b->transport);
   ddla_coll_operand operands[CASE_OPERANDS_MAX];
-  ddla_coll_call call = {.kind = c->kind, .type = c->type, .count = c->count, .align = c->align, .root = c->root,
-                         .output = output_of(b, c), .row = c->row};
+  ddla_coll_call call = {.kind = c->kind,
+                         .type = c->type,
+                         .count = c->count,
+                         .align = c->align,
+                         .root = c->root,
+                         .output = output_of(b, c),
+                         .row = c->row};
   applied a = {.buffers = b, .c = c};
-  memset(output_of(b, c), 0x5a, b->bytes);
+  bool one = c->memory == CASE_ONE && b->one_output;
+  if (!one || rank == 0) memset(output_of(b, c), 0x5a, b->bytes);
+  if (one) DDLA_TRY(ddla_coll_barrier(b->coll));
   int leaves = c->leaves ? c->leaves : ranks;
   bool sum = c->kind == DDLA_COLL_REDUCE_SCATTER || c->kind == DDLA_COLL_ALL_REDUCE;
   if (sum && c->leaves) {
@@ -263,7 +285,8 @@ ddla_status coll_case_run(case_buffers *b, const coll_case *c, const char **row)
   DDLA_TRY(run_call(b, c, &call, row));
   if (c->apply && a.next != a.end) return DDLA_FAIL(INTERNAL, "apply did not see the whole slice");
   if (complete_at_once(b, c)) DDLA_TRY(compare(b, c, *row));
-  if (c->memory != CASE_IN_PLACE) scribble(b, c); /* inputs are ours again: nobody may still read them */
+  if (c->memory != CASE_IN_PLACE)
+    scribble(b, c); /* inputs are ours again: nobody may still read them */
   DDLA_TRY(ddla_coll_barrier(b->coll));
   DDLA_TRY(compare(b, c, *row));
   return ddla_coll_barrier(b->coll); /* the next case writes the common output */

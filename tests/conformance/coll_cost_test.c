@@ -16,7 +16,7 @@ typedef struct setting {
   ddla_transport *transport;
   ddla_coll *coll;
   void *operands[DDLA_TRANSPORT_RANKS_MAX], *output;
-  int64_t rank, ranks, whole, slice; /* bytes */
+  int64_t rank, ranks, whole, slice;     /* bytes */
   int64_t own_partials, partials, terms; /* q of this rank; sum over ranks of q; operands in all */
 } setting;
 
@@ -32,7 +32,8 @@ static int64_t rounds_of(int64_t ranks) {
   return rounds;
 }
 
-static ddla_status check(const setting *s, const ddla_coll_call *call, const expectation *expected) {
+static ddla_status check(const setting *s, const ddla_coll_call *call,
+                         const expectation *expected) {
   ddla_schedule schedule = {0};
   ddla_coll_call named = *call;
   named.row = expected->row;
@@ -40,13 +41,17 @@ static ddla_status check(const setting *s, const ddla_coll_call *call, const exp
   if (status == DDLA_OK) {
     ddla_schedule_cost cost = ddla_schedule_measure(&schedule);
     bool right = cost.sent_bytes == expected->sent && cost.read_bytes == expected->read &&
-                 cost.written_bytes == expected->written && (expected->depth < 0 || cost.depth == expected->depth);
+                 cost.written_bytes == expected->written &&
+                 (expected->depth < 0 || cost.depth == expected->depth);
     if (!right)
-      status = DDLA_FAIL(INTERNAL, "%s, rank %lld of %lld: sends %lld, reads %lld, writes %lld, depth %d; stated are "
-                         "%lld, %lld, %lld, %d", expected->row, (long long)s->rank, (long long)s->ranks,
-                         (long long)cost.sent_bytes, (long long)cost.read_bytes, (long long)cost.written_bytes,
-                         cost.depth, (long long)expected->sent, (long long)expected->read,
-                         (long long)expected->written, expected->depth);
+      status = DDLA_FAIL(
+          INTERNAL,
+          "%s, rank %lld of %lld: sends %lld, reads %lld, writes %lld, depth %d; stated are "
+          "%lld, %lld, %lld, %d",
+          expected->row, (long long)s->rank, (long long)s->ranks, (long long)cost.sent_bytes,
+          (long long)cost.read_bytes, (long long)cost.written_bytes, cost.depth,
+          (long long)expected->sent, (long long)expected->read, (long long)expected->written,
+          expected->depth);
   }
   ddla_schedule_fini(&schedule);
   return status;
@@ -105,21 +110,29 @@ static ddla_status check_message_sums(const setting *s, const ddla_coll_call *ca
 }
 
 static ddla_status check_message_moves(const setting *s) {
-  ddla_coll_call call = {.type = DDLA_COLL_F32, .count = COUNT, .output = s->output, .input = s->operands[0]};
+  ddla_coll_call call = {
+      .type = DDLA_COLL_F32, .count = COUNT, .output = s->output, .input = s->operands[0]};
   int64_t others = s->ranks - 1;
   call.kind = DDLA_COLL_BARRIER;
-  DDLA_TRY(check(s, &call, &(expectation){"barrier/dissemination", 0, 0, 0, (int)rounds_of(s->ranks)}));
+  DDLA_TRY(
+      check(s, &call, &(expectation){"barrier/dissemination", 0, 0, 0, (int)rounds_of(s->ranks)}));
   call.kind = DDLA_COLL_GATHER;
   bool root = s->rank == 0;
-  DDLA_TRY(check(s, &call, &(expectation){"gather/linear", root ? 0 : s->slice, root ? s->slice : 0,
-                                          root ? s->slice : 0, root && s->ranks > 1}));
+  DDLA_TRY(check(s, &call,
+                 &(expectation){"gather/linear", root ? 0 : s->slice, root ? s->slice : 0,
+                                root ? s->slice : 0, root && s->ranks > 1}));
   call.kind = DDLA_COLL_ALL_GATHER;
   if (s->ranks <= 4)
-    DDLA_TRY(check(s, &call, &(expectation){"all_gather/linear", others * s->slice, s->slice, s->slice, s->ranks > 1}));
-  DDLA_TRY(check(s, &call, &(expectation){"all_gather/ring", others * s->slice, s->slice, s->slice, -1}));
+    DDLA_TRY(check(
+        s, &call,
+        &(expectation){"all_gather/linear", others * s->slice, s->slice, s->slice, s->ranks > 1}));
+  DDLA_TRY(check(s, &call,
+                 &(expectation){"all_gather/ring", others * s->slice, s->slice, s->slice, -1}));
   call.kind = DDLA_COLL_BROADCAST;
   if (root)
-    DDLA_TRY(check(s, &call, &(expectation){"broadcast/binomial", rounds_of(s->ranks) * s->whole, s->whole, s->whole, 0}));
+    DDLA_TRY(check(s, &call,
+                   &(expectation){"broadcast/binomial", rounds_of(s->ranks) * s->whole, s->whole,
+                                  s->whole, 0}));
   return DDLA_OK;
 }
 
@@ -136,15 +149,18 @@ static ddla_status check_shared(const setting *s, const ddla_coll_call *call) {
   c.kind = DDLA_COLL_ALL_GATHER;
   c.input = s->operands[0];
   DDLA_TRY(check(s, &c, &(expectation){"all_gather/direct", 0, s->whole, s->whole, meet}));
-  DDLA_TRY(check(s, &c, &(expectation){"all_gather/staged", 0, s->slice + s->whole, s->slice + s->whole, -1}));
+  DDLA_TRY(check(
+      s, &c, &(expectation){"all_gather/staged", 0, s->slice + s->whole, s->slice + s->whole, -1}));
   c.kind = DDLA_COLL_GATHER;
   DDLA_TRY(check(s, &c, &(expectation){"gather/direct", 0, s->slice, s->slice, meet}));
   int64_t staged = s->slice + (s->rank == 0 ? s->whole : 0);
   DDLA_TRY(check(s, &c, &(expectation){"gather/staged", 0, staged, staged, -1}));
   c.kind = DDLA_COLL_BROADCAST;
   DDLA_TRY(check(s, &c, &(expectation){"broadcast/direct", 0, s->whole, s->whole, meet}));
-  int64_t copies = s->rank == 0 ? 2 : 1; /* root: into its slots, and from its input to its output */
-  return check(s, &c, &(expectation){"broadcast/staged", 0, copies * s->whole, copies * s->whole, -1});
+  int64_t copies =
+      s->rank == 0 ? 2 : 1; /* root: into its slots, and from its input to its output */
+  return check(s, &c,
+               &(expectation){"broadcast/staged", 0, copies * s->whole, copies * s->whole, -1});
 }
 
 /* Staged sums of one operand per rank. */
@@ -152,27 +168,34 @@ static ddla_status check_staged(const setting *s, const ddla_coll_call *call) {
   ddla_coll_call c = *call;
   int64_t n = s->ranks;
   c.kind = DDLA_COLL_ALL_REDUCE;
-  DDLA_TRY(check(s, &c, &(expectation){"all_reduce/staged", 0, (1 + n) * s->whole, 2 * s->whole, -1}));
+  DDLA_TRY(
+      check(s, &c, &(expectation){"all_reduce/staged", 0, (1 + n) * s->whole, 2 * s->whole, -1}));
   c.count = 1024;
   int64_t bytes = 4096;
-  DDLA_TRY(check(s, &c, &(expectation){"all_reduce/small", 0, (1 + n) * bytes, 2 * bytes, (int)n - 1}));
+  DDLA_TRY(
+      check(s, &c, &(expectation){"all_reduce/small", 0, (1 + n) * bytes, 2 * bytes, (int)n - 1}));
   c = *call;
   c.kind = DDLA_COLL_REDUCE_SCATTER;
-  return check(s, &c, &(expectation){"reduce_scatter/staged", 0, s->whole + n * s->slice, s->whole + s->slice, -1});
+  return check(
+      s, &c,
+      &(expectation){"reduce_scatter/staged", 0, s->whole + n * s->slice, s->whole + s->slice, -1});
 }
 
 static ddla_status measure(ddla_transport *transport, void *argument) {
   (void)argument;
   bool shared = ddla_transport_caps(transport) & DDLA_TRANSPORT_SHARED;
-  setting s = {.transport = transport, .rank = ddla_transport_rank(transport),
-               .ranks = ddla_transport_ranks(transport), .whole = COUNT * 4};
+  setting s = {.transport = transport,
+               .rank = ddla_transport_rank(transport),
+               .ranks = ddla_transport_ranks(transport),
+               .whole = COUNT * 4};
   s.slice = s.whole / s.ranks;
   DDLA_TRY(ddla_transport_alloc(transport, &s.output, COUNT * 4, DDLA_MEMORY_OWN));
   for (int i = 0; i < 8; i++)
     DDLA_TRY(ddla_transport_alloc(transport, &s.operands[i], COUNT * 4, DDLA_MEMORY_OWN));
   DDLA_TRY(ddla_coll_create(&s.coll, transport));
   ddla_coll_operand operands[64];
-  ddla_coll_call call = {.type = DDLA_COLL_F32, .count = COUNT, .output = s.output, .operands = operands};
+  ddla_coll_call call = {
+      .type = DDLA_COLL_F32, .count = COUNT, .output = s.output, .operands = operands};
   ddla_status status = DDLA_OK;
   for (int shards = 0; shards <= 8 && status == DDLA_OK; shards += 8) {
     call.leaves = shards ? shards : s.ranks;
@@ -181,7 +204,8 @@ static ddla_status measure(ddla_transport *transport, void *argument) {
     if (status == DDLA_OK && shared && !shards) status = check_staged(&s, &call);
     bool many = s.ranks == 3 || s.ranks == 5;
     if (status == DDLA_OK && shards && (s.partials > s.ranks) != many)
-      status = DDLA_FAIL(INTERNAL, "8 shards on %lld ranks are %lld partial sums", (long long)s.ranks, (long long)s.partials);
+      status = DDLA_FAIL(INTERNAL, "8 shards on %lld ranks are %lld partial sums",
+                         (long long)s.ranks, (long long)s.partials);
   }
   if (status == DDLA_OK && !shared) status = check_message_moves(&s);
   ddla_coll_destroy(s.coll);

@@ -38,7 +38,8 @@ static ddla_status first_failure(rank_run *runs, int ranks) {
   int found = -1;
   for (int i = 0; i < ranks; i++) {
     bool echo = runs[i].failure.code == DDLA_PEER_LOST;
-    if (runs[i].failure.code != DDLA_OK && (found < 0 || (!echo && runs[found].failure.code == DDLA_PEER_LOST)))
+    if (runs[i].failure.code != DDLA_OK &&
+        (found < 0 || (!echo && runs[found].failure.code == DDLA_PEER_LOST)))
       found = i;
   }
   return found < 0 ? DDLA_OK : ddla_status_raise(&runs[found].failure);
@@ -48,7 +49,8 @@ static ddla_status run_threads(ddla_local_region *region, int ranks, rank_run *r
   pthread_t threads[DDLA_TRANSPORT_RANKS_MAX];
   (void)region;
   for (int i = 0; i < ranks; i++)
-    if (pthread_create(&threads[i], NULL, run_rank, &runs[i]) != 0) return DDLA_FAIL(INTERNAL, "no thread");
+    if (pthread_create(&threads[i], NULL, run_rank, &runs[i]) != 0)
+      return DDLA_FAIL(INTERNAL, "no thread");
   for (int i = 0; i < ranks; i++) pthread_join(threads[i], NULL);
   return first_failure(runs, ranks);
 }
@@ -69,7 +71,8 @@ static ddla_status run_processes(ddla_local_region *region, int ranks, rank_run 
     if (WIFSIGNALED(status)) {
       ddla_local_region_raise(region, i, WTERMSIG(status));
       runs[i].failure = (ddla_failure){.code = DDLA_INTERNAL};
-      snprintf(runs[i].failure.text, sizeof runs[i].failure.text, "rank %d: signal %d", i, WTERMSIG(status));
+      snprintf(runs[i].failure.text, sizeof runs[i].failure.text, "rank %d: signal %d", i,
+               WTERMSIG(status));
     } else if (WEXITSTATUS(status)) {
       runs[i].failure.code = (ddla_status)WEXITSTATUS(status);
     }
@@ -85,7 +88,8 @@ static ddla_status run_local(bool forked, int ranks, ranks_main *rank_main, void
   ddla_local_region *region = NULL;
   DDLA_TRY(ddla_local_region_create(&region, ranks, region_bytes));
   for (int i = 0; i < ranks; i++) runs[i] = (rank_run){region, i, rank_main, argument, {0}};
-  ddla_status status = forked ? run_processes(region, ranks, runs) : run_threads(region, ranks, runs);
+  ddla_status status =
+      forked ? run_processes(region, ranks, runs) : run_threads(region, ranks, runs);
   ddla_local_region_destroy(region);
   return status;
 }

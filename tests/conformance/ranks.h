@@ -1,5 +1,5 @@
-/* Runs a function on every rank of a group, for tests: as threads or processes over transport "local", as fibers
- * over "sim" and "sim_shared", or alone over "self". */
+/* Runs a function on every rank of a group, for tests: as threads or processes over transport
+ * "local", as fibers over "sim" and "sim_shared", or alone over "self". */
 #ifndef DDLA_TESTS_RANKS_H
 #define DDLA_TESTS_RANKS_H
 
@@ -19,8 +19,8 @@ extern const char *const ranks_world_names[];
 
 typedef ddla_status ranks_main(ddla_transport *transport, void *argument);
 
-/* Runs rank_main on `ranks` ranks; the first failure of a rank (by rank) is raised here, with its words. With
- * processes, what a rank writes to ordinary memory is not seen here. */
+/* Runs rank_main on `ranks` ranks; the first failure of a rank (by rank) is raised here, with its
+ * words. With processes, what a rank writes to ordinary memory is not seen here. */
 ddla_status ranks_run(ranks_world world, int ranks, ranks_main *rank_main, void *argument);
 
 #endif

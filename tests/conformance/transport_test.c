@@ -65,7 +65,7 @@ static ddla_status memory(ddla_transport *t, void *argument) {
   (void)argument;
   int rank = ddla_transport_rank(t), ranks = ddla_transport_ranks(t);
   bool shared = ddla_transport_caps(t) & DDLA_TRANSPORT_SHARED;
-  void *small = NULL, *large = NULL, *common = NULL, *none = NULL;
+  void *small = NULL, *large = NULL, *one = NULL, *none = NULL;
   DDLA_TRY(ddla_transport_alloc(t, &small, 100, DDLA_MEMORY_OWN));
   DDLA_TRY(ddla_transport_alloc(t, &large, 3 << 20, DDLA_MEMORY_OWN));
   EXPECT((uintptr_t)small % 64 == 0 && (uintptr_t)large % 64 == 0);
@@ -79,15 +79,15 @@ static ddla_status memory(ddla_transport *t, void *argument) {
   *inside = 100 + rank;
   if (!shared) {
     EXPECT(ranks == 1 || ddla_transport_peer(t, inside, (rank + 1) % ranks) == NULL);
-    EXPECT_STATUS(DDLA_UNSUPPORTED, ddla_transport_alloc(t, &common, 64, DDLA_MEMORY_COMMON));
+    EXPECT_STATUS(DDLA_UNSUPPORTED, ddla_transport_alloc(t, &one, 64, DDLA_MEMORY_ONE));
     return DDLA_OK;
   }
-  DDLA_TRY(ddla_transport_alloc(t, &common, 4 * 64, DDLA_MEMORY_COMMON));
-  ((int *)common)[rank] = rank + 1;
+  DDLA_TRY(ddla_transport_alloc(t, &one, 4 * 64, DDLA_MEMORY_ONE));
+  ((int *)one)[rank] = rank + 1;
   DDLA_TRY(meet(t, 1));
   for (int peer = 0; peer < ranks; peer++) {
-    EXPECT(ddla_transport_peer(t, common, peer) == common);
-    EXPECT(((int *)common)[peer] == peer + 1);
+    EXPECT(ddla_transport_peer(t, one, peer) == one);
+    EXPECT(((int *)one)[peer] == peer + 1);
     int *theirs = ddla_transport_peer(t, inside, peer);
     EXPECT(theirs && *theirs == 100 + peer);
   }
@@ -108,8 +108,10 @@ static ddla_status words(ddla_transport *t, void *argument) {
   EXPECT_STATUS(DDLA_TIMEOUT, ddla_transport_word_wait(t, word, 1000000, 20));
   ddla_word *before = ddla_transport_peer(t, block, (rank + ranks - 1) % ranks);
   for (uint64_t round = 1; round <= ROUNDS; round++) { /* a token goes round the ranks */
-    if (rank > 0 || round > 1) DDLA_TRY(ddla_transport_word_wait(t, before, rank > 0 ? round : round - 1, 20000));
-    const uint64_t *theirs = (const uint64_t *)(void *)ddla_transport_peer(t, block, (rank + ranks - 1) % ranks) + 8;
+    if (rank > 0 || round > 1)
+      DDLA_TRY(ddla_transport_word_wait(t, before, rank > 0 ? round : round - 1, 20000));
+    const uint64_t *theirs =
+        (const uint64_t *)(void *)ddla_transport_peer(t, block, (rank + ranks - 1) % ranks) + 8;
     if (ranks > 1) EXPECT(*theirs == (rank > 0 ? round : round - 1) * 3);
     *plain = round * 3;
     ddla_transport_word_publish(t, word, round);
@@ -131,12 +133,15 @@ static ddla_status messages_in_order(ddla_transport *t, void *argument) {
   for (int i = 0; i < COUNT; i++) {
     DDLA_TRY_CLEAN(status, DDLA_NEW(out[i], lengths[i] + 1));
     DDLA_TRY_CLEAN(status, DDLA_NEW(in[i], lengths[i] + 1));
-    for (size_t k = 0; k < lengths[i]; k++) out[i][k] = (unsigned char)(k * 7 + (size_t)i + (size_t)rank * 31);
-    DDLA_TRY_CLEAN(status, ddla_transport_send(t, &requests[i], (rank + 1) % ranks, 5, out[i], lengths[i]));
+    for (size_t k = 0; k < lengths[i]; k++)
+      out[i][k] = (unsigned char)(k * 7 + (size_t)i + (size_t)rank * 31);
+    DDLA_TRY_CLEAN(status,
+                   ddla_transport_send(t, &requests[i], (rank + 1) % ranks, 5, out[i], lengths[i]));
   }
   int left = (rank + ranks - 1) % ranks;
   for (int i = 0; i < COUNT; i++)
-    DDLA_TRY_CLEAN(status, ddla_transport_recv(t, &requests[COUNT + i], left, 5, in[i], lengths[i]));
+    DDLA_TRY_CLEAN(status,
+                   ddla_transport_recv(t, &requests[COUNT + i], left, 5, in[i], lengths[i]));
   DDLA_TRY_CLEAN(status, land(t, requests, 2 * COUNT));
   for (int i = 0; i < COUNT; i++)
     for (size_t k = 0; k < lengths[i] && status == DDLA_OK; k++)
@@ -150,7 +155,8 @@ cleanup:
   return status;
 }
 
-/* Receives posted in the opposite order of the sends, by tag; sends wait for receives that come later. */
+/* Receives posted in the opposite order of the sends, by tag; sends wait for receives that come
+ * later. */
 static ddla_status messages_by_tag(ddla_transport *t, void *argument) {
   (void)argument;
   enum { COUNT = 40 };
@@ -173,7 +179,9 @@ static ddla_status messages_by_tag(ddla_transport *t, void *argument) {
 static ddla_status wrong_lengths(ddla_transport *t, void *argument) {
   (void)argument;
   int rank = ddla_transport_rank(t);
-  if (!(ddla_transport_caps(t) & DDLA_TRANSPORT_MESSAGES) || ddla_transport_ranks(t) == 1 || rank > 1) return DDLA_OK;
+  if (!(ddla_transport_caps(t) & DDLA_TRANSPORT_MESSAGES) || ddla_transport_ranks(t) == 1 ||
+      rank > 1)
+    return DDLA_OK;
   int data[2] = {3, 4}, after = 0;
   ddla_request request = {0}, next = {0};
   if (rank == 0) {
@@ -189,11 +197,13 @@ static ddla_status wrong_lengths(ddla_transport *t, void *argument) {
   return DDLA_OK;
 }
 
-/* A cancelled receive leaves its buffer alone, and the next one of the same tag gets the message. */
+/* A cancelled receive leaves its buffer alone, and the next one of the same tag gets the message.
+ */
 static ddla_status cancelled(ddla_transport *t, void *argument) {
   (void)argument;
   int rank = ddla_transport_rank(t), first = 0, second = 0, data = 77;
-  if (!(ddla_transport_caps(t) & DDLA_TRANSPORT_MESSAGES) || ddla_transport_ranks(t) == 1) return DDLA_OK;
+  if (!(ddla_transport_caps(t) & DDLA_TRANSPORT_MESSAGES) || ddla_transport_ranks(t) == 1)
+    return DDLA_OK;
   ddla_request dropped = {0}, request = {0}, unsent = {0};
   if (rank == 1) {
     DDLA_TRY(ddla_transport_recv(t, &dropped, 0, 11, &first, sizeof first));
@@ -234,7 +244,8 @@ static void everywhere(ranks_main *rank_main) {
     for (int i = 0; i < (world == RANKS_SELF ? 1 : 4); i++) {
       ddla_status status = ranks_run((ranks_world)world, counts[i], rank_main, NULL);
       if (status != DDLA_OK)
-        print_error("%s, %d ranks: %s\n", ranks_world_names[world], counts[i], ddla_status_message(status));
+        print_error("%s, %d ranks: %s\n", ranks_world_names[world], counts[i],
+                    ddla_status_message(status));
       assert_int_equal(status, DDLA_OK);
     }
 }
@@ -256,20 +267,45 @@ static void rows_declare_what_they_fill(void **state) {
   assert_non_null(strstr(ddla_status_message(DDLA_INVALID), "local"));
 }
 
-static void memory_is_shared_as_declared(void **state) { (void)state; everywhere(memory); }
-static void words_carry_what_was_written(void **state) { (void)state; everywhere(words); }
-static void messages_keep_their_order(void **state) { (void)state; everywhere(messages_in_order); }
-static void tags_tell_messages_apart(void **state) { (void)state; everywhere(messages_by_tag); }
-static void wrong_lengths_are_errors(void **state) { (void)state; everywhere(wrong_lengths); }
-static void cancelling_gives_buffers_back(void **state) { (void)state; everywhere(cancelled); }
-static void differing_blocks_are_refused(void **state) { (void)state; everywhere(different_blocks); }
+static void memory_is_shared_as_declared(void **state) {
+  (void)state;
+  everywhere(memory);
+}
+static void words_carry_what_was_written(void **state) {
+  (void)state;
+  everywhere(words);
+}
+static void messages_keep_their_order(void **state) {
+  (void)state;
+  everywhere(messages_in_order);
+}
+static void tags_tell_messages_apart(void **state) {
+  (void)state;
+  everywhere(messages_by_tag);
+}
+static void wrong_lengths_are_errors(void **state) {
+  (void)state;
+  everywhere(wrong_lengths);
+}
+static void cancelling_gives_buffers_back(void **state) {
+  (void)state;
+  everywhere(cancelled);
+}
+static void differing_blocks_are_refused(void **state) {
+  (void)state;
+  everywhere(different_blocks);
+}
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(rows_declare_what_they_fill),  cmocka_unit_test(memory_is_shared_as_declared),
-      cmocka_unit_test(words_carry_what_was_written), cmocka_unit_test(messages_keep_their_order),
-      cmocka_unit_test(tags_tell_messages_apart),     cmocka_unit_test(wrong_lengths_are_errors),
-      cmocka_unit_test(cancelling_gives_buffers_back), cmocka_unit_test(differing_blocks_are_refused),
+      cmocka_unit_test(rows_declare_what_they_fill),
+      cmocka_unit_test(memory_is_shared_as_declared),
+      cmocka_unit_test(words_carry_what_was_written),
+      cmocka_unit_test(messages_keep_their_order),
+      cmocka_unit_test(tags_tell_messages_apart),
+      cmocka_unit_test(wrong_lengths_are_errors),
+      cmocka_unit_test(cancelling_gives_buffers_back),
+      cmocka_unit_test(differing_blocks_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Collectives on simulated ranks from random seeds, with crashes at random points: every rank ends with the right
- * result or a named error, and nobody hangs. coll_sim [--seeds N] [--first SEED] */
+/* Collectives on simulated ranks from random seeds, with crashes at random points: every rank ends
+ * with the right result or a named error, and nobody hangs. coll_sim [--seeds N] [--first SEED] */
 #include "coll/coll.h"
 
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../conformance/coll_case.h"
+#include "coll_case.h"
 #include "transport/sim.h"
 
 static uint64_t seed_count = 300, seed_first = 1;
@@ -63,7 +63,9 @@ cleanup:
   return status;
 }
 
-static ddla_status rank_main(ddla_transport *transport, void *argument) { return run_cases(transport, argument); }
+static ddla_status rank_main(ddla_transport *transport, void *argument) {
+  return run_cases(transport, argument);
+}
 
 static ddla_sim_options draw_options(uint64_t seed) {
   ddla_rng rng = ddla_rng_make(ddla_rng_key(seed, DDLA_PURPOSE_TEST, 12, 0));
@@ -77,7 +79,8 @@ static ddla_sim_options draw_options(uint64_t seed) {
 }
 
 /* What a run may end with: all well, or a crash that the others name. */
-static bool well_ended(uint64_t seed, const ddla_sim_options *o, const ddla_sim_result *result, const story *s) {
+static bool well_ended(uint64_t seed, const ddla_sim_options *o, const ddla_sim_result *result,
+                       const story *s) {
   bool crashed = false, well = true;
   for (int i = 0; i < o->ranks; i++) crashed = crashed || result->crashed[i];
   for (int i = 0; i < o->ranks; i++) {
@@ -110,7 +113,8 @@ static void every_rank_ends(void **state) {
     runs_with_crash += crashed;
   }
   assert_int_equal(bad, 0);
-  assert_true(seed_count < 100 || runs_with_crash > (int)(seed_count / 5)); /* else the faults test nothing */
+  assert_true(seed_count < 100 ||
+              runs_with_crash > (int)(seed_count / 5)); /* else the faults test nothing */
 }
 
 static void seeds_replay(void **state) {

@@ -111,7 +111,8 @@ static void check_includes(tidy_tree *tree, const tidy_file *file, const layers 
     if (!tidy_is(token, "#") || !tidy_is(token + 1, "include")) continue;
     if (token[2].kind != TIDY_STRING || token[2].line != token->line) continue;
     char *include = tidy_copy(token[2].start + 1, (size_t)token[2].length - 2);
-    if (!strchr(include, '/') && (tool || strcmp(file->area, "tests") == 0)) continue;
+    bool beside = tool || strcmp(file->area, "tests") == 0 || strcmp(file->area, "bench") == 0;
+    if (!strchr(include, '/') && beside) continue;
     const char *why = refuse(file, known, include);
     if (why) report(tree, file->path, token->line, why);
   }

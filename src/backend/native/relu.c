@@ -1,14 +1,6 @@
 /* y = max(x, 0) and its gradient: one pass over memory each. */
-#include "backend/kernel.h"
+#include "backend/native/stateless.h"
 #include "backend/vector.h"
-
-static bool accepts(const ddla_op_call *call) { return call->input[0].dtype == DDLA_F32; }
-
-static ddla_status prepare(ddla_kernel_state **out, ddla_op_call *call) {
-  (void)call;
-  *out = NULL;
-  return DDLA_OK;
-}
 
 static ddla_status forward(ddla_kernel_state *state, const ddla_op_call *call) {
   (void)state;
@@ -24,12 +16,4 @@ static ddla_status backward(ddla_kernel_state *state, const ddla_op_call *call) 
   return DDLA_OK;
 }
 
-static void destroy(ddla_kernel_state *state) { (void)state; }
-
-const ddla_kernel ddla_kernel_native_relu = {.name = "native_relu",
-                                             .op = "relu",
-                                             .accepts = accepts,
-                                             .prepare = prepare,
-                                             .forward = forward,
-                                             .backward = backward,
-                                             .destroy = destroy};
+DDLA_STATELESS_KERNEL(relu)

@@ -211,9 +211,9 @@ ddla_status ddla_backend_start(void) {
   return ddla_onednn_engine(&engine);
 }
 
-const char *ddla_backend_version(void) {
-  static _Thread_local char text[64];
+const char *ddla_backend_version(char text[DDLA_BACKEND_TEXT_BYTES]) {
   const dnnl_version_t *version = dnnl_version();
-  snprintf(text, sizeof text, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
+  snprintf(text, DDLA_BACKEND_TEXT_BYTES, "oneDNN %d.%d.%d", version->major, version->minor,
+           version->patch);
   return text;
 }

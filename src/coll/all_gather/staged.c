@@ -1,9 +1,9 @@
-/* All-gather between private buffers on one machine, through everybody's staging slots (coll/staged.h).
- * Steps: pieces + 1 waits, pieces = ceil(largest slice / 256 KiB). Bytes: every rank copies its slice into its
- * slots and everybody's slices from theirs. */
+/* All-gather between private buffers on one machine, through everybody's staging slots
+ * (coll/staged.h). Steps: pieces + 1 waits, pieces = ceil(largest slice / 256 KiB). Bytes: every
+ * rank copies its slice into its slots and everybody's slices from theirs. */
 #include "coll/staged.h"
 
-static bool accepts(const ddla_coll_plan *plan) { return plan->stage != NULL; }
+static bool accepts(const ddla_coll_plan *plan) { return plan->stage && !plan->output_one; }
 
 static ddla_status fill(const ddla_emit *e, void *argument, int piece, unsigned char *slot) {
   (void)argument;
@@ -23,7 +23,8 @@ static ddla_status drain(const ddla_emit *e, void *argument, int piece, unsigned
     ddla_coll_span span = ddla_coll_span_of(plan, rank);
     size_t offset = 0, bytes = ddla_staged_piece(span.bytes, piece, &offset);
     ddla_emit_move move = {.from = ddla_transport_peer(plan->transport, slot, rank),
-                           .to = ddla_coll_at(plan->call.output, span.offset + offset), .bytes = bytes};
+                           .to = ddla_coll_at(plan->call.output, span.offset + offset),
+                           .bytes = bytes};
     if (rank == plan->rank && !plan->call.input) continue; /* in place */
     DDLA_TRY(ddla_emit_copy(e, &move));
   }
@@ -42,4 +43,5 @@ static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {
 }
 
 extern const ddla_coll_row ddla_coll_row_all_gather_staged;
-const ddla_coll_row ddla_coll_row_all_gather_staged = {"all_gather/staged", DDLA_COLL_ALL_GATHER, accepts, emit};
+const ddla_coll_row ddla_coll_row_all_gather_staged = {"all_gather/staged", DDLA_COLL_ALL_GATHER,
+                                                       accepts, emit};

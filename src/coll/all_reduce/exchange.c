@@ -1,11 +1,13 @@
-/* All-reduce of little data by messages: every rank sends all its partial sums to all others, and sums itself.
- * Steps: 1. Bytes per rank: sends q * count * (N - 1); q as in reduce_scatter/linear.c. */
+/* All-reduce of little data by messages: every rank sends all its partial sums to all others, and
+ * sums itself. Steps: 1. Bytes per rank: sends q * count * (N - 1); q as in
+ * reduce_scatter/linear.c. */
 #include "coll/messages.h"
 
 enum { BYTES_MAX = 16 * 1024 };
 
 static bool accepts(const ddla_coll_plan *plan) {
-  return plan->ranks <= 2 || ddla_coll_bytes(plan) * (size_t)plan->partial_count <= BYTES_MAX;
+  return !plan->output_one &&
+         (plan->ranks <= 2 || ddla_coll_bytes(plan) * (size_t)plan->partial_count <= BYTES_MAX);
 }
 
 static ddla_status trade(const ddla_emit *e, const void **terms, unsigned char *scratch) {
@@ -39,11 +41,14 @@ static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {
   void *output = plan->call.output;
   DDLA_TRY(ddla_messages_partials(&e, terms, &scratch));
   DDLA_TRY(trade(&e, terms, scratch));
-  ddla_emit_sum sum = {.io = {terms, &output, 1, plan->call.type}, .count = plan->call.count,
-                       .after = ddla_emit_all(&e)}; /* also after sends: the output may be the operand */
+  ddla_emit_sum sum = {.io = {terms, &output, 1, plan->call.type},
+                       .count = plan->call.count,
+                       .after =
+                           ddla_emit_all(&e)}; /* also after sends: the output may be the operand */
   DDLA_TRY(ddla_emit_tree_partials(&e, &sum.tree));
   return ddla_emit_reduce(&e, &sum);
 }
 
 extern const ddla_coll_row ddla_coll_row_all_reduce_exchange;
-const ddla_coll_row ddla_coll_row_all_reduce_exchange = {"all_reduce/exchange", DDLA_COLL_ALL_REDUCE, accepts, emit};
+const ddla_coll_row ddla_coll_row_all_reduce_exchange = {"all_reduce/exchange",
+                                                         DDLA_COLL_ALL_REDUCE, accepts, emit};

@@ -11,4 +11,5 @@ static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {
 }
 
 extern const ddla_coll_row ddla_coll_row_barrier_shared;
-const ddla_coll_row ddla_coll_row_barrier_shared = {"barrier/shared", DDLA_COLL_BARRIER, accepts, emit};
+const ddla_coll_row ddla_coll_row_barrier_shared = {"barrier/shared", DDLA_COLL_BARRIER, accepts,
+                                                    emit};

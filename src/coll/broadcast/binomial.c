@@ -1,13 +1,10 @@
-/* Broadcast by messages along a binomial tree with its root at rank 0 after rotation: a rank receives from the
- * rank without its lowest set bit, then sends to those with one more, lower bit, nearest last.
- * Steps: ceil(log2 ranks). Bytes: root sends count * ceil(log2 ranks), all ranks together send
- * count * (ranks - 1). */
+/* Broadcast by messages along a binomial tree with its root at rank 0 after rotation: a rank
+ * receives from the rank without its lowest set bit, then sends to those with one more, lower bit,
+ * nearest last. Steps: ceil(log2 ranks). Bytes: root sends count * ceil(log2 ranks), all ranks
+ * together send count * (ranks - 1). */
 #include "coll/plan.h"
 
-static bool accepts(const ddla_coll_plan *plan) {
-  (void)plan;
-  return true;
-}
+static bool accepts(const ddla_coll_plan *plan) { return !plan->output_one; }
 
 static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {
   ddla_emit e = {plan, schedule};
@@ -34,4 +31,5 @@ static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {
 }
 
 extern const ddla_coll_row ddla_coll_row_broadcast_binomial;
-const ddla_coll_row ddla_coll_row_broadcast_binomial = {"broadcast/binomial", DDLA_COLL_BROADCAST, accepts, emit};
+const ddla_coll_row ddla_coll_row_broadcast_binomial = {"broadcast/binomial", DDLA_COLL_BROADCAST,
+                                                        accepts, emit};

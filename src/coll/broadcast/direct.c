@@ -1,6 +1,6 @@
-/* Broadcast into shared memory: root puts its data into its own output, the others read it from there.
- * Steps: 2 waits. Bytes: every rank copies count once (root only if its input is not its output); a common
- * output is written by root alone. */
+/* Broadcast into shared memory: root puts its data into its own output, the others read it from
+ * there. Steps: 2 waits. Bytes: every rank copies count once (root only if its input is not its
+ * output); a common output is written by root alone. */
 #include "coll/plan.h"
 
 static bool accepts(const ddla_coll_plan *plan) { return plan->stage && plan->output_shared; }
@@ -19,4 +19,5 @@ static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {
 }
 
 extern const ddla_coll_row ddla_coll_row_broadcast_direct;
-const ddla_coll_row ddla_coll_row_broadcast_direct = {"broadcast/direct", DDLA_COLL_BROADCAST, accepts, emit};
+const ddla_coll_row ddla_coll_row_broadcast_direct = {"broadcast/direct", DDLA_COLL_BROADCAST,
+                                                      accepts, emit};

@@ -18,11 +18,13 @@ static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {
   for (int rank = 0; rank < plan->ranks; rank++) {
     if (rank == plan->rank) continue;
     ddla_coll_span span = ddla_coll_span_of(plan, rank);
-    ddla_emit_move in = {.peer = rank, .to = ddla_coll_at(call->output, span.offset), .bytes = span.bytes};
+    ddla_emit_move in = {
+        .peer = rank, .to = ddla_coll_at(call->output, span.offset), .bytes = span.bytes};
     DDLA_TRY(ddla_emit_recv(&e, &in));
   }
   return DDLA_OK;
 }
 
 extern const ddla_coll_row ddla_coll_row_gather_linear;
-const ddla_coll_row ddla_coll_row_gather_linear = {"gather/linear", DDLA_COLL_GATHER, accepts, emit};
+const ddla_coll_row ddla_coll_row_gather_linear = {"gather/linear", DDLA_COLL_GATHER, accepts,
+                                                   emit};

@@ -1,0 +1,79 @@
+/* ddla bench: what this machine makes of ops, steps and all-reduces. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/bench_kinds.h"
+#include "cli/command.h"
+#include "cli/words.h"
+
+static const ddla_bench_kind kinds[] = {
+    {"op", "time of ops under their kernels", ddla_bench_op},
+    {"step", "time of training steps", ddla_bench_step},
+    {"allreduce", "time of sums over agents", ddla_bench_allreduce}};
+
+enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
+
+static int by_size(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+double ddla_bench_median(double *values, int64_t count) {
+  if (count < 1) return 0;
+  qsort(values, (size_t)count, sizeof *values, by_size);
+  return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+ddla_status ddla_bench_number(int64_t *out, const char *option, const char *text, int64_t fallback,
+                              int64_t most) {
+  int64_t value = fallback;
+  if (text && (!ddla_text_to_int(&value, text) || value < 1 || value > most))
+    return DDLA_FAIL(INVALID, "%s %s: expected a whole number from 1 to %" PRId64, option,
+                     ddla_text_quote(text).text, most);
+  *out = value;
+  return DDLA_OK;
+}
+
+static ddla_status run(int argc, char **argv, int64_t start_ns) {
+  const char *near = NULL;
+  (void)start_ns;
+  if (argc < 2)
+    return DDLA_FAIL(INVALID, "ddla bench needs to know what to measure: op, step or allreduce");
+  if (argv[1][0] == '-')
+    return DDLA_FAIL(INVALID, "ddla bench needs op, step or allreduce before its options");
+  for (int i = 0; i < KIND_COUNT; i++) {
+    if (strcmp(argv[1], kinds[i].name) == 0) return kinds[i].run(argc - 1, argv + 1);
+    near = ddla_words_nearer(near, argv[1], kinds[i].name);
+  }
+  return DDLA_FAIL(INVALID,
+                   "ddla bench cannot measure %s%s%s%s; it can measure op, step and "
+                   "allreduce",
+                   ddla_text_quote(argv[1]).text, near ? "; did you mean '" : "", near ? near : "",
+                   near ? "'?" : "");
+}
+
+const ddla_command ddla_command_bench = {
+    .name = "bench",
+    .arguments = "op|step|allreduce [OPTIONS]",
+    .summary = "measures ops, training steps or all-reduces on this machine",
+    .help = "ddla bench op [--op NAME] [--kernel NAME] [--samples] [--seconds S] [--json]\n"
+            "  time, speed and share of one core's multiply-add peak, forward and backward\n"
+            "  --op NAME          only this op (ddla info ops)\n"
+            "  --kernel NAME      only under this kernel (ddla info kernels)\n"
+            "  --samples          also small cases\n"
+            "  --seconds S        for one direction of one case [0.1]\n\n"
+            "ddla bench step [JOB.yaml] [--steps N] [--profile] [--set KEY=VALUE]... [--json]\n"
+            "  time of a training step; without a job file the initial job on made-up images\n"
+            "  -n, --agents N     parallel.agents\n"
+            "  --lanes N          parallel.lanes\n"
+            "  --batch N          train.batch\n"
+            "  --steps N          steps that are timed, after 5 that are not [50]\n"
+            "  --profile          also the time of each op\n\n"
+            "ddla bench allreduce [-n N] [--bytes N] [--rounds N] [--json]\n"
+            "  time of the sum of one array per agent, every result checked\n"
+            "  -n, --agents N     [2]\n"
+            "  --bytes N          of the array, else a range of sizes\n"
+            "  --rounds N         timed rounds of each size [30]\n",
+    .run = run};
