@@ -44,7 +44,7 @@ static int open_files(void) {
 
 static ddla_status wait_for_ever(ddla_transport *transport) {
   void *memory = NULL;
-  DDLA_TRY(ddla_transport_alloc(transport, &memory, 64, DDLA_MEMORY_COMMON));
+  DDLA_TRY(ddla_transport_alloc(transport, &memory, 64, DDLA_MEMORY_ONE));
   return ddla_transport_word_wait(transport, memory, 1, -1);
 }
 
@@ -84,7 +84,7 @@ static const ddla_launch_options processes = {.agents = AGENTS, .shared_bytes = 
 static ddla_status count_up(ddla_transport *transport, void *argument) {
   void *memory = NULL;
   (void)argument;
-  DDLA_TRY(ddla_transport_alloc(transport, &memory, 64, DDLA_MEMORY_COMMON));
+  DDLA_TRY(ddla_transport_alloc(transport, &memory, 64, DDLA_MEMORY_ONE));
   ddla_word *sum = memory;
   uint64_t ranks = (uint64_t)ddla_transport_ranks(transport);
   atomic_fetch_add(sum, (uint64_t)ddla_transport_rank(transport) + 1);
