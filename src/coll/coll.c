@@ -16,14 +16,13 @@ static const ddla_coll_row *const rows[] = {
 #undef DDLA_COLL
     NULL};
 
-enum { ROW_COUNT = sizeof rows / sizeof rows[0] - 1, LINES_PER_BLOCK = 256 };
+enum { ROW_COUNT = sizeof rows / sizeof rows[0] - 1, LINES_PER_BLOCK = 256, RECENTS = 12 };
 
 /* Words and staging memory of one schedule, given to the next one when it is released. */
 typedef struct place {
   struct place *next;
-  ddla_coll_line *line;
+  ddla_coll_channel channel;
   unsigned char *stage;
-  uint64_t next_base, starts;
 } place;
 
 /* A prepared schedule and where its shared memory is. The schedule comes first. */
@@ -32,13 +31,24 @@ typedef struct prepared {
   place *place;
 } prepared;
 
+/* A schedule of ddla_coll_run and the call it was emitted for: the same call again runs it again.
+ */
+typedef struct recent {
+  ddla_schedule schedule;
+  bool valid;
+  int parity; /* of the starts that it was emitted for */
+  ddla_coll_call call;
+  ddla_coll_operand operands[DDLA_TREE_OPERANDS_MAX];
+} recent;
+
 struct ddla_coll {
   ddla_transport *transport;
   ddla_exec *exec;
-  ddla_schedule once;    /* of ddla_coll_run */
-  ddla_coll_plan plan;   /* of the newest call; big, therefore here */
-  unsigned char *stage;  /* of once */
-  ddla_coll_line *lines; /* not yet used ones */
+  place *once; /* of ddla_coll_run */
+  recent recents[RECENTS];
+  int recent_count, recent_next; /* room that is used; the next one to be overwritten */
+  ddla_coll_plan plan;           /* of the newest call; big, therefore here */
+  ddla_coll_line *lines;         /* not yet used ones */
   int line_count;
   uint64_t next_tag;
   place *free_places;
@@ -66,10 +76,30 @@ static ddla_status take_line(ddla_coll *coll, ddla_coll_line **out) {
   return DDLA_OK;
 }
 
-static void use_line(ddla_coll *coll, ddla_schedule *schedule, ddla_coll_line *line) {
-  schedule->line = line;
-  for (int rank = 0; rank < ddla_transport_ranks(coll->transport); rank++)
-    schedule->lines[rank] = ddla_transport_peer(coll->transport, line, rank);
+static ddla_status take_place(ddla_coll *coll, place **out) {
+  if (coll->free_places) {
+    *out = coll->free_places;
+    coll->free_places = (*out)->next;
+    return DDLA_OK;
+  }
+  ddla_status status = DDLA_OK;
+  place *made = NULL;
+  void *stage = NULL;
+  DDLA_TRY_CLEAN(status, DDLA_NEW(made, 1));
+  made->channel.tag = coll->next_tag++;
+  if (is_shared(coll)) {
+    DDLA_TRY_CLEAN(status, take_line(coll, &made->channel.line));
+    for (int rank = 0; rank < ddla_transport_ranks(coll->transport); rank++)
+      made->channel.lines[rank] = ddla_transport_peer(coll->transport, made->channel.line, rank);
+    DDLA_TRY_CLEAN(status, ddla_transport_alloc(coll->transport, &stage, DDLA_COLL_STAGE_BYTES,
+                                                DDLA_MEMORY_OWN));
+    made->stage = stage;
+  }
+  *out = made;
+  return DDLA_OK;
+cleanup:
+  ddla_free(made);
+  return status;
 }
 
 ddla_status ddla_coll_create(ddla_coll **out, ddla_transport *transport) {
@@ -77,17 +107,9 @@ ddla_status ddla_coll_create(ddla_coll **out, ddla_transport *transport) {
   ddla_coll *coll = NULL;
   DDLA_TRY_CLEAN(status, DDLA_NEW(coll, 1));
   coll->transport = transport;
-  coll->next_tag = 1;
   DDLA_TRY_CLEAN(status, ddla_exec_create(&coll->exec, transport));
-  if (is_shared(coll)) {
-    ddla_coll_line *line = NULL;
-    void *stage = NULL;
-    DDLA_TRY_CLEAN(status, take_line(coll, &line));
-    DDLA_TRY_CLEAN(status,
-                   ddla_transport_alloc(transport, &stage, DDLA_COLL_STAGE_BYTES, DDLA_MEMORY_OWN));
-    coll->stage = stage;
-    use_line(coll, &coll->once, line);
-  }
+  DDLA_TRY_CLEAN(status, take_place(coll, &coll->once));
+  coll->recent_count = is_shared(coll) ? RECENTS : 2; /* messages: each may hold much scratch */
   *out = coll;
   return DDLA_OK;
 cleanup:
@@ -98,12 +120,13 @@ cleanup:
 void ddla_coll_destroy(ddla_coll *coll) {
   if (!coll) return;
   ddla_exec_destroy(coll->exec);
-  ddla_schedule_fini(&coll->once);
+  for (int i = 0; i < RECENTS; i++) ddla_schedule_fini(&coll->recents[i].schedule);
   while (coll->free_places) {
     place *first = coll->free_places;
     coll->free_places = first->next;
     ddla_free(first);
   }
+  ddla_free(coll->once);
   ddla_free(coll);
 }
 
@@ -128,14 +151,42 @@ static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {
   return row->emit(plan, schedule);
 }
 
-ddla_status ddla_coll_run(ddla_coll *coll, const ddla_coll_call *call) {
+/* Bytes decide: a difference that means nothing only costs emitting anew. */
+static bool is_same(const recent *r, const ddla_coll_call *call, int parity) {
+  if (!r->valid || memcmp(&r->call, call, sizeof *call) != 0 || call->row) return false;
+  if (r->schedule.by_parity && r->parity != parity) return false;
+  size_t bytes = (size_t)call->operand_count * sizeof *call->operands;
+  return !call->operands || memcmp(r->operands, call->operands, bytes) == 0;
+}
+
+static ddla_status emit_recent(ddla_coll *coll, recent **out, const ddla_coll_call *call,
+                               int parity) {
+  recent *r = &coll->recents[coll->recent_next];
   ddla_coll_plan *plan = &coll->plan;
+  coll->recent_next = (coll->recent_next + 1) % coll->recent_count;
+  r->valid = false;
   DDLA_TRY(ddla_coll_plan_make(plan, coll->transport, call));
-  plan->stage = coll->stage;
-  plan->parity = (int)(coll->once.starts & 1);
-  DDLA_TRY(emit(plan, &coll->once));
-  DDLA_TRY(ddla_exec_start(coll->exec, &coll->once));
-  return ddla_exec_wait(coll->exec, &coll->once, -1);
+  plan->stage = coll->once->stage;
+  plan->parity = parity;
+  r->schedule.channel = &coll->once->channel;
+  DDLA_TRY(emit(plan, &r->schedule));
+  memcpy(&r->call, call, sizeof *call);
+  if (call->operands)
+    memcpy(r->operands, call->operands, (size_t)call->operand_count * sizeof *call->operands);
+  r->parity = parity;
+  r->valid = true;
+  *out = r;
+  return DDLA_OK;
+}
+
+ddla_status ddla_coll_run(ddla_coll *coll, const ddla_coll_call *call) {
+  int parity = (int)(coll->once->channel.starts & 1);
+  recent *found = NULL;
+  for (int i = 0; i < coll->recent_count && !found; i++)
+    if (is_same(&coll->recents[i], call, parity)) found = &coll->recents[i];
+  if (!found) DDLA_TRY(emit_recent(coll, &found, call, parity));
+  DDLA_TRY(ddla_exec_start(coll->exec, &found->schedule));
+  return ddla_exec_wait(coll->exec, &found->schedule, -1);
 }
 
 static ddla_status run_as(ddla_coll *coll, const ddla_coll_call *call, ddla_coll_kind kind) {
@@ -168,29 +219,6 @@ ddla_status ddla_coll_all_reduce(ddla_coll *coll, const ddla_coll_call *call) {
   return run_as(coll, call, DDLA_COLL_ALL_REDUCE);
 }
 
-static ddla_status take_place(ddla_coll *coll, place **out) {
-  if (coll->free_places) {
-    *out = coll->free_places;
-    coll->free_places = (*out)->next;
-    return DDLA_OK;
-  }
-  ddla_status status = DDLA_OK;
-  place *made = NULL;
-  void *stage = NULL;
-  DDLA_TRY_CLEAN(status, DDLA_NEW(made, 1));
-  if (is_shared(coll)) {
-    DDLA_TRY_CLEAN(status, take_line(coll, &made->line));
-    DDLA_TRY_CLEAN(status, ddla_transport_alloc(coll->transport, &stage, DDLA_COLL_STAGE_BYTES,
-                                                DDLA_MEMORY_OWN));
-    made->stage = stage;
-  }
-  *out = made;
-  return DDLA_OK;
-cleanup:
-  ddla_free(made);
-  return status;
-}
-
 ddla_status ddla_coll_prepare(ddla_coll *coll, ddla_schedule **out, const ddla_coll_call *call) {
   ddla_status status = DDLA_OK;
   prepared *made = NULL;
@@ -199,10 +227,7 @@ ddla_status ddla_coll_prepare(ddla_coll *coll, ddla_schedule **out, const ddla_c
   DDLA_TRY_CLEAN(status, DDLA_NEW(made, 1));
   DDLA_TRY_CLEAN(status, take_place(coll, &made->place));
   ddla_schedule *schedule = &made->schedule;
-  if (made->place->line) use_line(coll, schedule, made->place->line);
-  schedule->next_base = made->place->next_base;
-  schedule->starts = made->place->starts;
-  schedule->tag = coll->next_tag++;
+  schedule->channel = &made->place->channel;
   plan->stage = made->place->stage;
   DDLA_TRY_CLEAN(status, emit(plan, schedule));
   *out = schedule;
@@ -217,8 +242,6 @@ void ddla_coll_release(ddla_coll *coll, ddla_schedule *schedule) {
   prepared *made = (prepared *)schedule;
   ddla_exec_cancel(coll->exec, schedule);
   if (made->place) {
-    made->place->next_base = schedule->next_base;
-    made->place->starts = schedule->starts;
     made->place->next = coll->free_places;
     coll->free_places = made->place;
   }
@@ -231,7 +254,7 @@ ddla_exec *ddla_coll_exec(ddla_coll *coll) { return coll->exec; }
 ddla_status ddla_coll_emit(ddla_coll *coll, ddla_schedule *out, const ddla_coll_call *call) {
   ddla_coll_plan *plan = &coll->plan;
   DDLA_TRY(ddla_coll_plan_make(plan, coll->transport, call));
-  plan->stage = coll->stage;
+  plan->stage = coll->once->stage;
   plan->parity = 0;
   return emit(plan, out);
 }

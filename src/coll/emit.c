@@ -159,4 +159,4 @@ ddla_status ddla_emit_partial(const ddla_emit *e, const ddla_coll_partial *parti
   return ddla_emit_reduce(e, &sum);
 }
 
-bool ddla_emit_streams(size_t bytes) { return bytes >= (size_t)12 << 20; }
+bool ddla_emit_streams(size_t bytes) { return bytes >= (size_t)20 << 20; }

@@ -76,11 +76,12 @@ ddla_status ddla_exec_start(ddla_exec *exec, ddla_schedule *schedule) {
   schedule->low = schedule->flying = 0;
   schedule->remaining = schedule->step_count;
   schedule->status = DDLA_OK;
-  schedule->base = schedule->next_base;
-  schedule->next_base += schedule->span;
-  schedule->starts++;
-  if (schedule->line)
-    atomic_store_explicit(&schedule->line->signature[schedule->starts & 1], schedule->signature,
+  ddla_coll_channel *channel = schedule->channel;
+  schedule->base = channel->next_base;
+  schedule->turn = channel->starts++;
+  channel->next_base += schedule->span;
+  if (channel->line)
+    atomic_store_explicit(&channel->line->signature[schedule->turn & 1], schedule->signature,
                           memory_order_relaxed);
   ddla_schedule **at = &exec->first;
   while (*at) at = &(*at)->next;
@@ -103,7 +104,7 @@ static bool ready(const ddla_schedule *schedule, const ddla_step *step) {
 static ddla_status start_message(ddla_exec *exec, ddla_schedule *schedule, int index) {
   ddla_step *step = &schedule->steps[index];
   ddla_request *request = &schedule->requests[step->request];
-  uint64_t tag = schedule->tag << 32 | step->label;
+  uint64_t tag = schedule->channel->tag << 32 | step->label;
   if (step->kind == DDLA_STEP_SEND)
     DDLA_TRY(
         ddla_transport_send(exec->transport, request, step->peer, tag, step->from, step->bytes));
@@ -127,18 +128,18 @@ static ddla_status test_message(ddla_exec *exec, ddla_schedule *schedule, int in
 }
 
 static void signal_all(ddla_exec *exec, ddla_schedule *schedule, const ddla_step *step) {
-  atomic_store(&schedule->line->word, schedule->base + step->value);
+  atomic_store(&schedule->channel->line->word, schedule->base + step->value);
   ddla_transport *t = exec->transport;
   for (int rank = 0; rank < t->ranks; rank++)
     if (rank != t->rank) ddla_transport_wake(t, rank);
 }
 
 static ddla_status reached(const ddla_schedule *schedule, const ddla_step *step, bool *done) {
-  const ddla_coll_line *line = schedule->lines[step->peer];
+  const ddla_coll_line *line = schedule->channel->lines[step->peer];
   *done = atomic_load(&line->word) >= schedule->base + step->value;
   if (!*done) return DDLA_OK;
   uint64_t theirs =
-      atomic_load_explicit(&line->signature[schedule->starts & 1], memory_order_relaxed);
+      atomic_load_explicit(&line->signature[schedule->turn & 1], memory_order_relaxed);
   if (theirs == schedule->signature) return DDLA_OK;
   *done = false;
   return DDLA_FAIL(

@@ -27,7 +27,7 @@ void ddla_schedule_clear(ddla_schedule *schedule) {
   schedule->step_count = schedule->request_count = schedule->reduction_count = 0;
   schedule->plan_count = schedule->pointer_count = 0;
   schedule->span = 0;
-  schedule->in_order = false;
+  schedule->in_order = schedule->by_parity = false;
   schedule->apply = NULL;
 }
 

@@ -55,6 +55,14 @@ typedef struct ddla_coll_line {
   ddla_word signature[2]; /* of the call, by parity of the start: tells apart mixed-up calls */
 } ddla_coll_line;
 
+/* What schedules that run one after the other share: words that keep growing, and a tag. */
+typedef struct ddla_coll_channel {
+  ddla_coll_line *line;                            /* this rank's; null without shared memory */
+  ddla_coll_line *lines[DDLA_TRANSPORT_RANKS_MAX]; /* everybody's */
+  uint64_t next_base, starts;
+  uint64_t tag; /* of its messages, high half */
+} ddla_coll_channel;
+
 typedef ddla_status ddla_coll_apply(void *argument, int64_t first, int64_t count);
 
 typedef struct ddla_schedule {
@@ -66,11 +74,10 @@ typedef struct ddla_schedule {
   void **pointers;
   int step_count, request_count, reduction_count, plan_count, pointer_count;
   int step_room, request_room, reduction_room, plan_room, pointer_room;
+  bool by_parity; /* emitted for even or for odd starts of its channel */
   bool in_order; /* every step needs the one before it: look no further than the first that waits */
   uint32_t span; /* signals per start */
-  ddla_coll_line *line;                            /* this rank's; null without shared memory */
-  ddla_coll_line *lines[DDLA_TRANSPORT_RANKS_MAX]; /* everybody's */
-  uint64_t tag;                                    /* of its messages, high half */
+  ddla_coll_channel *channel; /* borrowed; null while it is only measured */
   uint64_t signature;
   ddla_coll_apply *apply;
   void *apply_argument;
@@ -86,13 +93,13 @@ typedef struct ddla_schedule {
   int low;               /* all steps below are done */
   int flying;            /* messages under way */
   int remaining;
-  uint64_t base, next_base, starts;
+  uint64_t base, turn; /* of the channel at the start */
   bool running;
   ddla_status status;
   ddla_failure failure;
 } ddla_schedule;
 
-/* Empties a schedule for emitting anew; keeps its memory and its words' progress. */
+/* Empties a schedule for emitting anew; keeps its memory and its channel. */
 void ddla_schedule_clear(ddla_schedule *schedule);
 
 /* Frees what a schedule owns. Null-safe, zeroed-safe. */

@@ -29,30 +29,24 @@ static void relax(void) {
 #endif
 }
 
-/* One look; the time of the last movement restarts the patience. */
-static bool looked(const ddla_waiting *waiting, int64_t *since_ns, bool *done) {
-  ddla_ready ready = waiting->ready(waiting->argument);
-  *done = ready == DDLA_READY_DONE;
-  if (ready == DDLA_READY_MOVED) *since_ns = ddla_clock_now_ns(ddla_clock_monotonic());
-  return ready != DDLA_READY_NOTHING;
-}
-
-/* Looks without sleeping until done, an error, or patience (or the time limit) is used up. */
+/* Looks without sleeping until done, an error, or patience (or the time limit) is used up. Movement
+ * renews the patience. The clock is read once for many looks. */
 static ddla_status look(const ddla_waiting *waiting, const ddla_patience *patience, int64_t end_ns,
                         bool *done) {
   const ddla_clock *clock = ddla_clock_monotonic();
-  int64_t since_ns = ddla_clock_now_ns(clock), now_ns = since_ns;
+  int64_t since_ns = 0; /* 0: it has just moved */
   for (int yields = 0; yields <= patience->yields;) {
     for (int i = 0; i < LOOKS_PER_CHECK; i++) {
-      int64_t before_ns = since_ns;
-      looked(waiting, &since_ns, done);
+      ddla_ready ready = waiting->ready(waiting->argument);
+      *done = ready == DDLA_READY_DONE;
       if (*done) return DDLA_OK;
-      if (since_ns != before_ns) yields = 0;
-      relax();
+      if (ready == DDLA_READY_MOVED) since_ns = yields = 0;
+      else relax();
     }
     DDLA_TRY(patience->check(patience->argument));
-    now_ns = ddla_clock_now_ns(clock);
+    int64_t now_ns = ddla_clock_now_ns(clock);
     if (now_ns >= end_ns) return DDLA_OK;
+    if (since_ns == 0) since_ns = now_ns;
     if (now_ns - since_ns < patience->spin_ns) continue;
     sched_yield();
     yields++;
@@ -75,12 +69,13 @@ static ddla_status late(const ddla_waiting *waiting, int64_t timeout_ms) {
  * renewed. */
 static ddla_status slice(ddla_event *event, const ddla_waiting *waiting,
                          const ddla_patience *patience, int64_t end_ns, bool *done) {
-  int64_t now_ns = ddla_clock_now_ns(ddla_clock_monotonic()), unused = 0;
+  int64_t now_ns = ddla_clock_now_ns(ddla_clock_monotonic());
   atomic_fetch_add(&event->sleepers, 1);
   uint32_t sequence = atomic_load(&event->sequence);
-  bool found = looked(waiting, &unused, done);
+  ddla_ready ready = waiting->ready(waiting->argument);
+  *done = ready == DDLA_READY_DONE;
   ddla_status status = *done ? DDLA_OK : patience->check(patience->argument);
-  if (!found && status == DDLA_OK && now_ns < end_ns)
+  if (ready == DDLA_READY_NOTHING && status == DDLA_OK && now_ns < end_ns)
     sleep_on(event, sequence, end_ns - now_ns < SLICE_NS ? end_ns - now_ns : SLICE_NS);
   atomic_fetch_sub(&event->sleepers, 1);
   if (status != DDLA_OK || *done) return status;
@@ -92,9 +87,7 @@ ddla_status ddla_event_wait(ddla_event *event, const ddla_waiting *waiting,
   const ddla_clock *clock = ddla_clock_monotonic();
   int64_t end_ns = INT64_MAX;
   bool done = false;
-  int64_t unused = 0;
-  looked(waiting, &unused, &done);
-  if (done) return DDLA_OK;
+  if (waiting->ready(waiting->argument) == DDLA_READY_DONE) return DDLA_OK;
   if (timeout_ms >= 0 && timeout_ms < INT64_MAX / 2000000)
     end_ns = ddla_clock_now_ns(clock) + timeout_ms * 1000000;
   for (;;) {

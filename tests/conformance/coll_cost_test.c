@@ -170,8 +170,8 @@ static ddla_status check_staged(const setting *s, const ddla_coll_call *call) {
   c.kind = DDLA_COLL_ALL_REDUCE;
   DDLA_TRY(
       check(s, &c, &(expectation){"all_reduce/staged", 0, (1 + n) * s->whole, 2 * s->whole, -1}));
-  c.count = 1024;
-  int64_t bytes = 4096;
+  c.count = 64;
+  int64_t bytes = 256;
   DDLA_TRY(
       check(s, &c, &(expectation){"all_reduce/small", 0, (1 + n) * bytes, 2 * bytes, (int)n - 1}));
   c = *call;

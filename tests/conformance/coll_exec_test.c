@@ -99,6 +99,51 @@ static ddla_status overlapping(ddla_transport *transport, void *argument) {
   return status;
 }
 
+/* 200 elements of the heap: the row with one meeting only. */
+static ddla_status sum_little(bundle *b, int start) {
+  int rank = ddla_transport_rank(b->transport);
+  for (int k = 0; k < 200; k++) b->in[1][k] = value(rank, 1, start, k);
+  ddla_coll_call call = {
+      .type = DDLA_COLL_F32, .count = 200, .input = b->in[1], .output = b->out[1]};
+  DDLA_TRY(ddla_coll_all_reduce(b->coll, &call));
+  for (int k = 0; k < 200; k++) {
+    float sum = 0;
+    for (int r = 0; r < ddla_transport_ranks(b->transport); r++) sum += value(r, 1, start, k);
+    if (sum != b->out[1][k]) return DDLA_FAIL(INTERNAL, "small call %d, element %d", start, k);
+  }
+  return DDLA_OK;
+}
+
+/* The same calls again and again, small and large by turns and mixed with barriers, with new data:
+ * what is kept of a call must not be more than its schedule. */
+static ddla_status repeated(ddla_transport *transport, void *argument) {
+  (void)argument;
+  bundle b;
+  ddla_status status = init(&b, transport);
+  int rank = ddla_transport_rank(transport);
+  for (int start = 0; start < 60 && status == DDLA_OK; start++) {
+    int i = start % 4 < 2 ? 0 : 1; /* transport memory or the heap */
+    int64_t count = start % 3 ? 200 : COUNT - i;
+    for (int k = 0; k < COUNT - i; k++) b.out[i][k] = 0;
+    for (int k = 0; k < count; k++) b.in[i][k] = value(rank, i, start, k);
+    ddla_coll_call call = {
+        .type = DDLA_COLL_F32, .count = count, .input = b.in[i], .output = b.out[i]};
+    status = ddla_coll_barrier(b.coll); /* nobody clears an output that a peer already writes */
+    if (status == DDLA_OK) status = ddla_coll_all_reduce(b.coll, &call);
+    if (status == DDLA_OK && count == COUNT - i) status = check_sum(&b, i, start);
+    float sum = 0;
+    for (int r = 0; r < ddla_transport_ranks(transport); r++) sum += value(r, i, start, 199);
+    if (status == DDLA_OK && b.out[i][199] != sum)
+      status =
+          DDLA_FAIL(INTERNAL, "call %d: %g, not %g", start, (double)b.out[i][199], (double)sum);
+    if (status == DDLA_OK && start % 5 == 0) status = ddla_coll_barrier(b.coll);
+  }
+  for (int start = 0; start < 60 && status == DDLA_OK; start++)
+    status = sum_little(&b, start); /* back to back, so that ranks are in different calls */
+  fini(&b);
+  return status;
+}
+
 /* Rank 0 waits in vain with a limit, gives up, and frees everything. */
 static ddla_status limited(ddla_transport *transport, void *argument) {
   (void)argument;
@@ -169,6 +214,14 @@ static void schedules_overlap(void **state) {
       check((ranks_world)world, ranks, overlapping);
 }
 
+static void calls_repeat(void **state) {
+  (void)state;
+  check(RANKS_SELF, 1, repeated);
+  for (int ranks = 2; ranks <= 4; ranks++)
+    for (int world = RANKS_THREADS; world < RANKS_WORLD_COUNT; world++)
+      check((ranks_world)world, ranks, repeated);
+}
+
 static void waits_have_limits(void **state) {
   (void)state;
   check(RANKS_THREADS, 2, limited);
@@ -237,11 +290,9 @@ static void killed_agents_end_a_collective(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(schedules_overlap),
-      cmocka_unit_test(waits_have_limits),
-      cmocka_unit_test(apply_may_fail),
-      cmocka_unit_test(mixed_up_calls_are_named),
-      cmocka_unit_test(killed_agents_end_a_collective),
+      cmocka_unit_test(schedules_overlap),        cmocka_unit_test(calls_repeat),
+      cmocka_unit_test(waits_have_limits),        cmocka_unit_test(apply_may_fail),
+      cmocka_unit_test(mixed_up_calls_are_named), cmocka_unit_test(killed_agents_end_a_collective),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,19 +5,22 @@
  * count, writes count; q as in reduce_scatter/linear.c. */
 #include "coll/sums.h"
 
-/* Beyond this, all ranks reading everything costs more than a second meeting. */
-enum { READ_BYTES_MAX = 64 * 1024 };
+/* Beyond this, all ranks reading everything costs more than a second meeting; far less where the
+ * second meeting is all that operands and outputs that can be addressed cost. */
+enum { READ_BYTES_MAX = 64 * 1024, READ_BYTES_MAX_SHARED = 4 * 1024 };
 
 static bool accepts(const ddla_coll_plan *plan) {
   size_t bytes = ddla_coll_bytes(plan);
+  bool in_place = plan->operands_shared && plan->output_shared;
+  size_t limit = in_place ? READ_BYTES_MAX_SHARED : READ_BYTES_MAX;
   return plan->stage && plan->parity >= 0 && !plan->output_one &&
          ddla_sums_width(plan, DDLA_COLL_SMALL_BYTES) >= plan->call.count &&
-         bytes * (size_t)plan->partial_count <= READ_BYTES_MAX;
+         bytes * (size_t)plan->partial_count <= limit;
 }
 
 static ddla_status emit(const ddla_coll_plan *plan, ddla_schedule *schedule) {
   ddla_emit e = {plan, schedule};
-  schedule->in_order = true;
+  schedule->in_order = schedule->by_parity = true;
   unsigned char *slot =
       plan->stage + DDLA_COLL_SLOTS * DDLA_COLL_SLOT_BYTES + plan->parity * DDLA_COLL_SMALL_BYTES;
   int64_t width = ddla_sums_width(plan, DDLA_COLL_SMALL_BYTES);
