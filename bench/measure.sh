@@ -58,9 +58,9 @@ our_step() { # AGENTS JOB OPTIONS...
   fi
 }
 
-build_program() { # BUILD: sets program; builds when there is no program yet or sources are newer
-  if [ ! -f "$1/build.ninja" ] && [ ! -f "$1/Makefile" ]; then cmake -S . -B "$1" -G Ninja -DCMAKE_BUILD_TYPE=Release >&2; fi
-  cmake --build "$1" --target ddla >&2
+build_program() { # BUILD: brings the program of this build directory up to date and sets `program` to it
+  if [ ! -f "$1/CMakeCache.txt" ]; then cmake -S . -B "$1" -G Ninja -DCMAKE_BUILD_TYPE=Release >&2; fi
+  cmake --build "$1" --target ddla >"$1/bench.log" || { cat "$1/bench.log" >&2; return 1; }
   program=$1/ddla
 }
 
