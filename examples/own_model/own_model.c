@@ -4,14 +4,16 @@
 #include <ddla/ddla.h>
 #include <stdio.h>
 
-static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input, int64_t classes, void *argument) {
+static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input, int64_t classes,
+                         void *argument) {
   (void)argument;
   ddla_value x, skip;
   ddla_status status = ddla_layer_flatten(&x, graph, input);
   if (!status) status = ddla_layer_linear(&x, graph, "enter", x, 64);
   if (!status) status = ddla_layer_apply(&skip, graph, "gelu", x);
   if (!status) status = ddla_layer_linear(&x, graph, "middle", skip, 64);
-  if (!status) status = ddla_graph_op(&x, graph, "add", (ddla_value[]){x, skip}, 2, NULL); /* a residual sum */
+  if (!status)
+    status = ddla_graph_op(&x, graph, "add", (ddla_value[]){x, skip}, 2, NULL); /* a residual sum */
   if (!status) status = ddla_layer_apply(&x, graph, "relu", x);
   if (!status) status = ddla_layer_linear(logits, graph, "leave", x, classes);
   return status;
@@ -37,7 +39,9 @@ int main(int argc, char **argv) {
   if (!status) status = set(job, "parallel.agents", "2");
   if (!status) status = ddla_train(&result, job, &options);
   if (status) fprintf(stderr, "own_model: %s\n", ddla_status_message(status));
-  else printf("test accuracy %.4f after %lld steps, model %s\n", result.test_accuracy, (long long)result.steps, result.model_sha256);
+  else
+    printf("test accuracy %.4f after %lld steps, model %s\n", result.test_accuracy,
+           (long long)result.steps, result.model_sha256);
   ddla_job_destroy(job);
   return ddla_status_exit(status);
 }

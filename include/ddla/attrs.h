@@ -1,4 +1,5 @@
-/* Named attributes of an op: "stride" = {2, 2}, "alpha" = 0.5. Names, never positions. Plain value. */
+/* Named attributes of an op: "stride" = {2, 2}, "alpha" = 0.5. Names, never positions. Plain value.
+ */
 #ifndef DDLA_ATTRS_H
 #define DDLA_ATTRS_H
 
@@ -25,14 +26,17 @@ typedef struct ddla_attrs {
   ddla_attr item[DDLA_ATTRS_MAX];
 } ddla_attrs;
 
-/* Sets or replaces an attribute; more than DDLA_ATTRS_MAX or DDLA_ATTR_VALUES_MAX, or a name that is
- * too long, is a bug. */
+/* Sets or replaces an attribute; more than DDLA_ATTRS_MAX or DDLA_ATTR_VALUES_MAX, or a name that
+ * is too long, is a bug. */
 DDLA_API void ddla_attrs_set_int(ddla_attrs *attrs, const char *name, int64_t value);
-DDLA_API void ddla_attrs_set_ints(ddla_attrs *attrs, const char *name, const int64_t *values, int count);
+DDLA_API void ddla_attrs_set_ints(ddla_attrs *attrs, const char *name, const int64_t *values,
+                                  int count);
 DDLA_API void ddla_attrs_set_real(ddla_attrs *attrs, const char *name, double value);
 
-/* Value number index (the last one where fewer are given: stride {2} is stride {2, 2}), else fallback. */
-DDLA_API int64_t ddla_attrs_int(const ddla_attrs *attrs, const char *name, int index, int64_t fallback);
+/* Value number index (the last one where fewer are given: stride {2} is stride {2, 2}), else
+ * fallback. */
+DDLA_API int64_t ddla_attrs_int(const ddla_attrs *attrs, const char *name, int index,
+                                int64_t fallback);
 DDLA_API double ddla_attrs_real(const ddla_attrs *attrs, const char *name, double fallback);
 
 /* Number of integers under a name; 0 where it is absent or real. */

@@ -1,6 +1,7 @@
-/* A model as a graph of ops with static shapes. Built once with batch size 1 in dimension 0 of every input; a plan
- * is compiled from it for each batch size that occurs. Values are numbers of the graph that made them.
- * Threads: a graph is one thread's while it is built, read-only and shared afterwards. */
+/* A model as a graph of ops with static shapes. Built once with batch size 1 in dimension 0 of
+ * every input; a plan is compiled from it for each batch size that occurs. Values are numbers of
+ * the graph that made them. Threads: a graph is one thread's while it is built, read-only and
+ * shared afterwards. */
 #ifndef DDLA_GRAPH_H
 #define DDLA_GRAPH_H
 
@@ -16,7 +17,12 @@ typedef int ddla_value; /* 0, 1, 2, …; DDLA_NO_VALUE where an optional input i
 
 enum { DDLA_NO_VALUE = -1, DDLA_NAME_BYTES = 64 };
 
-typedef enum ddla_init_kind { DDLA_INIT_ZEROS, DDLA_INIT_ONES, DDLA_INIT_UNIFORM, DDLA_INIT_NORMAL } ddla_init_kind;
+typedef enum ddla_init_kind {
+  DDLA_INIT_ZEROS,
+  DDLA_INIT_ONES,
+  DDLA_INIT_UNIFORM,
+  DDLA_INIT_NORMAL
+} ddla_init_kind;
 
 /* How a parameter starts: uniform in [-scale, scale) or normal with standard deviation scale. */
 typedef struct ddla_init {
@@ -28,23 +34,28 @@ typedef struct ddla_init {
 DDLA_API DDLA_MUST_USE ddla_status ddla_graph_create(ddla_graph **out);
 DDLA_API void ddla_graph_destroy(ddla_graph *graph);
 
-/* A value fed from outside; shape->dim[0] is 1 and stands for the batch. Copies name. Errors: INVALID, NO_MEMORY. */
-DDLA_API DDLA_MUST_USE ddla_status ddla_graph_input(ddla_value *out, ddla_graph *graph, const char *name,
-                                                    ddla_dtype dtype, const ddla_shape *shape);
+/* A value fed from outside; shape->dim[0] is 1 and stands for the batch. Copies name. Errors:
+ * INVALID, NO_MEMORY. */
+DDLA_API DDLA_MUST_USE ddla_status ddla_graph_input(ddla_value *out, ddla_graph *graph,
+                                                    const char *name, ddla_dtype dtype,
+                                                    const ddla_shape *shape);
 
-/* A trainable fp32 parameter. Tensors of rank 2 and more get weight decay, others (biases, norms) none.
- * Errors: INVALID where the name is taken, NO_MEMORY. */
-DDLA_API DDLA_MUST_USE ddla_status ddla_graph_parameter(ddla_value *out, ddla_graph *graph, const char *name,
-                                                        const ddla_shape *shape, const ddla_init *init);
+/* A trainable fp32 parameter. Tensors of rank 2 and more get weight decay, others (biases, norms)
+ * none. Errors: INVALID where the name is taken, NO_MEMORY. */
+DDLA_API DDLA_MUST_USE ddla_status ddla_graph_parameter(ddla_value *out, ddla_graph *graph,
+                                                        const char *name, const ddla_shape *shape,
+                                                        const ddla_init *init);
 
-/* Applies an op ("relu", "conv2d", …; `ddla info ops` lists them). out takes as many values as the op has outputs
- * (at most 2). attrs may be null. Errors: INVALID naming op and shapes. */
+/* Applies an op ("relu", "conv2d", …; `ddla info ops` lists them). out takes as many values as the
+ * op has outputs (at most 2). attrs may be null. Errors: INVALID naming op and shapes. */
 DDLA_API DDLA_MUST_USE ddla_status ddla_graph_op(ddla_value *out, ddla_graph *graph, const char *op,
                                                  const ddla_value *inputs, int input_count,
                                                  const ddla_attrs *attrs);
 
-/* Names a value so that it can be found and read after a run: a classifier names its "logits". Errors: INVALID. */
-DDLA_API DDLA_MUST_USE ddla_status ddla_graph_output(ddla_graph *graph, const char *name, ddla_value value);
+/* Names a value so that it can be found and read after a run: a classifier names its "logits".
+ * Errors: INVALID. */
+DDLA_API DDLA_MUST_USE ddla_status ddla_graph_output(ddla_graph *graph, const char *name,
+                                                     ddla_value value);
 
 /* The value of this output or input name, or DDLA_NO_VALUE. */
 DDLA_API ddla_value ddla_graph_find(const ddla_graph *graph, const char *name);
@@ -53,47 +64,52 @@ DDLA_API ddla_value ddla_graph_find(const ddla_graph *graph, const char *name);
 DDLA_API ddla_shape ddla_graph_shape(const ddla_graph *graph, ddla_value value);
 DDLA_API ddla_dtype ddla_graph_dtype(const ddla_graph *graph, ddla_value value);
 
-/* A model of one's own: builds from input [1, H, W, C] (or [1, 1, 1, features] for tables) the logits
- * [1, classes]. Called once, before training. */
+/* A model of one's own: builds from input [1, H, W, C] (or [1, 1, 1, features] for tables) the
+ * logits [1, classes]. Called once, before training. */
 typedef struct ddla_own_model {
-  ddla_status (*build)(ddla_value *logits, ddla_graph *graph, ddla_value input, int64_t classes, void *argument);
+  ddla_status (*build)(ddla_value *logits, ddla_graph *graph, ddla_value input, int64_t classes,
+                       void *argument);
   void *argument;
 } ddla_own_model;
 
-/* Layers: an op together with its parameters, named "<name>.weight" and "<name>.bias", started as PyTorch does
- * (uniform within 1/sqrt(fan-in)). Options are plain; zero means the default in brackets. */
+/* Layers: an op together with its parameters, named "<name>.weight" and "<name>.bias", started as
+ * PyTorch does (uniform within 1/sqrt(fan-in)). Options are plain; zero means the default in
+ * brackets. */
 typedef struct ddla_conv2d_options {
-  int64_t channels;   /* of the output */
-  int64_t kernel;     /* edge [3] */
-  int64_t stride;     /* [1] */
-  int64_t padding;    /* on each side [0] */
-  int64_t groups;     /* [1] */
+  int64_t channels; /* of the output */
+  int64_t kernel;   /* edge [3] */
+  int64_t stride;   /* [1] */
+  int64_t padding;  /* on each side [0] */
+  int64_t groups;   /* [1] */
   bool no_bias;
 } ddla_conv2d_options;
 
 /* x [N, H, W, C] -> [N, H', W', channels]. Errors: INVALID, NO_MEMORY. */
-DDLA_API DDLA_MUST_USE ddla_status ddla_layer_conv2d(ddla_value *out, ddla_graph *graph, const char *name,
-                                                     ddla_value x, const ddla_conv2d_options *options);
+DDLA_API DDLA_MUST_USE ddla_status ddla_layer_conv2d(ddla_value *out, ddla_graph *graph,
+                                                     const char *name, ddla_value x,
+                                                     const ddla_conv2d_options *options);
 
 /* x [N, I] -> [N, features]. Errors: INVALID, NO_MEMORY. */
-DDLA_API DDLA_MUST_USE ddla_status ddla_layer_linear(ddla_value *out, ddla_graph *graph, const char *name,
-                                                     ddla_value x, int64_t features);
+DDLA_API DDLA_MUST_USE ddla_status ddla_layer_linear(ddla_value *out, ddla_graph *graph,
+                                                     const char *name, ddla_value x,
+                                                     int64_t features);
 
 /* x [N, ...] -> [N, product of the rest]. */
-DDLA_API DDLA_MUST_USE ddla_status ddla_layer_flatten(ddla_value *out, ddla_graph *graph, ddla_value x);
+DDLA_API DDLA_MUST_USE ddla_status ddla_layer_flatten(ddla_value *out, ddla_graph *graph,
+                                                      ddla_value x);
 
 /* Max-pool with a square window and stride = window. */
-DDLA_API DDLA_MUST_USE ddla_status ddla_layer_max_pool(ddla_value *out, ddla_graph *graph, ddla_value x,
-                                                       int64_t window);
+DDLA_API DDLA_MUST_USE ddla_status ddla_layer_max_pool(ddla_value *out, ddla_graph *graph,
+                                                       ddla_value x, int64_t window);
 
-/* Zeroes elements with this probability in training and scales the others by 1 / (1 - probability); keyed by sample,
- * so it makes the graph's input "key" (i64 [N]) where that does not exist yet. */
-DDLA_API DDLA_MUST_USE ddla_status ddla_layer_dropout(ddla_value *out, ddla_graph *graph, ddla_value x,
-                                                      double probability);
+/* Zeroes elements with this probability in training and scales the others by 1 / (1 - probability);
+ * keyed by sample, so it makes the graph's input "key" (i64 [N]) where that does not exist yet. */
+DDLA_API DDLA_MUST_USE ddla_status ddla_layer_dropout(ddla_value *out, ddla_graph *graph,
+                                                      ddla_value x, double probability);
 
 /* One-input op without attributes: relu, gelu, tanh, sigmoid, softmax. */
-DDLA_API DDLA_MUST_USE ddla_status ddla_layer_apply(ddla_value *out, ddla_graph *graph, const char *op,
-                                                    ddla_value x);
+DDLA_API DDLA_MUST_USE ddla_status ddla_layer_apply(ddla_value *out, ddla_graph *graph,
+                                                    const char *op, ddla_value x);
 
 #ifdef __cplusplus
 }

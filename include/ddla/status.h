@@ -1,7 +1,8 @@
 /* Status codes, and how a failure carries its words.
  *
- * Every fallible function returns ddla_status; the text of the newest failure of the calling thread is
- * read with ddla_status_message. Threads: every function here works on the calling thread only. */
+ * Every fallible function returns ddla_status; the text of the newest failure of the calling thread
+ * is read with ddla_status_message. Threads: every function here works on the calling thread only.
+ */
 #ifndef DDLA_STATUS_H
 #define DDLA_STATUS_H
 
@@ -20,19 +21,19 @@ extern "C" {
 #endif
 
 /* name, exit status of the program, words, what must be rebuilt before trying again */
-#define DDLA_STATUS_LIST(X)                                                                         \
-  X(OK, 0, "success", NONE)                                                                         \
-  X(INVALID, 2, "invalid input", CALL)                                                              \
-  X(CORRUPT, 2, "damaged file", CALL)                                                               \
-  X(UNSUPPORTED, 2, "not supported", CALL)                                                          \
-  X(IO, 3, "input/output error", CALL)                                                              \
-  X(DISK_FULL, 4, "disk full", CALL)                                                                \
-  X(NO_MEMORY, 5, "not enough memory", AGENT)                                                       \
-  X(NON_FINITE, 6, "loss is not finite", GROUP)                                                     \
-  X(PEER_LOST, 7, "lost an agent", GROUP)                                                           \
-  X(TIMEOUT, 8, "waited too long", GROUP)                                                           \
-  X(CANCELLED, 9, "cancelled", CALL)                                                                \
-  X(INTERRUPTED, 130, "interrupted", NONE)                                                          \
+#define DDLA_STATUS_LIST(X)                                                                        \
+  X(OK, 0, "success", NONE)                                                                        \
+  X(INVALID, 2, "invalid input", CALL)                                                             \
+  X(CORRUPT, 2, "damaged file", CALL)                                                              \
+  X(UNSUPPORTED, 2, "not supported", CALL)                                                         \
+  X(IO, 3, "input/output error", CALL)                                                             \
+  X(DISK_FULL, 4, "disk full", CALL)                                                               \
+  X(NO_MEMORY, 5, "not enough memory", AGENT)                                                      \
+  X(NON_FINITE, 6, "loss is not finite", GROUP)                                                    \
+  X(PEER_LOST, 7, "lost an agent", GROUP)                                                          \
+  X(TIMEOUT, 8, "waited too long", GROUP)                                                          \
+  X(CANCELLED, 9, "cancelled", CALL)                                                               \
+  X(INTERRUPTED, 130, "interrupted", NONE)                                                         \
   X(INTERNAL, 70, "internal error", AGENT)
 
 typedef enum ddla_status {

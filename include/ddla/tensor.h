@@ -1,5 +1,6 @@
-/* Shapes, number formats and views of tensors. A tensor is a view: dense, row-major (the last dimension is
- * contiguous), it owns nothing. Images are channels last: [batch, height, width, channels]. */
+/* Shapes, number formats and views of tensors. A tensor is a view: dense, row-major (the last
+ * dimension is contiguous), it owns nothing. Images are channels last: [batch, height, width,
+ * channels]. */
 #ifndef DDLA_TENSOR_H
 #define DDLA_TENSOR_H
 
@@ -38,7 +39,8 @@ typedef struct ddla_tensor {
 
 /* DDLA_SHAPE(16, 28, 28, 1): a shape of these dimensions (C; in C++ use ddla_shape_make). */
 #define DDLA_SHAPE(...)                                                                            \
-  ((ddla_shape){.rank = (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), .dim = {__VA_ARGS__}})
+  ((ddla_shape){.rank = (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                 \
+                .dim = {__VA_ARGS__}})
 
 /* Shape from rank (at most DDLA_RANK_MAX) and dimensions. */
 DDLA_API ddla_shape ddla_shape_make(int rank, const int64_t *dim);

@@ -1,5 +1,5 @@
-/* Training from a program of one's own. The library forks nothing, prints nothing, installs no signal handlers and
- * aborts nothing: agents are threads of the calling process. */
+/* Training from a program of one's own. The library forks nothing, prints nothing, installs no
+ * signal handlers and aborts nothing: agents are threads of the calling process. */
 #ifndef DDLA_TRAIN_H
 #define DDLA_TRAIN_H
 
@@ -22,7 +22,8 @@ typedef struct ddla_train_options {
   const char *directory;     /* run directory for results and checkpoints; required */
   bool resume;               /* go on from its newest checkpoint */
   const ddla_own_model *own; /* builds the model instead of the job's model.kind; borrowed */
-  /* Called after each step on a thread of agent 0. False: stop cleanly after the step under way. May be null. */
+  /* Called after each step on a thread of agent 0. False: stop cleanly after the step under way.
+   * May be null. */
   bool (*on_step)(void *argument, const ddla_train_step *step);
   void *on_step_argument;
 } ddla_train_options;
@@ -37,9 +38,9 @@ typedef struct ddla_train_result {
   char model_sha256[65]; /* of the run directory's model.safetensors */
 } ddla_train_result;
 
-/* Runs the job with parallel.agents agents. One call at a time in a process. Blocks until done; the caller's thread
- * may differ from call to call. Errors: INVALID for a job that cannot work, naming key and value; those of data
- * and files; NON_FINITE; NO_MEMORY. */
+/* Runs the job with parallel.agents agents. One call at a time in a process. Blocks until done; the
+ * caller's thread may differ from call to call. Errors: INVALID for a job that cannot work, naming
+ * key and value; those of data and files; NON_FINITE; NO_MEMORY. */
 DDLA_API DDLA_MUST_USE ddla_status ddla_train(ddla_train_result *out, const ddla_job *job,
                                               const ddla_train_options *options);
 

@@ -33,10 +33,8 @@ typedef struct agent_group {
 static volatile sig_atomic_t interrupts, terminations;
 
 static void on_signal(int number) {
-  if (number == SIGINT)
-    interrupts++;
-  else
-    terminations++;
+  if (number == SIGINT) interrupts++;
+  else terminations++;
 }
 
 static ddla_status run_agent(const agent_group *group, int rank) {
@@ -93,8 +91,7 @@ static void take_end(agent_group *group, int rank, int end) {
   bool lost = ddla_local_region_lost(group->region, &who, &number);
   if (WIFSIGNALED(end) && group->failed_ns == 0)
     ddla_local_region_raise(group->region, rank, WTERMSIG(end));
-  else if (!declared && !lost)
-    ddla_local_region_raise(group->region, rank, 0);
+  else if (!declared && !lost) ddla_local_region_raise(group->region, rank, 0);
   note_failure(group);
 }
 
@@ -154,7 +151,8 @@ static ddla_status run_processes(agent_group *group) {
   sigaction(SIGINT, &action, &old_int);
   sigaction(SIGTERM, &action, &old_term);
   pthread_sigmask(SIG_BLOCK, &stops, &old_mask);
-  for (int i = 0; i < group->options->agents && status == DDLA_OK; i++) status = start_one(group, i);
+  for (int i = 0; i < group->options->agents && status == DDLA_OK; i++)
+    status = start_one(group, i);
   pthread_sigmask(SIG_SETMASK, &old_mask, NULL);
   if (status != DDLA_OK) kill_all(group, SIGKILL);
   watch(group);

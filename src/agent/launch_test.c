@@ -26,11 +26,11 @@ static void nap_ms(long ms) {
 
 /* What an agent is to do. */
 typedef struct plan {
-  int victim;       /* this rank does something else */
-  int number;       /* it raises this signal */
-  int exit_status;  /* or leaves with this status (above 0) */
-  bool fails;       /* or fails */
-  bool deaf;        /* the others never look whether somebody died */
+  int victim;      /* this rank does something else */
+  int number;      /* it raises this signal */
+  int exit_status; /* or leaves with this status (above 0) */
+  bool fails;      /* or fails */
+  bool deaf;       /* the others never look whether somebody died */
 } plan;
 
 static int open_files(void) {
@@ -67,7 +67,8 @@ static void where(void *argument, char *text, size_t bytes) {
 }
 
 /* Launches and checks that nothing is left: no child, no file, and all within two seconds. */
-static ddla_status launch(const ddla_launch_options *options, ddla_agent_main main, void *argument) {
+static ddla_status launch(const ddla_launch_options *options, ddla_agent_main main,
+                          void *argument) {
   int files = open_files();
   int64_t begun_ms = now_ms();
   ddla_status status = ddla_launch(options, main, argument);
@@ -78,7 +79,8 @@ static ddla_status launch(const ddla_launch_options *options, ddla_agent_main ma
   return status;
 }
 
-static const ddla_launch_options processes = {.agents = AGENTS, .shared_bytes = BYTES, .where = where};
+static const ddla_launch_options processes = {
+    .agents = AGENTS, .shared_bytes = BYTES, .where = where};
 
 /* Every agent adds its rank + 1 where all can see it; the last sum is looked at by all. */
 static ddla_status count_up(ddla_transport *transport, void *argument) {
@@ -97,7 +99,8 @@ static void agents_share_memory_and_end(void **state) {
   (void)state;
   for (int agents = 1; agents <= 9; agents++)
     for (int threads = 0; threads < 2; threads++) {
-      const ddla_launch_options options = {.agents = agents, .shared_bytes = BYTES, .threads = threads};
+      const ddla_launch_options options = {
+          .agents = agents, .shared_bytes = BYTES, .threads = threads};
       assert_int_equal(launch(&options, count_up, NULL), DDLA_OK);
     }
 }
@@ -179,7 +182,8 @@ typedef struct sender {
   int first, second;
 } sender;
 
-/* Sends the process its signals while the main thread launches; the first one perhaps before the agents are there. */
+/* Sends the process its signals while the main thread launches; the first one perhaps before the
+ * agents are there. */
 static void *send_signals(void *argument) {
   const sender *s = argument;
   nap_ms(20);

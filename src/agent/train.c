@@ -22,9 +22,8 @@ static ddla_status run(train_call *call) {
   ddla_training_memory memory = {0};
   DDLA_TRY(ddla_training_estimate(&memory, call->training));
   DDLA_TRY(ddla_run_prepare(call->training, call->options.directory, call->options.resume));
-  const ddla_launch_options launch = {.agents = call->training->agents,
-                                      .shared_bytes = memory.shared_bytes,
-                                      .threads = true};
+  const ddla_launch_options launch = {
+      .agents = call->training->agents, .shared_bytes = memory.shared_bytes, .threads = true};
   return ddla_launch(&launch, agent_main, call);
 }
 

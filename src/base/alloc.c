@@ -22,7 +22,9 @@ static const ddla_allocator heap = {heap_allocate, heap_release, NULL};
 static ddla_allocator current = {heap_allocate, heap_release, NULL};
 static _Thread_local int frozen_depth;
 
-void ddla_alloc_replace(const ddla_allocator *allocator) { current = allocator ? *allocator : heap; }
+void ddla_alloc_replace(const ddla_allocator *allocator) {
+  current = allocator ? *allocator : heap;
+}
 
 void *ddla_alloc_array(size_t count, size_t size) {
   DDLA_ASSERT(frozen_depth == 0);

@@ -1,7 +1,7 @@
-/* Heap memory for set-up and plans. Nothing is allocated inside the step loop: a thread that has frozen
- * allocation asserts when it allocates. Blocks are 64-byte aligned. The allocator is replaceable, so that
- * tests can count blocks and fail the n-th call. Threads: all functions may be called from any thread;
- * ddla_alloc_replace only while no other thread allocates. */
+/* Heap memory for set-up and plans. Nothing is allocated inside the step loop: a thread that has
+ * frozen allocation asserts when it allocates. Blocks are 64-byte aligned. The allocator is
+ * replaceable, so that tests can count blocks and fail the n-th call. Threads: all functions may be
+ * called from any thread; ddla_alloc_replace only while no other thread allocates. */
 #ifndef DDLA_BASE_ALLOC_H
 #define DDLA_BASE_ALLOC_H
 
@@ -15,10 +15,12 @@ typedef struct ddla_allocator {
   void *argument;
 } ddla_allocator;
 
-/* Replaces the allocator; null restores the default. Blocks must be freed by the allocator that made them. */
+/* Replaces the allocator; null restores the default. Blocks must be freed by the allocator that
+ * made them. */
 void ddla_alloc_replace(const ddla_allocator *allocator);
 
-/* count * size zeroed bytes; null when there is no memory or the product overflows. count 0 gives a block. */
+/* count * size zeroed bytes; null when there is no memory or the product overflows. count 0 gives a
+ * block. */
 void *ddla_alloc_array(size_t count, size_t size);
 
 /* Releases a block; null is allowed. */
@@ -32,7 +34,7 @@ ddla_status ddla_alloc_text(char **out, const char *text);
 
 /* Allocates `count` zeroed elements for the typed pointer `pointer`: DDLA_TRY(DDLA_NEW(p, 4)); */
 #define DDLA_NEW(pointer, count)                                                                   \
-  ddla_alloc_check((pointer) = ddla_alloc_array((size_t)(count), sizeof *(pointer)),              \
+  ddla_alloc_check((pointer) = ddla_alloc_array((size_t)(count), sizeof *(pointer)),               \
                    (size_t)(count), sizeof *(pointer))
 
 /* From here to the matching thaw, an allocation by this thread is a bug. Nests. */

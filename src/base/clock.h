@@ -1,5 +1,5 @@
-/* Time, passed in so that nothing reads the machine's clock behind the interfaces' back: the simulator hands
- * out virtual time. Threads: a clock may be read from any thread. */
+/* Time, passed in so that nothing reads the machine's clock behind the interfaces' back: the
+ * simulator hands out virtual time. Threads: a clock may be read from any thread. */
 #ifndef DDLA_BASE_CLOCK_H
 #define DDLA_BASE_CLOCK_H
 
@@ -16,6 +16,8 @@ const ddla_clock *ddla_clock_monotonic(void);
 /* Processor time of the calling thread, for measurements. Borrowed for ever. */
 const ddla_clock *ddla_clock_thread(void);
 
-static inline int64_t ddla_clock_now_ns(const ddla_clock *clock) { return clock->now_ns(clock->argument); }
+static inline int64_t ddla_clock_now_ns(const ddla_clock *clock) {
+  return clock->now_ns(clock->argument);
+}
 
 #endif

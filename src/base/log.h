@@ -1,5 +1,6 @@
 /* Log lines for people. The library writes nothing by itself: without a sink, lines are dropped.
- * Threads: ddla_log_line from any thread; the sink must be thread safe; set the sink before starting threads. */
+ * Threads: ddla_log_line from any thread; the sink must be thread safe; set the sink before
+ * starting threads. */
 #ifndef DDLA_BASE_LOG_H
 #define DDLA_BASE_LOG_H
 

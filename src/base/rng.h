@@ -1,6 +1,7 @@
-/* Random numbers as a function of a key and a counter: Philox4x32-10 (Salmon et al. 2011, "Parallel random
- * numbers: as easy as 1, 2, 3", doi:10.1145/2063384.2063405). Nothing depends on rank, thread or call order:
- * a key is made from (seed, purpose, epoch or step, index). Threads: pure functions; an rng is one thread's. */
+/* Random numbers as a function of a key and a counter: Philox4x32-10 (Salmon et al. 2011, "Parallel
+ * random numbers: as easy as 1, 2, 3", doi:10.1145/2063384.2063405). Nothing depends on rank,
+ * thread or call order: a key is made from (seed, purpose, epoch or step, index). Threads: pure
+ * functions; an rng is one thread's. */
 #ifndef DDLA_BASE_RNG_H
 #define DDLA_BASE_RNG_H
 

@@ -34,7 +34,8 @@ const char *ddla_status_message(ddla_status code) {
   return ddla_status_words(code);
 }
 
-ddla_status ddla_status_fail(ddla_status code, const char *file, int line, const char *format, ...) {
+ddla_status ddla_status_fail(ddla_status code, const char *file, int line, const char *format,
+                             ...) {
   ddla_failure made = {.code = code, .file = file, .line = line};
   va_list arguments;
   va_start(arguments, format);

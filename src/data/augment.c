@@ -81,10 +81,8 @@ static void convert_floats(float *restrict out, const float *restrict in, int64_
 
 static void convert(float *out, const void *features, int64_t first, int64_t count,
                     ddla_data_type type, const affine *map) {
-  if (type == DDLA_DATA_UINT8)
-    convert_bytes(out, (const uint8_t *)features + first, count, map);
-  else
-    convert_floats(out, (const float *)features + first, count, map);
+  if (type == DDLA_DATA_UINT8) convert_bytes(out, (const uint8_t *)features + first, count, map);
+  else convert_floats(out, (const float *)features + first, count, map);
 }
 
 static void fill_black(float *out, int64_t pixels, const affine *map) {
@@ -199,7 +197,7 @@ void ddla_batch_fill(float *out, int32_t *labels, const ddla_dataset *set, const
 }
 
 void ddla_augment_fill(float *out, const void *features, ddla_data_type type, ddla_data_shape shape,
-                      const ddla_augment *augment) {
+                       const ddla_augment *augment) {
   ddla_augment only = {.mean = augment ? augment->mean : NULL,
                        .deviation = augment ? augment->deviation : NULL};
   affine map = affine_make(type, shape.channels, &only);

@@ -32,7 +32,7 @@ void ddla_batch_fill(float *out, int32_t *labels, const ddla_dataset *set, const
 
 /* The same for one record that is in no set (an image to predict). features: [shape] of type. */
 void ddla_augment_fill(float *out, const void *features, ddla_data_type type, ddla_data_shape shape,
-                      const ddla_augment *augment);
+                       const ddla_augment *augment);
 
 /* Errors: INVALID naming the option for a negative shift or cutout, or one that leaves nothing of
  * an image of this shape, for a deviation that is not positive and finite, and for a mean that is

@@ -2,9 +2,7 @@
 
 #include "base/assert.h"
 
-static int64_t divide_up(int64_t a, int64_t b) {
-  return a / b + (a % b != 0);
-}
+static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 
 int64_t ddla_batch_count(int64_t samples, int64_t batch) {
   DDLA_ASSERT(samples >= 0 && batch >= 1);

@@ -13,9 +13,7 @@ typedef struct ddla_batch_span {
   int64_t first, end;
 } ddla_batch_span;
 
-static inline int64_t ddla_batch_span_count(ddla_batch_span span) {
-  return span.end - span.first;
-}
+static inline int64_t ddla_batch_span_count(ddla_batch_span span) { return span.end - span.first; }
 
 /* Batches per epoch: ceil(samples / batch). samples >= 0, batch >= 1. */
 int64_t ddla_batch_count(int64_t samples, int64_t batch);

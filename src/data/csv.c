@@ -203,8 +203,7 @@ static ddla_status read_row(ddla_dataset *set, layout *in, const ddla_data_sourc
     DDLA_TRY(ddla_csv_next_field(&field, &last, cursor));
     if (column == in->label)
       DDLA_TRY(read_label(&set->labels[row], set, in, source, cursor, &field));
-    else if (!ddla_csv_number(&values[next++], &field))
-      return fail_number(cursor, &field);
+    else if (!ddla_csv_number(&values[next++], &field)) return fail_number(cursor, &field);
   }
   return DDLA_OK;
 }

@@ -4,9 +4,7 @@
 #include "base/text.h"
 #include "data/csv.h"
 
-static bool is_blank(char c) {
-  return c == ' ' || c == '\t' || c == '\r';
-}
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
 static char likeliest_delimiter(const char *at, const char *end) {
   static const char choices[] = {',', ';', '\t'};

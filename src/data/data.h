@@ -113,8 +113,8 @@ ddla_data_type ddla_dataset_type(const ddla_dataset *set);
 int ddla_dataset_classes(const ddla_dataset *set); /* 0 if there are no labels */
 bool ddla_dataset_labelled(const ddla_dataset *set);
 ddla_data_fingerprint ddla_dataset_fingerprint(const ddla_dataset *set);
-size_t
-ddla_dataset_bytes(const ddla_dataset *set); /* memory of features and labels; 0 for a view */
+size_t ddla_dataset_bytes(
+    const ddla_dataset *set); /* memory of features and labels; 0 for a view */
 
 /* Name of a class, "0", "1", … where the data have none. Borrowed until set is closed. */
 const char *ddla_dataset_class_name(const ddla_dataset *set, int class_index);

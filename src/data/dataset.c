@@ -26,24 +26,12 @@ int64_t ddla_dataset_root_index(const ddla_dataset *set, int64_t index) {
   return index;
 }
 
-int64_t ddla_dataset_count(const ddla_dataset *set) {
-  return set->count;
-}
-ddla_data_shape ddla_dataset_shape(const ddla_dataset *set) {
-  return set->shape;
-}
-ddla_data_type ddla_dataset_type(const ddla_dataset *set) {
-  return set->type;
-}
-int ddla_dataset_classes(const ddla_dataset *set) {
-  return ddla_dataset_root(set)->classes.count;
-}
-bool ddla_dataset_labelled(const ddla_dataset *set) {
-  return set->labels != NULL;
-}
-ddla_data_fingerprint ddla_dataset_fingerprint(const ddla_dataset *set) {
-  return set->fingerprint;
-}
+int64_t ddla_dataset_count(const ddla_dataset *set) { return set->count; }
+ddla_data_shape ddla_dataset_shape(const ddla_dataset *set) { return set->shape; }
+ddla_data_type ddla_dataset_type(const ddla_dataset *set) { return set->type; }
+int ddla_dataset_classes(const ddla_dataset *set) { return ddla_dataset_root(set)->classes.count; }
+bool ddla_dataset_labelled(const ddla_dataset *set) { return set->labels != NULL; }
+ddla_data_fingerprint ddla_dataset_fingerprint(const ddla_dataset *set) { return set->fingerprint; }
 
 size_t ddla_dataset_bytes(const ddla_dataset *set) {
   return set->features_block.bytes + set->labels_block.bytes;

@@ -47,9 +47,7 @@ static size_t machine_bytes(void) {
   return pages > 0 && page_bytes > 0 ? (size_t)pages * (size_t)page_bytes : SIZE_MAX;
 }
 
-static size_t block_room(size_t bytes) {
-  return bytes ? bytes : 1;
-}
+static size_t block_room(size_t bytes) { return bytes ? bytes : 1; }
 
 ddla_status ddla_data_block_make(ddla_data_block *out, size_t bytes,
                                  const ddla_data_memory *memory) {

@@ -54,9 +54,7 @@ static ddla_status listing_add(listing *list, const char *path, int32_t label) {
   return DDLA_OK;
 }
 
-static int not_hidden(const struct dirent *entry) {
-  return entry->d_name[0] != '.';
-}
+static int not_hidden(const struct dirent *entry) { return entry->d_name[0] != '.'; }
 
 static int by_bytes(const struct dirent **a, const struct dirent **b) { /* in every locale */
   return strcmp((*a)->d_name, (*b)->d_name);

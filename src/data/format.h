@@ -26,7 +26,7 @@ struct ddla_dataset {
 
 typedef struct ddla_data_format {
   const char *name, *looks_for; /* "idx", "a directory of …": what it looked for */
-  bool needs_no_file; /* paths that it accepts name nothing on disk */
+  bool needs_no_file;           /* paths that it accepts name nothing on disk */
   bool (*accepts)(const ddla_data_source *source);  /* may look at the path; must not read it all */
   bool (*has_part)(const ddla_data_source *source); /* null: the format knows no parts */
   /* Fills count, type, shape, features, labels, classes and the blocks of a zeroed set, whose

@@ -127,10 +127,8 @@ static ddla_status derive_labels(char *out, const char *images) {
   char first[DDLA_DATA_PATH_BYTES];
   DDLA_TRY(ddla_data_path(first, "%s", out));
   size_t length = strlen(out);
-  if (length > 3 && strcmp(out + length - 3, ".gz") == 0)
-    out[length - 3] = '\0';
-  else
-    DDLA_TRY(ddla_data_path(out, "%s.gz", first));
+  if (length > 3 && strcmp(out + length - 3, ".gz") == 0) out[length - 3] = '\0';
+  else DDLA_TRY(ddla_data_path(out, "%s.gz", first));
   if (ddla_data_is_file(out)) return DDLA_OK;
   return DDLA_FAIL(INVALID, "%s: no labels for these images; looked for %s and %s", images, first,
                    out);
@@ -138,10 +136,8 @@ static ddla_status derive_labels(char *out, const char *images) {
 
 static ddla_status find_files(char *images, char *labels, const ddla_data_source *source) {
   bool directory = ddla_data_is_directory(source->path);
-  if (directory)
-    DDLA_TRY(find_in_directory(images, source, "images"));
-  else
-    DDLA_TRY(ddla_data_path(images, "%s", source->path));
+  if (directory) DDLA_TRY(find_in_directory(images, source, "images"));
+  else DDLA_TRY(ddla_data_path(images, "%s", source->path));
   if (source->labels_path) return ddla_data_path(labels, "%s", source->labels_path);
   return directory ? find_in_directory(labels, source, "labels") : derive_labels(labels, images);
 }

@@ -47,10 +47,8 @@ static void byte_moments(float *mean, float *deviation, const ddla_dataset *set,
   byte_sums total[BLOCK] = {0};
   for (int64_t i = 0; i < set->count; i++) {
     const uint8_t *bytes = ddla_dataset_features(set, i);
-    if (set->shape.channels == 1)
-      add_gray(total, bytes, set->shape.height * set->shape.width);
-    else
-      add_channels(total, bytes + first, set->shape, count);
+    if (set->shape.channels == 1) add_gray(total, bytes, set->shape.height * set->shape.width);
+    else add_channels(total, bytes + first, set->shape, count);
   }
   double values = (double)(set->shape.height * set->shape.width) * (double)set->count;
   for (int64_t c = 0; c < count; c++) {
@@ -94,7 +92,6 @@ void ddla_dataset_moments(float *mean, float *deviation, const ddla_dataset *set
     int64_t rest = set->shape.channels - first, count = rest < BLOCK ? rest : BLOCK;
     if (set->type == DDLA_DATA_UINT8)
       byte_moments(mean + first, deviation + first, set, first, count);
-    else
-      float_moments(mean + first, deviation + first, set, first, count);
+    else float_moments(mean + first, deviation + first, set, first, count);
   }
 }

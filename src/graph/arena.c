@@ -1,4 +1,5 @@
-/* Arena offsets: greedy by size (Pisarchyk and Lee 2020, arXiv:2001.03288, "Greedy by Size for offset calculation"). */
+/* Arena offsets: greedy by size (Pisarchyk and Lee 2020, arXiv:2001.03288, "Greedy by Size for
+ * offset calculation"). */
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -16,8 +17,10 @@ static bool meet_in_time(const plan_buffer *a, const plan_buffer *b) {
   return a->first <= b->last && b->first <= a->last;
 }
 
-/* Lowest offset at or above `from` free of one placed buffer; `from` itself where nothing is in the way. */
-static size_t step_over(const plan_buffer *buffer, plan_buffer *const *placed, int count, size_t from) {
+/* Lowest offset at or above `from` free of one placed buffer; `from` itself where nothing is in the
+ * way. */
+static size_t step_over(const plan_buffer *buffer, plan_buffer *const *placed, int count,
+                        size_t from) {
   for (int i = 0; i < count; i++) {
     const plan_buffer *other = placed[i];
     if (!meet_in_time(buffer, other)) continue;
@@ -40,7 +43,8 @@ ddla_status ddla_plan_lay_out(ddla_plan *plan) {
     size_t offset = 0, next = 0;
     while ((next = step_over(sorted[i], sorted, i, offset)) != offset) offset = next;
     sorted[i]->offset = offset;
-    if (offset + sorted[i]->bytes > plan->arena_bytes) plan->arena_bytes = offset + sorted[i]->bytes;
+    if (offset + sorted[i]->bytes > plan->arena_bytes)
+      plan->arena_bytes = offset + sorted[i]->bytes;
   }
   ddla_free(sorted);
   return DDLA_OK;

@@ -55,8 +55,9 @@ static ddla_status run_backward(ddla_plan *plan, plan_op *op, const ddla_plan_ru
   ddla_op_call *call = &op->call;
   for (int k = 0; k < call->input_count; k++)
     if (op->input_grad[k].kind == PLACE_GRADIENT)
-      call->input_grad[k].data = run->accumulate ? arena_at(plan, op->input_grad[k].buffer)
-                                                 : (void *)(run->gradients + op->input_grad[k].offset);
+      call->input_grad[k].data = run->accumulate
+                                     ? arena_at(plan, op->input_grad[k].buffer)
+                                     : (void *)(run->gradients + op->input_grad[k].offset);
   call->scratch = arena_at(plan, op->scratch[1]);
   DDLA_TRY(op->kernel->backward(op->state, call));
   if (!run->accumulate) return DDLA_OK;
@@ -70,34 +71,31 @@ static ddla_status run_backward(ddla_plan *plan, plan_op *op, const ddla_plan_ru
 static void seed(const ddla_plan *plan, int buffer) {
   if (plan->graph->value[plan->options.loss].dtype == DDLA_F64)
     *(double *)arena_at(plan, buffer) = 1.0;
-  else
-    *(float *)arena_at(plan, buffer) = 1.0F;
+  else *(float *)arena_at(plan, buffer) = 1.0F;
 }
 
 static void store(const ddla_plan *plan, const plan_step *step, const ddla_plan_run *run) {
   float *to = run->gradients + step->offset;
   const float *from = arena_at(plan, step->from);
-  if (run->accumulate)
-    add(to, from, step->count);
-  else
-    memcpy(to, from, (size_t)step->count * sizeof *to);
+  if (run->accumulate) add(to, from, step->count);
+  else memcpy(to, from, (size_t)step->count * sizeof *to);
 }
 
 static ddla_status run_step(ddla_plan *plan, const plan_step *step, const ddla_plan_run *run) {
   size_t bytes = (size_t)step->count * sizeof(float);
   switch (step->kind) {
-    case STEP_FORWARD: return run_forward(plan, &plan->op[step->op], run);
-    case STEP_BACKWARD: return run_backward(plan, &plan->op[step->op], run);
-    case STEP_SEED: seed(plan, step->to); break;
-    case STEP_COPY: memcpy(arena_at(plan, step->to), arena_at(plan, step->from), bytes); break;
-    case STEP_ADD: add(arena_at(plan, step->to), arena_at(plan, step->from), step->count); break;
-    case STEP_STORE: store(plan, step, run); break;
-    case STEP_ZERO:
-      if (!run->accumulate) memset(run->gradients + step->offset, 0, bytes);
-      break;
-    case STEP_FINAL:
-      if (run->final) run->final(run->final_argument, step->offset);
-      break;
+  case STEP_FORWARD: return run_forward(plan, &plan->op[step->op], run);
+  case STEP_BACKWARD: return run_backward(plan, &plan->op[step->op], run);
+  case STEP_SEED: seed(plan, step->to); break;
+  case STEP_COPY: memcpy(arena_at(plan, step->to), arena_at(plan, step->from), bytes); break;
+  case STEP_ADD: add(arena_at(plan, step->to), arena_at(plan, step->from), step->count); break;
+  case STEP_STORE: store(plan, step, run); break;
+  case STEP_ZERO:
+    if (!run->accumulate) memset(run->gradients + step->offset, 0, bytes);
+    break;
+  case STEP_FINAL:
+    if (run->final) run->final(run->final_argument, step->offset);
+    break;
   }
   return DDLA_OK;
 }

@@ -97,8 +97,9 @@ ddla_status ddla_graph_parameter(ddla_value *out, ddla_graph *graph, const char 
       return DDLA_FAIL(INVALID, "this graph already has a parameter named %s", name);
   DDLA_TRY(GROW(graph, parameter));
   ddla_value value = 0;
-  DDLA_TRY(add_value(&value, graph,
-                     &(ddla_graph_value){DDLA_VALUE_PARAMETER, DDLA_F32, *shape, graph->parameter_count}));
+  DDLA_TRY(add_value(
+      &value, graph,
+      &(ddla_graph_value){DDLA_VALUE_PARAMETER, DDLA_F32, *shape, graph->parameter_count}));
   ddla_graph_parameter_row *row = &graph->parameter[graph->parameter_count++];
   snprintf(row->name, sizeof row->name, "%s", name);
   row->value = value;
@@ -112,8 +113,8 @@ ddla_status ddla_graph_parameter(ddla_value *out, ddla_graph *graph, const char 
   return DDLA_OK;
 }
 
-ddla_status ddla_graph_call(ddla_op_call *call, const ddla_graph *graph, const ddla_graph_op_use *use,
-                            const ddla_shape *shape) {
+ddla_status ddla_graph_call(ddla_op_call *call, const ddla_graph *graph,
+                            const ddla_graph_op_use *use, const ddla_shape *shape) {
   *call = (ddla_op_call){.op = use->op, .attrs = use->attrs, .input_count = use->input_count};
   for (int i = 0; i < use->input_count; i++) {
     call->parameter_id[i] = -1;
@@ -127,7 +128,8 @@ ddla_status ddla_graph_call(ddla_op_call *call, const ddla_graph *graph, const d
   return ddla_op_infer(call);
 }
 
-static ddla_status infer_use(ddla_op_call *call, const ddla_graph *graph, const ddla_graph_op_use *use) {
+static ddla_status infer_use(ddla_op_call *call, const ddla_graph *graph,
+                             const ddla_graph_op_use *use) {
   ddla_shape *shape = NULL;
   DDLA_TRY(DDLA_NEW(shape, graph->value_count));
   for (int i = 0; i < graph->value_count; i++) shape[i] = graph->value[i].shape;
@@ -136,19 +138,22 @@ static ddla_status infer_use(ddla_op_call *call, const ddla_graph *graph, const 
   return status;
 }
 
-static ddla_status check_inputs(const ddla_graph *graph, const char *op, const ddla_value *inputs, int count) {
+static ddla_status check_inputs(const ddla_graph *graph, const char *op, const ddla_value *inputs,
+                                int count) {
   if (count < 1 || count > DDLA_OP_INPUTS_MAX)
-    return DDLA_FAIL(INVALID, "%s: an op takes 1 to %d inputs, not %d", op, DDLA_OP_INPUTS_MAX, count);
+    return DDLA_FAIL(INVALID, "%s: an op takes 1 to %d inputs, not %d", op, DDLA_OP_INPUTS_MAX,
+                     count);
   for (int i = 0; i < count; i++)
     if (inputs[i] < DDLA_NO_VALUE || inputs[i] >= graph->value_count)
       return DDLA_FAIL(INVALID, "%s: input %d is not a value of this graph", op, i);
   return DDLA_OK;
 }
 
-ddla_status ddla_graph_op(ddla_value *out, ddla_graph *graph, const char *op, const ddla_value *inputs,
-                          int input_count, const ddla_attrs *attrs) {
+ddla_status ddla_graph_op(ddla_value *out, ddla_graph *graph, const char *op,
+                          const ddla_value *inputs, int input_count, const ddla_attrs *attrs) {
   ddla_graph_op_use use = {.op = ddla_op_find(op), .input_count = input_count};
-  if (!use.op) return DDLA_FAIL(INVALID, "there is no op named \"%s\"; `ddla info ops` lists them", op);
+  if (!use.op)
+    return DDLA_FAIL(INVALID, "there is no op named \"%s\"; `ddla info ops` lists them", op);
   DDLA_TRY(check_inputs(graph, op, inputs, input_count));
   if (attrs) use.attrs = *attrs;
   for (int i = 0; i < input_count; i++) use.input[i] = inputs[i];
@@ -157,8 +162,9 @@ ddla_status ddla_graph_op(ddla_value *out, ddla_graph *graph, const char *op, co
   DDLA_TRY(GROW(graph, use));
   use.output_count = call.output_count;
   for (int i = 0; i < call.output_count; i++)
-    DDLA_TRY(add_value(&use.output[i], graph,
-                       &(ddla_graph_value){DDLA_VALUE_RESULT, call.output[i].dtype, call.output[i].shape, -1}));
+    DDLA_TRY(add_value(
+        &use.output[i], graph,
+        &(ddla_graph_value){DDLA_VALUE_RESULT, call.output[i].dtype, call.output[i].shape, -1}));
   graph->use[graph->use_count++] = use;
   for (int i = 0; i < use.output_count; i++) out[i] = use.output[i];
   return DDLA_OK;
@@ -197,10 +203,10 @@ int64_t ddla_graph_parameter_total(const ddla_graph *graph) {
 
 static float start_value(const ddla_init *init, ddla_rng *rng) {
   switch (init->kind) {
-    case DDLA_INIT_ZEROS: return 0;
-    case DDLA_INIT_ONES: return 1;
-    case DDLA_INIT_UNIFORM: return (float)((2.0 * ddla_rng_uniform(rng) - 1.0) * init->scale);
-    case DDLA_INIT_NORMAL: return (float)(ddla_rng_normal(rng) * init->scale);
+  case DDLA_INIT_ZEROS: return 0;
+  case DDLA_INIT_ONES: return 1;
+  case DDLA_INIT_UNIFORM: return (float)((2.0 * ddla_rng_uniform(rng) - 1.0) * init->scale);
+  case DDLA_INIT_NORMAL: return (float)(ddla_rng_normal(rng) * init->scale);
   }
   return 0;
 }

@@ -1,4 +1,5 @@
-/* The graph's inside, for plans, models' summaries and the state table (public part: ddla/graph.h). */
+/* The graph's inside, for plans, models' summaries and the state table (public part: ddla/graph.h).
+ */
 #ifndef DDLA_GRAPH_GRAPH_H
 #define DDLA_GRAPH_GRAPH_H
 
@@ -9,7 +10,11 @@
 /* Parameters start on multiples of this many elements of the flat parameter space (64 bytes). */
 enum { DDLA_PARAMETER_ALIGNMENT = 16 };
 
-typedef enum ddla_value_kind { DDLA_VALUE_INPUT, DDLA_VALUE_PARAMETER, DDLA_VALUE_RESULT } ddla_value_kind;
+typedef enum ddla_value_kind {
+  DDLA_VALUE_INPUT,
+  DDLA_VALUE_PARAMETER,
+  DDLA_VALUE_RESULT
+} ddla_value_kind;
 
 typedef struct ddla_graph_value {
   ddla_value_kind kind;
@@ -54,13 +59,13 @@ int64_t ddla_graph_space(const ddla_graph *graph);
 /* Number of trainable numbers, without gaps. */
 int64_t ddla_graph_parameter_total(const ddla_graph *graph);
 
-/* Writes starting values of all parameters into theta [ddla_graph_space], gaps zeroed. A value depends only on
- * (seed, parameter index, element). */
+/* Writes starting values of all parameters into theta [ddla_graph_space], gaps zeroed. A value
+ * depends only on (seed, parameter index, element). */
 void ddla_graph_initialise(const ddla_graph *graph, uint64_t seed, float *theta);
 
-/* Fills a call for a use with batch size `batch` in dimension 0 where the graph has shapes of values known so far in
- * `shape` (indexed by value), and infers. Errors: as the op's infer. */
-ddla_status ddla_graph_call(ddla_op_call *call, const ddla_graph *graph, const ddla_graph_op_use *use,
-                            const ddla_shape *shape);
+/* Fills a call for a use with batch size `batch` in dimension 0 where the graph has shapes of
+ * values known so far in `shape` (indexed by value), and infers. Errors: as the op's infer. */
+ddla_status ddla_graph_call(ddla_op_call *call, const ddla_graph *graph,
+                            const ddla_graph_op_use *use, const ddla_shape *shape);
 
 #endif

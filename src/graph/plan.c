@@ -1,5 +1,5 @@
-/* The compiler: forward steps in the graph's order, then the backward pass in reverse (Linnainmaa 1970), with the
- * places of all arrays and the steps between which they are alive. */
+/* The compiler: forward steps in the graph's order, then the backward pass in reverse (Linnainmaa
+ * 1970), with the places of all arrays and the steps between which they are alive. */
 #include "graph/plan.h"
 
 #include <stdio.h>
@@ -13,11 +13,11 @@
 /* What only the compiler needs. */
 typedef struct plan_draft {
   ddla_plan *plan;
-  bool *needs;        /* by value: depends on a parameter, so its gradient can be wanted */
-  bool *reached;      /* by value: the loss depends on it */
-  int *readers;       /* by value: uses (counted per input) through which gradient comes back to it */
-  int *grad;          /* by value: buffer of its gradient, or -1 */
-  int *missing;       /* by parameter: contributions still to come */
+  bool *needs;   /* by value: depends on a parameter, so its gradient can be wanted */
+  bool *reached; /* by value: the loss depends on it */
+  int *readers;  /* by value: uses (counted per input) through which gradient comes back to it */
+  int *grad;     /* by value: buffer of its gradient, or -1 */
+  int *missing;  /* by parameter: contributions still to come */
 } plan_draft;
 
 static ddla_status add_step(ddla_plan *plan, plan_step step) {
@@ -49,18 +49,21 @@ static ddla_status add_buffer(int *out, ddla_plan *plan, size_t bytes) {
     int room = plan->buffer_room ? 2 * plan->buffer_room : 64;
     plan_buffer *larger = NULL;
     DDLA_TRY(DDLA_NEW(larger, room));
-    if (plan->buffer_count) memcpy(larger, plan->buffer, (size_t)plan->buffer_count * sizeof *larger);
+    if (plan->buffer_count)
+      memcpy(larger, plan->buffer, (size_t)plan->buffer_count * sizeof *larger);
     ddla_free(plan->buffer);
     plan->buffer = larger;
     plan->buffer_room = room;
   }
-  plan->buffer[plan->buffer_count] = (plan_buffer){.bytes = bytes, .first = now(plan), .last = now(plan)};
+  plan->buffer[plan->buffer_count] =
+      (plan_buffer){.bytes = bytes, .first = now(plan), .last = now(plan)};
   *out = plan->buffer_count++;
   return DDLA_OK;
 }
 
 static size_t value_bytes(const ddla_plan *plan, ddla_value value) {
-  return (size_t)ddla_shape_count(&plan->shape[value]) * ddla_dtype_bytes(plan->graph->value[value].dtype);
+  return (size_t)ddla_shape_count(&plan->shape[value]) *
+         ddla_dtype_bytes(plan->graph->value[value].dtype);
 }
 
 /* Inputs and parameters get their places; inputs are written before the first step. */
@@ -69,7 +72,8 @@ static ddla_status place_sources(ddla_plan *plan) {
   for (int v = 0; v < graph->value_count; v++) {
     plan->shape[v] = graph->value[v].shape;
     if (graph->value[v].kind == DDLA_VALUE_PARAMETER)
-      plan->place[v] = (plan_place){PLACE_PARAMETER, -1, graph->parameter[graph->value[v].parameter].offset};
+      plan->place[v] =
+          (plan_place){PLACE_PARAMETER, -1, graph->parameter[graph->value[v].parameter].offset};
     if (graph->value[v].kind != DDLA_VALUE_INPUT) continue;
     plan->shape[v].dim[0] = plan->options.batch;
     plan->place[v].kind = PLACE_ARENA;
@@ -88,7 +92,8 @@ static void mark_needs(plan_draft *draft) {
     bool needs = false;
     for (int i = 0; i < use->input_count; i++)
       needs |= use->input[i] >= 0 && draft->needs[use->input[i]];
-    for (int o = 0; o < use->output_count; o++) draft->needs[use->output[o]] = needs && use->op->backward;
+    for (int o = 0; o < use->output_count; o++)
+      draft->needs[use->output[o]] = needs && use->op->backward;
   }
 }
 
@@ -108,7 +113,8 @@ static void mark_reached(plan_draft *draft) {
       if (value < 0 || !draft->needs[value]) continue;
       draft->reached[value] = true;
       draft->readers[value]++;
-      if (plan->graph->value[value].parameter >= 0) draft->missing[plan->graph->value[value].parameter]++;
+      if (plan->graph->value[value].parameter >= 0)
+        draft->missing[plan->graph->value[value].parameter]++;
     }
   }
 }
@@ -163,8 +169,8 @@ static ddla_status compile_forward(ddla_plan *plan, plan_draft *draft, int index
   return add_step(plan, (plan_step){.kind = STEP_FORWARD, .op = index});
 }
 
-/* Gradient arrives at `value` in buffer `from` (by an alias or a second use): the first one is copied or taken over
- * where nobody else sends one, others are added. */
+/* Gradient arrives at `value` in buffer `from` (by an alias or a second use): the first one is
+ * copied or taken over where nobody else sends one, others are added. */
 static ddla_status join_gradient(ddla_plan *plan, plan_draft *draft, ddla_value value, int from) {
   if (draft->grad[value] < 0 && draft->readers[value] == 1) {
     draft->grad[value] = from;
@@ -177,18 +183,23 @@ static ddla_status join_gradient(ddla_plan *plan, plan_draft *draft, ddla_value 
   }
   touch(plan, from);
   touch(plan, draft->grad[value]);
-  return add_step(plan, (plan_step){.kind = kind, .to = draft->grad[value], .from = from,
+  return add_step(plan, (plan_step){.kind = kind,
+                                    .to = draft->grad[value],
+                                    .from = from,
                                     .count = ddla_shape_count(&plan->shape[value])});
 }
 
-/* After a contribution to a parameter used several times: its sum goes to the flat gradients with the last one. */
+/* After a contribution to a parameter used several times: its sum goes to the flat gradients with
+ * the last one. */
 static ddla_status finish_parameter(ddla_plan *plan, plan_draft *draft, ddla_value value) {
   const ddla_graph_value *row = &plan->graph->value[value];
   if (--draft->missing[row->parameter] > 0 || draft->grad[value] < 0) return DDLA_OK;
   const ddla_graph_parameter_row *parameter = &plan->graph->parameter[row->parameter];
   touch(plan, draft->grad[value]);
-  return add_step(plan, (plan_step){.kind = STEP_STORE, .from = draft->grad[value],
-                                    .offset = parameter->offset, .count = parameter->count});
+  return add_step(plan, (plan_step){.kind = STEP_STORE,
+                                    .from = draft->grad[value],
+                                    .offset = parameter->offset,
+                                    .count = parameter->count});
 }
 
 /* Where backward of op writes the gradient of its input i. */
@@ -246,7 +257,8 @@ static ddla_status compile_backward(ddla_plan *plan, plan_draft *draft, int inde
     if (!op->call.wants_grad[alias]) return DDLA_OK;
     ddla_value value = op->use->input[alias];
     DDLA_TRY(join_gradient(plan, draft, value, draft->grad[op->use->output[0]]));
-    return plan->graph->value[value].parameter >= 0 ? finish_parameter(plan, draft, value) : DDLA_OK;
+    return plan->graph->value[value].parameter >= 0 ? finish_parameter(plan, draft, value)
+                                                    : DDLA_OK;
   }
   touch_backward(plan, draft, op);
   if (op->call.scratch_bytes) DDLA_TRY(add_buffer(&op->scratch[1], plan, op->call.scratch_bytes));
@@ -270,7 +282,8 @@ static ddla_status clear_unreached(ddla_plan *plan, const plan_draft *draft) {
   for (int p = 0; p < plan->graph->parameter_count; p++) {
     const ddla_graph_parameter_row *row = &plan->graph->parameter[p];
     if (draft->missing[p] > 0) continue;
-    DDLA_TRY(add_step(plan, (plan_step){.kind = STEP_ZERO, .offset = row->offset, .count = row->count}));
+    DDLA_TRY(
+        add_step(plan, (plan_step){.kind = STEP_ZERO, .offset = row->offset, .count = row->count}));
   }
   return DDLA_OK;
 }
@@ -280,7 +293,8 @@ static ddla_status check_loss(const ddla_plan *plan) {
   if (loss < 0 || loss >= plan->graph->value_count)
     return DDLA_FAIL(INVALID, "the loss of a training plan must be a value of the graph");
   ddla_dtype dtype = plan->graph->value[loss].dtype;
-  if (ddla_shape_count(&plan->shape[loss]) == 1 && (dtype == DDLA_F64 || dtype == DDLA_F32)) return DDLA_OK;
+  if (ddla_shape_count(&plan->shape[loss]) == 1 && (dtype == DDLA_F64 || dtype == DDLA_F32))
+    return DDLA_OK;
   char text[96];
   return DDLA_FAIL(INVALID, "the loss must be one number, but has shape %s",
                    ddla_shape_text(text, sizeof text, &plan->shape[loss]));
@@ -337,7 +351,8 @@ cleanup:
   return status;
 }
 
-ddla_status ddla_plan_create(ddla_plan **out, const ddla_graph *graph, const ddla_plan_options *options) {
+ddla_status ddla_plan_create(ddla_plan **out, const ddla_graph *graph,
+                             const ddla_plan_options *options) {
   ddla_plan *plan = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, DDLA_NEW(plan, 1));

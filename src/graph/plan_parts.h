@@ -1,4 +1,5 @@
-/* A plan's inside, shared by its compiler (plan.c), its memory (arena.c) and its execution (execute.c). */
+/* A plan's inside, shared by its compiler (plan.c), its memory (arena.c) and its execution
+ * (execute.c). */
 #ifndef DDLA_GRAPH_PLAN_PARTS_H
 #define DDLA_GRAPH_PLAN_PARTS_H
 
@@ -13,7 +14,8 @@ typedef struct plan_buffer {
 
 typedef enum place_kind { PLACE_NONE, PLACE_ARENA, PLACE_PARAMETER, PLACE_GRADIENT } place_kind;
 
-/* Where a tensor's data lies: a buffer of the arena, or an offset into the flat parameters or gradients. */
+/* Where a tensor's data lies: a buffer of the arena, or an offset into the flat parameters or
+ * gradients. */
 typedef struct plan_place {
   place_kind kind;
   int buffer; /* for PLACE_GRADIENT: where the gradient is computed before it is added */
@@ -27,7 +29,8 @@ typedef struct plan_op {
   ddla_kernel_state *state;
   plan_place input[DDLA_OP_INPUTS_MAX], output[DDLA_OP_OUTPUTS_MAX];
   plan_place output_grad[DDLA_OP_OUTPUTS_MAX], input_grad[DDLA_OP_INPUTS_MAX];
-  int saved, scratch[2]; /* buffers: kept forward to backward; scratch of forward and of backward; -1: none */
+  int saved, scratch[2]; /* buffers: kept forward to backward; scratch of forward and of backward;
+                            -1: none */
   bool prepared;
 } plan_op;
 
@@ -62,7 +65,8 @@ struct ddla_plan {
   char *arena;
 };
 
-/* Gives every buffer an offset: largest first, at the lowest place that no buffer alive at the same time holds. */
+/* Gives every buffer an offset: largest first, at the lowest place that no buffer alive at the same
+ * time holds. */
 ddla_status ddla_plan_lay_out(ddla_plan *plan);
 
 #endif

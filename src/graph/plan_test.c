@@ -1,5 +1,5 @@
-/* Gradients of whole graphs against finite differences, and what must not change a bit: rewrites, the arena, and adding
- * to gradients that are there. */
+/* Gradients of whole graphs against finite differences, and what must not change a bit: rewrites,
+ * the arena, and adding to gradients that are there. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,15 +40,18 @@ static ddla_attrs one_attr(const char *name, int64_t value) {
   return attrs;
 }
 
-/* conv, relu, pool, dropout, a linear layer used twice, a residual sum and a reshape: every kind of step occurs. */
+/* conv, relu, pool, dropout, a linear layer used twice, a residual sum and a reshape: every kind of
+ * step occurs. */
 static test_model make_model(void) {
   ddla_graph *graph = NULL;
   assert_int_equal(ddla_graph_create(&graph), DDLA_OK);
   ddla_value image = 0, key = 0, label = 0;
-  assert_int_equal(ddla_graph_input(&image, graph, "image", DDLA_F32, &DDLA_SHAPE(1, EDGE, EDGE, 2)), 0);
+  assert_int_equal(
+      ddla_graph_input(&image, graph, "image", DDLA_F32, &DDLA_SHAPE(1, EDGE, EDGE, 2)), 0);
   assert_int_equal(ddla_graph_input(&key, graph, "key", DDLA_I64, &DDLA_SHAPE(1)), 0);
   assert_int_equal(ddla_graph_input(&label, graph, "label", DDLA_I32, &DDLA_SHAPE(1)), 0);
-  ddla_attrs pad = one_attr("padding", 1), window = one_attr("kernel", 2), drop = one_attr("stream", 1);
+  ddla_attrs pad = one_attr("padding", 1), window = one_attr("kernel", 2),
+             drop = one_attr("stream", 1);
   ddla_attrs_set_real(&drop, "p", 0.25);
   ddla_attrs flat = {0};
   ddla_attrs_set_ints(&flat, "shape", (int64_t[]){0, -1}, 2);
@@ -79,8 +82,8 @@ typedef struct test_machine {
 
 static test_machine make_machine(const test_model *model, bool plain, const char *kernel) {
   test_machine made = {0};
-  ddla_plan_options options = {.batch = BATCH, .training = true, .loss = model->loss,
-                               .plain = plain, .kernel = kernel};
+  ddla_plan_options options = {
+      .batch = BATCH, .training = true, .loss = model->loss, .plain = plain, .kernel = kernel};
   ddla_status status = ddla_plan_create(&made.plan, model->graph, &options);
   if (status != DDLA_OK) fail_msg("%s", ddla_status_message(status));
   made.arena = ddla_alloc_array(1, ddla_plan_arena_bytes(made.plan));
@@ -96,15 +99,18 @@ static void destroy_machine(test_machine *machine) {
 static void feed(const test_model *model, const test_machine *machine) {
   ddla_rng rng = ddla_rng_make(7);
   ddla_tensor image = ddla_plan_value(machine->plan, ddla_graph_find(model->graph, "image"));
-  for (int64_t i = 0; i < ddla_shape_count(&image.shape); i++) ((float *)image.data)[i] = ddla_rng_normal(&rng);
+  for (int64_t i = 0; i < ddla_shape_count(&image.shape); i++)
+    ((float *)image.data)[i] = ddla_rng_normal(&rng);
   for (int64_t n = 0; n < BATCH; n++) {
-    ((int64_t *)ddla_plan_value(machine->plan, ddla_graph_find(model->graph, "key")).data)[n] = 1000 + n;
-    ((int32_t *)ddla_plan_value(machine->plan, ddla_graph_find(model->graph, "label")).data)[n] = (int32_t)n;
+    ((int64_t *)ddla_plan_value(machine->plan, ddla_graph_find(model->graph, "key")).data)[n] =
+        1000 + n;
+    ((int32_t *)ddla_plan_value(machine->plan, ddla_graph_find(model->graph, "label")).data)[n] =
+        (int32_t)n;
   }
 }
 
-static double run(const test_model *model, const test_machine *machine, const float *theta, float *gradients,
-                  bool accumulate) {
+static double run(const test_model *model, const test_machine *machine, const float *theta,
+                  float *gradients, bool accumulate) {
   feed(model, machine);
   ddla_plan_run run = {.parameters = theta, .gradients = gradients, .accumulate = accumulate};
   assert_int_equal(ddla_plan_execute(machine->plan, &run), DDLA_OK);
@@ -131,8 +137,8 @@ static void gradients_match_finite_differences(void **state) {
       theta[i] = kept;
       double expected = (above - below) / 2e-3;
       if (fabs(expected - (double)gradients[i]) > 2e-2 * (1 + fabs(expected)))
-        fail_msg("%s element %d: %g expected, %g found", row->name, (int)(i - row->offset), expected,
-                 (double)gradients[i]);
+        fail_msg("%s element %d: %g expected, %g found", row->name, (int)(i - row->offset),
+                 expected, (double)gradients[i]);
     }
   }
   destroy_machine(&machine);
@@ -144,9 +150,11 @@ static void rewrites_keep_every_bit(void **state) {
   test_model model = make_model();
   static float theta[SPACE_MAX], fast[SPACE_MAX], slow[SPACE_MAX];
   ddla_graph_initialise(model.graph, 4, theta);
-  test_machine plain = make_machine(&model, true, "reference"), rewritten = make_machine(&model, false, "reference");
+  test_machine plain = make_machine(&model, true, "reference"),
+               rewritten = make_machine(&model, false, "reference");
   assert_true(ddla_plan_step_count(rewritten.plan) < ddla_plan_step_count(plain.plan));
-  double a = run(&model, &plain, theta, slow, false), b = run(&model, &rewritten, theta, fast, false);
+  double a = run(&model, &plain, theta, slow, false),
+         b = run(&model, &rewritten, theta, fast, false);
   assert_true(a == b);
   assert_memory_equal(slow, fast, (size_t)ddla_graph_space(model.graph) * sizeof(float));
   destroy_machine(&plain);
@@ -154,7 +162,8 @@ static void rewrites_keep_every_bit(void **state) {
   ddla_graph_destroy(model.graph);
 }
 
-/* What is added must be the bits of a separate computation, so that a pair of shards sums alike on any agent. */
+/* What is added must be the bits of a separate computation, so that a pair of shards sums alike on
+ * any agent. */
 static void adding_equals_computing_apart(void **state) {
   (void)state;
   test_model model = make_model();
@@ -194,8 +203,8 @@ static void ranges_become_final_from_the_top_down(void **state) {
   test_machine machine = make_machine(&model, false, NULL);
   feed(&model, &machine);
   finals seen = {.descending = true};
-  ddla_plan_run arguments = {.parameters = theta, .gradients = gradients, .final = note_final,
-                             .final_argument = &seen};
+  ddla_plan_run arguments = {
+      .parameters = theta, .gradients = gradients, .final = note_final, .final_argument = &seen};
   assert_int_equal(ddla_plan_execute(machine.plan, &arguments), DDLA_OK);
   assert_true(seen.descending);
   assert_true(seen.calls >= 3);
@@ -205,9 +214,9 @@ static void ranges_become_final_from_the_top_down(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(gradients_match_finite_differences), cmocka_unit_test(rewrites_keep_every_bit),
-      cmocka_unit_test(adding_equals_computing_apart),
-      cmocka_unit_test(ranges_become_final_from_the_top_down)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(gradients_match_finite_differences),
+                                     cmocka_unit_test(rewrites_keep_every_bit),
+                                     cmocka_unit_test(adding_equals_computing_apart),
+                                     cmocka_unit_test(ranges_become_final_from_the_top_down)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-static bool is_op(const ddla_graph_op_use *use, const char *name) { return strcmp(use->op->name, name) == 0; }
+static bool is_op(const ddla_graph_op_use *use, const char *name) {
+  return strcmp(use->op->name, name) == 0;
+}
 
 static bool is_output(const ddla_graph *graph, ddla_value value) {
   for (int i = 0; i < graph->output_count; i++)
@@ -10,8 +12,10 @@ static bool is_output(const ddla_graph *graph, ddla_value value) {
   return false;
 }
 
-/* The one use that reads value, or -1 where none or several do or the value can be seen from outside. */
-static int only_reader(const ddla_graph *graph, const ddla_graph_op_use *uses, int count, ddla_value value) {
+/* The one use that reads value, or -1 where none or several do or the value can be seen from
+ * outside. */
+static int only_reader(const ddla_graph *graph, const ddla_graph_op_use *uses, int count,
+                       ddla_value value) {
   if (is_output(graph, value)) return -1;
   int found = -1;
   for (int u = 0; u < count; u++) {
@@ -29,9 +33,10 @@ static void remove_use(ddla_graph_op_use *uses, int *count, int index) {
   (*count)--;
 }
 
-/* x -relu-> r -max_pool-> p becomes x -max_pool-> r -relu-> p. The maximum of clipped values is the clipped
- * maximum, and the gradient reaches the same first maximum where the result is positive, else nothing. The value r
- * takes the pooled shape; shapes are inferred anew from the rewritten uses. */
+/* x -relu-> r -max_pool-> p becomes x -max_pool-> r -relu-> p. The maximum of clipped values is the
+ * clipped maximum, and the gradient reaches the same first maximum where the result is positive,
+ * else nothing. The value r takes the pooled shape; shapes are inferred anew from the rewritten
+ * uses. */
 static bool move_relu(const ddla_graph *graph, ddla_graph_op_use *uses, int count, int index) {
   if (!is_op(&uses[index], "relu")) return false;
   int reader = only_reader(graph, uses, count, uses[index].output[0]);

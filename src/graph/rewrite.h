@@ -1,4 +1,5 @@
-/* Rewrites of a graph that leave every value and gradient bit for bit as it was and make it faster. */
+/* Rewrites of a graph that leave every value and gradient bit for bit as it was and make it faster.
+ */
 #ifndef DDLA_GRAPH_REWRITE_H
 #define DDLA_GRAPH_REWRITE_H
 

@@ -195,9 +195,8 @@ static double flops(const ddla_op_call *call) {
 
 const ddla_op ddla_op_conv2d = {
     .name = "conv2d",
-    .math =
-        "y[n,h,w,o] = sum_(c,i,j) x[n, h s + i d - p, w s + j d - p, c] w[o,c,i,j] + b[o], "
-        "then the activation",
+    .math = "y[n,h,w,o] = sum_(c,i,j) x[n, h s + i d - p, w s + j d - p, c] w[o,c,i,j] + b[o], "
+            "then the activation",
     .inputs = "x [N,H,W,C], w [O,C/groups,KH,KW], b [O] optional",
     .attrs = "stride=1 padding=0 dilation=1 groups=1 activation=0",
     .input_min = 2,

@@ -33,8 +33,7 @@ static ddla_status infer(ddla_op_call *call) {
   ddla_op_set_output(call, 0, DDLA_F32, x);
   if (call->training && p > 0)
     call->saved_bytes = (size_t)ddla_shape_count(x); /* 1 kept, 0 dropped */
-  else
-    call->alias = 0;
+  else call->alias = 0;
   return DDLA_OK;
 }
 

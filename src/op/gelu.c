@@ -65,9 +65,8 @@ static bool sample(int index, ddla_rng *rng, ddla_op_call *call) {
 }
 
 const ddla_op ddla_op_gelu = {.name = "gelu",
-                              .math =
-                                  "y = x (1 + erf(x / sqrt 2)) / 2; with tanh: y = x (1 + "
-                                  "tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2",
+                              .math = "y = x (1 + erf(x / sqrt 2)) / 2; with tanh: y = x (1 + "
+                                      "tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2",
                               .inputs = "x [...]",
                               .attrs = "tanh=0",
                               .input_min = 1,

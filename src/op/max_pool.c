@@ -67,15 +67,15 @@ static ddla_status backward(const ddla_op_call *call) {
   return DDLA_OK;
 }
 
-const ddla_op ddla_op_max_pool = {
-    .name = "max_pool",
-    .math = "y[n,h,w,c] = max_(i,j) x[n, h s + i - p, w s + j - p, c]",
-    .inputs = "x [N,H,W,C]",
-    .attrs = "kernel= stride=kernel padding=0",
-    .input_min = 1,
-    .input_max = 1,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
-    .sample = ddla_op_sample_pool,
-    .fill = ddla_op_fill_inputs_apart};
+const ddla_op ddla_op_max_pool = {.name = "max_pool",
+                                  .math =
+                                      "y[n,h,w,c] = max_(i,j) x[n, h s + i - p, w s + j - p, c]",
+                                  .inputs = "x [N,H,W,C]",
+                                  .attrs = "kernel= stride=kernel padding=0",
+                                  .input_min = 1,
+                                  .input_max = 1,
+                                  .infer = infer,
+                                  .forward = forward,
+                                  .backward = backward,
+                                  .sample = ddla_op_sample_pool,
+                                  .fill = ddla_op_fill_inputs_apart};

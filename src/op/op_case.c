@@ -94,10 +94,8 @@ static size_t start_of(const ddla_op_case *op_case, const array *row, size_t at)
 static void fill_input(ddla_op_call *call, int input, ddla_rng *rng) {
   ddla_tensor *x = &call->input[input];
   if (!call->present[input]) return;
-  if (call->op->fill)
-    call->op->fill(call, input, rng);
-  else
-    ddla_op_fill_normal(x, rng, 1);
+  if (call->op->fill) call->op->fill(call, input, rng);
+  else ddla_op_fill_normal(x, rng, 1);
 }
 
 void ddla_op_case_refill(ddla_op_case *op_case, uint64_t seed) {

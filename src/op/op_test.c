@@ -59,11 +59,11 @@ static void expect(const float *found, const float *wanted, size_t count, float 
       fail_msg("element %zu is %.8g, wanted %.8g", i, (double)found[i], (double)wanted[i]);
 }
 
-#define EXPECT(b, ...)                                                                    \
-  do {                                                                                    \
-    const float expect_wanted[] = {__VA_ARGS__};                                          \
-    assert_int_equal(ddla_shape_count(&(b)->call.output[0].shape), COUNT(expect_wanted)); \
-    expect((b)->y, expect_wanted, COUNT(expect_wanted), 1e-6F);                           \
+#define EXPECT(b, ...)                                                                             \
+  do {                                                                                             \
+    const float expect_wanted[] = {__VA_ARGS__};                                                   \
+    assert_int_equal(ddla_shape_count(&(b)->call.output[0].shape), COUNT(expect_wanted));          \
+    expect((b)->y, expect_wanted, COUNT(expect_wanted), 1e-6F);                                    \
   } while (0)
 
 static void expect_refusal(bench *b, const char *words) {

@@ -29,8 +29,7 @@ static ddla_status infer(ddla_op_call *call) {
     if (y.dim[i] == -1) y.dim[open = i] = 1;
     if (y.dim[i] < 1)
       return DDLA_FAIL(INVALID,
-                       "dimension %d of the shape is %" PRId64
-                       "; it can be at least 1, 0 "
+                       "dimension %d of the shape is %" PRId64 "; it can be at least 1, 0 "
                        "(the input's own) or -1 (computed)",
                        i, y.dim[i]);
     if (__builtin_mul_overflow(known, y.dim[i], &known) || known > count || count % known)

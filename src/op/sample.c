@@ -102,6 +102,5 @@ void ddla_op_fill_weighted(ddla_op_call *call, int input, ddla_rng *rng) {
   double fan_in = (double)ddla_shape_span(w, 1, w->rank);
   if (ddla_attrs_int(&call->attrs, "activation", 0, 0) == 1)
     ddla_op_fill_odd(x, rng, input == 2 ? 1.0F / 32 : 0.25F);
-  else
-    ddla_op_fill_normal(x, rng, input == 1 ? (float)(1 / sqrt(fan_in)) : 1.0F);
+  else ddla_op_fill_normal(x, rng, input == 1 ? (float)(1 / sqrt(fan_in)) : 1.0F);
 }

@@ -65,7 +65,8 @@ void *ddla_state_array(const ddla_state *state, int row, uint64_t step, int copy
   const ddla_state_row *made = &state->row[row];
   DDLA_ASSERT(copy >= 0 && copy < made->copies);
   size_t version = (size_t)(step % (uint64_t)made->versions);
-  return state->memory + made->offset + (version * (size_t)made->copies + (size_t)copy) * made->stride;
+  return state->memory + made->offset +
+         (version * (size_t)made->copies + (size_t)copy) * made->stride;
 }
 
 int ddla_state_row_count(const ddla_state *state) { return state->row_count; }

@@ -1,7 +1,8 @@
-/* The state table: every array that makes up the model's state, each with its number format, number of versions and
- * scope. Strategies, optimizers, checkpoints and recovery work from it and know no layers. The table computes sizes
- * and places; its memory is passed in (from a transport, so that agents of one host share it).
- * Threads: built by one thread, then read-only; the arrays' contents follow the strategy's rules. */
+/* The state table: every array that makes up the model's state, each with its number format, number
+ * of versions and scope. Strategies, optimizers, checkpoints and recovery work from it and know no
+ * layers. The table computes sizes and places; its memory is passed in (from a transport, so that
+ * agents of one host share it). Threads: built by one thread, then read-only; the arrays' contents
+ * follow the strategy's rules. */
 #ifndef DDLA_STATE_STATE_H
 #define DDLA_STATE_STATE_H
 
@@ -9,7 +10,8 @@
 
 #include "base/status.h"
 
-/* Norms are taken over blocks of this many elements of the parameter space; range borders lie on block borders. */
+/* Norms are taken over blocks of this many elements of the parameter space; range borders lie on
+ * block borders. */
 enum { DDLA_STATE_BLOCK = 4096, DDLA_STATE_NAME_BYTES = 64, DDLA_STATE_ROWS_MAX = 16 };
 
 typedef enum ddla_scope {
@@ -26,7 +28,8 @@ typedef struct ddla_state_row {
   bool parameter_shaped; /* one element per element of the parameter space; else `count` elements */
   bool trainable;
   bool saved;    /* part of a checkpoint */
-  int versions;  /* 1: changed in place; V: step t writes copy t mod V and reads copy (t - 1) mod V */
+  int versions;  /* 1: changed in place; V: step t writes copy t mod V and reads copy (t - 1) mod V
+                  */
   int copies;    /* 1, or the number of agents or lanes by scope */
   int64_t count; /* elements of one copy of one version */
   size_t offset; /* (table) bytes from the table's memory */
@@ -43,8 +46,10 @@ typedef struct ddla_state_range {
 
 typedef struct ddla_state ddla_state;
 
-/* A table for a parameter space of `space` elements; it is padded up to whole blocks. Errors: NO_MEMORY. */
-ddla_status ddla_state_create(ddla_state **out, int64_t space, const ddla_state_range *ranges, int range_count);
+/* A table for a parameter space of `space` elements; it is padded up to whole blocks. Errors:
+ * NO_MEMORY. */
+ddla_status ddla_state_create(ddla_state **out, int64_t space, const ddla_state_range *ranges,
+                              int range_count);
 void ddla_state_destroy(ddla_state *state);
 
 /* Adds a row; its number into out. Errors: INVALID where the table is full or has the name. */

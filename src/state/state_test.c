@@ -29,14 +29,19 @@ static void the_space_is_whole_blocks(void **unused) {
   ddla_state_destroy(state);
 }
 
-/* Writes a number of its own into every element of every array, then looks whether all are still there. */
+/* Writes a number of its own into every element of every array, then looks whether all are still
+ * there. */
 static void arrays_do_not_overlap(void **unused) {
   (void)unused;
   ddla_state *state = make_state();
   int theta = -1, gradients = -1, norms = -1;
   const ddla_state_row rows[] = {
       {.name = "theta", .dtype = DDLA_F32, .parameter_shaped = true, .versions = 2, .copies = 1},
-      {.name = "gradients", .dtype = DDLA_F32, .parameter_shaped = true, .versions = 1, .copies = 3},
+      {.name = "gradients",
+       .dtype = DDLA_F32,
+       .parameter_shaped = true,
+       .versions = 1,
+       .copies = 3},
       {.name = "norms", .dtype = DDLA_F64, .versions = 1, .copies = 2, .count = 7}};
   assert_int_equal(ddla_state_add(&theta, state, &rows[0]), DDLA_OK);
   assert_int_equal(ddla_state_add(&gradients, state, &rows[1]), DDLA_OK);
@@ -65,8 +70,8 @@ static void steps_take_versions_in_turn(void **unused) {
   (void)unused;
   ddla_state *state = make_state();
   int theta = -1;
-  const ddla_state_row row = {.name = "theta", .dtype = DDLA_F32, .parameter_shaped = true,
-                              .versions = 3, .copies = 1};
+  const ddla_state_row row = {
+      .name = "theta", .dtype = DDLA_F32, .parameter_shaped = true, .versions = 3, .copies = 1};
   assert_int_equal(ddla_state_add(&theta, state, &row), DDLA_OK);
   void *memory = ddla_alloc_array(1, ddla_state_bytes(state));
   ddla_state_bind(state, memory);
@@ -80,7 +85,8 @@ static void a_name_is_taken_once(void **unused) {
   (void)unused;
   ddla_state *state = make_state();
   int row = -7;
-  const ddla_state_row theta = {.name = "theta", .dtype = DDLA_F32, .versions = 1, .copies = 1, .count = 1};
+  const ddla_state_row theta = {
+      .name = "theta", .dtype = DDLA_F32, .versions = 1, .copies = 1, .count = 1};
   assert_int_equal(ddla_state_add(&row, state, &theta), DDLA_OK);
   assert_int_equal(ddla_state_add(&row, state, &theta), DDLA_INVALID);
   assert_non_null(strstr(ddla_status_message(DDLA_INVALID), "theta"));

@@ -1,10 +1,11 @@
-/* Synchronous data parallelism with one update per step (the plain form of Das et al. 2016, arXiv:1602.06709), where
- * all agents share one copy of the state: each worker sums its own piece of the parameter space over all operands,
- * in the fixed tree over the shards, and writes its piece of version t+1; nothing is sent and nothing is gathered.
- * The last worker to finish publishes the step word, which commits the step.
+/* Synchronous data parallelism with one update per step (the plain form of Das et al. 2016,
+ * arXiv:1602.06709), where all agents share one copy of the state: each worker sums its own piece
+ * of the parameter space over all operands, in the fixed tree over the shards, and writes its piece
+ * of version t+1; nothing is sent and nothing is gathered. The last worker to finish publishes the
+ * step word, which commits the step.
  *
- * Waiting: a piece is summed when every worker has reported it final. With clipping by global norm the sum is stored
- * first, block norms are taken, all workers meet, and then the update follows. */
+ * Waiting: a piece is summed when every worker has reported it final. With clipping by global norm
+ * the sum is stored first, block norms are taken, all workers meet, and then the update follows. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
@@ -20,11 +21,13 @@
 
 enum { LINE_BYTES = 64, CHUNK_BLOCKS = 4, RECORD_VERSIONS = 2 };
 
-_Static_assert((int)DDLA_STATE_BLOCK == (int)DDLA_NORM_BLOCK, "norms are taken over the state's blocks");
+_Static_assert((int)DDLA_STATE_BLOCK == (int)DDLA_NORM_BLOCK,
+               "norms are taken over the state's blocks");
 
 /* One cache line for each word that one worker writes and others read. */
 typedef struct worker_line {
-  _Atomic uint64_t final_word; /* steps since open * (blocks + 1) + final blocks of this step, from the top */
+  _Atomic uint64_t
+      final_word; /* steps since open * (blocks + 1) + final blocks of this step, from the top */
   char gap[LINE_BYTES - sizeof(uint64_t)];
 } worker_line;
 
@@ -46,9 +49,9 @@ typedef struct worker_state {
   ddla_leaves leaves;
   uint64_t barriers;
   int64_t waiting_ns, exchange_ns;
-  int last_shard; /* whose ranges may be reported final while it is computed; -1: none */
+  int last_shard;          /* whose ranges may be reported final while it is computed; -1: none */
   int last_filled, merged; /* last shard with samples, or -1; merges that this step has done */
-  bool *filled; /* by buffer: holds something in this step */
+  bool *filled;            /* by buffer: holds something in this step */
   char gap[LINE_BYTES];
 } worker_state;
 
@@ -101,7 +104,8 @@ static int allreduce_operand_copies(int agents, int lanes, int shards, bool dire
   return agents * lanes * most_buffers(agents, lanes, shards, direct);
 }
 
-/* Cuts the whole space into stretches of equal decay; the gaps behind tensors belong to the stretch before. */
+/* Cuts the whole space into stretches of equal decay; the gaps behind tensors belong to the stretch
+ * before. */
 static ddla_status make_segments(allreduce *sync) {
   const ddla_state *state = sync->options.state;
   int ranges = ddla_state_range_count(state);
@@ -128,7 +132,8 @@ static ddla_status make_workers(allreduce *sync) {
     DDLA_TRY(ddla_leaves_create(leaves, options->shards, first, end, options->direct));
     DDLA_TRY(DDLA_NEW(sync->worker[i].filled, leaves->buffer_count + 1));
   }
-  int copies = allreduce_operand_copies(options->agents, options->lanes, options->shards, options->direct);
+  int copies =
+      allreduce_operand_copies(options->agents, options->lanes, options->shards, options->direct);
   sync->copies_per_worker = copies / sync->workers;
   return DDLA_NEW(sync->chunk, (int64_t)sync->workers * CHUNK_BLOCKS * DDLA_STATE_BLOCK);
 }
@@ -138,8 +143,9 @@ static ddla_status check_operands(const allreduce *sync) {
   int count = 0;
   for (int w = 0; w < sync->workers; w++) count += sync->worker[w].leaves.operand_count;
   if (count <= DDLA_TREE_OPERANDS_MAX) return DDLA_OK;
-  return DDLA_FAIL(INVALID, "%d partial gradients are more than %d; lower train.shards or parallel.lanes", count,
-                   DDLA_TREE_OPERANDS_MAX);
+  return DDLA_FAIL(INVALID,
+                   "%d partial gradients are more than %d; lower train.shards or parallel.lanes",
+                   count, DDLA_TREE_OPERANDS_MAX);
 }
 
 static void allreduce_close(ddla_sync *base);
@@ -189,7 +195,9 @@ static uint64_t committed(const allreduce *sync) {
   return atomic_load_explicit(&sync->control->step_word, memory_order_acquire);
 }
 
-static uint64_t steps_since_open(const allreduce *sync) { return committed(sync) - sync->options.start_step; }
+static uint64_t steps_since_open(const allreduce *sync) {
+  return committed(sync) - sync->options.start_step;
+}
 
 static void publish_final(allreduce *sync, int worker, int64_t final_blocks) {
   uint64_t word = steps_since_open(sync) * (uint64_t)(sync->blocks + 1) + (uint64_t)final_blocks;
@@ -198,7 +206,8 @@ static void publish_final(allreduce *sync, int worker, int64_t final_blocks) {
 
 static float *operand_at(const allreduce *sync, int worker, int buffer) {
   const ddla_sync_options *options = &sync->options;
-  return ddla_state_array(options->state, options->gradients, 0, worker * sync->copies_per_worker + buffer);
+  return ddla_state_array(options->state, options->gradients, 0,
+                          worker * sync->copies_per_worker + buffer);
 }
 
 static bool shard_is_empty(const allreduce *sync, int64_t samples, int64_t shard) {
@@ -206,7 +215,8 @@ static bool shard_is_empty(const allreduce *sync, int64_t samples, int64_t shard
   return samples * shard / shards == samples * (shard + 1) / shards;
 }
 
-static void allreduce_put_record(ddla_sync *base, int worker, int shard, const ddla_sync_record *record) {
+static void allreduce_put_record(ddla_sync *base, int worker, int shard,
+                                 const ddla_sync_record *record) {
   allreduce *sync = of(base);
   (void)worker;
   uint64_t version = (committed(sync) + 1) % RECORD_VERSIONS;
@@ -220,18 +230,19 @@ static void allreduce_begin(ddla_sync *base, int worker, int64_t samples) {
   state->merged = 0;
   for (int b = 0; b < state->leaves.buffer_count; b++) state->filled[b] = false;
   for (int s = state->leaves.first; s < state->leaves.end; s++) {
-    if (!shard_is_empty(sync, samples, s))
-      state->last_shard = s;
+    if (!shard_is_empty(sync, samples, s)) state->last_shard = s;
     else
-      allreduce_put_record(&sync->base, worker, s, &(ddla_sync_record){.agent = sync->options.agent});
+      allreduce_put_record(&sync->base, worker, s,
+                           &(ddla_sync_record){.agent = sync->options.agent});
   }
   state->last_filled = state->last_shard;
-  for (int i = 0; i < state->leaves.merge_count; i++) /* sums that come after it change operands once more */
+  for (int i = 0; i < state->leaves.merge_count;
+       i++) /* sums that come after it change operands once more */
     if (state->leaves.merge[i].after_shard >= state->last_shard) state->last_shard = -1;
 }
 
-/* Adds operands up that the plan of leaves adds before this shard. A shard without samples has its turn too: it frees
- * the buffer that a later shard takes. */
+/* Adds operands up that the plan of leaves adds before this shard. A shard without samples has its
+ * turn too: it frees the buffer that a later shard takes. */
 static void merge_before(allreduce *sync, int worker, int shard) {
   worker_state *state = &sync->worker[worker];
   for (; state->merged < state->leaves.merge_count; state->merged++) {
@@ -332,7 +343,8 @@ static ddla_status sum_records(ddla_sync_result *out, int *bad_shard, const allr
   return DDLA_OK;
 }
 
-/* All workers' operands of one step in the order of their shards, and the additions for those that hold something. */
+/* All workers' operands of one step in the order of their shards, and the additions for those that
+ * hold something. */
 typedef struct reduction {
   ddla_tree_plan plan;
   ddla_tree_part part[DDLA_TREE_OPERANDS_MAX];
@@ -363,7 +375,8 @@ static void reduce(const reduction *sum, float *to, int64_t from, int64_t count)
   const void *data[DDLA_TREE_OPERANDS_MAX];
   void *outputs[1] = {to};
   for (int i = 0; i < sum->count; i++) data[i] = (const float *)sum->data[i] + from;
-  const ddla_tree_io io = {.operands = data, .outputs = outputs, .output_count = 1, .type = DDLA_COLL_F32};
+  const ddla_tree_io io = {
+      .operands = data, .outputs = outputs, .output_count = 1, .type = DDLA_COLL_F32};
   ddla_tree_run(&sum->plan, &io, 0, count, false);
 }
 
@@ -407,8 +420,8 @@ static void update(allreduce *sync, const float *gradient, int64_t begin, int64_
 }
 
 /* Last to arrive at a counter: publishes the word. All others wait for it. */
-static ddla_status meet(allreduce *sync, int worker, _Atomic uint64_t *counter, _Atomic uint64_t *word,
-                        uint64_t round) {
+static ddla_status meet(allreduce *sync, int worker, _Atomic uint64_t *counter,
+                        _Atomic uint64_t *word, uint64_t round) {
   uint64_t before = atomic_fetch_add_explicit(counter, 1, memory_order_acq_rel);
   if (before + 1 == round * (uint64_t)sync->workers) {
     ddla_transport_word_publish(sync->options.transport, word, round);
@@ -423,8 +436,8 @@ static ddla_status allreduce_barrier(ddla_sync *base, int worker) {
   return meet(sync, worker, &sync->control->met, &sync->control->met_word, round);
 }
 
-static ddla_status clip_factor(double *factor, ddla_sync_result *result, allreduce *sync, int worker,
-                               const reduction *sum) {
+static ddla_status clip_factor(double *factor, ddla_sync_result *result, allreduce *sync,
+                               int worker, const reduction *sum) {
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0;
   allreduce_piece(&sync->base, worker, &begin, &end);
@@ -432,20 +445,25 @@ static ddla_status clip_factor(double *factor, ddla_sync_result *result, allredu
   double *norms = ddla_state_array(options->state, options->block_norms, 0, 0);
   for (int64_t at = begin; at < end; at += DDLA_STATE_BLOCK) {
     reduce(sum, reduced + at, at, DDLA_STATE_BLOCK);
-    ddla_norm_block_sums(&norms[at / DDLA_STATE_BLOCK], reduced + at, DDLA_STATE_BLOCK, DDLA_ISA_BEST);
+    ddla_norm_block_sums(&norms[at / DDLA_STATE_BLOCK], reduced + at, DDLA_STATE_BLOCK,
+                         DDLA_ISA_BEST);
   }
   uint64_t round = steps_since_open(sync) + 1;
   DDLA_TRY(meet(sync, worker, &sync->control->normed, &sync->control->normed_word, round));
-  result->gradient_norm =
-      ddla_norm_value(ddla_norm_tree(norms, sync->blocks), result->count > 0 ? 1 / result->count : 0);
+  result->gradient_norm = ddla_norm_value(ddla_norm_tree(norms, sync->blocks),
+                                          result->count > 0 ? 1 / result->count : 0);
   if (!isfinite(result->gradient_norm)) /* equal on all workers */
-    return DDLA_FAIL(NON_FINITE, "the gradient's norm is %g at step %" PRIu64 "; the last checkpoint is kept. Lower "
-                     "train.learning_rate", result->gradient_norm, result->step);
+    return DDLA_FAIL(NON_FINITE,
+                     "the gradient's norm is %g at step %" PRIu64
+                     "; the last checkpoint is kept. Lower "
+                     "train.learning_rate",
+                     result->gradient_norm, result->step);
   *factor = ddla_norm_clip(result->gradient_norm, options->clip_norm);
   return DDLA_OK;
 }
 
-static void update_piece(allreduce *sync, int worker, const reduction *sum, const update_scale *scale) {
+static void update_piece(allreduce *sync, int worker, const reduction *sum,
+                         const update_scale *scale) {
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0, chunk = CHUNK_BLOCKS * DDLA_STATE_BLOCK;
   allreduce_piece(&sync->base, worker, &begin, &end);
@@ -495,7 +513,8 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce 
   return DDLA_OK;
 }
 
-static ddla_status allreduce_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *base, int worker) {
+static ddla_status allreduce_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *base,
+                                    int worker) {
   allreduce *sync = of(base);
   const ddla_clock *clock = ddla_clock_monotonic();
   worker_state *state = &sync->worker[worker];
@@ -509,7 +528,9 @@ static ddla_status allreduce_finish(ddla_sync_result *out, int *bad_shard, ddla_
 }
 
 static void allreduce_ask_stop(ddla_sync *base) {
-  allreduce *sync = of(base); atomic_store(&sync->control->stop_asked, 1); }
+  allreduce *sync = of(base);
+  atomic_store(&sync->control->stop_asked, 1);
+}
 
 static ddla_sync_time allreduce_time_of(const ddla_sync *base, int worker) {
   const allreduce *sync = of_const(base);

@@ -1,5 +1,6 @@
-/* The synchronous strategy against the same training computed plainly by one thread: equal bits for every split into
- * agents, lanes and shards. Agents are threads over transport "local", or one agent over "self". */
+/* The synchronous strategy against the same training computed plainly by one thread: equal bits for
+ * every split into agents, lanes and shards. Agents are threads over transport "local", or one
+ * agent over "self". */
 #include "sync/test_group.h"
 
 #include <pthread.h>
@@ -21,8 +22,8 @@ typedef struct run {
   ddla_sync_result last[WORKERS_MAX];
   int bad_shard[WORKERS_MAX];
   ddla_failure failure[WORKERS_MAX];
-  int stop_after;        /* worker 1 asks to stop in this step; 0: never */
-  int fail_worker;       /* this worker fails before its second step; -1: none */
+  int stop_after;  /* worker 1 asks to stop in this step; 0: never */
+  int fail_worker; /* this worker fails before its second step; -1: none */
   uint64_t committed;
 } run;
 
@@ -36,8 +37,8 @@ typedef struct worker_thread {
 static ddla_status check_step(const run *r, const group_agent *a, const ddla_sync_result *result) {
   const group_model *expected = &r->models[result->step];
   if (!group_results_equal(result, &expected->result))
-    return DDLA_FAIL(INTERNAL, "step %d: another result: loss %a not %a, norm %a not %a", (int)result->step,
-                     result->loss, expected->result.loss, result->gradient_norm,
+    return DDLA_FAIL(INTERNAL, "step %d: another result: loss %a not %a, norm %a not %a",
+                     (int)result->step, result->loss, expected->result.loss, result->gradient_norm,
                      expected->result.gradient_norm);
   if (!group_equals(a, result->step, expected))
     return DDLA_FAIL(INTERNAL, "step %d: another state than the plain one", (int)result->step);
@@ -49,10 +50,12 @@ static ddla_status work_steps(run *r, group_agent *a, int worker) {
   while (ddla_sync_committed(a->control) < (uint64_t)r->c->steps && !last->stop) {
     uint64_t step = ddla_sync_committed(a->control);
     if (worker == r->fail_worker && step == 1) return DDLA_FAIL(IO, "worker %d fails", worker);
-    if (worker == 1 && r->stop_after > 0 && step + 1 == (uint64_t)r->stop_after) ddla_sync_ask_stop(a->sync);
+    if (worker == 1 && r->stop_after > 0 && step + 1 == (uint64_t)r->stop_after)
+      ddla_sync_ask_stop(a->sync);
     DDLA_TRY(group_step(last, &r->bad_shard[worker], a, worker));
     DDLA_TRY(check_step(r, a, last));
-    DDLA_TRY(ddla_sync_barrier(a->sync, worker)); /* so that all compare before the version is written over */
+    DDLA_TRY(ddla_sync_barrier(
+        a->sync, worker)); /* so that all compare before the version is written over */
   }
   return DDLA_OK;
 }
@@ -118,8 +121,9 @@ static void expect_well(const run *r) {
   const group_case *c = r->c;
   for (int w = 0; w < c->agents * c->lanes; w++)
     if (r->failure[w].code != DDLA_OK)
-      fail_msg("%d agents x %d lanes, %d shards, %s, %s, clip %g: worker %d: %s", c->agents, c->lanes, c->shards,
-               c->direct ? "direct" : "in parts", c->optimizer, c->clip_norm, w, r->failure[w].text);
+      fail_msg("%d agents x %d lanes, %d shards, %s, %s, clip %g: worker %d: %s", c->agents,
+               c->lanes, c->shards, c->direct ? "direct" : "in parts", c->optimizer, c->clip_norm,
+               w, r->failure[w].text);
 }
 
 static group_model *plain(const group_case *c) {
@@ -130,7 +134,8 @@ static group_model *plain(const group_case *c) {
 }
 
 static void check_splits(group_case c) {
-  static const int split[][2] = {{1, 1}, {1, 2}, {1, 3}, {2, 1}, {3, 1}, {2, 2}, {5, 1}, {8, 1}, {4, 3}, {7, 2}};
+  static const int split[][2] = {{1, 1}, {1, 2}, {1, 3}, {2, 1}, {3, 1},
+                                 {2, 2}, {5, 1}, {8, 1}, {4, 3}, {7, 2}};
   group_model *models = plain(&c);
   for (size_t i = 0; i < sizeof split / sizeof split[0]; i++) {
     c.agents = split[i][0];
@@ -145,39 +150,55 @@ static void check_splits(group_case c) {
 }
 
 /* The second and fourth step leave shards empty, the third leaves all but one. */
-#define UNEVEN {64, 5, 1, 3, 17, 40}
+#define UNEVEN                                                                                     \
+  { 64, 5, 1, 3, 17, 40 }
 
 static void any_split_gives_the_plain_bits_sgd(void **state) {
   (void)state;
-  check_splits((group_case){.shards = 8, .steps = 6, .direct = true, .optimizer = "sgd", .samples = UNEVEN});
+  check_splits(
+      (group_case){.shards = 8, .steps = 6, .direct = true, .optimizer = "sgd", .samples = UNEVEN});
   check_splits((group_case){.shards = 11, .steps = 5, .optimizer = "sgd", .samples = UNEVEN});
 }
 
 static void any_split_gives_the_plain_bits_adamw(void **state) {
   (void)state;
   check_splits((group_case){.shards = 8, .steps = 4, .optimizer = "adamw", .samples = UNEVEN});
-  check_splits((group_case){.shards = 13, .steps = 5, .direct = true, .optimizer = "adamw", .samples = UNEVEN});
+  check_splits((group_case){
+      .shards = 13, .steps = 5, .direct = true, .optimizer = "adamw", .samples = UNEVEN});
 }
 
 static void any_split_gives_the_plain_bits_with_clipping(void **state) {
   (void)state;
-  check_splits((group_case){
-      .shards = 8, .steps = 4, .direct = true, .optimizer = "sgd", .clip_norm = 3, .samples = UNEVEN});
+  check_splits((group_case){.shards = 8,
+                            .steps = 4,
+                            .direct = true,
+                            .optimizer = "sgd",
+                            .clip_norm = 3,
+                            .samples = UNEVEN});
   check_splits((group_case){
       .shards = 5, .steps = 4, .optimizer = "adamw", .clip_norm = 1e-3, .samples = UNEVEN});
 }
 
 static void many_and_few_shards(void **state) {
   (void)state;
-  check_splits((group_case){.shards = 1, .steps = 3, .direct = true, .optimizer = "sgd", .samples = UNEVEN});
+  check_splits(
+      (group_case){.shards = 1, .steps = 3, .direct = true, .optimizer = "sgd", .samples = UNEVEN});
   check_splits((group_case){.shards = 3, .steps = 3, .optimizer = "adamw", .samples = UNEVEN});
-  check_splits((group_case){.shards = 61, .steps = 4, .direct = true, .optimizer = "sgd", .samples = UNEVEN});
+  check_splits((group_case){
+      .shards = 61, .steps = 4, .direct = true, .optimizer = "sgd", .samples = UNEVEN});
 }
 
 static void a_loss_that_is_not_finite_commits_nothing(void **state) {
   (void)state;
-  group_case c = {.agents = 3, .lanes = 2, .shards = 8, .steps = 3, .direct = true, .optimizer = "sgd",
-                  .samples = UNEVEN, .bad_step = 2, .bad_shard = 4};
+  group_case c = {.agents = 3,
+                  .lanes = 2,
+                  .shards = 8,
+                  .steps = 3,
+                  .direct = true,
+                  .optimizer = "sgd",
+                  .samples = UNEVEN,
+                  .bad_step = 2,
+                  .bad_shard = 4};
   group_model *models = plain(&c);
   run r = {.c = &c, .models = models, .fail_worker = -1};
   run_group(&r);
@@ -193,8 +214,17 @@ static void a_loss_that_is_not_finite_commits_nothing(void **state) {
 
 static void a_gradient_that_is_not_finite_is_not_clipped(void **state) {
   (void)state;
-  group_case c = {.agents = 2, .lanes = 1, .shards = 4, .steps = 3, .direct = true, .optimizer = "sgd",
-                  .clip_norm = 1, .samples = UNEVEN, .bad_step = 1, .bad_shard = 2, .bad_gradient = true};
+  group_case c = {.agents = 2,
+                  .lanes = 1,
+                  .shards = 4,
+                  .steps = 3,
+                  .direct = true,
+                  .optimizer = "sgd",
+                  .clip_norm = 1,
+                  .samples = UNEVEN,
+                  .bad_step = 1,
+                  .bad_shard = 2,
+                  .bad_gradient = true};
   group_model *models = plain(&c);
   run r = {.c = &c, .models = models, .fail_worker = -1};
   run_group(&r);
@@ -207,7 +237,12 @@ static void a_gradient_that_is_not_finite_is_not_clipped(void **state) {
 
 static void all_stop_after_the_same_step(void **state) {
   (void)state;
-  group_case c = {.agents = 3, .lanes = 1, .shards = 6, .steps = 6, .direct = true, .optimizer = "sgd",
+  group_case c = {.agents = 3,
+                  .lanes = 1,
+                  .shards = 6,
+                  .steps = 6,
+                  .direct = true,
+                  .optimizer = "sgd",
                   .samples = UNEVEN};
   group_model *models = plain(&c);
   run r = {.c = &c, .models = models, .fail_worker = -1, .stop_after = 3};
@@ -224,20 +259,28 @@ static void all_stop_after_the_same_step(void **state) {
 
 static void a_worker_that_fails_ends_the_others(void **state) {
   (void)state;
-  group_case c = {.agents = 3, .lanes = 2, .shards = 8, .steps = 4, .direct = true, .optimizer = "adamw",
-                  .clip_norm = 1, .samples = UNEVEN};
+  group_case c = {.agents = 3,
+                  .lanes = 2,
+                  .shards = 8,
+                  .steps = 4,
+                  .direct = true,
+                  .optimizer = "adamw",
+                  .clip_norm = 1,
+                  .samples = UNEVEN};
   group_model *models = plain(&c);
   run r = {.c = &c, .models = models, .fail_worker = 3};
   run_group(&r);
   assert_int_equal(r.committed, 1);
-  for (int w = 0; w < 6; w++) assert_int_equal(r.failure[w].code, w == 3 ? DDLA_IO : DDLA_PEER_LOST);
+  for (int w = 0; w < 6; w++)
+    assert_int_equal(r.failure[w].code, w == 3 ? DDLA_IO : DDLA_PEER_LOST);
   assert_non_null(strstr(r.failure[0].text, "worker 3 fails"));
   free(models);
 }
 
 static void too_many_partial_sums_are_refused(void **state) {
   (void)state;
-  group_case c = {.agents = 1, .lanes = 66, .shards = 70, .steps = 1, .direct = true, .optimizer = "sgd"};
+  group_case c = {
+      .agents = 1, .lanes = 66, .shards = 70, .steps = 1, .direct = true, .optimizer = "sgd"};
   ddla_transport *transport = NULL;
   group_agent agent = {0};
   assert_int_equal(ddla_transport_open(&transport, "self", NULL), DDLA_OK);
@@ -248,15 +291,14 @@ static void too_many_partial_sums_are_refused(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(any_split_gives_the_plain_bits_sgd),
-      cmocka_unit_test(any_split_gives_the_plain_bits_adamw),
-      cmocka_unit_test(any_split_gives_the_plain_bits_with_clipping),
-      cmocka_unit_test(many_and_few_shards),
-      cmocka_unit_test(a_loss_that_is_not_finite_commits_nothing),
-      cmocka_unit_test(a_gradient_that_is_not_finite_is_not_clipped),
-      cmocka_unit_test(all_stop_after_the_same_step),
-      cmocka_unit_test(a_worker_that_fails_ends_the_others),
-      cmocka_unit_test(too_many_partial_sums_are_refused)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(any_split_gives_the_plain_bits_sgd),
+                                     cmocka_unit_test(any_split_gives_the_plain_bits_adamw),
+                                     cmocka_unit_test(any_split_gives_the_plain_bits_with_clipping),
+                                     cmocka_unit_test(many_and_few_shards),
+                                     cmocka_unit_test(a_loss_that_is_not_finite_commits_nothing),
+                                     cmocka_unit_test(a_gradient_that_is_not_finite_is_not_clipped),
+                                     cmocka_unit_test(all_stop_after_the_same_step),
+                                     cmocka_unit_test(a_worker_that_fails_ends_the_others),
+                                     cmocka_unit_test(too_many_partial_sums_are_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,18 +34,19 @@ static bool merge_one(ddla_leaves *leaves, int shards, int after_shard) {
   for (int i = leaves->operand_count - 2; i >= 0; i--) {
     ddla_leaves_operand *left = &leaves->operand[i], *right = &leaves->operand[i + 1];
     if (!ddla_leaves_siblings(shards, left->first, left->end, right->end)) continue;
-    leaves->merge[leaves->merge_count++] =
-        (ddla_leaves_merge){after_shard, left->buffer, right->buffer,
-                            left->first, left->end,    right->first, right->end};
+    leaves->merge[leaves->merge_count++] = (ddla_leaves_merge){
+        after_shard, left->buffer, right->buffer, left->first, left->end, right->first, right->end};
     left->end = right->end;
-    for (int k = i + 1; k + 1 < leaves->operand_count; k++) leaves->operand[k] = leaves->operand[k + 1];
+    for (int k = i + 1; k + 1 < leaves->operand_count; k++)
+      leaves->operand[k] = leaves->operand[k + 1];
     leaves->operand_count--;
     return true;
   }
   return false;
 }
 
-/* A shard goes on top of its left sibling's buffer where that is a single shard, else into a free one. */
+/* A shard goes on top of its left sibling's buffer where that is a single shard, else into a free
+ * one. */
 static void place(ddla_leaves *leaves, int shards, int shard, bool direct) {
   if (direct && leaves->operand_count > 0) {
     ddla_leaves_operand *top = &leaves->operand[leaves->operand_count - 1];

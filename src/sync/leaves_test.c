@@ -70,7 +70,8 @@ static void merge(held *buffer, const ddla_leaves_merge *step, int shards) {
   *from = (held){0, 0};
 }
 
-/* What is left: subtrees in rising order that cover the worker's shards, each where the list says. */
+/* What is left: subtrees in rising order that cover the worker's shards, each where the list says.
+ */
 static void check_rest(const held *buffer, const ddla_leaves *leaves, int shards) {
   int next = leaves->first;
   for (int i = 0; i < leaves->operand_count; i++) {
@@ -121,7 +122,8 @@ static int log2_up(int value) {
   return power;
 }
 
-/* Few buffers however many shards, and however badly a span lies in the tree. 65536 is the most a job may ask for. */
+/* Few buffers however many shards, and however badly a span lies in the tree. 65536 is the most a
+ * job may ask for. */
 static void places_stay_few(void **state) {
   (void)state;
   static const int sizes[] = {17, 63, 64, 100, 1000, 4099, 65536};
@@ -168,9 +170,9 @@ static void failing_allocations_leave_nothing(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_shard_belongs_to_one_worker),
-      cmocka_unit_test(every_plan_sums_as_the_tree_does), cmocka_unit_test(places_stay_few),
-      cmocka_unit_test(failing_allocations_leave_nothing)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_shard_belongs_to_one_worker),
+                                     cmocka_unit_test(every_plan_sums_as_the_tree_does),
+                                     cmocka_unit_test(places_stay_few),
+                                     cmocka_unit_test(failing_allocations_leave_nothing)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,12 @@
-/* Strategies: how agents keep one model. A strategy is a row of sync_list.h and one file; the job's keys sync.mode
- * and sync.method choose it. It is handed the state table and the transport; it starts no threads and keeps no
- * globals.
+/* Strategies: how agents keep one model. A strategy is a row of sync_list.h and one file; the job's
+ * keys sync.mode and sync.method choose it. It is handed the state table and the transport; it
+ * starts no threads and keeps no globals.
  *
- * The group's compute threads are numbered 0 … workers-1: worker = agent * lanes + lane. Every worker calls
- * begin, then leaf for each of its shards, and finish, for every step, in the same order. A step reads version t of
- * the state and writes version t+1; it is committed when the last worker to finish publishes the step word.
- * Threads: open and close by one thread of an agent; the other calls by every worker's own thread. */
+ * The group's compute threads are numbered 0 … workers-1: worker = agent * lanes + lane. Every
+ * worker calls begin, then leaf for each of its shards, and finish, for every step, in the same
+ * order. A step reads version t of the state and writes version t+1; it is committed when the last
+ * worker to finish publishes the step word. Threads: open and close by one thread of an agent; the
+ * other calls by every worker's own thread. */
 #ifndef DDLA_SYNC_SYNC_H
 #define DDLA_SYNC_SYNC_H
 
@@ -17,10 +18,10 @@
 /* What one shard of a step contributes besides its gradient. Sums over samples. */
 typedef struct ddla_sync_record {
   double loss;
-  double count;     /* what the loss is divided by */
-  int64_t correct;  /* the task's counted successes */
+  double count;    /* what the loss is divided by */
+  int64_t correct; /* the task's counted successes */
   int64_t samples;
-  int64_t agent;    /* who computed it */
+  int64_t agent; /* who computed it */
   int64_t reserved[2];
 } ddla_sync_record;
 
@@ -28,24 +29,25 @@ typedef struct ddla_sync_options {
   ddla_transport *transport;
   int agents, lanes, agent; /* of the group; this agent's rank */
   int shards;
-  bool direct;         /* a shard is one micro-batch, so its gradient may be added to its sibling's at once */
+  bool direct; /* a shard is one micro-batch, so its gradient may be added to its sibling's at once
+                */
   uint64_t start_step; /* committed steps so far */
   int64_t total_steps; /* for the schedule */
   ddla_state *state;
   int theta, moment[2]; /* rows of the state table; -1: none */
   int gradients;        /* row: one copy for each operand of each worker */
-  int reduced;          /* row: the summed gradient where a norm must be known before the update, else -1 */
-  int block_norms;      /* row: one double for each block, else -1 */
+  int reduced; /* row: the summed gradient where a norm must be known before the update, else -1 */
+  int block_norms; /* row: one double for each block, else -1 */
   const ddla_optimizer *optimizer;
   ddla_optimizer_options optimizer_options;
   ddla_schedule schedule;
   double weight_decay, clip_norm; /* clip_norm 0: off */
-  void *control;                  /* ddla_sync_control_bytes of zeroed memory that all agents share */
+  void *control; /* ddla_sync_control_bytes of zeroed memory that all agents share */
 } ddla_sync_options;
 
 /* What a worker learns from a committed step: equal on all workers. */
 typedef struct ddla_sync_result {
-  uint64_t step; /* committed steps now */
+  uint64_t step;                                    /* committed steps now */
   double loss, count, learning_rate, gradient_norm; /* norm: NAN where clipping is off */
   int64_t correct, samples;
   bool stop; /* somebody asked for a stop before this step was committed */
@@ -98,7 +100,8 @@ const ddla_strategy *const *ddla_strategy_table(int *count);
 /* Row of this mode and method, or null. */
 const ddla_strategy *ddla_strategy_find(const char *mode, const char *method);
 
-/* Bytes of shared control memory for a group, and operands (gradient copies) that the row `gradients` must have. */
+/* Bytes of shared control memory for a group, and operands (gradient copies) that the row
+ * `gradients` must have. */
 size_t ddla_sync_control_bytes(const ddla_strategy *strategy, int workers, int shards);
 int ddla_sync_operand_copies(const ddla_strategy *strategy, int agents, int lanes, int shards,
                              bool direct);
@@ -123,12 +126,13 @@ void ddla_sync_put_record(ddla_sync *sync, int worker, int shard, const ddla_syn
 /* Elements from `from` on are final in all of this worker's operands. */
 void ddla_sync_final(ddla_sync *sync, int worker, int64_t from);
 
-/* Combines a shard's operand with finished ones where places run short. After the shard's gradient is complete. */
+/* Combines a shard's operand with finished ones where places run short. After the shard's gradient
+ * is complete. */
 void ddla_sync_leaf_done(ddla_sync *sync, int worker, int shard);
 
-/* Reduces and updates this worker's ranges, then waits for the commit. Errors: NON_FINITE (no version t+1 is
- * committed; `bad_shard` names the first shard, -1: the
- * norm of the gradient is not finite), PEER_LOST, CANCELLED. */
+/* Reduces and updates this worker's ranges, then waits for the commit. Errors: NON_FINITE (no
+ * version t+1 is committed; `bad_shard` names the first shard, -1: the norm of the gradient is not
+ * finite), PEER_LOST, CANCELLED. */
 ddla_status ddla_sync_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *sync, int worker);
 
 /* Records of the step before last commit: [shards]. Borrowed until the step after next. */

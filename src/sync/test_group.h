@@ -1,5 +1,5 @@
-/* For tests of strategies: a group of workers that train the model of test_model.h over a transport: what an agent
- * holds, and a worker's steps. */
+/* For tests of strategies: a group of workers that train the model of test_model.h over a
+ * transport: what an agent holds, and a worker's steps. */
 #ifndef DDLA_SYNC_TEST_GROUP_H
 #define DDLA_SYNC_TEST_GROUP_H
 
@@ -19,7 +19,8 @@ static inline ddla_status group_add_rows(group_agent *a) {
   ddla_optimizer_options options = group_optimizer_options();
   const ddla_strategy *strategy = ddla_strategy_find("synchronous", "allreduce");
   int moments = ddla_optimizer_moments(ddla_optimizer_find(a->c->optimizer), &options);
-  int copies = ddla_sync_operand_copies(strategy, a->c->agents, a->c->lanes, a->c->shards, a->c->direct);
+  int copies =
+      ddla_sync_operand_copies(strategy, a->c->agents, a->c->lanes, a->c->shards, a->c->direct);
   ddla_state_row row = {.name = "theta", .parameter_shaped = true, .versions = 2, .copies = 1};
   DDLA_TRY(ddla_state_add(&a->theta, a->state, &row));
   for (int m = 0; m < DDLA_MOMENTS_MAX; m++) {
@@ -27,11 +28,13 @@ static inline ddla_status group_add_rows(group_agent *a) {
     a->moment[m] = -1;
     if (m < moments) DDLA_TRY(ddla_state_add(&a->moment[m], a->state, &row));
   }
-  row = (ddla_state_row){.name = "gradients", .parameter_shaped = true, .versions = 1, .copies = copies};
+  row = (ddla_state_row){
+      .name = "gradients", .parameter_shaped = true, .versions = 1, .copies = copies};
   DDLA_TRY(ddla_state_add(&a->gradients, a->state, &row));
   row = (ddla_state_row){.name = "reduced", .parameter_shaped = true, .versions = 1, .copies = 1};
   DDLA_TRY(ddla_state_add(&a->reduced, a->state, &row));
-  row = (ddla_state_row){.name = "norms", .dtype = DDLA_F64, .versions = 1, .copies = 1, .count = GROUP_BLOCKS};
+  row = (ddla_state_row){
+      .name = "norms", .dtype = DDLA_F64, .versions = 1, .copies = 1, .count = GROUP_BLOCKS};
   return ddla_state_add(&a->block_norms, a->state, &row);
 }
 
@@ -58,7 +61,8 @@ static inline ddla_status group_bytes(size_t *out, const group_case *c) {
   return status;
 }
 
-/* Agent 0 writes what the group begins with; the others see it when they have opened: see group_open. */
+/* Agent 0 writes what the group begins with; the others see it when they have opened: see
+ * group_open. */
 static inline void group_begin(group_agent *a) {
   const group_case *c = a->c;
   float *theta = ddla_state_array(a->state, a->theta, c->start_step, 0);
@@ -71,7 +75,8 @@ static inline void group_begin(group_agent *a) {
 }
 
 /* Takes memory, begins, opens the strategy. The group meets on a word behind everything else. */
-static inline ddla_status group_open(group_agent *a, const group_case *c, ddla_transport *transport) {
+static inline ddla_status group_open(group_agent *a, const group_case *c,
+                                     ddla_transport *transport) {
   size_t bytes = 0;
   void *memory = NULL;
   *a = (group_agent){.c = c, .transport = transport};
@@ -86,14 +91,26 @@ static inline ddla_status group_open(group_agent *a, const group_case *c, ddla_t
     ddla_transport_word_publish(transport, ready, 1);
   }
   DDLA_TRY(ddla_transport_word_wait(transport, ready, 1, -1));
-  const ddla_sync_options options = {
-      .transport = transport, .agents = c->agents, .lanes = c->lanes,
-      .agent = ddla_transport_rank(transport), .shards = c->shards, .direct = c->direct,
-      .start_step = c->start_step, .total_steps = GROUP_TOTAL_STEPS, .state = a->state,
-      .theta = a->theta, .moment = {a->moment[0], a->moment[1]}, .gradients = a->gradients,
-      .reduced = c->clip_norm > 0 ? a->reduced : -1, .block_norms = c->clip_norm > 0 ? a->block_norms : -1,
-      .optimizer = ddla_optimizer_find(c->optimizer), .optimizer_options = group_optimizer_options(),
-      .schedule = group_schedule(), .weight_decay = 0.01, .clip_norm = c->clip_norm, .control = a->control};
+  const ddla_sync_options options = {.transport = transport,
+                                     .agents = c->agents,
+                                     .lanes = c->lanes,
+                                     .agent = ddla_transport_rank(transport),
+                                     .shards = c->shards,
+                                     .direct = c->direct,
+                                     .start_step = c->start_step,
+                                     .total_steps = GROUP_TOTAL_STEPS,
+                                     .state = a->state,
+                                     .theta = a->theta,
+                                     .moment = {a->moment[0], a->moment[1]},
+                                     .gradients = a->gradients,
+                                     .reduced = c->clip_norm > 0 ? a->reduced : -1,
+                                     .block_norms = c->clip_norm > 0 ? a->block_norms : -1,
+                                     .optimizer = ddla_optimizer_find(c->optimizer),
+                                     .optimizer_options = group_optimizer_options(),
+                                     .schedule = group_schedule(),
+                                     .weight_decay = 0.01,
+                                     .clip_norm = c->clip_norm,
+                                     .control = a->control};
   return ddla_sync_open(&a->sync, ddla_strategy_find("synchronous", "allreduce"), &options);
 }
 
@@ -107,14 +124,17 @@ static inline const float *group_array(const group_agent *a, int row, uint64_t s
   return ddla_state_array(a->state, row, step, 0);
 }
 
-/* A shard's gradient from the space's end to its beginning, as a backward pass makes it. On the simulator a rank may
- * crash between its parts. */
-static inline ddla_status group_shard(group_agent *a, int worker, int shard, uint64_t step, int64_t count) {
+/* A shard's gradient from the space's end to its beginning, as a backward pass makes it. On the
+ * simulator a rank may crash between its parts. */
+static inline ddla_status group_shard(group_agent *a, int worker, int shard, uint64_t step,
+                                      int64_t count) {
   static const int64_t border[] = {GROUP_SPACE, 21072, 9056, 9008, 0};
   const float *theta = group_array(a, a->theta, step);
   ddla_sync_leaf leaf = ddla_sync_leaf_place(a->sync, worker, shard);
-  ddla_sync_record record = {.loss = group_loss(a->c, step, shard), .count = (double)count,
-                             .correct = count / 2, .samples = count,
+  ddla_sync_record record = {.loss = group_loss(a->c, step, shard),
+                             .count = (double)count,
+                             .correct = count / 2,
+                             .samples = count,
                              .agent = ddla_transport_rank(a->transport)};
   ddla_sync_put_record(a->sync, worker, shard, &record);
   for (int i = 0; i + 1 < GROUP_RANGES + 1; i++) {
@@ -130,7 +150,8 @@ static inline ddla_status group_shard(group_agent *a, int worker, int shard, uin
   return DDLA_OK;
 }
 
-static inline ddla_status group_step(ddla_sync_result *out, int *bad_shard, group_agent *a, int worker) {
+static inline ddla_status group_step(ddla_sync_result *out, int *bad_shard, group_agent *a,
+                                     int worker) {
   uint64_t step = ddla_sync_committed(a->control);
   int first = 0, end = 0;
   a->computing = a->c->lanes == 1;
@@ -149,7 +170,8 @@ static inline ddla_status group_step(ddla_sync_result *out, int *bad_shard, grou
 static inline bool group_equals(const group_agent *a, uint64_t step, const group_model *model) {
   bool equal = memcmp(group_array(a, a->theta, step), model->theta, sizeof model->theta) == 0;
   for (int m = 0; m < DDLA_MOMENTS_MAX && a->moment[m] >= 0; m++)
-    equal &= memcmp(group_array(a, a->moment[m], step), model->moment[m], sizeof model->moment[m]) == 0;
+    equal &=
+        memcmp(group_array(a, a->moment[m], step), model->moment[m], sizeof model->moment[m]) == 0;
   return equal;
 }
 

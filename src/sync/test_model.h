@@ -1,7 +1,9 @@
-/* For tests of strategies: a small analytic model, and its training computed plainly by one thread, with an array for
- * each shard and sums by recursion. All sums depend on their order; no two elements are alike.
+/* For tests of strategies: a small analytic model, and its training computed plainly by one thread,
+ * with an array for each shard and sums by recursion. All sums depend on their order; no two
+ * elements are alike.
  *
- * A shard's gradient at parameters p is count * (p[k] / 4 + noise(step, shard, k)); its loss is a number of its own. */
+ * A shard's gradient at parameters p is count * (p[k] / 4 + noise(step, shard, k)); its loss is a
+ * number of its own. */
 #ifndef DDLA_SYNC_TEST_MODEL_H
 #define DDLA_SYNC_TEST_MODEL_H
 
@@ -24,11 +26,13 @@ typedef struct group_case {
   const char *optimizer;
   double clip_norm;
   int64_t samples[GROUP_STEPS_MAX]; /* of each step; fewer than shards leaves some empty */
-  /* What goes wrong: the loss of this shard is NaN, or its gradient infinite, in this step (from 1; 0: nothing). */
+  /* What goes wrong: the loss of this shard is NaN, or its gradient infinite, in this step (from 1;
+   * 0: nothing). */
   int bad_step, bad_shard;
   bool bad_gradient;
   uint64_t start_step;
-  const float *start[1 + DDLA_MOMENTS_MAX]; /* theta and moments to begin with; null: the beginning's */
+  const float
+      *start[1 + DDLA_MOMENTS_MAX]; /* theta and moments to begin with; null: the beginning's */
 } group_case;
 
 /* Everything that a committed step leaves. */
@@ -50,8 +54,8 @@ static inline bool group_is_bad(const group_case *c, uint64_t step, int shard) {
   return c->bad_step > 0 && step + 1 == (uint64_t)c->bad_step && shard == c->bad_shard;
 }
 
-static inline float group_gradient(const group_case *c, const float *theta, uint64_t step, int shard,
-                                   int64_t count, int64_t k) {
+static inline float group_gradient(const group_case *c, const float *theta, uint64_t step,
+                                   int shard, int64_t count, int64_t k) {
   if (c->bad_gradient && k == 5000 && group_is_bad(c, step, shard)) return INFINITY;
   return (float)count * (theta[k] * 0.25f + group_noise(step, shard, k));
 }
@@ -72,7 +76,8 @@ static inline ddla_optimizer_options group_optimizer_options(void) {
 }
 
 static inline ddla_schedule group_schedule(void) {
-  return (ddla_schedule){.kind = DDLA_SCHEDULE_cosine, .rate = 0.05, .warmup_steps = 2, .final = 0.1};
+  return (ddla_schedule){
+      .kind = DDLA_SCHEDULE_cosine, .rate = 0.05, .warmup_steps = 2, .final = 0.1};
 }
 
 enum { GROUP_TOTAL_STEPS = GROUP_STEPS_MAX };
@@ -86,7 +91,8 @@ static const struct group_range {
 
 static inline bool group_in_tensor(int64_t k) {
   for (int i = 0; i < GROUP_RANGES; i++)
-    if (k >= group_ranges[i].offset && k < group_ranges[i].offset + group_ranges[i].count) return true;
+    if (k >= group_ranges[i].offset && k < group_ranges[i].offset + group_ranges[i].count)
+      return true;
   return false;
 }
 
@@ -102,7 +108,8 @@ typedef struct group_reference {
 } group_reference;
 
 /* Sum over the tree of [first, end); false if all of them are empty. */
-static inline bool reference_sum(float *out, const group_reference *r, int first, int end, int64_t k) {
+static inline bool reference_sum(float *out, const group_reference *r, int first, int end,
+                                 int64_t k) {
   float left = 0, right = 0;
   if (end - first == 1) {
     if (!r->gradient[first]) return false;
@@ -122,8 +129,8 @@ static inline double reference_tree(const double *value, int first, int end) {
   return reference_tree(value, first, first + half) + reference_tree(value, first + half, end);
 }
 
-static inline ddla_status reference_gradients(group_reference *r, const group_case *c, const float *theta,
-                                              uint64_t step) {
+static inline ddla_status reference_gradients(group_reference *r, const group_case *c,
+                                              const float *theta, uint64_t step) {
   for (int s = 0; s < c->shards; s++) {
     int64_t count = group_samples(c, step, s);
     ddla_free(r->gradient[s]);
@@ -153,8 +160,8 @@ static inline void reference_records(ddla_sync_result *out, const group_case *c,
 }
 
 /* model becomes version step + 1. */
-static inline ddla_status reference_step(group_model *model, group_reference *r, const group_case *c,
-                                         uint64_t step) {
+static inline ddla_status reference_step(group_model *model, group_reference *r,
+                                         const group_case *c, uint64_t step) {
   ddla_sync_result *result = &model->result;
   ddla_optimizer_options options = group_optimizer_options();
   ddla_schedule schedule = group_schedule();
@@ -164,7 +171,8 @@ static inline ddla_status reference_step(group_model *model, group_reference *r,
   double factor = 1;
   if (c->clip_norm > 0) {
     ddla_norm_block_sums(r->norms, r->sum, GROUP_SPACE, DDLA_ISA_BEST);
-    result->gradient_norm = ddla_norm_value(ddla_norm_tree(r->norms, GROUP_BLOCKS), 1 / result->count);
+    result->gradient_norm =
+        ddla_norm_value(ddla_norm_tree(r->norms, GROUP_BLOCKS), 1 / result->count);
     factor = ddla_norm_clip(result->gradient_norm, c->clip_norm);
   }
   for (int i = 0; i < GROUP_RANGES; i++) {

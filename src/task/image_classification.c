@@ -33,8 +33,7 @@ static ddla_status build(ddla_task_graph *out, const ddla_job *job, ddla_data_sh
   DDLA_TRY(ddla_graph_input(&out->label, out->graph, "label", DDLA_I32, &label));
   if (out->own)
     DDLA_TRY(out->own->build(&out->logits, out->graph, out->image, classes, out->own->argument));
-  else
-    DDLA_TRY(ddla_model_build(&out->logits, out->graph, out->image, job, classes));
+  else DDLA_TRY(ddla_model_build(&out->logits, out->graph, out->image, job, classes));
   DDLA_TRY(ddla_model_check_logits(out->graph, out->logits, classes));
   out->key = ddla_graph_find(out->graph, "key");
   return add_loss(out, job);

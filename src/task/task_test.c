@@ -86,8 +86,10 @@ static void refuses_data_without_classes(void **state) {
   ddla_task_graph made = {.classes = -7};
   assert_int_equal(ddla_job_create(&job), DDLA_OK);
   const ddla_task *task = ddla_task_find("image-classification");
-  assert_int_equal(ddla_task_build(&made, task, job, NULL, (ddla_data_shape){8, 8, 1}, 0), DDLA_INVALID);
-  assert_int_equal(ddla_task_build(&made, task, job, NULL, (ddla_data_shape){1, 1, 13}, 3), DDLA_INVALID);
+  assert_int_equal(ddla_task_build(&made, task, job, NULL, (ddla_data_shape){8, 8, 1}, 0),
+                   DDLA_INVALID);
+  assert_int_equal(ddla_task_build(&made, task, job, NULL, (ddla_data_shape){1, 1, 13}, 3),
+                   DDLA_INVALID);
   assert_non_null(strstr(ddla_status_message(DDLA_INVALID), "mlp"));
   assert_int_equal(made.classes, -7);
   ddla_job_destroy(job);

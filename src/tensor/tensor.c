@@ -30,7 +30,8 @@ bool ddla_shape_equal(const ddla_shape *a, const ddla_shape *b) {
 const char *ddla_shape_text(char *text, size_t bytes, const ddla_shape *shape) {
   size_t used = 0;
   for (int i = 0; i < shape->rank && used < bytes; i++)
-    used += (size_t)snprintf(text + used, bytes - used, "%s%" PRId64, i ? ", " : "[", shape->dim[i]);
+    used +=
+        (size_t)snprintf(text + used, bytes - used, "%s%" PRId64, i ? ", " : "[", shape->dim[i]);
   if (used < bytes) snprintf(text + used, bytes - used, "%s", shape->rank ? "]" : "[]");
   return text;
 }

@@ -252,7 +252,7 @@ static ddla_status predict_batch(double *probability, const ddla_forward *forwar
   DDLA_TRY(ddla_forward_place(&place, forward, count));
   for (int64_t i = 0; i < count; i++)
     ddla_augment_fill(place + i * elements, records + (size_t)i * record_bytes(description),
-                     description->type, description->shape, &plain);
+                      description->type, description->shape, &plain);
   DDLA_TRY(ddla_forward_run(&logits, forward, count));
   for (int64_t i = 0; i < count; i++)
     softmax(probability + i * description->classes, logits + i * description->classes,

@@ -28,8 +28,11 @@ ddla_status ddla_lane_plan_for(ddla_plan **out, ddla_lane *lane, int64_t batch, 
     return DDLA_OK;
   }
   if (lane->plan_count == DDLA_LANE_PLANS_MAX) drop_oldest(lane);
-  ddla_plan_options options = {.batch = batch, .training = training, .loss = lane->loss,
-                               .kernel = lane->kernel, .packs = lane->packs};
+  ddla_plan_options options = {.batch = batch,
+                               .training = training,
+                               .loss = lane->loss,
+                               .kernel = lane->kernel,
+                               .packs = lane->packs};
   ddla_plan *plan = NULL;
   DDLA_TRY(ddla_plan_create(&plan, lane->graph, &options));
   ddla_status status = grow_arena(lane, ddla_plan_arena_bytes(plan));

@@ -1,5 +1,5 @@
-/* What one compute thread owns: its plans, by batch size, and one arena as large as the largest of them.
- * Threads: a lane is its own thread's. */
+/* What one compute thread owns: its plans, by batch size, and one arena as large as the largest of
+ * them. Threads: a lane is its own thread's. */
 #ifndef DDLA_TRAIN_LANE_H
 #define DDLA_TRAIN_LANE_H
 
@@ -22,8 +22,9 @@ typedef struct ddla_lane {
   size_t arena_bytes;
 } ddla_lane;
 
-/* The plan for this batch size, compiled where it is new. The arena may move: views of values of other plans end.
- * When the lane holds DDLA_LANE_PLANS_MAX plans, the oldest is dropped. Errors: those of ddla_plan_create. */
+/* The plan for this batch size, compiled where it is new. The arena may move: views of values of
+ * other plans end. When the lane holds DDLA_LANE_PLANS_MAX plans, the oldest is dropped. Errors:
+ * those of ddla_plan_create. */
 ddla_status ddla_lane_plan_for(ddla_plan **out, ddla_lane *lane, int64_t batch, bool training);
 
 /* Releases plans and arena. */

@@ -22,12 +22,10 @@ static void bar_text(char *text, double part) {
 }
 
 static void duration_text(char *text, size_t bytes, double seconds) {
-  if (seconds < 60)
-    snprintf(text, bytes, "%.0f s", seconds);
+  if (seconds < 60) snprintf(text, bytes, "%.0f s", seconds);
   else if (seconds < 3600)
     snprintf(text, bytes, "%d:%02d min", (int)seconds / 60, (int)seconds % 60);
-  else
-    snprintf(text, bytes, "%d:%02d h", (int)seconds / 3600, (int)seconds / 60 % 60);
+  else snprintf(text, bytes, "%d:%02d h", (int)seconds / 3600, (int)seconds / 60 % 60);
 }
 
 void ddla_run_show_step(ddla_run *run, const ddla_worker *worker) {
@@ -35,43 +33,51 @@ void ddla_run_show_step(ddla_run *run, const ddla_worker *worker) {
   if (run->show != DDLA_SHOW_BAR || now - run->shown_ns < SHOW_EVERY_MS * INT64_C(1000000)) return;
   const ddla_training *training = run->training;
   int64_t waiting_ns = ddla_sync_time_of(worker->sync, worker->worker).waiting_ns;
-  double waited = ratio((double)(waiting_ns - run->shown_waiting_ns), (double)(now - run->shown_ns));
+  double waited =
+      ratio((double)(waiting_ns - run->shown_waiting_ns), (double)(now - run->shown_ns));
   run->shown_ns = now;
   run->shown_waiting_ns = waiting_ns;
   int64_t step = (int64_t)worker->last.step, done = step - run->start_step;
   double seconds = (double)(now - run->train_start_ns) * 1e-9;
   char bar[3 * BAR_CELLS + 1], left[32];
   bar_text(bar, (double)step / (double)training->total_steps);
-  duration_text(left, sizeof left, ratio(seconds, (double)done) * (double)(training->total_steps - step));
-  fprintf(run->terminal, "\r%s epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "/%" PRId64
-         "  loss %.4f  accuracy %.4f  %.0f samples/s  waiting %2.0f %%  %s left\033[K",
-         bar, (step - 1) / training->batches_per_epoch + 1, training->epochs, step, training->total_steps,
-         ratio(worker->epoch_loss, worker->epoch_count),
-         ratio((double)worker->epoch_correct, (double)worker->epoch_samples),
-         ratio((double)done * (double)training->batch, seconds), 100 * fmin(waited, 1), left);
+  duration_text(left, sizeof left,
+                ratio(seconds, (double)done) * (double)(training->total_steps - step));
+  fprintf(run->terminal,
+          "\r%s epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "/%" PRId64
+          "  loss %.4f  accuracy %.4f  %.0f samples/s  waiting %2.0f %%  %s left\033[K",
+          bar, (step - 1) / training->batches_per_epoch + 1, training->epochs, step,
+          training->total_steps, ratio(worker->epoch_loss, worker->epoch_count),
+          ratio((double)worker->epoch_correct, (double)worker->epoch_samples),
+          ratio((double)done * (double)training->batch, seconds), 100 * fmin(waited, 1), left);
   fflush(run->terminal);
 }
 
-static void show_line(const ddla_run *run, const ddla_worker *worker, int64_t epoch, double seconds) {
+static void show_line(const ddla_run *run, const ddla_worker *worker, int64_t epoch,
+                      double seconds) {
   if (run->show == DDLA_SHOW_NONE || run->show == DDLA_SHOW_JSON) return;
-  fprintf(run->terminal, "%sepoch %" PRId64 "/%" PRId64 "  step %" PRIu64 "  loss %.4f  accuracy %.4f",
-         run->show == DDLA_SHOW_BAR ? "\r\033[K" : "", epoch, run->training->epochs, worker->last.step,
-         run->train_loss, run->train_accuracy);
+  fprintf(run->terminal,
+          "%sepoch %" PRId64 "/%" PRId64 "  step %" PRIu64 "  loss %.4f  accuracy %.4f",
+          run->show == DDLA_SHOW_BAR ? "\r\033[K" : "", epoch, run->training->epochs,
+          worker->last.step, run->train_loss, run->train_accuracy);
   if (run->validated)
-    fprintf(run->terminal, "  validation loss %.4f  accuracy %.4f", run->validation.loss, run->validation.accuracy);
+    fprintf(run->terminal, "  validation loss %.4f  accuracy %.4f", run->validation.loss,
+            run->validation.accuracy);
   fprintf(run->terminal, "  learning rate %.3g  %.0f samples/s\n", worker->last.learning_rate,
-         ratio((double)worker->epoch_samples, seconds));
+          ratio((double)worker->epoch_samples, seconds));
   fflush(run->terminal);
 }
 
-/* A number of a row of metrics.jsonl, whatever the locale; what is not finite has no number in JSON. */
+/* A number of a row of metrics.jsonl, whatever the locale; what is not finite has no number in
+ * JSON. */
 static void put_real(FILE *file, const char *key, double value) {
   char text[DDLA_TEXT_REAL_BYTES] = "null";
   if (isfinite(value)) ddla_text_from_real(text, value);
   fprintf(file, ", \"%s\": %s", key, text);
 }
 
-static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t epoch, double seconds) {
+static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t epoch,
+                             double seconds) {
   FILE *file = run->metrics;
   fprintf(file, "{\"epoch\": %" PRId64 ", \"step\": %" PRIu64, epoch, worker->last.step);
   put_real(file, "loss", run->train_loss);
@@ -88,7 +94,8 @@ static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t e
   fputs("}\n", file);
   if (fflush(file) == 0) return DDLA_OK;
   char path[DDLA_PATH_BYTES];
-  return ddla_file_fail(errno, "cannot write", ddla_run_path(path, run->directory, "metrics.jsonl"));
+  return ddla_file_fail(errno, "cannot write",
+                        ddla_run_path(path, run->directory, "metrics.jsonl"));
 }
 
 ddla_status ddla_run_show_epoch(ddla_run *run, const ddla_worker *worker, int64_t epoch) {

@@ -27,7 +27,8 @@ static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 static void machine_text(char *text, size_t bytes) {
   struct utsname system;
   size_t used = strlen(ddla_machine_name(text, bytes));
-  if (uname(&system) == 0) snprintf(text + used, bytes - used, ", %s %s", system.sysname, system.machine);
+  if (uname(&system) == 0)
+    snprintf(text + used, bytes - used, ", %s %s", system.sysname, system.machine);
 }
 
 static summary summarise(const ddla_run *run, const ddla_worker *worker) {
@@ -67,9 +68,9 @@ static json_t *agents_json(const ddla_run *run, const ddla_worker *worker) {
       samples += report->samples;
       if (report->peak_bytes > peak) peak = report->peak_bytes;
     }
-    json_array_append_new(agents, json_pack("{s:i, s:I, s:I, s:I, s:i}", "agent", a, "shards", (json_int_t)shards,
-                                            "samples", (json_int_t)samples, "peak_bytes", (json_int_t)peak,
-                                            "bytes_sent", 0));
+    json_array_append_new(agents, json_pack("{s:i, s:I, s:I, s:I, s:i}", "agent", a, "shards",
+                                            (json_int_t)shards, "samples", (json_int_t)samples,
+                                            "peak_bytes", (json_int_t)peak, "bytes_sent", 0));
   }
   return agents;
 }
@@ -77,7 +78,9 @@ static json_t *agents_json(const ddla_run *run, const ddla_worker *worker) {
 static json_t *evaluation_json(const ddla_run *run, const ddla_evaluation *found) {
   json_t *made = NULL;
   const ddla_training *training = run->training;
-  if (ddla_metrics_json(&made, found->counts, training->graph.classes, training->class_names) != DDLA_OK) return NULL;
+  if (ddla_metrics_json(&made, found->counts, training->graph.classes, training->class_names) !=
+      DDLA_OK)
+    return NULL;
   json_object_set_new(made, "loss", json_real(found->loss));
   json_object_set_new(made, "accuracy", json_real(found->accuracy));
   json_object_set_new(made, "of", json_string(run->best_kept ? "best" : "last"));
@@ -88,34 +91,36 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
   const ddla_training *training = run->training;
   json_t *report = json_pack(
       "{s:i, s:s, s:b, s:{s:f, s:f, s:I, s:I, s:i, s:f, s:f, s:f},"
-      " s:{s:s, s:I, s:s}, s:{s:f, s:f, s:f, s:f, s:f}, s:{s:i, s:i, s:i}, s:{s:s, s:s}, s:{s:s, s:i}}",
-      "format", 1, "status", run->interrupted ? "interrupted" : "done", "resumed", run->start_step > 0,
-      "train", "seconds", sum->seconds, "samples_per_second", sum->samples_per_second,
-      "steps", (json_int_t)sum->steps, "samples", (json_int_t)sum->samples, "epochs", (int)training->epochs,
-      "loss", run->train_loss, "accuracy", run->train_accuracy, "first_step_seconds", sum->first_step_seconds,
-      "model", "sha256", run->model_sha256,
-      "parameters", (json_int_t)ddla_graph_parameter_total(training->graph.graph),
-      "kind", training->job->model.kind,
-      "time", "compute", sum->compute, "exchange", sum->exchange, "waiting", sum->waiting,
-      "data", sum->data, "other", sum->other,
-      "parallel", "agents", training->agents, "lanes", training->lanes, "shards", training->shards,
-      "versions", "ddla", DDLA_VERSION, "kernels", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}),
-      "machine", "processor", sum->machine, "processors", sum->processors);
+      " s:{s:s, s:I, s:s}, s:{s:f, s:f, s:f, s:f, s:f}, s:{s:i, s:i, s:i}, s:{s:s, s:s}, s:{s:s, "
+      "s:i}}",
+      "format", 1, "status", run->interrupted ? "interrupted" : "done", "resumed",
+      run->start_step > 0, "train", "seconds", sum->seconds, "samples_per_second",
+      sum->samples_per_second, "steps", (json_int_t)sum->steps, "samples", (json_int_t)sum->samples,
+      "epochs", (int)training->epochs, "loss", run->train_loss, "accuracy", run->train_accuracy,
+      "first_step_seconds", sum->first_step_seconds, "model", "sha256", run->model_sha256,
+      "parameters", (json_int_t)ddla_graph_parameter_total(training->graph.graph), "kind",
+      training->job->model.kind, "time", "compute", sum->compute, "exchange", sum->exchange,
+      "waiting", sum->waiting, "data", sum->data, "other", sum->other, "parallel", "agents",
+      training->agents, "lanes", training->lanes, "shards", training->shards, "versions", "ddla",
+      DDLA_VERSION, "kernels", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}), "machine",
+      "processor", sum->machine, "processors", sum->processors);
   if (!report) return NULL;
   json_object_set_new(report, "agents", agents_json(run, worker));
   if (run->tested) json_object_set_new(report, "test", evaluation_json(run, &run->test));
   if (worker->progress.best_epoch > 0)
-    json_object_set_new(report, "best", json_pack("{s:f, s:I}", "validation_accuracy",
-                                                  worker->progress.best_metric, "epoch",
-                                                  (json_int_t)worker->progress.best_epoch));
+    json_object_set_new(report, "best",
+                        json_pack("{s:f, s:I}", "validation_accuracy", worker->progress.best_metric,
+                                  "epoch", (json_int_t)worker->progress.best_epoch));
   return report;
 }
 
-static void write_head(FILE *file, const ddla_run *run, const ddla_worker *worker, const summary *sum) {
+static void write_head(FILE *file, const ddla_run *run, const ddla_worker *worker,
+                       const summary *sum) {
   const ddla_training *training = run->training;
   fprintf(file, "%s on %d agent%s with %d lane%s: %" PRId64 " steps, %" PRId64 " parameters%s\n\n",
-          training->job->model.kind, training->agents, training->agents == 1 ? "" : "s", training->lanes,
-          training->lanes == 1 ? "" : "s", sum->steps, ddla_graph_parameter_total(training->graph.graph),
+          training->job->model.kind, training->agents, training->agents == 1 ? "" : "s",
+          training->lanes, training->lanes == 1 ? "" : "s", sum->steps,
+          ddla_graph_parameter_total(training->graph.graph),
           run->interrupted ? ", interrupted" : "");
   if (run->tested) {
     fprintf(file, "test accuracy    %.4f  (of the %s model, %" PRId64 " samples, loss %.4f)\n\n",
@@ -128,21 +133,27 @@ static void write_head(FILE *file, const ddla_run *run, const ddla_worker *worke
             worker->progress.best_epoch);
 }
 
-static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worker, const summary *sum) {
+static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worker,
+                       const summary *sum) {
   fprintf(file, "training time    %.2f s, %.0f samples/s, first step after %.3f s\n", sum->seconds,
           sum->samples_per_second, sum->first_step_seconds);
-  fprintf(file, "where it went    compute %.1f %%, exchange %.1f %%, waiting %.1f %%, data %.1f %%, other %.1f %%\n",
-          100 * sum->compute, 100 * sum->exchange, 100 * sum->waiting, 100 * sum->data, 100 * sum->other);
+  fprintf(file,
+          "where it went    compute %.1f %%, exchange %.1f %%, waiting %.1f %%, data %.1f %%, "
+          "other %.1f %%\n",
+          100 * sum->compute, 100 * sum->exchange, 100 * sum->waiting, 100 * sum->data,
+          100 * sum->other);
   int lanes = run->training->lanes;
   for (int a = 0; a < run->training->agents; a++) {
     int64_t shards = 0;
-    for (int lane = 0; lane < lanes; lane++) shards += worker->shared->report[a * lanes + lane].shards;
-    fprintf(file, "agent %-2d         %" PRId64 " shards computed, peak memory %.1f MiB\n", a, shards,
-            (double)worker->shared->report[a * lanes].peak_bytes / 1048576.0);
+    for (int lane = 0; lane < lanes; lane++)
+      shards += worker->shared->report[a * lanes + lane].shards;
+    fprintf(file, "agent %-2d         %" PRId64 " shards computed, peak memory %.1f MiB\n", a,
+            shards, (double)worker->shared->report[a * lanes].peak_bytes / 1048576.0);
   }
-  fprintf(file, "machine          %s, %d processors; ddla %s, %s\n", sum->machine, sum->processors, DDLA_VERSION,
-          ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}));
-  fprintf(file, "model            %s/model.safetensors\nsha256           %s\n", run->directory, run->model_sha256);
+  fprintf(file, "machine          %s, %d processors; ddla %s, %s\n", sum->machine, sum->processors,
+          DDLA_VERSION, ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}));
+  fprintf(file, "model            %s/model.safetensors\nsha256           %s\n", run->directory,
+          run->model_sha256);
 }
 
 static ddla_status write_text(const ddla_run *run, const ddla_worker *worker, const summary *sum) {
@@ -152,7 +163,8 @@ static ddla_status write_text(const ddla_run *run, const ddla_worker *worker, co
   if (!file) return DDLA_FAIL(NO_MEMORY, "no memory for the report");
   write_head(file, run, worker, sum);
   write_time(file, run, worker, sum);
-  ddla_status status = fclose(file) == 0 ? DDLA_OK : DDLA_FAIL(NO_MEMORY, "no memory for the report");
+  ddla_status status =
+      fclose(file) == 0 ? DDLA_OK : DDLA_FAIL(NO_MEMORY, "no memory for the report");
   if (status == DDLA_OK)
     status = ddla_file_write(ddla_run_path(path, run->directory, "report.txt"), text, bytes);
   free(text); /* made by open_memstream */
@@ -166,7 +178,8 @@ ddla_status ddla_run_report(ddla_run *run, const ddla_worker *worker) {
   char *text = report ? json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
   json_decref(report);
   if (!text) return DDLA_FAIL(NO_MEMORY, "no memory for the report");
-  ddla_status status = ddla_file_write(ddla_run_path(path, run->directory, "report.json"), text, strlen(text));
+  ddla_status status =
+      ddla_file_write(ddla_run_path(path, run->directory, "report.json"), text, strlen(text));
   free(text); /* made by jansson */
   DDLA_TRY(status);
   if (run->show == DDLA_SHOW_BAR) fputs("\r\033[K", run->terminal);

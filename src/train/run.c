@@ -22,7 +22,8 @@ static bool exists(const char *directory, const char *name) {
   return stat(ddla_run_path(path, directory, name), &found) == 0;
 }
 
-/* Removes the files and folders of files in a folder of the run directory; a missing one is fine. */
+/* Removes the files and folders of files in a folder of the run directory; a missing one is fine.
+ */
 static ddla_status empty_folder(const char *directory, const char *name) {
   char folder[DDLA_PATH_BYTES], path[DDLA_PATH_BYTES];
   ddla_status status = DDLA_OK;
@@ -39,8 +40,8 @@ static ddla_status empty_folder(const char *directory, const char *name) {
 }
 
 static ddla_status remove_results(const char *directory) {
-  static const char *const names[] = {"metrics.jsonl", "report.txt", "report.json", "model.safetensors",
-                                      "best.safetensors", "model.json"};
+  static const char *const names[] = {"metrics.jsonl",     "report.txt",       "report.json",
+                                      "model.safetensors", "best.safetensors", "model.json"};
   char path[DDLA_PATH_BYTES];
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     unlink(ddla_run_path(path, directory, names[i]));
@@ -54,8 +55,10 @@ static ddla_status write_job(const ddla_job *job, const char *directory) {
   FILE *file = open_memstream(&text, &bytes);
   if (!file) return DDLA_FAIL(NO_MEMORY, "no memory for the resolved job");
   ddla_status status = ddla_job_write(job, file);
-  if (fclose(file) != 0 && status == DDLA_OK) status = DDLA_FAIL(NO_MEMORY, "no memory for the resolved job");
-  if (status == DDLA_OK) status = ddla_file_write(ddla_run_path(path, directory, "job.yaml"), text, bytes);
+  if (fclose(file) != 0 && status == DDLA_OK)
+    status = DDLA_FAIL(NO_MEMORY, "no memory for the resolved job");
+  if (status == DDLA_OK)
+    status = ddla_file_write(ddla_run_path(path, directory, "job.yaml"), text, bytes);
   free(text); /* made by open_memstream, not by our allocator */
   return status;
 }
@@ -78,15 +81,18 @@ static ddla_status write_description(const ddla_training *training, const char *
 ddla_status ddla_run_prepare(const ddla_training *training, const char *directory, bool resume) {
   char path[DDLA_PATH_BYTES];
   if (strlen(directory) + 64 > sizeof path)
-    return DDLA_FAIL(INVALID, "output.dir is %zu characters long; at most %zu are possible", strlen(directory),
-                     sizeof path - 64);
+    return DDLA_FAIL(INVALID, "output.dir is %zu characters long; at most %zu are possible",
+                     strlen(directory), sizeof path - 64);
   DDLA_TRY(ddla_file_make_directory(directory));
   bool used = exists(directory, "job.yaml") || exists(directory, "metrics.jsonl");
   if (used && !resume && !training->job->output.overwrite)
     return DDLA_FAIL(INVALID,
-                     "%s already holds a run; go on with it (--resume), choose another directory (--out DIR), or "
-                     "replace it (--set output.overwrite=true)", directory);
-  if (access(directory, W_OK | X_OK) != 0) return ddla_file_fail(errno, "cannot write in", directory);
+                     "%s already holds a run; go on with it (--resume), choose another directory "
+                     "(--out DIR), or "
+                     "replace it (--set output.overwrite=true)",
+                     directory);
+  if (access(directory, W_OK | X_OK) != 0)
+    return ddla_file_fail(errno, "cannot write in", directory);
   if (used && !resume) DDLA_TRY(remove_results(directory));
   DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "checkpoints")));
   return ddla_file_make_directory(ddla_run_path(path, directory, "agents"));
@@ -119,8 +125,8 @@ static ddla_status trim_metrics(const char *path, int64_t start_step) {
   return status;
 }
 
-ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const char *directory, ddla_show show,
-                          int64_t start_step) {
+ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const char *directory,
+                          ddla_show show, int64_t start_step) {
   char path[DDLA_PATH_BYTES];
   DDLA_TRY(write_description(training, directory, start_step > 0));
   DDLA_TRY(write_job(training->job, directory));

@@ -1,5 +1,5 @@
-/* What one run leaves and shows: its directory, lines of metrics, progress on the terminal, the report. Kept by the
- * first worker of agent 0; the directory is prepared before the agents exist.
+/* What one run leaves and shows: its directory, lines of metrics, progress on the terminal, the
+ * report. Kept by the first worker of agent 0; the directory is prepared before the agents exist.
  * Threads: one thread. */
 #ifndef DDLA_TRAIN_RUN_H
 #define DDLA_TRAIN_RUN_H
@@ -21,29 +21,31 @@ typedef struct ddla_run {
   ddla_show show;
   FILE *metrics, *terminal; /* terminal: where progress is shown; may be null */
   int64_t train_start_ns, train_end_ns, shown_ns, epoch_start_ns;
-  int64_t start_step;        /* resumed from */
+  int64_t start_step; /* resumed from */
   int64_t shown_waiting_ns;
   bool interrupted;
   bool (*on_step)(void *argument, const ddla_train_step *step); /* may be null */
   void *on_step_argument;
-  bool best_kept;            /* test and report are of best.safetensors */
+  bool best_kept; /* test and report are of best.safetensors */
   ddla_evaluation test, validation;
   bool tested, validated;
-  double train_loss, train_accuracy;  /* of the last epoch */
+  double train_loss, train_accuracy; /* of the last epoch */
   char model_sha256[DDLA_SHA256_TEXT_BYTES];
 } ddla_run;
 
 /* "directory/name" into path [DDLA_PATH_BYTES]; returns path. */
 const char *ddla_run_path(char *path, const char *directory, const char *name);
 
-/* Makes the run directory. Refuses a directory that holds another run, unless it is to be resumed or output.overwrite
- * is on (old results are removed then). Errors: INVALID saying what to do; those of files. */
+/* Makes the run directory. Refuses a directory that holds another run, unless it is to be resumed
+ * or output.overwrite is on (old results are removed then). Errors: INVALID saying what to do;
+ * those of files. */
 ddla_status ddla_run_prepare(const ddla_training *training, const char *directory, bool resume);
 
-/* Writes job.yaml and opens metrics.jsonl; a resumed run goes on with its rows up to start_step. Call when the
- * checkpoint is loaded: a refused one leaves the directory as it is. Errors: those of files. */
-ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const char *directory, ddla_show show,
-                          int64_t start_step);
+/* Writes job.yaml and opens metrics.jsonl; a resumed run goes on with its rows up to start_step.
+ * Call when the checkpoint is loaded: a refused one leaves the directory as it is. Errors: those of
+ * files. */
+ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const char *directory,
+                          ddla_show show, int64_t start_step);
 void ddla_run_close(ddla_run *run);
 
 /* After each committed step: the bar. */

@@ -44,13 +44,17 @@ static void add_row(array_list *list, const ddla_graph *graph, const char *prefi
     const ddla_graph_parameter_row *row = &graph->parameter[i];
     char *name = list->name[list->count];
     snprintf(name, NAME_BYTES, "%s%s%s", prefix, prefix[0] ? "/" : "", row->name);
-    list->at[list->count++] = (ddla_safetensors_array){
-        .name = name, .dtype = DDLA_F32, .shape = row->shape, .data = base + row->offset, .into = base + row->offset};
+    list->at[list->count++] = (ddla_safetensors_array){.name = name,
+                                                       .dtype = DDLA_F32,
+                                                       .shape = row->shape,
+                                                       .data = base + row->offset,
+                                                       .into = base + row->offset};
   }
 }
 
-ddla_status ddla_train_save_model(char sha256[DDLA_SHA256_TEXT_BYTES], const ddla_training *training,
-                            const float *parameters, const char *path) {
+ddla_status ddla_train_save_model(char sha256[DDLA_SHA256_TEXT_BYTES],
+                                  const ddla_training *training, const float *parameters,
+                                  const char *path) {
   const ddla_graph *graph = training->graph.graph;
   array_list list = {0};
   ddla_safetensors_digest digest = {{0}, {0}};
@@ -142,8 +146,8 @@ static ddla_status make_notes(note_list **out, const ddla_worker *worker) {
 }
 
 /* All saved rows of the state at a step, by part. */
-static ddla_status list_state(array_list parts[2], const ddla_training *training, const ddla_shared *shared,
-                              uint64_t step) {
+static ddla_status list_state(array_list parts[2], const ddla_training *training,
+                              const ddla_shared *shared, uint64_t step) {
   const ddla_graph *graph = training->graph.graph;
   int rows = ddla_state_row_count(shared->state);
   DDLA_TRY(make_list(&parts[DDLA_CHECKPOINT_MODEL], graph->parameter_count + 1));
@@ -152,8 +156,8 @@ static ddla_status list_state(array_list parts[2], const ddla_training *training
     const ddla_state_row *row = ddla_state_row_at(shared->state, i);
     if (!row->saved) continue;
     bool model = i == shared->theta;
-    add_row(&parts[model ? DDLA_CHECKPOINT_MODEL : DDLA_CHECKPOINT_STATE], graph, model ? "" : row->name,
-            ddla_state_array(shared->state, i, step, 0));
+    add_row(&parts[model ? DDLA_CHECKPOINT_MODEL : DDLA_CHECKPOINT_STATE], graph,
+            model ? "" : row->name, ddla_state_array(shared->state, i, step, 0));
   }
   return DDLA_OK;
 }
@@ -175,7 +179,8 @@ ddla_status ddla_train_save_checkpoint(const ddla_worker *worker, const char *di
     checkpoint.parts[p] = (ddla_checkpoint_arrays){parts[p].at, parts[p].count};
   ddla_log_line(DDLA_LOG_INFO, "writes the checkpoint of step %" PRIu64, step);
   ddla_run_path(folder, directory, "checkpoints");
-  DDLA_TRY_CLEAN(status, ddla_checkpoint_write(folder, &checkpoint, (int)training->job->checkpoint.keep));
+  DDLA_TRY_CLEAN(status,
+                 ddla_checkpoint_write(folder, &checkpoint, (int)training->job->checkpoint.keep));
 cleanup:
   free_notes(identity);
   free_notes(notes);
@@ -191,8 +196,8 @@ static ddla_status load(uint64_t *step, ddla_progress *progress, ddla_checkpoint
   ddla_status status = DDLA_OK;
   uint64_t found = ddla_checkpoint_step(file);
   DDLA_TRY_CLEAN(status, make_identity(&identity, training));
-  DDLA_TRY_CLEAN(status,
-                 ddla_checkpoint_identity_check(file, &(ddla_checkpoint_notes){identity->at, identity->count}));
+  DDLA_TRY_CLEAN(status, ddla_checkpoint_identity_check(
+                             file, &(ddla_checkpoint_notes){identity->at, identity->count}));
   DDLA_TRY_CLEAN(status, list_state(parts, training, shared, found));
   ddla_checkpoint_arrays wanted[DDLA_CHECKPOINT_PARTS];
   for (int p = 0; p < DDLA_CHECKPOINT_PARTS; p++)
@@ -204,9 +209,9 @@ static ddla_status load(uint64_t *step, ddla_progress *progress, ddla_checkpoint
   if (!best || !ddla_text_to_real(&progress->best_metric, best) || !epoch ||
       !ddla_text_to_int(&progress->best_epoch, epoch) || !without ||
       !ddla_text_to_int(&progress->epochs_without_better, without))
-    status = DDLA_FAIL(CORRUPT, "the checkpoint of step %" PRIu64 " lacks notes of its progress", found);
-  else
-    *step = found;
+    status =
+        DDLA_FAIL(CORRUPT, "the checkpoint of step %" PRIu64 " lacks notes of its progress", found);
+  else *step = found;
 cleanup:
   free_notes(identity);
   free_list(&parts[0]);
@@ -214,8 +219,9 @@ cleanup:
   return status;
 }
 
-ddla_status ddla_train_load_checkpoint(uint64_t *step, ddla_progress *progress, const ddla_training *training,
-                                 const ddla_shared *shared, const char *directory) {
+ddla_status ddla_train_load_checkpoint(uint64_t *step, ddla_progress *progress,
+                                       const ddla_training *training, const ddla_shared *shared,
+                                       const char *directory) {
   char folder[DDLA_PATH_BYTES], *path = NULL;
   ddla_checkpoint_file *file = NULL;
   ddla_status status = DDLA_OK;

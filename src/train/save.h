@@ -6,20 +6,24 @@
 #include "base/sha256.h"
 #include "train/worker.h"
 
-/* Writes parameters [ddla_graph_space] as a safetensors file; its SHA-256 into sha256 (may be null).
- * Errors: those of files. */
-ddla_status ddla_train_save_model(char sha256[DDLA_SHA256_TEXT_BYTES], const ddla_training *training,
-                            const float *parameters, const char *path);
+/* Writes parameters [ddla_graph_space] as a safetensors file; its SHA-256 into sha256 (may be
+ * null). Errors: those of files. */
+ddla_status ddla_train_save_model(char sha256[DDLA_SHA256_TEXT_BYTES],
+                                  const ddla_training *training, const float *parameters,
+                                  const char *path);
 
-/* Reads a model file into parameters. Errors: INVALID naming all missing or misshapen tensors, CORRUPT. */
+/* Reads a model file into parameters. Errors: INVALID naming all missing or misshapen tensors,
+ * CORRUPT. */
 ddla_status ddla_train_load_model(float *parameters, const ddla_graph *graph, const char *path);
 
-/* Writes a checkpoint of the committed step below the run directory. Errors: those of checkpoints. */
+/* Writes a checkpoint of the committed step below the run directory. Errors: those of checkpoints.
+ */
 ddla_status ddla_train_save_checkpoint(const ddla_worker *worker, const char *directory);
 
-/* Loads the newest whole checkpoint of a run directory into the state. *step stays 0 where there is none.
- * Errors: INVALID naming what differs from the job, CORRUPT, UNSUPPORTED. */
-ddla_status ddla_train_load_checkpoint(uint64_t *step, ddla_progress *progress, const ddla_training *training,
-                                 const ddla_shared *shared, const char *directory);
+/* Loads the newest whole checkpoint of a run directory into the state. *step stays 0 where there is
+ * none. Errors: INVALID naming what differs from the job, CORRUPT, UNSUPPORTED. */
+ddla_status ddla_train_load_checkpoint(uint64_t *step, ddla_progress *progress,
+                                       const ddla_training *training, const ddla_shared *shared,
+                                       const char *directory);
 
 #endif

@@ -13,7 +13,9 @@ static ddla_status make_ranges(ddla_state_range **out, const ddla_graph *graph) 
   DDLA_TRY(DDLA_NEW(range, graph->parameter_count));
   for (int i = 0; i < graph->parameter_count; i++) {
     const ddla_graph_parameter_row *row = &graph->parameter[i];
-    range[i] = (ddla_state_range){.shape = row->shape, .offset = row->offset, .count = row->count,
+    range[i] = (ddla_state_range){.shape = row->shape,
+                                  .offset = row->offset,
+                                  .count = row->count,
                                   .decays = row->shape.rank >= 2};
     snprintf(range[i].name, sizeof range[i].name, "%s", row->name);
   }
@@ -27,28 +29,44 @@ static ddla_status add_moments(ddla_shared *shared, const ddla_training *trainin
     shared->moment[m] = -1;
     if (m >= count) continue;
     DDLA_TRY(ddla_state_add(&shared->moment[m], shared->state,
-                            &(ddla_state_row){.name = training->optimizer->moment_names[m], .dtype = DDLA_F32,
-                                              .scope = DDLA_SCOPE_OWNED, .parameter_shaped = true,
-                                              .saved = true, .versions = 2, .copies = 1}));
+                            &(ddla_state_row){.name = training->optimizer->moment_names[m],
+                                              .dtype = DDLA_F32,
+                                              .scope = DDLA_SCOPE_OWNED,
+                                              .parameter_shaped = true,
+                                              .saved = true,
+                                              .versions = 2,
+                                              .copies = 1}));
   }
   return DDLA_OK;
 }
 
 static ddla_status add_gradients(ddla_shared *shared, const ddla_training *training) {
   ddla_state *state = shared->state;
-  int copies = ddla_sync_operand_copies(training->strategy, training->agents, training->lanes, training->shards, training->direct);
+  int copies = ddla_sync_operand_copies(training->strategy, training->agents, training->lanes,
+                                        training->shards, training->direct);
   if (copies < 0) return DDLA_FAIL(NO_MEMORY, "no memory to lay out gradients");
   DDLA_TRY(ddla_state_add(&shared->gradients, state,
-                          &(ddla_state_row){.name = "gradients", .dtype = DDLA_F32, .scope = DDLA_SCOPE_PER_LANE,
-                                            .parameter_shaped = true, .versions = 1, .copies = copies}));
+                          &(ddla_state_row){.name = "gradients",
+                                            .dtype = DDLA_F32,
+                                            .scope = DDLA_SCOPE_PER_LANE,
+                                            .parameter_shaped = true,
+                                            .versions = 1,
+                                            .copies = copies}));
   shared->reduced = shared->block_norms = -1;
   if (training->job->train.clip_norm <= 0) return DDLA_OK;
   DDLA_TRY(ddla_state_add(&shared->reduced, state,
-                          &(ddla_state_row){.name = "gradient", .dtype = DDLA_F32, .scope = DDLA_SCOPE_OWNED,
-                                            .parameter_shaped = true, .versions = 1, .copies = 1}));
+                          &(ddla_state_row){.name = "gradient",
+                                            .dtype = DDLA_F32,
+                                            .scope = DDLA_SCOPE_OWNED,
+                                            .parameter_shaped = true,
+                                            .versions = 1,
+                                            .copies = 1}));
   return ddla_state_add(&shared->block_norms, state,
-                        &(ddla_state_row){.name = "block_norms", .dtype = DDLA_F64, .scope = DDLA_SCOPE_OWNED,
-                                          .versions = 1, .copies = 1,
+                        &(ddla_state_row){.name = "block_norms",
+                                          .dtype = DDLA_F64,
+                                          .scope = DDLA_SCOPE_OWNED,
+                                          .versions = 1,
+                                          .copies = 1,
                                           .count = ddla_state_space(state) / DDLA_STATE_BLOCK});
 }
 
@@ -56,20 +74,31 @@ static ddla_status make_state(ddla_shared *shared, const ddla_training *training
   const ddla_graph *graph = training->graph.graph;
   ddla_state_range *range = NULL;
   DDLA_TRY(make_ranges(&range, graph));
-  ddla_status status = ddla_state_create(&shared->state, ddla_graph_space(graph), range, graph->parameter_count);
+  ddla_status status =
+      ddla_state_create(&shared->state, ddla_graph_space(graph), range, graph->parameter_count);
   ddla_free(range);
   DDLA_TRY(status);
   DDLA_TRY(ddla_state_add(&shared->theta, shared->state,
-                          &(ddla_state_row){.name = "theta", .dtype = DDLA_F32, .scope = DDLA_SCOPE_REPLICATED,
-                                            .parameter_shaped = true, .trainable = true, .saved = true,
-                                            .versions = 2, .copies = 1}));
+                          &(ddla_state_row){.name = "theta",
+                                            .dtype = DDLA_F32,
+                                            .scope = DDLA_SCOPE_REPLICATED,
+                                            .parameter_shaped = true,
+                                            .trainable = true,
+                                            .saved = true,
+                                            .versions = 2,
+                                            .copies = 1}));
   DDLA_TRY(add_moments(shared, training));
   DDLA_TRY(add_gradients(shared, training));
   shared->best = -1;
   if (!training->job->train.keep_best) return DDLA_OK;
   return ddla_state_add(&shared->best, shared->state,
-                        &(ddla_state_row){.name = "best", .dtype = DDLA_F32, .scope = DDLA_SCOPE_REPLICATED,
-                                          .parameter_shaped = true, .saved = true, .versions = 1, .copies = 1});
+                        &(ddla_state_row){.name = "best",
+                                          .dtype = DDLA_F32,
+                                          .scope = DDLA_SCOPE_REPLICATED,
+                                          .parameter_shaped = true,
+                                          .saved = true,
+                                          .versions = 1,
+                                          .copies = 1});
 }
 
 static int64_t eval_batches(const ddla_dataset *set) {
@@ -87,7 +116,8 @@ static size_t rounded(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
 /* Sizes of the blocks after the state: control, start, reports, metrics, losses. */
 enum { BLOCKS = 5 };
 
-static void block_sizes(size_t sizes[BLOCKS], const ddla_shared *shared, const ddla_training *training) {
+static void block_sizes(size_t sizes[BLOCKS], const ddla_shared *shared,
+                        const ddla_training *training) {
   size_t workers = (size_t)training->agents * (size_t)training->lanes;
   sizes[0] = rounded(ddla_sync_control_bytes(training->strategy, (int)workers, training->shards));
   sizes[1] = rounded(sizeof(ddla_training_start));
@@ -115,7 +145,8 @@ ddla_status ddla_shared_bytes(size_t *out, const ddla_training *training) {
   return status;
 }
 
-ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training, ddla_transport *transport) {
+ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training,
+                             ddla_transport *transport) {
   ddla_shared shared = {0};
   ddla_status status = DDLA_OK;
   void *memory = NULL;
@@ -124,7 +155,8 @@ ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training, dd
   size_metrics(&shared, training);
   block_sizes(sizes, &shared, training);
   size_t state_bytes = rounded(ddla_state_bytes(shared.state));
-  DDLA_TRY_CLEAN(status, ddla_transport_alloc(transport, &memory, state_bytes + total(sizes), DDLA_MEMORY_ONE));
+  DDLA_TRY_CLEAN(status, ddla_transport_alloc(transport, &memory, state_bytes + total(sizes),
+                                              DDLA_MEMORY_ONE));
   ddla_state_bind(shared.state, memory);
   char *at = (char *)memory + state_bytes;
   shared.sync_control = at;

@@ -1,5 +1,6 @@
-/* The state that a training's agents share, in memory of the transport: the state table with its rows, and what
- * strategies and evaluation need beside it. Layout is a function of the prepared training alone. */
+/* The state that a training's agents share, in memory of the transport: the state table with its
+ * rows, and what strategies and evaluation need beside it. Layout is a function of the prepared
+ * training alone. */
 #ifndef DDLA_TRAIN_SHARED_H
 #define DDLA_TRAIN_SHARED_H
 
@@ -31,7 +32,8 @@ typedef struct ddla_training_start {
 
 typedef struct ddla_shared {
   ddla_state *state;
-  int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms, best; /* rows; -1: not there */
+  int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms,
+      best; /* rows; -1: not there */
   void *sync_control;
   ddla_training_start *start;
   ddla_worker_report *report; /* [workers] */
@@ -44,7 +46,8 @@ typedef struct ddla_shared {
 ddla_status ddla_shared_bytes(size_t *out, const ddla_training *training);
 
 /* Takes memory from the transport (collective) and lays it out. Errors: NO_MEMORY. */
-ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training, ddla_transport *transport);
+ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training,
+                             ddla_transport *transport);
 void ddla_shared_close(ddla_shared *shared);
 
 #endif

@@ -20,19 +20,24 @@ typedef struct shard_work {
 
 static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); }
 
-/* Writes samples, labels and keys of positions [first, end) of the epoch's order into the plan's inputs. */
+/* Writes samples, labels and keys of positions [first, end) of the epoch's order into the plan's
+ * inputs. */
 static void feed(ddla_worker *worker, ddla_plan *plan, const ddla_order *order, int64_t epoch,
                  ddla_batch_span span) {
   const ddla_training *training = worker->training;
   const ddla_task_graph *graph = &training->graph;
   int64_t count = ddla_batch_span_count(span);
   ddla_order_fill(worker->indices, order, span.first, count);
-  const ddla_augment augment = {.seed = training->seed, .epoch = epoch,
-                                .shift = (int)training->job->data.shift, .flip = training->job->data.flip,
+  const ddla_augment augment = {.seed = training->seed,
+                                .epoch = epoch,
+                                .shift = (int)training->job->data.shift,
+                                .flip = training->job->data.flip,
                                 .cutout = (int)training->job->data.cutout,
-                                .mean = training->mean, .deviation = training->deviation};
-  ddla_batch_fill(ddla_plan_value(plan, graph->image).data, ddla_plan_value(plan, graph->label).data,
-                  training->train, worker->indices, count, &augment);
+                                .mean = training->mean,
+                                .deviation = training->deviation};
+  ddla_batch_fill(ddla_plan_value(plan, graph->image).data,
+                  ddla_plan_value(plan, graph->label).data, training->train, worker->indices, count,
+                  &augment);
   if (graph->key == DDLA_NO_VALUE) return;
   int64_t *key = ddla_plan_value(plan, graph->key).data;
   for (int64_t i = 0; i < count; i++)
@@ -47,8 +52,9 @@ static void add_record(shard_work *work) {
   ddla_tensor logits = ddla_plan_value(work->plan, graph->logits);
   record->loss += *(const double *)ddla_plan_value(work->plan, graph->loss).data;
   record->count += *(const double *)ddla_plan_value(work->plan, graph->count).data;
-  record->correct += ddla_metrics_correct(logits.data, ddla_plan_value(work->plan, graph->label).data,
-                                          logits.shape.dim[0], graph->classes);
+  record->correct +=
+      ddla_metrics_correct(logits.data, ddla_plan_value(work->plan, graph->label).data,
+                           logits.shape.dim[0], graph->classes);
   record->samples += logits.shape.dim[0];
 }
 
@@ -72,8 +78,8 @@ static ddla_status compute_micro_batch(shard_work *work, const ddla_plan_run *ru
   return status;
 }
 
-static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_order *order, int64_t epoch,
-                                 ddla_batch_span span) {
+static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_order *order,
+                                 int64_t epoch, ddla_batch_span span) {
   const ddla_training *training = worker->training;
   shard_work work = {.worker = worker, .shard = shard, .record = {.agent = worker->agent}};
   ddla_sync_leaf leaf = ddla_sync_leaf_place(worker->sync, worker->worker, shard);
@@ -112,13 +118,14 @@ static ddla_status explain_non_finite(const ddla_worker *worker, int shard, cons
   char samples[256] = "";
   size_t used = 0;
   for (int64_t i = span.first; i < span.end && used + 24 < sizeof samples; i++)
-    used += (size_t)snprintf(samples + used, sizeof samples - used, "%s%" PRId64, i > span.first ? ", " : "",
-                             ddla_order_at(order, i));
+    used += (size_t)snprintf(samples + used, sizeof samples - used, "%s%" PRId64,
+                             i > span.first ? ", " : "", ddla_order_at(order, i));
   if (used + 24 >= sizeof samples) snprintf(samples + used, sizeof samples - used, ", …");
   uint64_t step = ddla_sync_committed(worker->shared->sync_control) + 1;
   const ddla_sync_record *record = ddla_sync_records(worker->sync, step);
   return DDLA_FAIL(NON_FINITE,
-                   "the loss is %g at step %" PRIu64 " in shard %d (samples %s); the last checkpoint is kept. "
+                   "the loss is %g at step %" PRIu64
+                   " in shard %d (samples %s); the last checkpoint is kept. "
                    "Lower train.learning_rate, set train.clip_norm, or look at these samples",
                    record[shard].loss, step, shard, samples);
 }
@@ -142,7 +149,8 @@ ddla_status ddla_worker_step(ddla_worker *worker) {
   if (worker->stop && atomic_load(worker->stop)) ddla_sync_ask_stop(worker->sync);
   ddla_status status = ddla_sync_finish(&worker->last, &bad_shard, worker->sync, worker->worker);
   if (status == DDLA_NON_FINITE && bad_shard >= 0)
-    return explain_non_finite(worker, bad_shard, &order, ddla_batch_shard(whole, bad_shard, training->shards));
+    return explain_non_finite(worker, bad_shard, &order,
+                              ddla_batch_shard(whole, bad_shard, training->shards));
   DDLA_TRY(status);
   worker->epoch_loss += worker->last.loss;
   worker->epoch_count += worker->last.count;

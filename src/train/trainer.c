@@ -24,8 +24,8 @@ typedef struct agent_trainer {
   uint64_t start_step;
 } agent_trainer;
 
-/* Agent 0 starts or loads the state, the others wait for it. The meeting point is the word behind the control
- * block's own, published through the transport. */
+/* Agent 0 starts or loads the state, the others wait for it. The meeting point is the word behind
+ * the control block's own, published through the transport. */
 static ddla_status start_state(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   ddla_shared *shared = &trainer->shared;
@@ -33,7 +33,8 @@ static ddla_status start_state(agent_trainer *trainer) {
   if (ddla_transport_rank(trainer->transport) == 0) {
     start->progress.best_metric = -1;
     if (trainer->options->resume)
-      DDLA_TRY(ddla_train_load_checkpoint(&start->step, &start->progress, training, shared, trainer->options->directory));
+      DDLA_TRY(ddla_train_load_checkpoint(&start->step, &start->progress, training, shared,
+                                          trainer->options->directory));
     if (start->step == 0)
       ddla_graph_initialise(training->graph.graph, training->seed,
                             ddla_state_array(shared->state, shared->theta, 0, 0));
@@ -48,15 +49,26 @@ static ddla_status start_state(agent_trainer *trainer) {
 static ddla_status open_sync(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   const ddla_shared *shared = &trainer->shared;
-  ddla_sync_options options = {
-      .transport = trainer->transport, .agents = training->agents, .lanes = training->lanes,
-      .agent = ddla_transport_rank(trainer->transport), .shards = training->shards, .direct = training->direct,
-      .start_step = trainer->start_step, .total_steps = training->total_steps, .state = shared->state,
-      .theta = shared->theta, .moment = {shared->moment[0], shared->moment[1]},
-      .gradients = shared->gradients, .reduced = shared->reduced, .block_norms = shared->block_norms,
-      .optimizer = training->optimizer, .optimizer_options = training->optimizer_options,
-      .schedule = training->schedule, .weight_decay = training->job->train.weight_decay,
-      .clip_norm = training->job->train.clip_norm, .control = shared->sync_control};
+  ddla_sync_options options = {.transport = trainer->transport,
+                               .agents = training->agents,
+                               .lanes = training->lanes,
+                               .agent = ddla_transport_rank(trainer->transport),
+                               .shards = training->shards,
+                               .direct = training->direct,
+                               .start_step = trainer->start_step,
+                               .total_steps = training->total_steps,
+                               .state = shared->state,
+                               .theta = shared->theta,
+                               .moment = {shared->moment[0], shared->moment[1]},
+                               .gradients = shared->gradients,
+                               .reduced = shared->reduced,
+                               .block_norms = shared->block_norms,
+                               .optimizer = training->optimizer,
+                               .optimizer_options = training->optimizer_options,
+                               .schedule = training->schedule,
+                               .weight_decay = training->job->train.weight_decay,
+                               .clip_norm = training->job->train.clip_norm,
+                               .control = shared->sync_control};
   return ddla_sync_open(&trainer->sync, training->strategy, &options);
 }
 
@@ -68,14 +80,19 @@ static ddla_status make_workers(agent_trainer *trainer) {
   DDLA_TRY(DDLA_NEW(trainer->failure, training->lanes));
   for (int lane = 0; lane < training->lanes; lane++) {
     ddla_worker *worker = &trainer->worker[lane];
-    *worker = (ddla_worker){.training = training, .transport = trainer->transport, .shared = &trainer->shared,
-                            .sync = trainer->sync, .stop = trainer->options->stop,
-                            .agent = rank, .lane = lane,
-                            .worker = rank * training->lanes + lane,
-                            .workers = training->agents * training->lanes,
-                            .run = rank == 0 && lane == 0 && trainer->options->directory ? &trainer->run : NULL};
-    worker->compute = (ddla_lane){.graph = training->graph.graph, .loss = training->graph.loss,
-                                  .packs = trainer->packs};
+    *worker = (ddla_worker){
+        .training = training,
+        .transport = trainer->transport,
+        .shared = &trainer->shared,
+        .sync = trainer->sync,
+        .stop = trainer->options->stop,
+        .agent = rank,
+        .lane = lane,
+        .worker = rank * training->lanes + lane,
+        .workers = training->agents * training->lanes,
+        .run = rank == 0 && lane == 0 && trainer->options->directory ? &trainer->run : NULL};
+    worker->compute = (ddla_lane){
+        .graph = training->graph.graph, .loss = training->graph.loss, .packs = trainer->packs};
     DDLA_TRY(ddla_worker_init(worker));
     worker->progress = trainer->progress;
   }
@@ -85,11 +102,12 @@ static ddla_status make_workers(agent_trainer *trainer) {
 static void work(agent_trainer *trainer, int lane) {
   const ddla_trainer_options *options = trainer->options;
   ddla_worker *worker = &trainer->worker[lane];
-  ddla_status status = options->work ? options->work(worker, options->work_argument)
-                                     : ddla_worker_train(worker);
+  ddla_status status =
+      options->work ? options->work(worker, options->work_argument) : ddla_worker_train(worker);
   if (status == DDLA_OK) return;
   ddla_status_take(&trainer->failure[lane], status);
-  ddla_transport_fail(trainer->transport, &trainer->failure[lane]); /* so that other lanes and agents end too */
+  ddla_transport_fail(trainer->transport,
+                      &trainer->failure[lane]); /* so that other lanes and agents end too */
 }
 
 typedef struct lane_start {
@@ -141,8 +159,8 @@ static ddla_status run_agent(agent_trainer *trainer) {
   DDLA_TRY(open_sync(trainer));
   DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
   if (ddla_transport_rank(trainer->transport) == 0 && trainer->options->directory)
-    DDLA_TRY(ddla_run_open(&trainer->run, training, trainer->options->directory, trainer->options->show,
-                           (int64_t)trainer->start_step));
+    DDLA_TRY(ddla_run_open(&trainer->run, training, trainer->options->directory,
+                           trainer->options->show, (int64_t)trainer->start_step));
   trainer->run.terminal = trainer->options->terminal;
   trainer->run.on_step = trainer->options->on_step;
   trainer->run.on_step_argument = trainer->options->on_step_argument;
@@ -167,7 +185,8 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
   ddla_status status = run_agent(&trainer);
   if (status == DDLA_OK && options->result && ddla_transport_rank(transport) == 0)
     write_result(options->result, &trainer);
-  for (int lane = 0; trainer.worker && lane < training->lanes; lane++) ddla_worker_fini(&trainer.worker[lane]);
+  for (int lane = 0; trainer.worker && lane < training->lanes; lane++)
+    ddla_worker_fini(&trainer.worker[lane]);
   ddla_run_close(&trainer.run);
   ddla_pack_cache_destroy(trainer.packs);
   ddla_sync_close(trainer.sync);

@@ -16,7 +16,8 @@
 static const char *text_or_null(const char *text) { return text[0] ? text : NULL; }
 
 ddla_data_source ddla_training_source(const ddla_job *job, const char *path, ddla_data_part part) {
-  ddla_data_source source = {.path = path, .part = part, .label_column = text_or_null(job->data.label)};
+  ddla_data_source source = {
+      .path = path, .part = part, .label_column = text_or_null(job->data.label)};
   if (strcmp(job->data.format, "auto") != 0) source.format = job->data.format;
   if (strcmp(job->data.header, "auto") != 0)
     source.header = job->data.header[0] == 'y' ? DDLA_DATA_HEADER_YES : DDLA_DATA_HEADER_NO;
@@ -51,10 +52,13 @@ static ddla_status check_shape(const ddla_training *training) {
   ddla_data_shape shape = ddla_dataset_shape(training->whole);
   if (job->data.size.count == 2 &&
       (job->data.size.at[0] != shape.height || job->data.size.at[1] != shape.width))
-    return ddla_job_refuse(job, "data.size", "is for images in folders, which are scaled; these samples are %lld x %lld",
-                           (long long)shape.height, (long long)shape.width);
+    return ddla_job_refuse(
+        job, "data.size",
+        "is for images in folders, which are scaled; these samples are %lld x %lld",
+        (long long)shape.height, (long long)shape.width);
   if (job->data.channels > 0 && job->data.channels != shape.channels)
-    return ddla_job_refuse(job, "data.channels", "is for images in folders, which are converted; these samples have %lld",
+    return ddla_job_refuse(job, "data.channels",
+                           "is for images in folders, which are converted; these samples have %lld",
                            (long long)shape.channels);
   return DDLA_OK;
 }
@@ -70,7 +74,8 @@ static ddla_status open_data(ddla_training *training) {
   if (!test_path && ddla_dataset_has_part(&beside)) test_path = job->data.train;
   if (test_path) source[test = count++] = ddla_training_source(job, test_path, DDLA_DATA_TEST);
   if (job->data.validation[0])
-    source[validation = count++] = ddla_training_source(job, job->data.validation, DDLA_DATA_VALIDATION);
+    source[validation = count++] =
+        ddla_training_source(job, job->data.validation, DDLA_DATA_VALIDATION);
   DDLA_TRY(ddla_dataset_open_all(set, source, count));
   training->whole = set[0];
   if (test) training->test = set[test];
@@ -124,10 +129,11 @@ static ddla_status choose_optimizer(ddla_training *training) {
   for (int i = 0; i < count && i < 32; i++) names[i] = rows[i]->name;
   DDLA_TRY(ddla_job_choose(&index, job, "train.optimizer", names, count));
   training->optimizer = rows[index];
-  training->optimizer_options =
-      (ddla_optimizer_options){.momentum = job->train.momentum, .nesterov = job->train.nesterov,
-                               .beta1 = job->train.beta1, .beta2 = job->train.beta2,
-                               .epsilon = job->train.epsilon};
+  training->optimizer_options = (ddla_optimizer_options){.momentum = job->train.momentum,
+                                                         .nesterov = job->train.nesterov,
+                                                         .beta1 = job->train.beta1,
+                                                         .beta2 = job->train.beta2,
+                                                         .epsilon = job->train.epsilon};
   return ddla_optimizer_check(&training->optimizer_options);
 }
 
@@ -152,11 +158,12 @@ static void work_out_steps(ddla_training *training) {
   training->total_steps = training->batches_per_epoch * job->train.epochs;
   if (job->train.steps > 0) {
     training->total_steps = job->train.steps;
-    training->epochs = (training->total_steps + training->batches_per_epoch - 1) / training->batches_per_epoch;
+    training->epochs =
+        (training->total_steps + training->batches_per_epoch - 1) / training->batches_per_epoch;
   }
   int64_t shard = ddla_batch_shard_bound(training->batch, training->shards);
-  training->micro_batch = job->train.micro_batch > 0 && job->train.micro_batch < shard ? job->train.micro_batch
-                                                                                      : shard;
+  training->micro_batch =
+      job->train.micro_batch > 0 && job->train.micro_batch < shard ? job->train.micro_batch : shard;
   training->direct = training->micro_batch == shard;
 }
 
@@ -177,15 +184,17 @@ static ddla_status check_group(ddla_training *training) {
   training->shards = (int)job->train.shards;
   if (training->agents > training->shards)
     return ddla_job_refuse(job, "parallel.agents",
-                           "is %d, and so many agents cannot share %d shards; raise train.shards to at least %d or start fewer",
+                           "is %d, and so many agents cannot share %d shards; raise train.shards "
+                           "to at least %d or start fewer",
                            training->agents, training->shards, training->agents);
   if (training->agents > DDLA_TRANSPORT_RANKS_MAX)
-    return ddla_job_refuse(job, "parallel.agents", "is %d, but at most %d agents run on one machine",
-                           training->agents,
+    return ddla_job_refuse(job, "parallel.agents",
+                           "is %d, but at most %d agents run on one machine", training->agents,
                            DDLA_TRANSPORT_RANKS_MAX);
   training->lanes = (int)job->parallel.lanes;
   if (training->lanes == 0) training->lanes = ddla_machine_processors() / training->agents;
-  int most = (training->shards + training->agents - 1) / training->agents; /* more would stay idle */
+  int most =
+      (training->shards + training->agents - 1) / training->agents; /* more would stay idle */
   if (training->lanes > most) training->lanes = most;
   if (training->lanes < 1) training->lanes = 1;
   return DDLA_OK;
@@ -194,28 +203,32 @@ static ddla_status check_group(ddla_training *training) {
 static ddla_status check_samples(const ddla_training *training) {
   int64_t samples = ddla_dataset_count(training->train);
   if (samples >= training->shards) return DDLA_OK;
-  return ddla_job_refuse(training->job, "data.train",
-                         "has %lld samples, fewer than train.shards (%d); give more data or fewer shards",
-                         (long long)samples, training->shards);
+  return ddla_job_refuse(
+      training->job, "data.train",
+      "has %lld samples, fewer than train.shards (%d); give more data or fewer shards",
+      (long long)samples, training->shards);
 }
 
 static ddla_status name_classes(ddla_training *training, int64_t classes) {
   DDLA_TRY(DDLA_NEW(training->class_names, classes));
   int known = ddla_dataset_classes(training->whole);
   for (int64_t c = 0; c < classes; c++)
-    training->class_names[c] = c < known ? ddla_dataset_class_name(training->whole, (int)c) : "(not in the data)";
+    training->class_names[c] =
+        c < known ? ddla_dataset_class_name(training->whole, (int)c) : "(not in the data)";
   return DDLA_OK;
 }
 
 static ddla_status make_board(ddla_training *training) {
-  void *board = mmap(NULL, sizeof *training->board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void *board = mmap(NULL, sizeof *training->board, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (board == MAP_FAILED) return DDLA_FAIL(NO_MEMORY, "no memory to share with agents");
   training->board = board;
   return DDLA_OK;
 }
 
 ddla_status ddla_training_build(ddla_training *training, ddla_data_shape shape, int64_t classes) {
-  return ddla_task_build(&training->graph, training->task, training->job, training->own, shape, classes);
+  return ddla_task_build(&training->graph, training->task, training->job, training->own, shape,
+                         classes);
 }
 
 static ddla_status choose_task(ddla_training *training) {
@@ -242,14 +255,15 @@ static ddla_status prepare(ddla_training *training) {
   work_out_steps(training);
   make_schedule(training);
   DDLA_TRY(ddla_schedule_check(&training->schedule));
-  int64_t classes = job->data.classes > 0 ? job->data.classes : ddla_dataset_classes(training->whole);
+  int64_t classes =
+      job->data.classes > 0 ? job->data.classes : ddla_dataset_classes(training->whole);
   DDLA_TRY(name_classes(training, classes));
   DDLA_TRY(ddla_training_build(training, ddla_dataset_shape(training->whole), classes));
   return make_board(training);
 }
 
-ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job, const ddla_own_model *own,
-                                  int64_t start_ns) {
+ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
+                                  const ddla_own_model *own, int64_t start_ns) {
   ddla_training *training = NULL;
   DDLA_TRY(DDLA_NEW(training, 1));
   training->job = job;
@@ -280,8 +294,10 @@ void ddla_training_destroy(ddla_training *training) {
 }
 
 static ddla_status arena_estimate(size_t *out, const ddla_training *training) {
-  ddla_plan_options options = {.batch = training->micro_batch, .training = true,
-                               .loss = training->graph.loss, .kernel = "reference"};
+  ddla_plan_options options = {.batch = training->micro_batch,
+                               .training = true,
+                               .loss = training->graph.loss,
+                               .kernel = "reference"};
   ddla_plan *plan = NULL;
   DDLA_TRY(ddla_plan_create(&plan, training->graph.graph, &options));
   *out = ddla_plan_arena_bytes(plan);
@@ -289,17 +305,24 @@ static ddla_status arena_estimate(size_t *out, const ddla_training *training) {
   return DDLA_OK;
 }
 
-/* A process that runs out of its address space in the midst of a kernel library does not get the chance to say so. */
-static ddla_status check_address_space(const ddla_training *training, const ddla_training_memory *memory,
-                                       size_t left) {
-  enum { LIBRARY_BYTES = 64 << 20, LANE_BYTES = 192 << 20 }; /* a lane: its stack, and the heap that libc reserves */
-  bool together = training->agents == 1 || strcmp(training->job->parallel.agents_as, "threads") == 0;
+/* A process that runs out of its address space in the midst of a kernel library does not get the
+ * chance to say so. */
+static ddla_status check_address_space(const ddla_training *training,
+                                       const ddla_training_memory *memory, size_t left) {
+  enum {
+    LIBRARY_BYTES = 64 << 20,
+    LANE_BYTES = 192 << 20
+  }; /* a lane: its stack, and the heap that libc reserves */
+  bool together =
+      training->agents == 1 || strcmp(training->job->parallel.agents_as, "threads") == 0;
   size_t agents = together ? (size_t)training->agents : 1;
   size_t wanted = memory->shared_bytes + LIBRARY_BYTES +
                   agents * (memory->agent_bytes + (size_t)training->lanes * LANE_BYTES);
   if (left == 0 || wanted <= left) return DDLA_OK;
-  return DDLA_FAIL(NO_MEMORY, "this job needs about %zu MiB more address space in each process, the limit "
-                   "(ulimit -v) leaves %zu; raise it", wanted >> 20, left >> 20);
+  return DDLA_FAIL(NO_MEMORY,
+                   "this job needs about %zu MiB more address space in each process, the limit "
+                   "(ulimit -v) leaves %zu; raise it",
+                   wanted >> 20, left >> 20);
 }
 
 ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_training *training) {
@@ -318,7 +341,9 @@ ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_trainin
   size_t most = machine.limit_bytes > 0 ? machine.limit_bytes : machine.total_bytes;
   if (wanted <= most) return DDLA_OK;
   return DDLA_FAIL(NO_MEMORY,
-                   "this job needs about %zu MiB (shared %zu, and %zu in each of %d agents), this machine has %zu; "
+                   "this job needs about %zu MiB (shared %zu, and %zu in each of %d agents), this "
+                   "machine has %zu; "
                    "lower train.micro_batch, parallel.lanes or the model's size",
-                   wanted >> 20, memory.shared_bytes >> 20, memory.agent_bytes >> 20, training->agents, most >> 20);
+                   wanted >> 20, memory.shared_bytes >> 20, memory.agent_bytes >> 20,
+                   training->agents, most >> 20);
 }

@@ -1,5 +1,5 @@
-/* A job made ready: data sets open, graph built, numbers worked out. Prepared once, before the agents exist, so that
- * every mistake of a job is told once; then shared read-only by all agents.
+/* A job made ready: data sets open, graph built, numbers worked out. Prepared once, before the
+ * agents exist, so that every mistake of a job is told once; then shared read-only by all agents.
  * Threads: prepared by one thread, afterwards only read. */
 #ifndef DDLA_TRAIN_TRAINING_H
 #define DDLA_TRAIN_TRAINING_H
@@ -18,21 +18,21 @@
 
 /* What a prepared training shares with the launcher and between agents, outside the state. */
 typedef struct ddla_training_board {
-  _Atomic uint64_t step;           /* committed steps, as rank 0 last saw */
-  _Atomic uint32_t interrupted;    /* the run was stopped before its end */
-  _Atomic int64_t first_step_ns;   /* from start_ns to the first committed step; 0: not yet */
+  _Atomic uint64_t step;         /* committed steps, as rank 0 last saw */
+  _Atomic uint32_t interrupted;  /* the run was stopped before its end */
+  _Atomic int64_t first_step_ns; /* from start_ns to the first committed step; 0: not yet */
 } ddla_training_board;
 
 typedef struct ddla_training {
   const ddla_job *job; /* borrowed */
   const ddla_task *task;
   const ddla_own_model *own; /* instead of the job's model; null: the job's */
-  ddla_task_graph graph; /* graph and its values; owned */
-  ddla_dataset *whole;   /* training file; train and validation may be views of it */
+  ddla_task_graph graph;     /* graph and its values; owned */
+  ddla_dataset *whole;       /* training file; train and validation may be views of it */
   ddla_dataset *train, *validation, *test; /* validation and test may be null */
   float *mean, *deviation;                 /* by channel */
   int64_t channels;
-  const char **class_names;                /* [classes] */
+  const char **class_names; /* [classes] */
   const ddla_strategy *strategy;
   const ddla_optimizer *optimizer;
   ddla_optimizer_options optimizer_options;
@@ -46,20 +46,22 @@ typedef struct ddla_training {
   ddla_training_board *board; /* shared memory */
 } ddla_training;
 
-/* Opens data, builds the graph, checks everything that can be checked without agents. job and own (may be null)
- * are borrowed until destroy.
- * Errors: INVALID naming key, value and what to do; those of data, model and task. */
-ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job, const ddla_own_model *own,
-                                  int64_t start_ns);
+/* Opens data, builds the graph, checks everything that can be checked without agents. job and own
+ * (may be null) are borrowed until destroy. Errors: INVALID naming key, value and what to do; those
+ * of data, model and task. */
+ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
+                                  const ddla_own_model *own, int64_t start_ns);
 void ddla_training_destroy(ddla_training *training);
 
 /* What to open for a part of the job's data at a path. Borrows from both. */
 ddla_data_source ddla_training_source(const ddla_job *job, const char *path, ddla_data_part part);
 
-/* Only what evaluating and predicting need: the graph for samples of this shape and number of classes. */
+/* Only what evaluating and predicting need: the graph for samples of this shape and number of
+ * classes. */
 ddla_status ddla_training_build(ddla_training *training, ddla_data_shape shape, int64_t classes);
 
-/* Memory that the job will take: shared by all agents, and each agent's own. Estimated without kernels. */
+/* Memory that the job will take: shared by all agents, and each agent's own. Estimated without
+ * kernels. */
 typedef struct ddla_training_memory {
   size_t shared_bytes, agent_bytes, data_bytes, available_bytes;
 } ddla_training_memory;

@@ -86,7 +86,8 @@ static ddla_status end_epoch(bool *enough, ddla_worker *worker, int64_t epoch) {
   return DDLA_OK;
 }
 
-/* The loss is that of the parameters before the step: a step that spoils them shows only here or in the next. */
+/* The loss is that of the parameters before the step: a step that spoils them shows only here or in
+ * the next. */
 static ddla_status check_finite(const ddla_worker *worker) {
   if (!worker->run) return DDLA_OK;
   const ddla_graph *graph = worker->training->graph.graph;
@@ -95,9 +96,10 @@ static ddla_status check_finite(const ddla_worker *worker) {
     const ddla_graph_parameter_row *row = &graph->parameter[i];
     for (int64_t k = 0; k < row->count; k++) {
       if (isfinite(theta[row->offset + k])) continue;
-      return DDLA_FAIL(NON_FINITE, "%s holds %g after step %" PRIu64 "; the last checkpoint is kept. Lower "
-                       "train.learning_rate or set train.clip_norm", row->name, (double)theta[row->offset + k],
-                       worker->last.step);
+      return DDLA_FAIL(NON_FINITE,
+                       "%s holds %g after step %" PRIu64 "; the last checkpoint is kept. Lower "
+                       "train.learning_rate or set train.clip_norm",
+                       row->name, (double)theta[row->offset + k], worker->last.step);
     }
   }
   return DDLA_OK;
@@ -107,7 +109,8 @@ static bool checkpoint_is_due(const ddla_worker *worker, int64_t step, bool epoc
   const ddla_job *job = worker->training->job;
   int64_t epoch = step / worker->training->batches_per_epoch;
   if (job->checkpoint.every_steps > 0 && step % job->checkpoint.every_steps == 0) return true;
-  return epoch_ended && job->checkpoint.every_epochs > 0 && epoch % job->checkpoint.every_epochs == 0;
+  return epoch_ended && job->checkpoint.every_epochs > 0 &&
+         epoch % job->checkpoint.every_epochs == 0;
 }
 
 /* The state does not change while workers wait at the barrier. */
@@ -124,10 +127,11 @@ static void note_step(ddla_worker *worker) {
   atomic_store(&board->step, worker->last.step);
   ddla_run_show_step(worker->run, worker);
   if (!worker->run->on_step) return;
-  const ddla_train_step step = {.step = (int64_t)worker->last.step,
-                                .total_steps = worker->training->total_steps,
-                                .loss = worker->last.count > 0 ? worker->last.loss / worker->last.count : 0,
-                                .learning_rate = worker->last.learning_rate};
+  const ddla_train_step step = {
+      .step = (int64_t)worker->last.step,
+      .total_steps = worker->training->total_steps,
+      .loss = worker->last.count > 0 ? worker->last.loss / worker->last.count : 0,
+      .learning_rate = worker->last.learning_rate};
   if (!worker->run->on_step(worker->run->on_step_argument, &step)) ddla_sync_ask_stop(worker->sync);
 }
 
@@ -157,18 +161,24 @@ static void write_report(ddla_worker *worker) {
   getrusage(RUSAGE_SELF, &usage);
   ddla_sync_time time = ddla_sync_time_of(worker->sync, worker->worker);
   worker->shared->report[worker->worker] =
-      (ddla_worker_report){.compute_ns = worker->compute_ns, .data_ns = worker->data_ns,
-                           .waiting_ns = time.waiting_ns, .exchange_ns = time.exchange_ns,
-                           .samples = worker->samples, .shards = worker->shards,
-                           .peak_bytes = (int64_t)usage.ru_maxrss * 1024, .process = getpid()};
+      (ddla_worker_report){.compute_ns = worker->compute_ns,
+                           .data_ns = worker->data_ns,
+                           .waiting_ns = time.waiting_ns,
+                           .exchange_ns = time.exchange_ns,
+                           .samples = worker->samples,
+                           .shards = worker->shards,
+                           .peak_bytes = (int64_t)usage.ru_maxrss * 1024,
+                           .process = getpid()};
 }
 
-/* Test once, of the best model where one is kept, else of the last; then the model file and the report. */
+/* Test once, of the best model where one is kept, else of the last; then the model file and the
+ * report. */
 static ddla_status finish(ddla_worker *worker) {
   const ddla_training *training = worker->training;
   bool best = worker->shared->best >= 0 && worker->progress.best_epoch > 0;
-  const float *parameters = best ? ddla_state_array(worker->shared->state, worker->shared->best, 0, 0)
-                                 : theta_now(worker);
+  const float *parameters =
+      best ? ddla_state_array(worker->shared->state, worker->shared->best, 0, 0)
+           : theta_now(worker);
   ddla_evaluation found = {0};
   bool test = training->test && !worker->stopped;
   if (worker->run) worker->run->train_end_ns = now_ns();
@@ -181,7 +191,7 @@ static ddla_status finish(ddla_worker *worker) {
   worker->run->best_kept = best;
   char path[DDLA_PATH_BYTES];
   DDLA_TRY(ddla_train_save_model(worker->run->model_sha256, training, theta_now(worker),
-                           ddla_run_path(path, worker->run->directory, "model.safetensors")));
+                                 ddla_run_path(path, worker->run->directory, "model.safetensors")));
   DDLA_TRY(ddla_description_note(worker->run->directory, false, worker->run->model_sha256));
   return ddla_run_report(worker->run, worker);
 }

@@ -1,5 +1,5 @@
-/* A worker: one compute thread of an agent. All workers of all agents run the same loop over steps and epochs;
- * what they decide follows from the shared state alone, so they decide alike. */
+/* A worker: one compute thread of an agent. All workers of all agents run the same loop over steps
+ * and epochs; what they decide follows from the shared state alone, so they decide alike. */
 #ifndef DDLA_TRAIN_WORKER_H
 #define DDLA_TRAIN_WORKER_H
 
@@ -12,16 +12,16 @@ struct ddla_run;
 typedef struct ddla_worker {
   const ddla_training *training;
   ddla_transport *transport;
-  ddla_shared *shared; /* the agent's view */
-  ddla_sync *sync;     /* the agent's */
+  ddla_shared *shared;  /* the agent's view */
+  ddla_sync *sync;      /* the agent's */
   struct ddla_run *run; /* files and terminal; null but on the first worker of agent 0 */
   int agent, lane, worker, workers;
   ddla_lane compute;
-  int64_t *indices;      /* [largest batch of one plan] */
-  int64_t *counts;       /* [metric_count] merged */
+  int64_t *indices; /* [largest batch of one plan] */
+  int64_t *counts;  /* [metric_count] merged */
   ddla_progress progress;
-  ddla_sync_result last; /* newest committed step */
-  bool stopped;          /* cleanly, before the end */
+  ddla_sync_result last;    /* newest committed step */
+  bool stopped;             /* cleanly, before the end */
   const _Atomic bool *stop; /* true asks for a clean stop; null but on an agent's first worker */
   double epoch_loss, epoch_count;
   int64_t epoch_correct, epoch_samples;
@@ -38,12 +38,13 @@ void ddla_worker_fini(ddla_worker *worker);
 /* Runs one step. Errors: NON_FINITE naming step, shard and samples; PEER_LOST; those of kernels. */
 ddla_status ddla_worker_step(ddla_worker *worker);
 
-/* Evaluates parameters [ddla_graph_space] on a data set, all workers together. Equal on all workers. Errors: PEER_LOST, kernels. */
+/* Evaluates parameters [ddla_graph_space] on a data set, all workers together. Equal on all
+ * workers. Errors: PEER_LOST, kernels. */
 ddla_status ddla_worker_evaluate(ddla_evaluation *out, ddla_worker *worker, const ddla_dataset *set,
                                  const float *parameters);
 
-/* The whole job, from the committed step to the end. Errors: those of steps, evaluation and files; INTERRUPTED after
- * a clean stop. */
+/* The whole job, from the committed step to the end. Errors: those of steps, evaluation and files;
+ * INTERRUPTED after a clean stop. */
 ddla_status ddla_worker_train(ddla_worker *worker);
 
 #endif

@@ -84,8 +84,7 @@ static ddla_status probe_input(op_run *run, int input, int probes, ddla_rng *rng
     double wanted = (double)grad[i];
     if (fabs(found.value - wanted) > 2e-3 * fabs(wanted) + 1e-3 * scale + found.noise + 1e-7)
       return DDLA_FAIL(INTERNAL,
-                       "gradient of input %d, element %" PRId64
-                       " is %.7g, finite difference %.7g "
+                       "gradient of input %d, element %" PRId64 " is %.7g, finite difference %.7g "
                        "(root mean square %.3g)",
                        input, i, wanted, found.value, scale);
   }

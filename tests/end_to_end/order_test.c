@@ -1,7 +1,8 @@
-/* The promise of equal bits is worth something only if another order of sums gives other bits. Here the real strategy
- * trains on real data with eight agents of one shard each, while the linker puts this file's ddla_tree_run (--wrap) in
- * the place of the tree's: summing from left to right, or with two shards swapped, must change the model's SHA-256.
- * A mirrored tree adds the same pairs, so it must not. */
+/* The promise of equal bits is worth something only if another order of sums gives other bits. Here
+ * the real strategy trains on real data with eight agents of one shard each, while the linker puts
+ * this file's ddla_tree_run (--wrap) in the place of the tree's: summing from left to right, or
+ * with two shards swapped, must change the model's SHA-256. A mirrored tree adds the same pairs, so
+ * it must not. */
 #include <ddla/train.h>
 
 #include <ftw.h>
@@ -81,7 +82,9 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
   return remove(path);
 }
 
-static void remove_run(const char *directory) { nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS); }
+static void remove_run(const char *directory) {
+  nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
 
 static void model_of(char sha256[65], const char *model, order how) {
   char directory[] = "/tmp/ddla-order-XXXXXX";

@@ -1,6 +1,7 @@
-/* The synchronous strategy on simulated ranks from random seeds, with crashes at random points: whatever the order in
- * which ranks run, the bits are those of plain training; after a crash the survivors find version t or t + 1 committed
- * and whole, and a new group, of another size, goes on from it to the same end. sync_sim [--seeds N] [--first SEED] */
+/* The synchronous strategy on simulated ranks from random seeds, with crashes at random points:
+ * whatever the order in which ranks run, the bits are those of plain training; after a crash the
+ * survivors find version t or t + 1 committed and whole, and a new group, of another size, goes on
+ * from it to the same end. sync_sim [--seeds N] [--first SEED] */
 #include "sync/test_group.h"
 
 #include <setjmp.h>
@@ -22,7 +23,12 @@ static const group_case cases[CASES] = {
     {.shards = 8, .steps = 4, .direct = true, .optimizer = "sgd", .samples = {64, 5, 33, 8}},
     {.shards = 6, .steps = 4, .optimizer = "adamw", .clip_norm = 2, .samples = {48, 3, 48, 1}},
     {.shards = 11, .steps = 3, .direct = true, .optimizer = "adamw", .samples = {44, 7, 11}},
-    {.shards = 8, .steps = 4, .direct = true, .optimizer = "sgd", .clip_norm = 0.5, .samples = {16, 16, 2, 9}},
+    {.shards = 8,
+     .steps = 4,
+     .direct = true,
+     .optimizer = "sgd",
+     .clip_norm = 0.5,
+     .samples = {16, 16, 2, 9}},
     {.shards = 7, .steps = 5, .optimizer = "sgd", .samples = {7, 70, 1, 2, 30}}};
 
 static group_model *expected[CASES]; /* [steps + 1] by case */
@@ -38,7 +44,8 @@ typedef struct story {
   group_model copy;
 } story;
 
-/* What a rank that dies in the midst of its work may leave behind: rubbish wherever it alone writes. */
+/* What a rank that dies in the midst of its work may leave behind: rubbish wherever it alone
+ * writes. */
 static void scribble(group_agent *a, int worker) {
   uint64_t next = ddla_sync_committed(a->control) + 1;
   int64_t begin = 0, end = 0;
@@ -55,10 +62,12 @@ static void scribble(group_agent *a, int worker) {
 static ddla_status look(story *s, const group_agent *a, uint64_t seen) {
   uint64_t step = ddla_sync_committed(a->control);
   if (step != seen && step != seen + 1)
-    return DDLA_FAIL(INTERNAL, "version %d is committed where %d was seen last", (int)step, (int)seen);
+    return DDLA_FAIL(INTERNAL, "version %d is committed where %d was seen last", (int)step,
+                     (int)seen);
   if (!group_equals(a, step, &s->models[step]))
     return DDLA_FAIL(INTERNAL, "the committed version %d is not whole", (int)step);
-  if (s->found && step < s->found_step) return DDLA_FAIL(INTERNAL, "a committed version was taken back");
+  if (s->found && step < s->found_step)
+    return DDLA_FAIL(INTERNAL, "a committed version was taken back");
   s->found = true;
   s->found_step = step;
   memcpy(s->copy.theta, group_array(a, a->theta, step), sizeof s->copy.theta);
@@ -147,7 +156,8 @@ static bool goes_on(story *s) {
   ddla_status status = ddla_sim_run(&options, &result, rank_main, next);
   bool well = status == DDLA_OK && well_ended(next, &result);
   if (status != DDLA_OK)
-    print_error("seed %llu, going on: %s\n", (unsigned long long)s->seed, ddla_status_message(status));
+    print_error("seed %llu, going on: %s\n", (unsigned long long)s->seed,
+                ddla_status_message(status));
   free(next);
   return well;
 }
@@ -183,8 +193,10 @@ static void whatever_happens_a_whole_version_is_committed(void **state) {
   (void)state;
   tally t = {0};
   int bad = 0;
-  for (uint64_t seed = seed_first; seed < seed_first + seed_count && bad < 5; seed++) bad += !run_seed(seed, &t);
-  print_message("%d of %d runs had crashes, %d of them after step 1\n", t.crashes, (int)seed_count, t.later);
+  for (uint64_t seed = seed_first; seed < seed_first + seed_count && bad < 5; seed++)
+    bad += !run_seed(seed, &t);
+  print_message("%d of %d runs had crashes, %d of them after step 1\n", t.crashes, (int)seed_count,
+                t.later);
   assert_int_equal(bad, 0);
   if (seed_count < 100) return;
   assert_true(t.crashes > (int)seed_count / 4); /* else the faults test nothing */
@@ -223,7 +235,8 @@ int main(int argc, char **argv) {
     if (strcmp(argv[i], "--seeds") == 0) seed_count = strtoull(argv[i + 1], NULL, 10);
     if (strcmp(argv[i], "--first") == 0) seed_first = strtoull(argv[i + 1], NULL, 10);
   }
-  const struct CMUnitTest tests[] = {cmocka_unit_test(whatever_happens_a_whole_version_is_committed),
-                                     cmocka_unit_test(seeds_replay)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(whatever_happens_a_whole_version_is_committed),
+      cmocka_unit_test(seeds_replay)};
   return cmocka_run_group_tests(tests, make_expected, free_expected);
 }
