@@ -19,8 +19,9 @@ static json_t *row_json(const ddla_bench_row *row) {
 static ddla_status print_json(const ddla_bench_row *rows, int count, double peak) {
   json_t *list = json_array();
   for (int i = 0; i < count; i++) json_array_append_new(list, row_json(&rows[i]));
-  return ddla_json_print(json_pack("{s:s, s:f, s:s, s:o}", "bench", "op", "peak_gflops", peak,
-                                   "library", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}), "rows", list));
+  return ddla_json_print(
+      json_pack("{s:s, s:f, s:s, s:o}", "bench", "op", "peak_gflops", peak, "library",
+                ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}), "rows", list));
 }
 
 static void print_direction(double us, double gflops, double share) {
@@ -30,7 +31,8 @@ static void print_direction(double us, double gflops, double share) {
 }
 
 static void print_table(const ddla_bench_row *rows, int count, double peak) {
-  printf("%s; multiply-add peak of one core %.0f GFLOP/s\n\n", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}), peak);
+  printf("%s; multiply-add peak of one core %.0f GFLOP/s\n\n",
+         ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}), peak);
   printf("%-22s %-18s %10s %8s %6s %10s %8s %6s  %s\n", "op", "kernel", "forward us", "GFLOP/s",
          "peak", "backward", "GFLOP/s", "peak", "inputs");
   for (int i = 0; i < count; i++) {

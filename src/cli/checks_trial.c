@@ -86,7 +86,8 @@ void ddla_check_kernels(ddla_check *check) {
   ddla_status status = ddla_backend_start();
   if (status != DDLA_OK) fail(check, status, "is oneDNN's library installed and not damaged?");
   else
-    snprintf(check->value, sizeof check->value, "%s, one thread per lane", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}));
+    snprintf(check->value, sizeof check->value, "%s, one thread per lane",
+             ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}));
 }
 
 void ddla_check_probe(ddla_check *check) {

@@ -28,7 +28,8 @@ static void on_stop(int number) {
   atomic_store(&stop_asked, true);
 }
 
-/* A line of an agent's log: seconds of the machine's monotonic clock (one for all agents), level, text. */
+/* A line of an agent's log: seconds of the machine's monotonic clock (one for all agents), level,
+ * text. */
 static void write_log(ddla_log_level level, const char *line, void *argument) {
   static const char *const words[] = {"warning", "info", "debug"};
   FILE *file = argument;
