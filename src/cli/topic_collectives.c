@@ -1,4 +1,4 @@
-/* The collectives, apart from the other topics: coll/ and optim/ both have a ddla_schedule. */
+/* The collectives, for `ddla info collectives`. */
 #include "cli/topics.h"
 #include "coll/coll.h"
 

@@ -13,17 +13,17 @@ static const struct row {
 #undef ROW
 };
 
-int ddla_schedule_count(void) { return (int)(sizeof rows / sizeof rows[0]); }
-const char *ddla_schedule_name(ddla_schedule_kind kind) { return rows[kind].name; }
-const char *ddla_schedule_help(ddla_schedule_kind kind) { return rows[kind].help; }
+int ddla_rate_schedule_count(void) { return (int)(sizeof rows / sizeof rows[0]); }
+const char *ddla_rate_schedule_name(ddla_rate_schedule_kind kind) { return rows[kind].name; }
+const char *ddla_rate_schedule_help(ddla_rate_schedule_kind kind) { return rows[kind].help; }
 
-int ddla_schedule_find(const char *name) {
-  for (int i = 0; i < ddla_schedule_count(); i++)
+int ddla_rate_schedule_find(const char *name) {
+  for (int i = 0; i < ddla_rate_schedule_count(); i++)
     if (strcmp(rows[i].name, name) == 0) return i;
   return -1;
 }
 
-ddla_status ddla_schedule_check(const ddla_schedule *s) {
+ddla_status ddla_rate_schedule_check(const ddla_rate_schedule *s) {
   if (!(s->rate >= 0 && s->rate < 1e30))
     return DDLA_FAIL(INVALID, "learning rate is %g; it must be finite and at least 0", s->rate);
   if (s->warmup_steps < 0)
@@ -51,7 +51,7 @@ static double half_wave(double p) {
   return (1 - sum) * (1 - sum);
 }
 
-double ddla_schedule_rate(const ddla_schedule *s, int64_t step, int64_t total_steps) {
+double ddla_rate_schedule_at(const ddla_rate_schedule *s, int64_t step, int64_t total_steps) {
   if (step < s->warmup_steps) return s->rate * (double)step / (double)s->warmup_steps;
   const int64_t done = step > s->warmup_steps ? step - 1 - s->warmup_steps : 0;
   const int64_t all = total_steps > s->warmup_steps ? total_steps - s->warmup_steps : 1;

@@ -506,7 +506,7 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce 
   DDLA_TRY(plan_reduction(&sum, sync, result->samples));
   if (options->clip_norm > 0) DDLA_TRY(clip_factor(&factor, result, sync, worker, &sum));
   result->learning_rate =
-      ddla_schedule_rate(&options->schedule, (int64_t)committed(sync) + 1, options->total_steps);
+      ddla_rate_schedule_at(&options->schedule, (int64_t)committed(sync) + 1, options->total_steps);
   update_scale scale = {.gradient_scale = result->count > 0 ? factor / result->count : 0,
                         .learning_rate = result->learning_rate};
   update_piece(sync, worker, &sum, &scale);

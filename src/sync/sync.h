@@ -40,7 +40,7 @@ typedef struct ddla_sync_options {
   int block_norms; /* row: one double for each block, else -1 */
   const ddla_optimizer *optimizer;
   ddla_optimizer_options optimizer_options;
-  ddla_schedule schedule;
+  ddla_rate_schedule schedule;
   double weight_decay, clip_norm; /* clip_norm 0: off */
   void *control; /* ddla_sync_control_bytes of zeroed memory that all agents share */
 } ddla_sync_options;

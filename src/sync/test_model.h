@@ -75,8 +75,8 @@ static inline ddla_optimizer_options group_optimizer_options(void) {
       .momentum = 0.9, .nesterov = true, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8};
 }
 
-static inline ddla_schedule group_schedule(void) {
-  return (ddla_schedule){
+static inline ddla_rate_schedule group_schedule(void) {
+  return (ddla_rate_schedule){
       .kind = DDLA_SCHEDULE_cosine, .rate = 0.05, .warmup_steps = 2, .final = 0.1};
 }
 
@@ -164,10 +164,10 @@ static inline ddla_status reference_step(group_model *model, group_reference *r,
                                          const group_case *c, uint64_t step) {
   ddla_sync_result *result = &model->result;
   ddla_optimizer_options options = group_optimizer_options();
-  ddla_schedule schedule = group_schedule();
+  ddla_rate_schedule schedule = group_schedule();
   DDLA_TRY(reference_gradients(r, c, model->theta, step));
   reference_records(result, c, step);
-  result->learning_rate = ddla_schedule_rate(&schedule, (int64_t)step + 1, GROUP_TOTAL_STEPS);
+  result->learning_rate = ddla_rate_schedule_at(&schedule, (int64_t)step + 1, GROUP_TOTAL_STEPS);
   double factor = 1;
   if (c->clip_norm > 0) {
     ddla_norm_block_sums(r->norms, r->sum, GROUP_SPACE, DDLA_ISA_BEST);

@@ -169,8 +169,8 @@ static void work_out_steps(ddla_training *training) {
 
 static void make_schedule(ddla_training *training) {
   const ddla_job *job = training->job;
-  int kind = ddla_schedule_find(job->train.schedule);
-  training->schedule = (ddla_schedule){.kind = (ddla_schedule_kind)kind,
+  int kind = ddla_rate_schedule_find(job->train.schedule);
+  training->schedule = (ddla_rate_schedule){.kind = (ddla_rate_schedule_kind)kind,
                                        .rate = job->train.learning_rate,
                                        .warmup_steps = job->train.warmup_steps,
                                        .final = job->train.final_learning_rate,
@@ -254,7 +254,7 @@ static ddla_status prepare(ddla_training *training) {
   DDLA_TRY(make_moments(training));
   work_out_steps(training);
   make_schedule(training);
-  DDLA_TRY(ddla_schedule_check(&training->schedule));
+  DDLA_TRY(ddla_rate_schedule_check(&training->schedule));
   int64_t classes =
       job->data.classes > 0 ? job->data.classes : ddla_dataset_classes(training->whole);
   DDLA_TRY(name_classes(training, classes));

@@ -36,7 +36,7 @@ typedef struct ddla_training {
   const ddla_strategy *strategy;
   const ddla_optimizer *optimizer;
   ddla_optimizer_options optimizer_options;
-  ddla_schedule schedule;
+  ddla_rate_schedule schedule;
   int agents, lanes, shards;
   int64_t batch, micro_batch; /* micro_batch: at most so many samples at once, never 0 */
   bool direct;                /* every shard is one micro-batch */
