@@ -23,6 +23,11 @@ draw() { # LIMIT: a number from 0 to LIMIT - 1, the next of the seed's
   drawn=$((seed / 65536 % $1))
 }
 
+# Other programs use /dev/shm too: where this is allowed, the script has one of its own.
+if [ -z "${OWN_SHM:-}" ] && unshare -m true 2>/dev/null; then
+  OWN_SHM=1 exec unshare -m sh -euc 'mount -t tmpfs tmpfs /dev/shm; exec sh -eu "$@"' sh "$0" "$@"
+fi
+
 shared() { find /dev/shm -mindepth 1 | sort; }
 
 now_ms() { echo $(($(date +%s%N) / 1000000)); }
