@@ -1,6 +1,11 @@
 # agent_death.sh ROUNDS: an agent that dies at a random moment ends the run within two seconds with status 7 and a
 # message that names agent, signal and step; nothing is left, the newest checkpoint is whole, and going on from it gives
 # the model of an undisturbed run. The same for a launcher that dies. SIGINT and SIGTERM, to whomever, stop cleanly.
+# Other programs use /dev/shm too: where this is allowed, the script has one of its own.
+if [ -z "${OWN_SHM:-}" ] && unshare -m true 2>/dev/null; then
+  OWN_SHM=1 exec unshare -m sh -euc 'mount -t tmpfs tmpfs /dev/shm; exec sh -eu "$@"' sh "$0" "$@"
+fi
+
 . "${0%/*}/training.sh"
 rounds=$1
 seed=${DDLA_TEST_SEED:-1}
@@ -22,11 +27,6 @@ draw() { # LIMIT: a number from 0 to LIMIT - 1, the next of the seed's
   seed=$(((seed * 1103515245 + 12345) % 2147483648))
   drawn=$((seed / 65536 % $1))
 }
-
-# Other programs use /dev/shm too: where this is allowed, the script has one of its own.
-if [ -z "${OWN_SHM:-}" ] && unshare -m true 2>/dev/null; then
-  OWN_SHM=1 exec unshare -m sh -euc 'mount -t tmpfs tmpfs /dev/shm; exec sh -eu "$@"' sh "$0" "$@"
-fi
 
 shared() { find /dev/shm -mindepth 1 | sort; }
 
