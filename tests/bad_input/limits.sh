@@ -85,6 +85,7 @@ got=0
 refuse 5 "MiB|this machine has" job.yaml --set model.hidden=[1048576,1048576]
 refuse 5 "MiB|4 agents|this machine has" job.yaml -n 4 --set model.hidden=[1000000,1000000,1000000]
 for agents in 1 2; do
+  if [ -n "$SANITIZE" ]; then break; fi # they take terabytes of address space themselves
   rm -rf out
   got=0
   (ulimit -v 300000; exec "$DDLA" train -q job.yaml -n $agents --out out) >out.out 2>out.err || got=$?

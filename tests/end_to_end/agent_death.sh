@@ -146,6 +146,8 @@ while [ $round -lt "$rounds" ]; do
   run=run-$round
   draw 8
   case $drawn in 0) signal=SEGV ;; 1) signal=ABRT ;; 2) signal=BUS ;; 3) signal=HUP ;; 4) signal=ILL ;; *) signal=KILL ;; esac
+  # Sanitizers catch what they take for an error of the program.
+  if [ -n "$SANITIZE" ] && [ $signal != HUP ]; then signal=KILL; fi
   draw 4
   count=$((drawn + 2))
   hit=1
