@@ -1,6 +1,8 @@
-/* What our AVX-512 loops share: the target attribute, loads and stores of n of 16 floats. A function that uses
- * these carries DDLA_AVX512 and is called only where ddla_cpu() says so (no ifuncs: they do not go with sanitizers).
- * Whole vectors take the unmasked forms: n is a constant there and the compiler drops the mask. */
+/* What our AVX-512 loops share: the target attribute, loads and stores of n of 16 floats. A
+ * function that uses these carries DDLA_AVX512 and is called only where ddla_cpu() says so (no
+ * ifuncs: they do not go with sanitizers). Whole vectors take the unmasked forms: n is a constant
+ * there and the compiler drops the mask.
+ * With DDLA_NO_AVX512 defined, everything is built as for another processor. */
 #ifndef DDLA_BACKEND_AVX512_H
 #define DDLA_BACKEND_AVX512_H
 
@@ -8,7 +10,7 @@
 
 #include "backend/cpu.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(DDLA_NO_AVX512)
 #define DDLA_HAS_AVX512 1
 
 #include <immintrin.h>
@@ -16,7 +18,8 @@
 
 #define DDLA_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
 #define DDLA_AVX512_INLINE                                                                         \
-  static inline __attribute__((always_inline, unused, target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
+  static inline                                                                                    \
+      __attribute__((always_inline, unused, target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
 
 /* The first n of 16 elements. */
 DDLA_AVX512_INLINE __mmask16 ddla_mask_first(int n) { return (__mmask16)((1U << n) - 1U); }
@@ -32,10 +35,8 @@ DDLA_AVX512_INLINE __m512 ddla_load_first(const float *from, int n) {
 }
 
 DDLA_AVX512_INLINE void ddla_store_first(float *to, int n, __m512 value) {
-  if (n == 16)
-    _mm512_storeu_ps(to, value);
-  else
-    _mm512_mask_storeu_ps(to, ddla_mask_first(n), value);
+  if (n == 16) _mm512_storeu_ps(to, value);
+  else _mm512_mask_storeu_ps(to, ddla_mask_first(n), value);
 }
 
 #else

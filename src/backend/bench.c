@@ -11,7 +11,8 @@
 #include "backend/trial.h"
 #include "base/alloc.h"
 
-/* Shapes of real models: dimensions of inputs until the first zero, one attribute of two that matter. */
+/* Shapes of real models: dimensions of inputs until the first zero, one attribute of two that
+ * matter. */
 static const struct shape_row {
   const char *op;
   int64_t input[3][4];
@@ -56,7 +57,8 @@ static const struct shape_row {
 enum { SHAPE_COUNT = sizeof shape_rows / sizeof shape_rows[0] };
 
 static void set_shapes(ddla_op_call *call, const struct shape_row *row) {
-  static const char *const keyed[] = {"dropout", "cross_entropy"}; /* the second input is of whole numbers */
+  static const char *const keyed[] = {"dropout",
+                                      "cross_entropy"}; /* the second input is of whole numbers */
   for (int i = 0; i < 3 && row->input[i][0]; i++) {
     int rank = 0;
     while (rank < 4 && row->input[i][rank]) rank++;
@@ -67,10 +69,8 @@ static void set_shapes(ddla_op_call *call, const struct shape_row *row) {
   if (strcmp(row->op, keyed[0]) == 0) call->input[1].dtype = DDLA_I64;
   if (strcmp(row->op, keyed[1]) == 0) call->input[1].dtype = DDLA_I32;
   for (int i = 0; i < 2 && row->attr[i].name; i++) {
-    if (row->attr[i].value)
-      ddla_attrs_set_int(&call->attrs, row->attr[i].name, row->attr[i].value);
-    else
-      ddla_attrs_set_real(&call->attrs, row->attr[i].name, 0.5);
+    if (row->attr[i].value) ddla_attrs_set_int(&call->attrs, row->attr[i].name, row->attr[i].value);
+    else ddla_attrs_set_real(&call->attrs, row->attr[i].name, 0.5);
   }
 }
 
@@ -101,7 +101,8 @@ static void describe(ddla_bench_row *row, const ddla_op_call *call) {
     const ddla_attr *attr = &call->attrs.item[i];
     add_text(row->attrs, "%s%s=", i ? " " : "", attr->name);
     if (attr->count == 0) add_text(row->attrs, "%g", attr->real);
-    for (int k = 0; k < attr->count; k++) add_text(row->attrs, "%s%" PRId64, k ? "," : "", attr->integer[k]);
+    for (int k = 0; k < attr->count; k++)
+      add_text(row->attrs, "%s%" PRId64, k ? "," : "", attr->integer[k]);
   }
 }
 
@@ -123,8 +124,10 @@ typedef struct timing {
 
 static double now_us(void) { return ddla_peak_time_us(); }
 
-/* Runs one direction for `seconds`, a peak every 5 ms between the runs, so that both see the same machine. */
-static ddla_status time_runs(timing *out, ddla_trial *trial, ddla_status (*run)(ddla_trial *), double seconds) {
+/* Runs one direction for `seconds`, a peak every 5 ms between the runs, so that both see the same
+ * machine. */
+static ddla_status time_runs(timing *out, ddla_trial *trial, ddla_status (*run)(ddla_trial *),
+                             double seconds) {
   ddla_status status = DDLA_OK;
   double *us = NULL, peak[PEAKS_MAX];
   int runs = 0, peaks = 0;
@@ -146,7 +149,8 @@ cleanup:
   return status;
 }
 
-static void set_rates(ddla_bench_row *row, const ddla_op_call *call, timing forward, timing backward) {
+static void set_rates(ddla_bench_row *row, const ddla_op_call *call, timing forward,
+                      timing backward) {
   row->forward_us = forward.us;
   row->backward_us = backward.us;
   if (!call->op->flops) return;
@@ -167,7 +171,8 @@ static ddla_status time_call(collection *rows, const ddla_op_call *sample, bool 
   struct ddla_pack_cache *packs = NULL;
   double seconds = rows->options->seconds > 0 ? rows->options->seconds : 0.1;
   DDLA_TRY(ddla_pack_cache_create(&packs));
-  ddla_trial_options options = {.kernel = rows->options->kernel, .seed = 1, .packs = packs, .first = first};
+  ddla_trial_options options = {
+      .kernel = rows->options->kernel, .seed = 1, .packs = packs, .first = first};
   DDLA_TRY_CLEAN(status, ddla_trial_open(&trial, sample, &options));
   DDLA_TRY_CLEAN(status, time_runs(&forward, &trial, ddla_trial_forward, seconds));
   if (trial.call.op->backward)
@@ -204,7 +209,8 @@ static int count_rows(const ddla_op *const *ops, int op_count) {
   int count = SHAPE_COUNT;
   for (int i = 0; i < op_count; i++) {
     ddla_op_call call = {.op = ops[i]};
-    for (int k = 0; ops[i]->sample && ops[i]->sample(k, &rng, &call); k++) call = (ddla_op_call){.op = ops[i]}, count++;
+    for (int k = 0; ops[i]->sample && ops[i]->sample(k, &rng, &call); k++)
+      call = (ddla_op_call){.op = ops[i]}, count++;
   }
   return count;
 }

@@ -1,4 +1,5 @@
-/* What this processor (and its operating system) can run, as far as our own kernels distinguish it. */
+/* What this processor (and its operating system) can run, as far as our own kernels distinguish it.
+ */
 #ifndef DDLA_BACKEND_CPU_H
 #define DDLA_BACKEND_CPU_H
 

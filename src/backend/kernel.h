@@ -1,5 +1,5 @@
-/* A kernel computes an op fast. Rows of kernel_list.h are ordered: the first of a call's op that accepts runs it,
- * forward and backward; the plain reference stands last and accepts everything. */
+/* A kernel computes an op fast. Rows of kernel_list.h are ordered: the first of a call's op that
+ * accepts runs it, forward and backward; the plain reference stands last and accepts everything. */
 #ifndef DDLA_BACKEND_KERNEL_H
 #define DDLA_BACKEND_KERNEL_H
 
@@ -13,7 +13,8 @@ typedef struct ddla_kernel {
   const char *op;   /* "conv2d"; null: every op */
   /* Whether this call (shapes, attributes, wants_grad, training) can be computed here. */
   bool (*accepts)(const ddla_op_call *call);
-  /* Compiles the call; may change the call's fields marked (kernel). Errors: NO_MEMORY, INTERNAL. */
+  /* Compiles the call; may change the call's fields marked (kernel). Errors: NO_MEMORY, INTERNAL.
+   */
   ddla_status (*prepare)(ddla_kernel_state **out, ddla_op_call *call);
   /* Writes every output. Allocates nothing. One thread at a time for one state. */
   ddla_status (*forward)(ddla_kernel_state *state, const ddla_op_call *call);
@@ -29,8 +30,8 @@ const ddla_kernel *const *ddla_kernel_table(int *count);
  * `only` is null, or the name of the one kernel to take ("reference") where it accepts. */
 const ddla_kernel *ddla_kernel_choose(const ddla_op_call *call, const char *only);
 
-/* Makes this process's backend libraries ready (one thread, so that bits do not depend on the thread number).
- * Called by each agent after the fork, never by the launcher. */
+/* Makes this process's backend libraries ready (one thread, so that bits do not depend on the
+ * thread number). Called by each agent after the fork, never by the launcher. */
 ddla_status ddla_backend_start(void);
 
 enum { DDLA_BACKEND_TEXT_BYTES = 64 };

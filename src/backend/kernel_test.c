@@ -1,5 +1,5 @@
-/* Every kernel against its op's plain reference on all sample cases: results, the same bits at other addresses and
- * in a second run, nothing written past a tensor's end. */
+/* Every kernel against its op's plain reference on all sample cases: results, the same bits at
+ * other addresses and in a second run, nothing written past a tensor's end. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,8 @@ static size_t bytes_of(const ddla_tensor *tensor) {
 }
 
 static double value_at(const ddla_tensor *tensor, int64_t i) {
-  return tensor->dtype == DDLA_F64 ? ((const double *)tensor->data)[i] : (double)((const float *)tensor->data)[i];
+  return tensor->dtype == DDLA_F64 ? ((const double *)tensor->data)[i]
+                                   : (double)((const float *)tensor->data)[i];
 }
 
 /* Largest difference in units of the reference's largest value. */
@@ -112,7 +113,8 @@ static void kernels_agree_with_the_reference(void **state) {
 }
 
 static ddla_op_call conv_call(int64_t batch, int64_t edge, int64_t in, int64_t out, int64_t relu) {
-  ddla_op_call call = {.op = ddla_op_find("conv2d"), .input_count = 3, .present = {true, true, true}};
+  ddla_op_call call = {
+      .op = ddla_op_find("conv2d"), .input_count = 3, .present = {true, true, true}};
   call.input[0].shape = DDLA_SHAPE(batch, edge, edge, in);
   call.input[1].shape = DDLA_SHAPE(out, in, 3, 3);
   call.input[2].shape = DDLA_SHAPE(out);
@@ -140,7 +142,8 @@ static ddla_op_call pool_call(int64_t batch, int64_t edge, int64_t channels) {
 }
 
 static ddla_op_call linear_call(int64_t batch, int64_t in, int64_t out) {
-  ddla_op_call call = {.op = ddla_op_find("linear"), .input_count = 3, .present = {true, true, true}};
+  ddla_op_call call = {
+      .op = ddla_op_find("linear"), .input_count = 3, .present = {true, true, true}};
   call.input[0].shape = DDLA_SHAPE(batch, in);
   call.input[1].shape = DDLA_SHAPE(out, in);
   call.input[2].shape = DDLA_SHAPE(out);
@@ -151,12 +154,12 @@ static ddla_op_call linear_call(int64_t batch, int64_t in, int64_t out) {
 static void realistic_shapes_agree_with_the_reference(void **state) {
   (void)state;
   const ddla_op_call calls[] = {
-      conv_call(3, 28, 1, 32, 0),   conv_call(3, 14, 32, 64, 0), conv_call(2, 14, 32, 64, 1),
-      conv_call(1, 7, 64, 64, 0),   conv_call(2, 9, 33, 17, 1),  conv_call(5, 6, 16, 48, 0),
-      strided_call(3, 3, 80),       strided_call(2, 1, 16),      conv_call(2, 30, 2, 48, 1),
-      pool_call(16, 28, 32),        pool_call(3, 14, 64),        pool_call(2, 7, 19),
-      linear_call(16, 3136, 128),   linear_call(16, 128, 10),    linear_call(7, 100, 33),
-      linear_call(1, 3136, 128),    linear_call(64, 784, 96),
+      conv_call(3, 28, 1, 32, 0), conv_call(3, 14, 32, 64, 0), conv_call(2, 14, 32, 64, 1),
+      conv_call(1, 7, 64, 64, 0), conv_call(2, 9, 33, 17, 1),  conv_call(5, 6, 16, 48, 0),
+      strided_call(3, 3, 80),     strided_call(2, 1, 16),      conv_call(2, 30, 2, 48, 1),
+      pool_call(16, 28, 32),      pool_call(3, 14, 64),        pool_call(2, 7, 19),
+      linear_call(16, 3136, 128), linear_call(16, 128, 10),    linear_call(7, 100, 33),
+      linear_call(1, 3136, 128),  linear_call(64, 784, 96),
   };
   int count = 0;
   const ddla_kernel *const *rows = ddla_kernel_table(&count);

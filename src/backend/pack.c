@@ -8,7 +8,7 @@
 
 struct ddla_pack_slot {
   ddla_pack_slot *next;
-  pthread_mutex_t filling; /* held while the packed form is written */
+  pthread_mutex_t filling;  /* held while the packed form is written */
   _Atomic uint64_t version; /* of the parameter the memory holds; 0: none */
   int parameter_id;
   char *layout;
@@ -47,7 +47,8 @@ void ddla_pack_cache_destroy(ddla_pack_cache *cache) {
   ddla_free(cache);
 }
 
-static ddla_status slot_create(ddla_pack_slot **out, int parameter_id, const char *layout, size_t bytes) {
+static ddla_status slot_create(ddla_pack_slot **out, int parameter_id, const char *layout,
+                               size_t bytes) {
   ddla_status status = DDLA_OK;
   ddla_pack_slot *slot = NULL;
   char *memory = NULL;
@@ -68,7 +69,8 @@ ddla_status ddla_pack_reserve(ddla_pack_slot **out, ddla_pack_cache *cache, int 
   ddla_status status = DDLA_OK;
   pthread_mutex_lock(&cache->reserving);
   ddla_pack_slot *slot = cache->first;
-  while (slot && (slot->parameter_id != parameter_id || strcmp(slot->layout, layout) != 0)) slot = slot->next;
+  while (slot && (slot->parameter_id != parameter_id || strcmp(slot->layout, layout) != 0))
+    slot = slot->next;
   if (!slot) {
     status = slot_create(&slot, parameter_id, layout, bytes);
     if (status == DDLA_OK) {
@@ -81,8 +83,8 @@ ddla_status ddla_pack_reserve(ddla_pack_slot **out, ddla_pack_cache *cache, int 
   return status;
 }
 
-ddla_status ddla_pack_use(const void **out, ddla_pack_slot *slot, uint64_t version, const void *from,
-                          ddla_pack_fill fill, void *argument) {
+ddla_status ddla_pack_use(const void **out, ddla_pack_slot *slot, uint64_t version,
+                          const void *from, ddla_pack_fill fill, void *argument) {
   ddla_status status = DDLA_OK;
   if (version == 0 || atomic_load_explicit(&slot->version, memory_order_acquire) != version) {
     pthread_mutex_lock(&slot->filling);

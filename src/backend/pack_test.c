@@ -89,7 +89,8 @@ static void unknown_and_failed_versions_are_filled_again(void **state) {
   int fills = 0;
   assert_int_equal(ddla_pack_cache_create(&cache), DDLA_OK);
   assert_int_equal(ddla_pack_reserve(&slot, cache, 0, "copy", 8), DDLA_OK);
-  for (int i = 0; i < 2; i++) assert_int_equal(ddla_pack_use(&packed, slot, 0, &value, count_fill, &fills), DDLA_OK);
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(ddla_pack_use(&packed, slot, 0, &value, count_fill, &fills), DDLA_OK);
   assert_int_equal(fills, 2);
   assert_int_equal(ddla_pack_use(&packed, slot, 9, &value, count_fill, &fills), DDLA_INTERNAL);
   assert_int_equal(ddla_pack_use(&packed, slot, 9, &value, count_fill, &fills), DDLA_OK);

@@ -11,9 +11,11 @@ enum { ROUNDS = 20000 };
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-/* Equal starting values are merged by the compiler, so each sum has its own, and passes through an empty asm. */
+/* Equal starting values are merged by the compiler, so each sum has its own, and passes through an
+ * empty asm. */
 #define EACH_12(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
-#define EACH_24(X) EACH_12(X) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
+#define EACH_24(X)                                                                                 \
+  EACH_12(X) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
 
 __attribute__((target("avx512f"))) static float run_512(float seed) {
   __m512 a = _mm512_set1_ps(seed), b = _mm512_set1_ps(1e-9f), all = b;
@@ -64,9 +66,7 @@ static float run_plain(float seed) {
   return sum[0][0];
 }
 
-double ddla_peak_time_us(void) {
-  return 1e-3 * (double)ddla_clock_now_ns(ddla_clock_thread());
-}
+double ddla_peak_time_us(void) { return 1e-3 * (double)ddla_clock_now_ns(ddla_clock_thread()); }
 
 double ddla_peak_burst(void) {
   static volatile float seed = 0.9999f;

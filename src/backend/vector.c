@@ -4,8 +4,9 @@
 
 #include "backend/avx512.h"
 
-/* Each loop twice: AVX-512 by hand, where A(p) is the vector of array p at i and V gives the result; else plain C, which
- * compilers turn into the vectors of the baseline. There is no multiply-add in them, so bits are the same. */
+/* Each loop twice: AVX-512 by hand, where A(p) is the vector of array p at i and V gives the
+ * result; else plain C, which compilers turn into the vectors of the baseline. There is no
+ * multiply-add in them, so bits are the same. */
 #if DDLA_HAS_AVX512
 #define A(p) ddla_load_first((p) + i, n)
 #define LOOP_512(name, parameters, V)                                                              \
@@ -44,17 +45,23 @@ LOOP(product, (float *to, const float *a, const float *b, int64_t count), (to, a
 LOOP(scale, (float *to, const float *from, float alpha, int64_t count), (to, from, alpha, count),
      _mm512_mul_ps(A(from), _mm512_set1_ps(alpha)), from[i] * alpha)
 
-LOOP(mask, (float *to, const float *from, const float *gate, int64_t count), (to, from, gate, count),
+LOOP(mask, (float *to, const float *from, const float *gate, int64_t count),
+     (to, from, gate, count),
      _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(A(gate), _mm512_setzero_ps(), _CMP_NLE_UQ), A(from)),
      gate[i] <= 0 ? 0 : from[i])
 
-void ddla_vector_add(float *to, const float *from, int64_t count) { ddla_vector_sum(to, to, from, count); }
+void ddla_vector_add(float *to, const float *from, int64_t count) {
+  ddla_vector_sum(to, to, from, count);
+}
 
-void ddla_vector_relu(float *to, const float *from, int64_t count) { ddla_vector_mask(to, from, from, count); }
+void ddla_vector_relu(float *to, const float *from, int64_t count) {
+  ddla_vector_mask(to, from, from, count);
+}
 
 #if DDLA_HAS_AVX512
 /* Eight sums in flight: of two rows by four vectors of columns, or of eight rows by one vector. */
-DDLA_AVX512 static void sum_columns_64(float *to, const float *from, int64_t rows, int64_t columns) {
+DDLA_AVX512 static void sum_columns_64(float *to, const float *from, int64_t rows,
+                                       int64_t columns) {
   __m512 even[4], odd[4];
   for (int k = 0; k < 4; k++) even[k] = odd[k] = _mm512_setzero_ps();
   int64_t r = 0;
@@ -69,12 +76,14 @@ DDLA_AVX512 static void sum_columns_64(float *to, const float *from, int64_t row
   }
 }
 
-DDLA_AVX512_INLINE void sum_columns_16(float *to, const float *from, int64_t rows, int64_t columns, int n) {
+DDLA_AVX512_INLINE void sum_columns_16(float *to, const float *from, int64_t rows, int64_t columns,
+                                       int n) {
   __m512 sum[8];
   for (int k = 0; k < 8; k++) sum[k] = _mm512_setzero_ps();
   int64_t r = 0;
   for (; r + 8 <= rows; r += 8, from += 8 * columns)
-    for (int k = 0; k < 8; k++) sum[k] = _mm512_add_ps(sum[k], ddla_load_first(from + k * columns, n));
+    for (int k = 0; k < 8; k++)
+      sum[k] = _mm512_add_ps(sum[k], ddla_load_first(from + k * columns, n));
   for (; r < rows; r++, from += columns) sum[0] = _mm512_add_ps(sum[0], ddla_load_first(from, n));
   for (int step = 4; step > 0; step /= 2)
     for (int k = 0; k < step; k++) sum[k] = _mm512_add_ps(sum[k], sum[k + step]);

@@ -1,5 +1,6 @@
-/* Loops over arrays of floats that several modules need fast. Each element's result does not depend on where it
- * lies: bits are the same for every alignment, instruction set and thread. No arrays overlap unless equal. */
+/* Loops over arrays of floats that several modules need fast. Each element's result does not depend
+ * on where it lies: bits are the same for every alignment, instruction set and thread. No arrays
+ * overlap unless equal. */
 #ifndef DDLA_BACKEND_VECTOR_H
 #define DDLA_BACKEND_VECTOR_H
 
@@ -23,7 +24,8 @@ void ddla_vector_relu(float *to, const float *from, int64_t count);
 /* to[i] = gate[i] <= 0 ? 0 : from[i]: the gradient of a relu whose output is gate. */
 void ddla_vector_mask(float *to, const float *from, const float *gate, int64_t count);
 
-/* to[c] = sum over r of from[r * columns + c], in an order given by the sizes and the instruction set. */
+/* to[c] = sum over r of from[r * columns + c], in an order given by the sizes and the instruction
+ * set. */
 void ddla_vector_sum_rows(float *to, const float *from, int64_t rows, int64_t columns);
 
 #endif

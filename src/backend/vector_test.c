@@ -25,10 +25,8 @@ static void fill(void) {
 }
 
 static void same(float found, float wanted) {
-  if (isnan(wanted))
-    assert_true(isnan(found));
-  else
-    assert_memory_equal(&found, &wanted, sizeof found);
+  if (isnan(wanted)) assert_true(isnan(found));
+  else assert_memory_equal(&found, &wanted, sizeof found);
 }
 
 static void loops_match_plain_ones_for_every_count_and_place(void **state) {

@@ -15,7 +15,8 @@ static ddla_status backward(ddla_kernel_state *state, const ddla_op_call *call) 
   (void)state;
   const size_t bytes = (size_t)ddla_shape_count(&call->output[0].shape) * sizeof(float);
   for (int i = 0; i < 2; i++)
-    if (call->input_grad[i].data) memcpy(call->input_grad[i].data, call->output_grad[0].data, bytes);
+    if (call->input_grad[i].data)
+      memcpy(call->input_grad[i].data, call->output_grad[0].data, bytes);
   return DDLA_OK;
 }
 

@@ -4,11 +4,13 @@
 
 typedef void (*block_function)(const ddla_block *block);
 
-/* From this depth on c is asked for while the sums are made: in a large product it comes from the third cache. */
+/* From this depth on c is asked for while the sums are made: in a large product it comes from the
+ * third cache. */
 enum { LONG = 96 };
 
-/* The sums are variables with names, not an array: compilers keep arrays of this size in memory. R_n and V_n repeat
- * for n rows, and for n vectors of row r. */
+/* The sums are variables with names, not an array: compilers keep arrays of this size in memory.
+ * R_n and V_n repeat for n rows, and for n vectors of row r. clang-format cannot read this.
+ * clang-format off */
 #define R_1(X, V) X(0, V)
 #define R_2(X, V) R_1(X, V) X(1, V)
 #define R_3(X, V) R_2(X, V) X(2, V)
@@ -22,7 +24,8 @@ enum { LONG = 96 };
 
 #define ZERO(r, v) __m512 sum##r##v = _mm512_setzero_ps();
 #define FETCH(r, v) __builtin_prefetch(c + (r)*c_row + 16 * (v), 1);
-#define ADD_OLD(r, v) sum##r##v = _mm512_add_ps(sum##r##v, _mm512_loadu_ps(c + (r)*c_row + 16 * (v)));
+#define ADD_OLD(r, v)                                                                              \
+  sum##r##v = _mm512_add_ps(sum##r##v, _mm512_loadu_ps(c + (r)*c_row + 16 * (v)));
 #define WEIGHT(r, v) const __m512 w##v = _mm512_loadu_ps(b + 16 * (v));
 #define MULTIPLY(r, v) sum##r##v = _mm512_fmadd_ps(x, w##v, sum##r##v);
 #define STORE(r, v) _mm512_storeu_ps(c + (r)*c_row + 16 * (v), sum##r##v);
@@ -41,24 +44,24 @@ enum { LONG = 96 };
 #define BODY(rows, vectors, FINISH)                                                                \
   const float *a = block->a, *b = block->b;                                                        \
   float *const c = block->c;                                                                       \
-  const int64_t a_row = block->a_row, a_step = block->a_step, b_row = block->b_row, c_row = block->c_row; \
+  const int64_t a_row = block->a_row, a_step = block->a_step;                                      \
+  const int64_t b_row = block->b_row, c_row = block->c_row;                                        \
   (void)a_row, (void)c_row;                                                                        \
   if (block->depth >= LONG) {                                                                      \
     R_##rows(FETCH_ROW, vectors)                                                                   \
   }                                                                                                \
-  R_##rows(ZERO_ROW, vectors) for (int64_t k = block->depth; k > 0; k--, a += a_step, b += b_row) {   \
-    V_##vectors(WEIGHT, 0) R_##rows(MULTIPLY_ROW, vectors)                                         \
-  }                                                                                                \
-  R_##rows(FINISH, vectors) R_##rows(STORE_ROW, vectors)
+  R_##rows(ZERO_ROW, vectors) for (int64_t k = block->depth; k > 0; k--, a += a_step, b += b_row){ \
+      V_##vectors(WEIGHT, 0) R_##rows(MULTIPLY_ROW, vectors)} R_##rows(FINISH, vectors)            \
+      R_##rows(STORE_ROW, vectors)
 
 #define BLOCK(rows, vectors)                                                                       \
-  DDLA_AVX512 static void set_##rows##_##vectors(const ddla_block *block) {                        \
-    BODY(rows, vectors, NO_ROW)                                                                    \
-  }                                                                                                \
-  DDLA_AVX512 static void add_##rows##_##vectors(const ddla_block *block) {                        \
+  DDLA_AVX512 static void set_##rows##_##vectors(const ddla_block *block){                         \
+      BODY(rows, vectors,                                                                          \
+           NO_ROW)} DDLA_AVX512 static void add_##rows##_##vectors(const ddla_block *block) {      \
     BODY(rows, vectors, ADD_OLD_ROW)                                                               \
   }
-#define ROWS(X, vectors) X(1, vectors) X(2, vectors) X(3, vectors) X(4, vectors) X(5, vectors) X(6, vectors)
+#define ROWS(X, vectors)                                                                           \
+  X(1, vectors) X(2, vectors) X(3, vectors) X(4, vectors) X(5, vectors) X(6, vectors)
 ROWS(BLOCK, 1)
 ROWS(BLOCK, 2)
 ROWS(BLOCK, 3)
@@ -69,6 +72,8 @@ ROWS(BLOCK, 4)
 static const block_function functions[2][DDLA_BLOCK_VECTORS][DDLA_BLOCK_ROWS] = {
     {{ROWS(SET, 1)}, {ROWS(SET, 2)}, {ROWS(SET, 3)}, {ROWS(SET, 4)}},
     {{ROWS(ADD, 1)}, {ROWS(ADD, 2)}, {ROWS(ADD, 3)}, {ROWS(ADD, 4)}}};
+
+/* clang-format on */
 
 void ddla_block_run(const ddla_block *block, int64_t rows, int columns) {
   const block_function *by_rows = functions[block->add][columns / 16 - 1];

@@ -1,6 +1,7 @@
-/* The inner block of our matrix products on AVX-512: up to 6 rows by 4 vectors of sums in registers. With 6 by 4 a
- * step of the depth takes 4 vector loads and 6 broadcasts for 24 fused multiply-adds, so the multipliers are what
- * limits. Sums run over the depth in its order: bits depend on the numbers only. */
+/* The inner block of our matrix products on AVX-512: up to 6 rows by 4 vectors of sums in
+ * registers. With 6 by 4 a step of the depth takes 4 vector loads and 6 broadcasts for 24 fused
+ * multiply-adds, so the multipliers are what limits. Sums run over the depth in its order: bits
+ * depend on the numbers only. */
 #ifndef DDLA_BACKEND_NATIVE_BLOCK_H
 #define DDLA_BACKEND_NATIVE_BLOCK_H
 
@@ -10,8 +11,8 @@
 
 enum { DDLA_BLOCK_ROWS = 6, DDLA_BLOCK_VECTORS = 4, DDLA_BLOCK_COLUMNS = 64 };
 
-/* What a product c = a b works on: c[r][j] (row stride c_row), a[r][k] at a[r * a_row + k * a_step],
- * b[k][j] (row stride b_row); k runs from 0 to depth - 1. */
+/* What a product c = a b works on: c[r][j] (row stride c_row), a[r][k] at a[r * a_row + k *
+ * a_step], b[k][j] (row stride b_row); k runs from 0 to depth - 1. */
 typedef struct ddla_block {
   float *c;
   const float *a, *b;

@@ -1,5 +1,5 @@
-/* 3 by 3 convolutions with stride 1 on machines with AVX-512, by Winograd's method (winograd.h): less than half the
- * multiplications of the plain sum. Channels in multiples of 16. */
+/* 3 by 3 convolutions with stride 1 on machines with AVX-512, by Winograd's method (winograd.h):
+ * less than half the multiplications of the plain sum. Channels in multiples of 16. */
 #include <stdio.h>
 
 #include "backend/kernel.h"
@@ -12,7 +12,7 @@
 #if DDLA_HAS_AVX512
 
 struct ddla_kernel_state {
-  ddla_winograd conv, turned; /* turned: from dy to dx */
+  ddla_winograd conv, turned;         /* turned: from dy to dx */
   ddla_pack_slot *slot, *turned_slot; /* null: pack at each call */
   bool relu, has_bias;
   size_t packed_bytes, masked_bytes; /* scratch: [packed weights | masked dy | transforms] */
@@ -21,20 +21,30 @@ struct ddla_kernel_state {
 /* False where Winograd's method is not worth it for one of them. */
 static bool set_forms(ddla_winograd *conv, ddla_winograd *turned, const ddla_op_call *call) {
   const ddla_window window = ddla_window_of_conv(call);
-  *conv = (ddla_winograd){.batch = window.batch, .height = window.in[0], .width = window.in[1],
-                          .in = window.channels, .out_height = window.out[0], .out_width = window.out[1],
+  *conv = (ddla_winograd){.batch = window.batch,
+                          .height = window.in[0],
+                          .width = window.in[1],
+                          .in = window.channels,
+                          .out_height = window.out[0],
+                          .out_width = window.out[1],
                           .out = call->input[1].shape.dim[0],
                           .padding = {window.padding[0], window.padding[1]}};
-  *turned = (ddla_winograd){.batch = window.batch, .height = window.out[0], .width = window.out[1],
-                            .in = conv->out, .out_height = window.in[0], .out_width = window.in[1],
-                            .out = conv->in, .padding = {2 - window.padding[0], 2 - window.padding[1]}};
+  *turned = (ddla_winograd){.batch = window.batch,
+                            .height = window.out[0],
+                            .width = window.out[1],
+                            .in = conv->out,
+                            .out_height = window.in[0],
+                            .out_width = window.in[1],
+                            .out = conv->in,
+                            .padding = {2 - window.padding[0], 2 - window.padding[1]}};
   return ddla_winograd_choose(conv) && ddla_winograd_choose(turned);
 }
 
 static bool accepts(const ddla_op_call *call) {
   const ddla_window window = ddla_window_of_conv(call);
   const int64_t *w = call->input[1].shape.dim;
-  if (ddla_cpu() < DDLA_CPU_AVX512 || w[0] % 16 || w[1] % 16 || w[1] != window.channels) return false;
+  if (ddla_cpu() < DDLA_CPU_AVX512 || w[0] % 16 || w[1] % 16 || w[1] != window.channels)
+    return false;
   for (int axis = 0; axis < 2; axis++)
     if (window.kernel[axis] != 3 || window.stride[axis] != 1 || window.dilation[axis] != 1 ||
         window.padding[axis] > 2)
@@ -48,11 +58,14 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 /* Bytes of some floats, in whole cache lines. */
 static size_t bytes_of(int64_t count) { return ((size_t)count * sizeof(float) + 63) & ~(size_t)63; }
 
-static size_t packed_bytes(const ddla_winograd *conv) { return bytes_of(ddla_winograd_packed_count(conv)); }
+static size_t packed_bytes(const ddla_winograd *conv) {
+  return bytes_of(ddla_winograd_packed_count(conv));
+}
 
 static void plan_scratch(ddla_kernel_state *s, ddla_op_call *call) {
   size_t work = bytes_of(ddla_winograd_forward_count(&s->conv));
-  if (ddla_op_wants(call, 0)) work = larger(work, bytes_of(ddla_winograd_forward_count(&s->turned)));
+  if (ddla_op_wants(call, 0))
+    work = larger(work, bytes_of(ddla_winograd_forward_count(&s->turned)));
   if (ddla_op_wants(call, 1)) work = larger(work, bytes_of(ddla_winograd_weights_count(&s->conv)));
   if (!s->slot) s->packed_bytes = larger(packed_bytes(&s->conv), packed_bytes(&s->turned));
   if (s->relu && call->training)
@@ -64,8 +77,8 @@ static void plan_scratch(ddla_kernel_state *s, ddla_op_call *call) {
   call->backward_reads_output[0] = s->relu && call->training;
 }
 
-static ddla_status reserve(ddla_pack_slot **out, const ddla_op_call *call, const ddla_winograd *conv,
-                           const char *way) {
+static ddla_status reserve(ddla_pack_slot **out, const ddla_op_call *call,
+                           const ddla_winograd *conv, const char *way) {
   char layout[64];
   snprintf(layout, sizeof layout, "winograd %s, tiles of %d", way, conv->tile);
   return ddla_pack_reserve(out, call->packs, call->parameter_id[1], layout, packed_bytes(conv));
@@ -150,9 +163,11 @@ static ddla_status backward(ddla_kernel_state *s, const ddla_op_call *call) {
   }
   if (call->input_grad[0].data) DDLA_TRY(backward_input(s, call, dy));
   if (call->input_grad[1].data)
-    ddla_winograd_weights(&s->conv, call->input_grad[1].data, call->input[0].data, dy, work_of(s, call));
+    ddla_winograd_weights(&s->conv, call->input_grad[1].data, call->input[0].data, dy,
+                          work_of(s, call));
   if (s->has_bias && call->input_grad[2].data)
-    ddla_vector_sum_rows(call->input_grad[2].data, dy, ddla_shape_span(&call->output[0].shape, 0, 3), s->conv.out);
+    ddla_vector_sum_rows(call->input_grad[2].data, dy,
+                         ddla_shape_span(&call->output[0].shape, 0, 3), s->conv.out);
   return DDLA_OK;
 }
 

@@ -1,5 +1,5 @@
-/* Dropout with 32 Philox blocks computed side by side on AVX-512: the same random words for the same sample and
- * element as the op's own loop. Which elements stay is kept in one bit each. */
+/* Dropout with 32 Philox blocks computed side by side on AVX-512: the same random words for the
+ * same sample and element as the op's own loop. Which elements stay is kept in one bit each. */
 #include <string.h>
 
 #include "backend/avx512.h"
@@ -8,7 +8,10 @@
 
 #if DDLA_HAS_AVX512
 
-enum { GROUP = 128, WORDS = 4 }; /* elements that 32 blocks of 4 words decide on; 32 of them a word */
+enum {
+  GROUP = 128,
+  WORDS = 4
+}; /* elements that 32 blocks of 4 words decide on; 32 of them a word */
 
 struct ddla_kernel_state {
   int64_t samples, elements, groups; /* elements and groups of one sample */
@@ -18,7 +21,9 @@ struct ddla_kernel_state {
   bool saves;
 };
 
-static bool accepts(const ddla_op_call *call) { return ddla_cpu() >= DDLA_CPU_AVX512 && call->alias < 0; }
+static bool accepts(const ddla_op_call *call) {
+  return ddla_cpu() >= DDLA_CPU_AVX512 && call->alias < 0;
+}
 
 static ddla_status prepare(ddla_kernel_state **out, ddla_op_call *call) {
   ddla_kernel_state *s = NULL;
@@ -80,8 +85,10 @@ DDLA_AVX512_INLINE uint32_t both(__m512i low, __m512i high, __m512i least) {
 }
 
 /* Bit e % 32 of word e / 32: element e of the group stays. */
-DDLA_AVX512_INLINE void decide(uint32_t bits[WORDS], const ddla_kernel_state *s, uint64_t key, int64_t group) {
-  philox low = philox_start(s, 32 * (uint64_t)group), high = philox_start(s, 32 * (uint64_t)group + 16);
+DDLA_AVX512_INLINE void decide(uint32_t bits[WORDS], const ddla_kernel_state *s, uint64_t key,
+                               int64_t group) {
+  philox low = philox_start(s, 32 * (uint64_t)group),
+         high = philox_start(s, 32 * (uint64_t)group + 16);
   philox_rounds(&low, key);
   philox_rounds(&high, key);
   const __m512i least = _mm512_set1_epi32((int)s->least);
@@ -92,8 +99,8 @@ DDLA_AVX512_INLINE void decide(uint32_t bits[WORDS], const ddla_kernel_state *s,
 }
 
 /* to = scale from where bits say so, else 0; `count` elements of a group. */
-DDLA_AVX512_INLINE void apply(float *to, const float *from, const uint32_t bits[WORDS], __m512 scale,
-                              int64_t count) {
+DDLA_AVX512_INLINE void apply(float *to, const float *from, const uint32_t bits[WORDS],
+                              __m512 scale, int64_t count) {
   for (int64_t i = 0; i < count; i += 16) {
     const int n = ddla_vector_left(count, i);
     const __mmask16 kept = (__mmask16)(bits[i / 32] >> i % 32);

@@ -1,5 +1,5 @@
-/* Max-pool of channels-last images, 16 channels at a time; the winning tap is kept in one byte. The first of
- * equal values wins and a NaN wins, as in the reference. */
+/* Max-pool of channels-last images, 16 channels at a time; the winning tap is kept in one byte. The
+ * first of equal values wins and a NaN wins, as in the reference. */
 #include <math.h>
 #include <string.h>
 
@@ -23,8 +23,8 @@ static bool accepts(const ddla_op_call *call) {
 
 /* Windows of 2, stride 2, side by side. */
 static bool covers(const ddla_window *w, int axis) {
-  return w->kernel[axis] == 2 && w->stride[axis] == 2 && w->dilation[axis] == 1 && w->padding[axis] == 0 &&
-         w->out[axis] * 2 == w->in[axis];
+  return w->kernel[axis] == 2 && w->stride[axis] == 2 && w->dilation[axis] == 1 &&
+         w->padding[axis] == 0 && w->out[axis] * 2 == w->in[axis];
 }
 
 static ddla_status prepare(ddla_kernel_state **out, ddla_op_call *call) {
@@ -42,7 +42,8 @@ static ddla_status prepare(ddla_kernel_state **out, ddla_op_call *call) {
 
 static void destroy(ddla_kernel_state *s) { ddla_free(s); }
 
-/* Places of the input under one window, by tap: elements from the start of the image, -1 in the padding. */
+/* Places of the input under one window, by tap: elements from the start of the image, -1 in the
+ * padding. */
 typedef struct taps {
   int count;
   int64_t place[TAPS_MAX];
@@ -58,7 +59,8 @@ static void set_taps(taps *t, const ddla_window *w, int64_t oh, int64_t ow) {
 }
 
 /* Plain loops, for every machine. */
-static void window_plain(float *y, uint8_t *saved, const float *image, const taps *t, int64_t channels) {
+static void window_plain(float *y, uint8_t *saved, const float *image, const taps *t,
+                         int64_t channels) {
   for (int64_t c = 0; c < channels; c++) {
     float best = 0;
     int winner = -1;
@@ -75,18 +77,18 @@ static void window_plain(float *y, uint8_t *saved, const float *image, const tap
 }
 
 #if DDLA_HAS_AVX512
-/* The first of the largest, or the first NaN, of n channels: best and winner so far meet the next value. */
+/* The first of the largest, or the first NaN, of n channels: best and winner so far meet the next
+ * value. */
 DDLA_AVX512_INLINE void meet(__m512 *best, __m512i *winner, __m512 value, int tap) {
-  __mmask16 wins = _mm512_cmp_ps_mask(value, *best, _CMP_NLE_UQ) & _mm512_cmp_ps_mask(*best, *best, _CMP_ORD_Q);
+  __mmask16 wins =
+      _mm512_cmp_ps_mask(value, *best, _CMP_NLE_UQ) & _mm512_cmp_ps_mask(*best, *best, _CMP_ORD_Q);
   *best = _mm512_mask_mov_ps(*best, wins, value);
   *winner = _mm512_mask_set1_epi32(*winner, wins, tap);
 }
 
 DDLA_AVX512_INLINE void put_winners(uint8_t *saved, int n, __m512i winner) {
-  if (n == 16)
-    _mm_storeu_si128((__m128i *)saved, _mm512_cvtepi32_epi8(winner));
-  else
-    _mm512_mask_cvtepi32_storeu_epi8(saved, ddla_mask_first(n), winner);
+  if (n == 16) _mm_storeu_si128((__m128i *)saved, _mm512_cvtepi32_epi8(winner));
+  else _mm512_mask_cvtepi32_storeu_epi8(saved, ddla_mask_first(n), winner);
 }
 
 DDLA_AVX512 static void window_512(float *y, uint8_t *saved, const float *image, const taps *t,
@@ -98,15 +100,17 @@ DDLA_AVX512 static void window_512(float *y, uint8_t *saved, const float *image,
     __m512 best = ddla_load_first(image + t->place[first] + c, n);
     __m512i winner = _mm512_set1_epi32(first);
     for (int tap = first + 1; tap < t->count; tap++)
-      if (t->place[tap] >= 0) meet(&best, &winner, ddla_load_first(image + t->place[tap] + c, n), tap);
+      if (t->place[tap] >= 0)
+        meet(&best, &winner, ddla_load_first(image + t->place[tap] + c, n), tap);
     ddla_store_first(y + c, n, best);
     if (saved) put_winners(saved + c, n, winner);
   }
 }
 
-/* n channels of a 2 by 2 window with its upper left place at a; `right` and `down` lead to its neighbours. */
-DDLA_AVX512_INLINE void square_forward(float *y, uint8_t *saved, const float *a, int64_t right, int64_t down,
-                                       int n) {
+/* n channels of a 2 by 2 window with its upper left place at a; `right` and `down` lead to its
+ * neighbours. */
+DDLA_AVX512_INLINE void square_forward(float *y, uint8_t *saved, const float *a, int64_t right,
+                                       int64_t down, int n) {
   __m512 best = ddla_load_first(a, n);
   __m512i winner = _mm512_setzero_si512();
   meet(&best, &winner, ddla_load_first(a + right, n), 1);
@@ -132,30 +136,37 @@ DDLA_AVX512 static void squares_forward(float *y, uint8_t *saved, const float *x
     }
 }
 
-DDLA_AVX512_INLINE void square_backward(float *a, const float *dy, const uint8_t *saved, int64_t right,
-                                        int64_t down, int n) {
+DDLA_AVX512_INLINE void square_backward(float *a, const float *dy, const uint8_t *saved,
+                                        int64_t right, int64_t down, int n) {
   __m512 g = ddla_load_first(dy, n);
   __m128i winner = n == 16 ? _mm_loadu_si128((const __m128i *)saved)
                            : _mm_maskz_loadu_epi8(ddla_mask_first(n), saved);
   ddla_store_first(a, n, _mm512_maskz_mov_ps(_mm_testn_epi8_mask(winner, winner), g));
-  ddla_store_first(a + right, n, _mm512_maskz_mov_ps(_mm_cmpeq_epi8_mask(winner, _mm_set1_epi8(1)), g));
-  ddla_store_first(a + down, n, _mm512_maskz_mov_ps(_mm_cmpeq_epi8_mask(winner, _mm_set1_epi8(2)), g));
-  ddla_store_first(a + down + right, n, _mm512_maskz_mov_ps(_mm_cmpeq_epi8_mask(winner, _mm_set1_epi8(3)), g));
+  ddla_store_first(a + right, n,
+                   _mm512_maskz_mov_ps(_mm_cmpeq_epi8_mask(winner, _mm_set1_epi8(1)), g));
+  ddla_store_first(a + down, n,
+                   _mm512_maskz_mov_ps(_mm_cmpeq_epi8_mask(winner, _mm_set1_epi8(2)), g));
+  ddla_store_first(a + down + right, n,
+                   _mm512_maskz_mov_ps(_mm_cmpeq_epi8_mask(winner, _mm_set1_epi8(3)), g));
 }
 
-DDLA_AVX512 static void squares_backward(float *dx, const float *dy, const uint8_t *saved, int64_t rows,
-                                         int64_t columns, int64_t channels) {
+DDLA_AVX512 static void squares_backward(float *dx, const float *dy, const uint8_t *saved,
+                                         int64_t rows, int64_t columns, int64_t channels) {
   const int64_t down = 2 * columns * channels;
   for (int64_t r = 0; r < rows; r++, dx += down)
-    for (int64_t ow = 0; ow < columns; ow++, dx += 2 * channels, dy += channels, saved += channels) {
+    for (int64_t ow = 0; ow < columns;
+         ow++, dx += 2 * channels, dy += channels, saved += channels) {
       int64_t c = 0;
-      for (; c + 16 <= channels; c += 16) square_backward(dx + c, dy + c, saved + c, channels, down, 16);
-      if (c < channels) square_backward(dx + c, dy + c, saved + c, channels, down, (int)(channels - c));
+      for (; c + 16 <= channels; c += 16)
+        square_backward(dx + c, dy + c, saved + c, channels, down, 16);
+      if (c < channels)
+        square_backward(dx + c, dy + c, saved + c, channels, down, (int)(channels - c));
     }
 }
 #endif
 
-static void window_forward(float *y, uint8_t *saved, const float *image, const taps *t, int64_t channels) {
+static void window_forward(float *y, uint8_t *saved, const float *image, const taps *t,
+                           int64_t channels) {
 #if DDLA_HAS_AVX512
   if (ddla_cpu() >= DDLA_CPU_AVX512) {
     window_512(y, saved, image, t, channels);
@@ -181,8 +192,8 @@ static ddla_status forward(ddla_kernel_state *s, const ddla_op_call *call) {
   uint8_t *saved = s->saves ? call->saved : NULL;
 #if DDLA_HAS_AVX512
   if (s->square) {
-    squares_forward(call->output[0].data, saved, call->input[0].data, w->batch * w->out[0], w->out[1],
-                    w->channels);
+    squares_forward(call->output[0].data, saved, call->input[0].data, w->batch * w->out[0],
+                    w->out[1], w->channels);
     return DDLA_OK;
   }
 #endif
@@ -209,8 +220,8 @@ static ddla_status backward(ddla_kernel_state *s, const ddla_op_call *call) {
   if (!call->input_grad[0].data) return DDLA_OK;
 #if DDLA_HAS_AVX512
   if (s->square) {
-    squares_backward(call->input_grad[0].data, call->output_grad[0].data, call->saved, w->batch * w->out[0],
-                     w->out[1], w->channels);
+    squares_backward(call->input_grad[0].data, call->output_grad[0].data, call->saved,
+                     w->batch * w->out[0], w->out[1], w->channels);
     return DDLA_OK;
   }
 #endif

@@ -4,7 +4,8 @@
 
 static ddla_status forward(ddla_kernel_state *state, const ddla_op_call *call) {
   (void)state;
-  ddla_vector_relu(call->output[0].data, call->input[0].data, ddla_shape_count(&call->output[0].shape));
+  ddla_vector_relu(call->output[0].data, call->input[0].data,
+                   ddla_shape_count(&call->output[0].shape));
   return DDLA_OK;
 }
 

@@ -8,21 +8,26 @@
 enum {
   EDGE_MAX = 6,
   POINTS_MAX = EDGE_MAX * EDGE_MAX,
-  APART = 16 /* floats between the points' matrices: without them all fall on the same sets of the first cache */
+  APART = 16 /* floats between the points' matrices: without them all fall on the same sets of the
+                first cache */
 };
 
 /* Patches are m + 2 places wide. */
 static int64_t points(const ddla_winograd *conv) { return (conv->tile + 2) * (conv->tile + 2); }
-static int64_t tiles_high(const ddla_winograd *conv) { return (conv->out_height + conv->tile - 1) / conv->tile; }
-static int64_t tiles_wide(const ddla_winograd *conv) { return (conv->out_width + conv->tile - 1) / conv->tile; }
+static int64_t tiles_high(const ddla_winograd *conv) {
+  return (conv->out_height + conv->tile - 1) / conv->tile;
+}
+static int64_t tiles_wide(const ddla_winograd *conv) {
+  return (conv->out_width + conv->tile - 1) / conv->tile;
+}
 static int64_t tile_count(const ddla_winograd *conv) {
   return conv->batch * tiles_high(conv) * tiles_wide(conv);
 }
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Tiles worked on at a time, so that both transforms and the weights stay in a second cache of 1 MiB for the channels
- * of small models; multiples of the block's 6 rows in forward. */
+/* Tiles worked on at a time, so that both transforms and the weights stay in a second cache of 1
+ * MiB for the channels of small models; multiples of the block's 6 rows in forward. */
 static int64_t forward_tiles(const ddla_winograd *conv) {
   return smaller(tile_count(conv), conv->tile == 2 ? 48 : 24);
 }
@@ -41,7 +46,8 @@ bool ddla_winograd_choose(ddla_winograd *conv) {
   return cost[conv->tile == 4] * 5 < plain * 4;
 }
 
-/* Some tiles in a row, from `first` on; `apart` floats between the matrices [tile][channel] of two points. */
+/* Some tiles in a row, from `first` on; `apart` floats between the matrices [tile][channel] of two
+ * points. */
 typedef struct stretch {
   int64_t first, count, apart;
 } stretch;
@@ -78,22 +84,25 @@ static unsigned inside(int64_t first, int count, int64_t size) {
 }
 
 /* 16 channels of column j of a patch; outside of the image are zeros. */
-DDLA_AVX512_INLINE void load_column(ddla_v16 *d, const float *image, const patch *p, int j, const int edge) {
+DDLA_AVX512_INLINE void load_column(ddla_v16 *d, const float *image, const patch *p, int j,
+                                    const int edge) {
   const unsigned rows = p->columns >> j & 1U ? p->rows : 0;
   const float *from = image + p->at + j * p->column;
   for (int i = 0; i < edge; i++)
-    d[i] = _mm512_maskz_loadu_ps((__mmask16)-(int)(rows >> i & 1U), from + i * p->row);
+    d[i] = _mm512_maskz_loadu_ps((__mmask16) - (int)(rows >> i & 1U), from + i * p->row);
 }
 
 /* V[point][tile][channel] = Bᵀ d B. */
-DDLA_AVX512_INLINE void input_body(const ddla_winograd *conv, float *v, const float *x, const stretch *s,
-                                   const int m) {
+DDLA_AVX512_INLINE void input_body(const ddla_winograd *conv, float *v, const float *x,
+                                   const stretch *s, const int m) {
   const int edge = m + 2;
   const int64_t row = conv->width * conv->in, size = conv->height * row;
   tile t = tile_at(conv, s->first);
   for (int64_t k = 0; k < s->count; k++, tile_next(conv, &t)) {
     const int64_t top = m * t.row - conv->padding[0], left = m * t.column - conv->padding[1];
-    patch p = {.row = row, .column = conv->in, .rows = inside(top, edge, conv->height),
+    patch p = {.row = row,
+               .column = conv->in,
+               .rows = inside(top, edge, conv->height),
                .columns = inside(left, edge, conv->width)};
     for (int64_t c = 0; c < conv->in; c += 16) {
       ddla_v16 side[POINTS_MAX], line[EDGE_MAX];
@@ -114,11 +123,13 @@ DDLA_AVX512_INLINE void input_body(const ddla_winograd *conv, float *v, const fl
   }
 }
 
-DDLA_AVX512 static void input_2(const ddla_winograd *conv, float *v, const float *x, const stretch *s) {
+DDLA_AVX512 static void input_2(const ddla_winograd *conv, float *v, const float *x,
+                                const stretch *s) {
   input_body(conv, v, x, s, 2);
 }
 
-DDLA_AVX512 static void input_4(const ddla_winograd *conv, float *v, const float *x, const stretch *s) {
+DDLA_AVX512 static void input_4(const ddla_winograd *conv, float *v, const float *x,
+                                const stretch *s) {
   input_body(conv, v, x, s, 4);
 }
 
@@ -130,8 +141,8 @@ int64_t ddla_winograd_packed_count(const ddla_winograd *conv) {
 }
 
 /* One kernel of each of 16 outputs, `lanes` floats apart: u = G g Gᵀ, stored at every point. */
-DDLA_AVX512_INLINE void pack_body(float *to, const float *kernel, __m512i lanes, int64_t apart, bool turned,
-                                  const int m) {
+DDLA_AVX512_INLINE void pack_body(float *to, const float *kernel, __m512i lanes, int64_t apart,
+                                  bool turned, const int m) {
   const int edge = m + 2;
   ddla_v16 g[9], side[3 * EDGE_MAX], u[POINTS_MAX];
   for (int k = 0; k < 9; k++) g[k] = _mm512_i32gather_ps(lanes, kernel + (turned ? 8 - k : k), 4);
@@ -141,20 +152,22 @@ DDLA_AVX512_INLINE void pack_body(float *to, const float *kernel, __m512i lanes,
 }
 
 /* Packed: for each point, panels of 64 outputs (the last may be narrower), each [in][columns]. */
-DDLA_AVX512 void ddla_winograd_pack(float *to, const float *w, const ddla_winograd *conv, bool turned) {
-  const int step = (int)(9 * (turned ? 1 : conv->in)); /* floats between the kernels of two outputs */
-  const __m512i lanes = _mm512_mullo_epi32(_mm512_set1_epi32(step),
-                                           _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+DDLA_AVX512 void ddla_winograd_pack(float *to, const float *w, const ddla_winograd *conv,
+                                    bool turned) {
+  const int step =
+      (int)(9 * (turned ? 1 : conv->in)); /* floats between the kernels of two outputs */
+  const __m512i lanes =
+      _mm512_mullo_epi32(_mm512_set1_epi32(step),
+                         _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
   const int64_t apart = weights_apart(conv);
   for (int64_t o = 0; o < conv->out; o += 16) {
-    const int64_t panel = o - o % DDLA_BLOCK_COLUMNS, columns = smaller(conv->out - panel, DDLA_BLOCK_COLUMNS);
+    const int64_t panel = o - o % DDLA_BLOCK_COLUMNS,
+                  columns = smaller(conv->out - panel, DDLA_BLOCK_COLUMNS);
     for (int64_t i = 0; i < conv->in; i++) {
       const float *kernel = w + 9 * (turned ? i * conv->out + o : o * conv->in + i);
       float *place = to + panel * conv->in + i * columns + (o - panel);
-      if (conv->tile == 2)
-        pack_body(place, kernel, lanes, apart, turned, 2);
-      else
-        pack_body(place, kernel, lanes, apart, turned, 4);
+      if (conv->tile == 2) pack_body(place, kernel, lanes, apart, turned, 2);
+      else pack_body(place, kernel, lanes, apart, turned, 4);
     }
   }
 }
@@ -166,8 +179,8 @@ DDLA_AVX512_INLINE ddla_v16 finish(ddla_v16 value, ddla_v16 bias, bool relu) {
 }
 
 /* Y = Aᵀ m A of tiles. */
-DDLA_AVX512_INLINE void result_body(const ddla_winograd *conv, const ddla_winograd_run *run, const float *sums,
-                                    const stretch *s, const int m) {
+DDLA_AVX512_INLINE void result_body(const ddla_winograd *conv, const ddla_winograd_run *run,
+                                    const float *sums, const stretch *s, const int m) {
   const int edge = m + 2;
   const int64_t row = conv->out_width * conv->out;
   tile t = tile_at(conv, s->first);
@@ -193,13 +206,13 @@ DDLA_AVX512_INLINE void result_body(const ddla_winograd *conv, const ddla_winogr
   }
 }
 
-DDLA_AVX512 static void result_2(const ddla_winograd *conv, const ddla_winograd_run *run, const float *sums,
-                                 const stretch *s) {
+DDLA_AVX512 static void result_2(const ddla_winograd *conv, const ddla_winograd_run *run,
+                                 const float *sums, const stretch *s) {
   result_body(conv, run, sums, s, 2);
 }
 
-DDLA_AVX512 static void result_4(const ddla_winograd *conv, const ddla_winograd_run *run, const float *sums,
-                                 const stretch *s) {
+DDLA_AVX512 static void result_4(const ddla_winograd *conv, const ddla_winograd_run *run,
+                                 const float *sums, const stretch *s) {
   result_body(conv, run, sums, s, 4);
 }
 
@@ -214,9 +227,13 @@ static void multiply(const ddla_winograd *conv, float *sums, const float *v, con
   for (int64_t p = 0; p < count; p++)
     for (int64_t o = 0; o < conv->out; o += DDLA_BLOCK_COLUMNS) {
       const int columns = (int)smaller(conv->out - o, DDLA_BLOCK_COLUMNS);
-      const ddla_block block = {.c = sums + p * sums_apart + o, .c_row = conv->out,
-                                .a = v + p * tiles->apart, .a_row = conv->in, .a_step = 1,
-                                .b = packed + p * weights_apart(conv) + o * conv->in, .b_row = columns,
+      const ddla_block block = {.c = sums + p * sums_apart + o,
+                                .c_row = conv->out,
+                                .a = v + p * tiles->apart,
+                                .a_row = conv->in,
+                                .a_step = 1,
+                                .b = packed + p * weights_apart(conv) + o * conv->in,
+                                .b_row = columns,
                                 .depth = conv->in};
       ddla_block_run(&block, tiles->count, columns);
     }
@@ -236,13 +253,15 @@ void ddla_winograd_forward(const ddla_winograd *conv, const ddla_winograd_run *r
 }
 
 /* W[point][tile][channel] = A dY Aᵀ. */
-DDLA_AVX512_INLINE void gradient_body(const ddla_winograd *conv, float *w, const float *dy, const stretch *s,
-                                      const int m) {
+DDLA_AVX512_INLINE void gradient_body(const ddla_winograd *conv, float *w, const float *dy,
+                                      const stretch *s, const int m) {
   const int edge = m + 2;
   const int64_t row = conv->out_width * conv->out, size = conv->out_height * row;
   tile t = tile_at(conv, s->first);
   for (int64_t k = 0; k < s->count; k++, tile_next(conv, &t)) {
-    patch p = {.row = row, .column = conv->out, .rows = inside(m * t.row, m, conv->out_height),
+    patch p = {.row = row,
+               .column = conv->out,
+               .rows = inside(m * t.row, m, conv->out_height),
                .columns = inside(m * t.column, m, conv->out_width)};
     for (int64_t o = 0; o < conv->out; o += 16) {
       ddla_v16 side[4 * EDGE_MAX], line[4], r[EDGE_MAX];
@@ -260,16 +279,19 @@ DDLA_AVX512_INLINE void gradient_body(const ddla_winograd *conv, float *w, const
   }
 }
 
-DDLA_AVX512 static void gradient_2(const ddla_winograd *conv, float *w, const float *dy, const stretch *s) {
+DDLA_AVX512 static void gradient_2(const ddla_winograd *conv, float *w, const float *dy,
+                                   const stretch *s) {
   gradient_body(conv, w, dy, s, 2);
 }
 
-DDLA_AVX512 static void gradient_4(const ddla_winograd *conv, float *w, const float *dy, const stretch *s) {
+DDLA_AVX512 static void gradient_4(const ddla_winograd *conv, float *w, const float *dy,
+                                   const stretch *s) {
   gradient_body(conv, w, dy, s, 4);
 }
 
 /* dw of 16 outputs and one input from its sums [point][in][out]. */
-DDLA_AVX512_INLINE void weights_body(const ddla_winograd *conv, float *dw, const float *sums, const int m) {
+DDLA_AVX512_INLINE void weights_body(const ddla_winograd *conv, float *dw, const float *sums,
+                                     const int m) {
   const int edge = m + 2;
   ddla_v16 d[POINTS_MAX], side[3 * EDGE_MAX], g[9];
   float lanes[9][16];
@@ -286,27 +308,31 @@ DDLA_AVX512 static void weights_all(const ddla_winograd *conv, float *dw, const 
     for (int64_t i = 0; i < conv->in; i++) {
       float *to = dw + 9 * (o * conv->in + i);
       const float *from = sums + i * conv->out + o;
-      if (conv->tile == 2)
-        weights_body(conv, to, from, 2);
-      else
-        weights_body(conv, to, from, 4);
+      if (conv->tile == 2) weights_body(conv, to, from, 2);
+      else weights_body(conv, to, from, 4);
     }
 }
 
 int64_t ddla_winograd_weights_count(const ddla_winograd *conv) {
-  return points(conv) * (weights_tiles(conv) * (conv->in + conv->out) + 2 * APART + weights_apart(conv));
+  return points(conv) *
+         (weights_tiles(conv) * (conv->in + conv->out) + 2 * APART + weights_apart(conv));
 }
 
 /* sums[point][in][out] (+)= V[point][tile][in]ᵀ W[point][tile][out] */
-static void multiply_weights(const ddla_winograd *conv, float *sums, const float *v, const stretch *in,
-                             const float *w, const stretch *out) {
+static void multiply_weights(const ddla_winograd *conv, float *sums, const float *v,
+                             const stretch *in, const float *w, const stretch *out) {
   const int64_t count = points(conv);
   for (int64_t p = 0; p < count; p++)
     for (int64_t o = 0; o < conv->out; o += DDLA_BLOCK_COLUMNS) {
-      const ddla_block block = {.c = sums + p * weights_apart(conv) + o, .c_row = conv->out,
-                                .a = v + p * in->apart, .a_row = 1, .a_step = conv->in,
-                                .b = w + p * out->apart + o, .b_row = conv->out,
-                                .depth = in->count, .add = in->first > 0};
+      const ddla_block block = {.c = sums + p * weights_apart(conv) + o,
+                                .c_row = conv->out,
+                                .a = v + p * in->apart,
+                                .a_row = 1,
+                                .a_step = conv->in,
+                                .b = w + p * out->apart + o,
+                                .b_row = conv->out,
+                                .depth = in->count,
+                                .add = in->first > 0};
       ddla_block_run(&block, conv->in, (int)smaller(conv->out - o, DDLA_BLOCK_COLUMNS));
     }
 }
@@ -315,7 +341,8 @@ void ddla_winograd_weights(const ddla_winograd *conv, float *dw, const float *x,
                            float *scratch) {
   const int64_t tiles = tile_count(conv), most = weights_tiles(conv);
   stretch in = {.apart = most * conv->in + APART}, out = {.apart = most * conv->out + APART};
-  float *sums = scratch, *v = sums + ddla_winograd_packed_count(conv), *w = v + points(conv) * in.apart;
+  float *sums = scratch, *v = sums + ddla_winograd_packed_count(conv),
+        *w = v + points(conv) * in.apart;
   for (int64_t first = 0; first < tiles; first += most) {
     in.first = out.first = first;
     in.count = out.count = smaller(tiles - first, most);

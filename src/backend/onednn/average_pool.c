@@ -42,11 +42,11 @@ static ddla_status open_forward(ddla_kernel_state *s, const form *f) {
   dnnl_primitive_desc_t made = NULL;
   dnnl_engine_t engine = NULL;
   DDLA_TRY(ddla_onednn_engine(&engine));
-  DDLA_TRY(ddla_onednn_check(
-      dnnl_pooling_forward_primitive_desc_create(&made, engine, dnnl_forward_training,
-                                                 dnnl_pooling_avg_include_padding, f->x, f->y, f->stride,
-                                                 f->kernel, f->dilate, f->padding, f->padding, f->attr),
-      "an average pool"));
+  DDLA_TRY(ddla_onednn_check(dnnl_pooling_forward_primitive_desc_create(
+                                 &made, engine, dnnl_forward_training,
+                                 dnnl_pooling_avg_include_padding, f->x, f->y, f->stride, f->kernel,
+                                 f->dilate, f->padding, f->padding, f->attr),
+                             "an average pool"));
   DDLA_TRY(ddla_onednn_step_open(&s->forward, made));
   DDLA_TRY(ddla_onednn_step_bind(&s->forward, DNNL_ARG_SRC, f->x));
   return ddla_onednn_step_bind(&s->forward, DNNL_ARG_DST, f->y);
@@ -57,9 +57,9 @@ static ddla_status open_backward(ddla_kernel_state *s, const form *f) {
   dnnl_engine_t engine = NULL;
   DDLA_TRY(ddla_onednn_engine(&engine));
   DDLA_TRY(ddla_onednn_check(
-      dnnl_pooling_backward_primitive_desc_create(&made, engine, dnnl_pooling_avg_include_padding, f->x, f->y,
-                                                  f->stride, f->kernel, f->dilate, f->padding, f->padding,
-                                                  s->forward.desc, f->attr),
+      dnnl_pooling_backward_primitive_desc_create(&made, engine, dnnl_pooling_avg_include_padding,
+                                                  f->x, f->y, f->stride, f->kernel, f->dilate,
+                                                  f->padding, f->padding, s->forward.desc, f->attr),
       "an average pool's gradient"));
   DDLA_TRY(ddla_onednn_step_open(&s->backward, made));
   DDLA_TRY(ddla_onednn_step_bind(&s->backward, DNNL_ARG_DIFF_SRC, f->x));
@@ -82,8 +82,9 @@ static ddla_status prepare(ddla_kernel_state **out, ddla_op_call *call) {
   DDLA_TRY_CLEAN(status, open_forward(s, &f));
   if (ddla_op_wants(call, 0)) DDLA_TRY_CLEAN(status, open_backward(s, &f));
   call->saved_bytes = 0;
-  call->scratch_bytes = s->forward.scratchpad_bytes > s->backward.scratchpad_bytes ? s->forward.scratchpad_bytes
-                                                                                  : s->backward.scratchpad_bytes;
+  call->scratch_bytes = s->forward.scratchpad_bytes > s->backward.scratchpad_bytes
+                            ? s->forward.scratchpad_bytes
+                            : s->backward.scratchpad_bytes;
   *out = s;
 cleanup:
   form_close(&f);

@@ -1,6 +1,7 @@
-/* Convolution, channels last, weights [O, I/groups, KH, KW]. The library works on activations as they are and on
- * weights in the layout it likes best. A fused relu is our own pass behind it, as the library's turns NaN into 0;
- * backward first masks dy with it. The bias's gradient is ours too: the library takes three times as long. */
+/* Convolution, channels last, weights [O, I/groups, KH, KW]. The library works on activations as
+ * they are and on weights in the layout it likes best. A fused relu is our own pass behind it, as
+ * the library's turns NaN into 0; backward first masks dy with it. The bias's gradient is ours too:
+ * the library takes three times as long. */
 #include <string.h>
 
 #include "backend/onednn/primitive.h"
@@ -27,7 +28,8 @@ typedef struct form {
 } form;
 
 static bool accepts(const ddla_op_call *call) {
-  return call->input[0].shape.rank == 4 && call->input[1].shape.rank == 4 && call->input[0].dtype == DDLA_F32;
+  return call->input[0].shape.rank == 4 && call->input[1].shape.rank == 4 &&
+         call->input[0].dtype == DDLA_F32;
 }
 
 static void form_close(form *f) {
@@ -42,14 +44,15 @@ static ddla_status form_weights(form *f, const ddla_op_call *call) {
   const int64_t *w = call->input[1].shape.dim;
   int64_t groups = ddla_attrs_int(&call->attrs, "groups", 0, 1);
   int64_t dims[] = {groups, w[0] / groups, w[1], w[2], w[3]};
-  int64_t strides[] = {dims[1] * dims[2] * dims[3] * dims[4], dims[2] * dims[3] * dims[4], dims[3] * dims[4],
-                       dims[4], 1};
+  int64_t strides[] = {dims[1] * dims[2] * dims[3] * dims[4], dims[2] * dims[3] * dims[4],
+                       dims[3] * dims[4], dims[4], 1};
   int skip = groups == 1;
   DDLA_TRY(ddla_onednn_desc(&f->plain, 5 - skip, dims + skip, strides + skip));
   return ddla_onednn_desc(&f->any, 5 - skip, dims + skip, NULL);
 }
 
-static ddla_status form_open(form *f, const ddla_op_call *call, const struct ddla_kernel_state *state) {
+static ddla_status form_open(form *f, const ddla_op_call *call,
+                             const struct ddla_kernel_state *state) {
   for (int i = 0; i < 2; i++) {
     f->stride[i] = ddla_attrs_int(&call->attrs, "stride", i, 1);
     f->dilate[i] = ddla_attrs_int(&call->attrs, "dilation", i, 1) - 1;
@@ -66,11 +69,11 @@ static ddla_status open_forward(ddla_kernel_state *s, const ddla_op_call *call, 
   dnnl_primitive_desc_t desc = NULL;
   dnnl_engine_t engine = NULL;
   DDLA_TRY(ddla_onednn_engine(&engine));
-  DDLA_TRY(ddla_onednn_check(
-      dnnl_convolution_forward_primitive_desc_create(&desc, engine, dnnl_forward_training,
-                                                     dnnl_convolution_direct, f->x, f->any, f->bias, f->y,
-                                                     f->stride, f->dilate, f->padding, f->padding, f->attr),
-      "a convolution"));
+  DDLA_TRY(ddla_onednn_check(dnnl_convolution_forward_primitive_desc_create(
+                                 &desc, engine, dnnl_forward_training, dnnl_convolution_direct,
+                                 f->x, f->any, f->bias, f->y, f->stride, f->dilate, f->padding,
+                                 f->padding, f->attr),
+                             "a convolution"));
   DDLA_TRY(ddla_onednn_step_open(&s->forward, desc));
   DDLA_TRY(ddla_onednn_step_bind(&s->forward, DNNL_ARG_SRC, f->x));
   DDLA_TRY(ddla_onednn_step_bind_query(&s->forward, DNNL_ARG_WEIGHTS, dnnl_query_weights_md));
@@ -80,15 +83,16 @@ static ddla_status open_forward(ddla_kernel_state *s, const ddla_op_call *call, 
                                  dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0));
 }
 
-static ddla_status open_backward_data(ddla_kernel_state *s, const ddla_op_call *call, const form *f) {
+static ddla_status open_backward_data(ddla_kernel_state *s, const ddla_op_call *call,
+                                      const form *f) {
   dnnl_primitive_desc_t desc = NULL;
   dnnl_engine_t engine = NULL;
   DDLA_TRY(ddla_onednn_engine(&engine));
-  DDLA_TRY(ddla_onednn_check(
-      dnnl_convolution_backward_data_primitive_desc_create(&desc, engine, dnnl_convolution_direct, f->x, f->any,
-                                                           f->y, f->stride, f->dilate, f->padding, f->padding,
-                                                           s->forward.desc, f->attr),
-      "a convolution's data gradient"));
+  DDLA_TRY(
+      ddla_onednn_check(dnnl_convolution_backward_data_primitive_desc_create(
+                            &desc, engine, dnnl_convolution_direct, f->x, f->any, f->y, f->stride,
+                            f->dilate, f->padding, f->padding, s->forward.desc, f->attr),
+                        "a convolution's data gradient"));
   DDLA_TRY(ddla_onednn_step_open(&s->backward_data, desc));
   DDLA_TRY(ddla_onednn_step_bind(&s->backward_data, DNNL_ARG_DIFF_SRC, f->x));
   DDLA_TRY(ddla_onednn_step_bind_query(&s->backward_data, DNNL_ARG_WEIGHTS, dnnl_query_weights_md));
@@ -98,13 +102,15 @@ static ddla_status open_backward_data(ddla_kernel_state *s, const ddla_op_call *
 }
 
 /* Weight gradients come out in the library's layout and are put back into the model's. */
-static ddla_status open_grad_reorder(ddla_kernel_state *s, const form *f, const_dnnl_memory_desc_t made) {
+static ddla_status open_grad_reorder(ddla_kernel_state *s, const form *f,
+                                     const_dnnl_memory_desc_t made) {
   dnnl_primitive_desc_t desc = NULL;
   dnnl_engine_t engine = NULL;
   if (dnnl_memory_desc_equal(made, f->plain)) return DDLA_OK;
   DDLA_TRY(ddla_onednn_engine(&engine));
   DDLA_TRY(ddla_onednn_check(
-      dnnl_reorder_primitive_desc_create(&desc, made, engine, f->plain, engine, f->attr), "a gradient reorder"));
+      dnnl_reorder_primitive_desc_create(&desc, made, engine, f->plain, engine, f->attr),
+      "a gradient reorder"));
   DDLA_TRY(ddla_onednn_step_open(&s->grad_reorder, desc));
   DDLA_TRY(ddla_onednn_step_bind(&s->grad_reorder, DNNL_ARG_FROM, made));
   DDLA_TRY(ddla_onednn_step_bind(&s->grad_reorder, DNNL_ARG_TO, f->plain));
@@ -116,13 +122,15 @@ static ddla_status open_backward_weights(ddla_kernel_state *s, const form *f) {
   dnnl_primitive_desc_t desc = NULL;
   dnnl_engine_t engine = NULL;
   DDLA_TRY(ddla_onednn_engine(&engine));
-  DDLA_TRY(ddla_onednn_check(dnnl_convolution_backward_weights_primitive_desc_create(
-                                 &desc, engine, dnnl_convolution_direct, f->x, f->any, NULL, f->y,
-                                 f->stride, f->dilate, f->padding, f->padding, s->forward.desc, f->attr),
-                             "a convolution's weight gradient"));
+  DDLA_TRY(
+      ddla_onednn_check(dnnl_convolution_backward_weights_primitive_desc_create(
+                            &desc, engine, dnnl_convolution_direct, f->x, f->any, NULL, f->y,
+                            f->stride, f->dilate, f->padding, f->padding, s->forward.desc, f->attr),
+                        "a convolution's weight gradient"));
   DDLA_TRY(ddla_onednn_step_open(&s->backward_weights, desc));
   DDLA_TRY(ddla_onednn_step_bind(&s->backward_weights, DNNL_ARG_SRC, f->x));
-  DDLA_TRY(ddla_onednn_step_bind_query(&s->backward_weights, DNNL_ARG_DIFF_WEIGHTS, dnnl_query_diff_weights_md));
+  DDLA_TRY(ddla_onednn_step_bind_query(&s->backward_weights, DNNL_ARG_DIFF_WEIGHTS,
+                                       dnnl_query_diff_weights_md));
   DDLA_TRY(ddla_onednn_step_bind(&s->backward_weights, DNNL_ARG_DIFF_DST, f->y));
   return open_grad_reorder(s, f, dnnl_primitive_desc_query_md(desc, dnnl_query_diff_weights_md, 0));
 }
@@ -133,11 +141,14 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static void plan_scratch(ddla_kernel_state *s, ddla_op_call *call) {
   size_t pad = larger(s->forward.scratchpad_bytes, s->backward_data.scratchpad_bytes);
   pad = larger(pad, larger(s->backward_weights.scratchpad_bytes, s->grad_reorder.scratchpad_bytes));
-  pad = larger(pad, larger(s->weight.reorder.scratchpad_bytes, s->weight_transposed.reorder.scratchpad_bytes));
-  s->packed_bytes = larger(s->packed_bytes, larger(ddla_onednn_weight_bytes(&s->weight),
-                                                   ddla_onednn_weight_bytes(&s->weight_transposed)));
+  pad = larger(pad, larger(s->weight.reorder.scratchpad_bytes,
+                           s->weight_transposed.reorder.scratchpad_bytes));
+  s->packed_bytes =
+      larger(s->packed_bytes, larger(ddla_onednn_weight_bytes(&s->weight),
+                                     ddla_onednn_weight_bytes(&s->weight_transposed)));
   if (s->relu && call->training)
-    s->masked_bytes = ddla_onednn_round((size_t)ddla_shape_count(&call->output[0].shape) * sizeof(float));
+    s->masked_bytes =
+        ddla_onednn_round((size_t)ddla_shape_count(&call->output[0].shape) * sizeof(float));
   call->saved_bytes = 0;
   call->scratch_bytes = s->packed_bytes + s->masked_bytes + pad;
   call->backward_reads_input[0] = ddla_op_wants(call, 1);
@@ -187,7 +198,8 @@ static ddla_status forward(ddla_kernel_state *s, const ddla_op_call *call) {
   DDLA_TRY(ddla_onednn_weight_use(&weights, &s->weight, call, call->scratch, pad));
   DDLA_TRY(ddla_onednn_step_point(&s->forward, DNNL_ARG_SRC, call->input[0].data));
   DDLA_TRY(ddla_onednn_step_point(&s->forward, DNNL_ARG_WEIGHTS, weights));
-  if (s->has_bias) DDLA_TRY(ddla_onednn_step_point(&s->forward, DNNL_ARG_BIAS, call->input[2].data));
+  if (s->has_bias)
+    DDLA_TRY(ddla_onednn_step_point(&s->forward, DNNL_ARG_BIAS, call->input[2].data));
   DDLA_TRY(ddla_onednn_step_point(&s->forward, DNNL_ARG_DST, call->output[0].data));
   DDLA_TRY(ddla_onednn_step_run(&s->forward, pad));
   float *y = call->output[0].data;
@@ -195,7 +207,8 @@ static ddla_status forward(ddla_kernel_state *s, const ddla_op_call *call) {
   return DDLA_OK;
 }
 
-static ddla_status run_backward_data(ddla_kernel_state *s, const ddla_op_call *call, const float *dy) {
+static ddla_status run_backward_data(ddla_kernel_state *s, const ddla_op_call *call,
+                                     const float *dy) {
   const void *weights = NULL;
   char *pad = pad_of(s, call);
   DDLA_TRY(ddla_onednn_weight_use(&weights, &s->weight_transposed, call, call->scratch, pad));
@@ -205,7 +218,8 @@ static ddla_status run_backward_data(ddla_kernel_state *s, const ddla_op_call *c
   return ddla_onednn_step_run(&s->backward_data, pad);
 }
 
-static ddla_status run_backward_weights(ddla_kernel_state *s, const ddla_op_call *call, const float *dy) {
+static ddla_status run_backward_weights(ddla_kernel_state *s, const ddla_op_call *call,
+                                        const float *dy) {
   char *pad = pad_of(s, call);
   void *made = s->grad_reorder.primitive ? call->scratch : call->input_grad[1].data;
   DDLA_TRY(ddla_onednn_step_point(&s->backward_weights, DNNL_ARG_SRC, call->input[0].data));
@@ -228,7 +242,8 @@ static ddla_status backward(ddla_kernel_state *s, const ddla_op_call *call) {
   if (call->input_grad[0].data) DDLA_TRY(run_backward_data(s, call, dy));
   if (call->input_grad[1].data) DDLA_TRY(run_backward_weights(s, call, dy));
   if (s->has_bias && call->input_grad[2].data)
-    ddla_vector_sum_rows(call->input_grad[2].data, dy, ddla_shape_span(&call->output[0].shape, 0, 3),
+    ddla_vector_sum_rows(call->input_grad[2].data, dy,
+                         ddla_shape_span(&call->output[0].shape, 0, 3),
                          call->output[0].shape.dim[3]);
   return DDLA_OK;
 }

@@ -7,15 +7,17 @@ struct ddla_kernel_state {
   bool from_output;
 };
 
-bool ddla_onednn_eltwise_accepts(const ddla_op_call *call) { return call->input[0].dtype == DDLA_F32; }
+bool ddla_onednn_eltwise_accepts(const ddla_op_call *call) {
+  return call->input[0].dtype == DDLA_F32;
+}
 
-static ddla_status open_forward(ddla_kernel_state *s, dnnl_alg_kind_t algorithm, const_dnnl_memory_desc_t x,
-                                const_dnnl_primitive_attr_t attr) {
+static ddla_status open_forward(ddla_kernel_state *s, dnnl_alg_kind_t algorithm,
+                                const_dnnl_memory_desc_t x, const_dnnl_primitive_attr_t attr) {
   dnnl_primitive_desc_t made = NULL;
   dnnl_engine_t engine = NULL;
   DDLA_TRY(ddla_onednn_engine(&engine));
-  DDLA_TRY(ddla_onednn_check(dnnl_eltwise_forward_primitive_desc_create(&made, engine, dnnl_forward_training,
-                                                                        algorithm, x, x, 0, 0, attr),
+  DDLA_TRY(ddla_onednn_check(dnnl_eltwise_forward_primitive_desc_create(
+                                 &made, engine, dnnl_forward_training, algorithm, x, x, 0, 0, attr),
                              "an elementwise function"));
   DDLA_TRY(ddla_onednn_step_open(&s->forward, made));
   DDLA_TRY(ddla_onednn_step_bind(&s->forward, DNNL_ARG_SRC, x));
@@ -23,16 +25,16 @@ static ddla_status open_forward(ddla_kernel_state *s, dnnl_alg_kind_t algorithm,
 }
 
 /* The hint is a forward descriptor of the backward's own form. */
-static ddla_status open_backward(ddla_kernel_state *s, dnnl_alg_kind_t algorithm, const_dnnl_memory_desc_t x,
-                                 const_dnnl_primitive_attr_t attr) {
+static ddla_status open_backward(ddla_kernel_state *s, dnnl_alg_kind_t algorithm,
+                                 const_dnnl_memory_desc_t x, const_dnnl_primitive_attr_t attr) {
   dnnl_primitive_desc_t hint = NULL, made = NULL;
   dnnl_engine_t engine = NULL;
   DDLA_TRY(ddla_onednn_engine(&engine));
-  DDLA_TRY(ddla_onednn_check(dnnl_eltwise_forward_primitive_desc_create(&hint, engine, dnnl_forward_training,
-                                                                        algorithm, x, x, 0, 0, attr),
+  DDLA_TRY(ddla_onednn_check(dnnl_eltwise_forward_primitive_desc_create(
+                                 &hint, engine, dnnl_forward_training, algorithm, x, x, 0, 0, attr),
                              "an elementwise function"));
-  dnnl_status_t status =
-      dnnl_eltwise_backward_primitive_desc_create(&made, engine, algorithm, x, x, x, 0, 0, hint, attr);
+  dnnl_status_t status = dnnl_eltwise_backward_primitive_desc_create(&made, engine, algorithm, x, x,
+                                                                     x, 0, 0, hint, attr);
   dnnl_primitive_desc_destroy(hint);
   DDLA_TRY(ddla_onednn_check(status, "an elementwise gradient"));
   DDLA_TRY(ddla_onednn_step_open(&s->backward, made));
@@ -41,8 +43,8 @@ static ddla_status open_backward(ddla_kernel_state *s, dnnl_alg_kind_t algorithm
   return ddla_onednn_step_bind(&s->backward, DNNL_ARG_DIFF_SRC, x);
 }
 
-static ddla_status open_steps(ddla_kernel_state *s, const ddla_op_call *call, dnnl_alg_kind_t forward,
-                              dnnl_alg_kind_t backward) {
+static ddla_status open_steps(ddla_kernel_state *s, const ddla_op_call *call,
+                              dnnl_alg_kind_t forward, dnnl_alg_kind_t backward) {
   ddla_status status = DDLA_OK;
   dnnl_primitive_attr_t attr = NULL;
   dnnl_memory_desc_t x = NULL;
@@ -57,8 +59,9 @@ cleanup:
   return status;
 }
 
-ddla_status ddla_onednn_eltwise_prepare(ddla_kernel_state **out, ddla_op_call *call, dnnl_alg_kind_t forward,
-                                        dnnl_alg_kind_t backward, bool from_output) {
+ddla_status ddla_onednn_eltwise_prepare(ddla_kernel_state **out, ddla_op_call *call,
+                                        dnnl_alg_kind_t forward, dnnl_alg_kind_t backward,
+                                        bool from_output) {
   ddla_kernel_state *s = NULL;
   DDLA_TRY(DDLA_NEW(s, 1));
   s->from_output = from_output;
@@ -86,8 +89,7 @@ ddla_status ddla_onednn_eltwise_backward(ddla_kernel_state *s, const ddla_op_cal
   if (!call->input_grad[0].data) return DDLA_OK;
   if (s->from_output)
     DDLA_TRY(ddla_onednn_step_point(&s->backward, DNNL_ARG_DST, call->output[0].data));
-  else
-    DDLA_TRY(ddla_onednn_step_point(&s->backward, DNNL_ARG_SRC, call->input[0].data));
+  else DDLA_TRY(ddla_onednn_step_point(&s->backward, DNNL_ARG_SRC, call->input[0].data));
   DDLA_TRY(ddla_onednn_step_point(&s->backward, DNNL_ARG_DIFF_DST, call->output_grad[0].data));
   DDLA_TRY(ddla_onednn_step_point(&s->backward, DNNL_ARG_DIFF_SRC, call->input_grad[0].data));
   return ddla_onednn_step_run(&s->backward, call->scratch);

@@ -4,9 +4,11 @@
 
 #include "backend/onednn/primitive.h"
 
-/* Prepares y = f(x) and, where wanted, dx = dy f'. from_output: backward is the form that reads y, not x. */
-ddla_status ddla_onednn_eltwise_prepare(ddla_kernel_state **out, ddla_op_call *call, dnnl_alg_kind_t forward,
-                                        dnnl_alg_kind_t backward, bool from_output);
+/* Prepares y = f(x) and, where wanted, dx = dy f'. from_output: backward is the form that reads y,
+ * not x. */
+ddla_status ddla_onednn_eltwise_prepare(ddla_kernel_state **out, ddla_op_call *call,
+                                        dnnl_alg_kind_t forward, dnnl_alg_kind_t backward,
+                                        bool from_output);
 
 /* The other slots of a kernel so prepared. */
 bool ddla_onednn_eltwise_accepts(const ddla_op_call *call);

@@ -2,7 +2,8 @@
 
 ddla_status ddla_onednn_gemm_desc(dnnl_memory_desc_t *out, const ddla_onednn_matrix *m, bool any) {
   int64_t dims[] = {m->batch, m->rows, m->columns};
-  int64_t strides[] = {m->rows * m->columns, m->transposed ? 1 : m->columns, m->transposed ? m->rows : 1};
+  int64_t strides[] = {m->rows * m->columns, m->transposed ? 1 : m->columns,
+                       m->transposed ? m->rows : 1};
   int skip = m->batch == 0;
   return ddla_onednn_desc(out, 3 - skip, dims + skip, any ? NULL : strides + skip);
 }
@@ -20,9 +21,10 @@ ddla_status ddla_onednn_gemm_open(ddla_onednn_step *step, const ddla_onednn_matr
   DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[0], a, false));
   DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[1], b, false));
   DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[2], &c, false));
-  DDLA_TRY_CLEAN(status, ddla_onednn_check(dnnl_matmul_primitive_desc_create(&made, engine, desc[0], desc[1],
-                                                                             NULL, desc[2], attr),
-                                           "a matrix product"));
+  DDLA_TRY_CLEAN(status,
+                 ddla_onednn_check(dnnl_matmul_primitive_desc_create(&made, engine, desc[0],
+                                                                     desc[1], NULL, desc[2], attr),
+                                   "a matrix product"));
   DDLA_TRY_CLEAN(status, ddla_onednn_step_open(step, made));
   DDLA_TRY_CLEAN(status, ddla_onednn_step_bind(step, DNNL_ARG_SRC, desc[0]));
   DDLA_TRY_CLEAN(status, ddla_onednn_step_bind(step, DNNL_ARG_WEIGHTS, desc[1]));

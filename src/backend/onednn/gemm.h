@@ -4,18 +4,21 @@
 
 #include "backend/onednn/primitive.h"
 
-/* rows x columns, dense row-major; transposed: stored as columns x rows. batch 0: one matrix, else that many. */
+/* rows x columns, dense row-major; transposed: stored as columns x rows. batch 0: one matrix, else
+ * that many. */
 typedef struct ddla_onednn_matrix {
   int64_t batch, rows, columns;
   bool transposed;
 } ddla_onednn_matrix;
 
-/* c = a b, row-major c. Arguments to point: DNNL_ARG_SRC (a), DNNL_ARG_WEIGHTS (b), DNNL_ARG_DST (c). */
+/* c = a b, row-major c. Arguments to point: DNNL_ARG_SRC (a), DNNL_ARG_WEIGHTS (b), DNNL_ARG_DST
+ * (c). */
 ddla_status ddla_onednn_gemm_open(ddla_onednn_step *step, const ddla_onednn_matrix *a,
                                   const ddla_onednn_matrix *b);
 
 /* Descriptor of a matrix, or (any) of one in the layout the primitive likes best. */
-ddla_status ddla_onednn_gemm_desc(dnnl_memory_desc_t *out, const ddla_onednn_matrix *matrix, bool any);
+ddla_status ddla_onednn_gemm_desc(dnnl_memory_desc_t *out, const ddla_onednn_matrix *matrix,
+                                  bool any);
 
 /* Points the three arguments and runs. */
 ddla_status ddla_onednn_gemm_run(ddla_onednn_step *step, float *c, const float *a, const float *b,

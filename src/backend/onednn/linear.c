@@ -1,6 +1,6 @@
-/* y = x wᵀ + b for x [N, I], w [O, I], three matrix products: forward with the bias on weights in the library's
- * best layout, dx = dy w, dw = dyᵀ x. A fused relu is our own pass behind it, as the library's turns NaN into 0;
- * backward first masks dy with it. */
+/* y = x wᵀ + b for x [N, I], w [O, I], three matrix products: forward with the bias on weights in
+ * the library's best layout, dx = dy w, dw = dyᵀ x. A fused relu is our own pass behind it, as the
+ * library's turns NaN into 0; backward first masks dy with it. */
 #include "backend/onednn/gemm.h"
 #include "backend/vector.h"
 #include "base/alloc.h"
@@ -10,7 +10,8 @@ struct ddla_kernel_state {
   ddla_onednn_weight weight;
   bool relu, has_bias;
   int64_t rows, inputs, outputs;
-  size_t packed_bytes, masked_bytes; /* scratch: [packed weights | masked dy | the primitives' scratchpad] */
+  size_t packed_bytes,
+      masked_bytes; /* scratch: [packed weights | masked dy | the primitives' scratchpad] */
 };
 
 static bool accepts(const ddla_op_call *call) {
@@ -24,7 +25,8 @@ static ddla_status open_forward(ddla_kernel_state *s, const ddla_op_call *call) 
   dnnl_primitive_attr_t attr = NULL;
   dnnl_primitive_desc_t made = NULL;
   dnnl_memory_desc_t desc[5] = {NULL, NULL, NULL, NULL, NULL}; /* x, w, w in any layout, bias, y */
-  ddla_onednn_matrix x = {.rows = s->rows, .columns = s->inputs}, y = {.rows = s->rows, .columns = s->outputs};
+  ddla_onednn_matrix x = {.rows = s->rows, .columns = s->inputs},
+                     y = {.rows = s->rows, .columns = s->outputs};
   ddla_onednn_matrix w = {.rows = s->inputs, .columns = s->outputs, .transposed = true};
   ddla_onednn_matrix bias = {.rows = 1, .columns = s->outputs};
   DDLA_TRY_CLEAN(status, ddla_onednn_engine(&engine));
@@ -34,17 +36,20 @@ static ddla_status open_forward(ddla_kernel_state *s, const ddla_op_call *call) 
   DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[2], &w, true));
   if (s->has_bias) DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[3], &bias, false));
   DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[4], &y, false));
-  DDLA_TRY_CLEAN(status, ddla_onednn_check(dnnl_matmul_primitive_desc_create(&made, engine, desc[0], desc[2],
-                                                                             desc[3], desc[4], attr),
-                                           "a linear layer"));
+  DDLA_TRY_CLEAN(
+      status, ddla_onednn_check(dnnl_matmul_primitive_desc_create(&made, engine, desc[0], desc[2],
+                                                                  desc[3], desc[4], attr),
+                                "a linear layer"));
   DDLA_TRY_CLEAN(status, ddla_onednn_step_open(&s->forward, made));
   DDLA_TRY_CLEAN(status, ddla_onednn_step_bind(&s->forward, DNNL_ARG_SRC, desc[0]));
-  DDLA_TRY_CLEAN(status, ddla_onednn_step_bind_query(&s->forward, DNNL_ARG_WEIGHTS, dnnl_query_weights_md));
-  if (s->has_bias) DDLA_TRY_CLEAN(status, ddla_onednn_step_bind(&s->forward, DNNL_ARG_BIAS, desc[3]));
-  DDLA_TRY_CLEAN(status, ddla_onednn_step_bind(&s->forward, DNNL_ARG_DST, desc[4]));
   DDLA_TRY_CLEAN(status,
-                 ddla_onednn_weight_open(&s->weight, call, 1, desc[1],
-                                         dnnl_primitive_desc_query_md(made, dnnl_query_weights_md, 0)));
+                 ddla_onednn_step_bind_query(&s->forward, DNNL_ARG_WEIGHTS, dnnl_query_weights_md));
+  if (s->has_bias)
+    DDLA_TRY_CLEAN(status, ddla_onednn_step_bind(&s->forward, DNNL_ARG_BIAS, desc[3]));
+  DDLA_TRY_CLEAN(status, ddla_onednn_step_bind(&s->forward, DNNL_ARG_DST, desc[4]));
+  DDLA_TRY_CLEAN(status, ddla_onednn_weight_open(
+                             &s->weight, call, 1, desc[1],
+                             dnnl_primitive_desc_query_md(made, dnnl_query_weights_md, 0)));
 cleanup:
   for (int i = 0; i < 5; i++)
     if (desc[i]) dnnl_memory_desc_destroy(desc[i]);
@@ -53,7 +58,8 @@ cleanup:
 }
 
 static ddla_status open_backward(ddla_kernel_state *s, const ddla_op_call *call) {
-  ddla_onednn_matrix dy = {.rows = s->rows, .columns = s->outputs}, w = {.rows = s->outputs, .columns = s->inputs};
+  ddla_onednn_matrix dy = {.rows = s->rows, .columns = s->outputs},
+                     w = {.rows = s->outputs, .columns = s->inputs};
   ddla_onednn_matrix dy_t = {.rows = s->outputs, .columns = s->rows, .transposed = true};
   ddla_onednn_matrix x = {.rows = s->rows, .columns = s->inputs};
   if (ddla_op_wants(call, 0)) DDLA_TRY(ddla_onednn_gemm_open(&s->backward_data, &dy, &w));
@@ -65,7 +71,8 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 static void plan_scratch(ddla_kernel_state *s, ddla_op_call *call) {
   size_t pad = larger(s->forward.scratchpad_bytes, s->weight.reorder.scratchpad_bytes);
-  pad = larger(pad, larger(s->backward_data.scratchpad_bytes, s->backward_weights.scratchpad_bytes));
+  pad =
+      larger(pad, larger(s->backward_data.scratchpad_bytes, s->backward_weights.scratchpad_bytes));
   s->packed_bytes = ddla_onednn_weight_bytes(&s->weight);
   if (s->relu && (ddla_op_wants(call, 0) || ddla_op_wants(call, 1) || ddla_op_wants(call, 2)))
     s->masked_bytes = ddla_onednn_round((size_t)(s->rows * s->outputs) * sizeof(float));
@@ -107,8 +114,10 @@ static ddla_status forward(ddla_kernel_state *s, const ddla_op_call *call) {
   const void *weights = NULL;
   char *pad = (char *)call->scratch + s->packed_bytes + s->masked_bytes;
   DDLA_TRY(ddla_onednn_weight_use(&weights, &s->weight, call, call->scratch, pad));
-  if (s->has_bias) DDLA_TRY(ddla_onednn_step_point(&s->forward, DNNL_ARG_BIAS, call->input[2].data));
-  DDLA_TRY(ddla_onednn_gemm_run(&s->forward, call->output[0].data, call->input[0].data, weights, pad));
+  if (s->has_bias)
+    DDLA_TRY(ddla_onednn_step_point(&s->forward, DNNL_ARG_BIAS, call->input[2].data));
+  DDLA_TRY(
+      ddla_onednn_gemm_run(&s->forward, call->output[0].data, call->input[0].data, weights, pad));
   float *y = call->output[0].data;
   if (s->relu) ddla_vector_relu(y, y, s->rows * s->outputs);
   return DDLA_OK;
@@ -125,9 +134,11 @@ static ddla_status backward(ddla_kernel_state *s, const ddla_op_call *call) {
   if (s->has_bias && call->input_grad[2].data)
     ddla_vector_sum_rows(call->input_grad[2].data, dy, s->rows, s->outputs);
   if (call->input_grad[0].data)
-    DDLA_TRY(ddla_onednn_gemm_run(&s->backward_data, call->input_grad[0].data, dy, call->input[1].data, pad));
+    DDLA_TRY(ddla_onednn_gemm_run(&s->backward_data, call->input_grad[0].data, dy,
+                                  call->input[1].data, pad));
   if (call->input_grad[1].data)
-    DDLA_TRY(ddla_onednn_gemm_run(&s->backward_weights, call->input_grad[1].data, dy, call->input[0].data, pad));
+    DDLA_TRY(ddla_onednn_gemm_run(&s->backward_weights, call->input_grad[1].data, dy,
+                                  call->input[0].data, pad));
   return DDLA_OK;
 }
 

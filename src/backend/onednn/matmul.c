@@ -1,5 +1,5 @@
-/* y = a b for matrices or batches of them, either one stored transposed: one matrix product forward, one for each
- * gradient, laid out so that every result is written row by row. */
+/* y = a b for matrices or batches of them, either one stored transposed: one matrix product
+ * forward, one for each gradient, laid out so that every result is written row by row. */
 #include "backend/onednn/gemm.h"
 #include "base/alloc.h"
 
@@ -16,7 +16,8 @@ static bool accepts(const ddla_op_call *call) {
 static ddla_onednn_matrix operand(const ddla_op_call *call, int i) {
   const ddla_shape *shape = &call->input[i].shape;
   const int64_t *last = shape->dim + shape->rank - 2;
-  const bool transposed = ddla_attrs_int(&call->attrs, i ? "transpose_b" : "transpose_a", 0, 0) == 1;
+  const bool transposed =
+      ddla_attrs_int(&call->attrs, i ? "transpose_b" : "transpose_a", 0, 0) == 1;
   return (ddla_onednn_matrix){.batch = shape->rank == 3 ? shape->dim[0] : 0,
                               .rows = last[transposed],
                               .columns = last[!transposed],
@@ -33,9 +34,11 @@ static ddla_status open_backward(ddla_kernel_state *s, const ddla_op_call *call)
   const ddla_onednn_matrix dy = {.batch = a.batch, .rows = a.rows, .columns = b.columns};
   const ddla_onednn_matrix dy_t = transpose(dy), a_t = transpose(a), b_t = transpose(b);
   if (ddla_op_wants(call, 0))
-    DDLA_TRY(ddla_onednn_gemm_open(&s->backward_a, a.transposed ? &b : &dy, a.transposed ? &dy_t : &b_t));
+    DDLA_TRY(ddla_onednn_gemm_open(&s->backward_a, a.transposed ? &b : &dy,
+                                   a.transposed ? &dy_t : &b_t));
   if (ddla_op_wants(call, 1))
-    DDLA_TRY(ddla_onednn_gemm_open(&s->backward_b, b.transposed ? &dy_t : &a_t, b.transposed ? &a : &dy));
+    DDLA_TRY(ddla_onednn_gemm_open(&s->backward_b, b.transposed ? &dy_t : &a_t,
+                                   b.transposed ? &a : &dy));
   return DDLA_OK;
 }
 
@@ -58,8 +61,8 @@ static ddla_status prepare(ddla_kernel_state **out, ddla_op_call *call) {
   DDLA_TRY_CLEAN(status, ddla_onednn_gemm_open(&s->forward, &a, &b));
   DDLA_TRY_CLEAN(status, open_backward(s, call));
   call->saved_bytes = 0;
-  call->scratch_bytes = larger(s->forward.scratchpad_bytes,
-                               larger(s->backward_a.scratchpad_bytes, s->backward_b.scratchpad_bytes));
+  call->scratch_bytes = larger(s->forward.scratchpad_bytes, larger(s->backward_a.scratchpad_bytes,
+                                                                   s->backward_b.scratchpad_bytes));
   *out = s;
 cleanup:
   if (status != DDLA_OK) destroy(s);
@@ -67,8 +70,8 @@ cleanup:
 }
 
 static ddla_status forward(ddla_kernel_state *s, const ddla_op_call *call) {
-  return ddla_onednn_gemm_run(&s->forward, call->output[0].data, call->input[0].data, call->input[1].data,
-                              call->scratch);
+  return ddla_onednn_gemm_run(&s->forward, call->output[0].data, call->input[0].data,
+                              call->input[1].data, call->scratch);
 }
 
 static ddla_status backward(ddla_kernel_state *s, const ddla_op_call *call) {

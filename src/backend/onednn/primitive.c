@@ -24,7 +24,8 @@ static struct {
 } library = {.once = PTHREAD_ONCE_INIT};
 
 static void library_start(void) {
-  /* oneDNN's OpenMP is whatever its build linked (libgomp, libiomp5, none): asked for by name at run time. */
+  /* oneDNN's OpenMP is whatever its build linked (libgomp, libiomp5, none): asked for by name at
+   * run time. */
   void *symbol = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
   memcpy(&library.set_threads, &symbol, sizeof symbol);
   library.status = dnnl_engine_create(&library.engine, dnnl_cpu, 0);
@@ -32,8 +33,8 @@ static void library_start(void) {
   library.status = dnnl_stream_create(&library.stream, library.engine, dnnl_stream_default_flags);
 }
 
-/* The number of OpenMP threads is a property of the calling thread, and a new thread starts with the process's
- * default: every thread that comes here sets its own. */
+/* The number of OpenMP threads is a property of the calling thread, and a new thread starts with
+ * the process's default: every thread that comes here sets its own. */
 static void thread_start(void) {
   static _Thread_local bool ready;
   if (ready) return;
@@ -49,7 +50,8 @@ ddla_status ddla_onednn_engine(dnnl_engine_t *out) {
   return DDLA_OK;
 }
 
-ddla_status ddla_onednn_desc(dnnl_memory_desc_t *out, int rank, const int64_t *dims, const int64_t *strides) {
+ddla_status ddla_onednn_desc(dnnl_memory_desc_t *out, int rank, const int64_t *dims,
+                             const int64_t *strides) {
   dnnl_dims_t size = {0}, step = {0};
   for (int i = 0; i < rank; i++) size[i] = dims[i], step[i] = strides ? strides[i] : 0;
   dnnl_status_t status =
@@ -94,8 +96,9 @@ ddla_status ddla_onednn_step_open(ddla_onednn_step *step, dnnl_primitive_desc_t 
 ddla_status ddla_onednn_step_bind(ddla_onednn_step *step, int arg, const_dnnl_memory_desc_t desc) {
   DDLA_ASSERT(step->arg_count < DDLA_ONEDNN_ARGS_MAX);
   dnnl_exec_arg_t *slot = &step->arg[step->arg_count];
-  DDLA_TRY(ddla_onednn_check(dnnl_memory_create(&slot->memory, desc, library.engine, DNNL_MEMORY_NONE),
-                             "a memory object"));
+  DDLA_TRY(
+      ddla_onednn_check(dnnl_memory_create(&slot->memory, desc, library.engine, DNNL_MEMORY_NONE),
+                        "a memory object"));
   slot->arg = arg;
   step->arg_count++;
   return DDLA_OK;
@@ -113,14 +116,17 @@ ddla_status ddla_onednn_step_point(ddla_onednn_step *step, int arg, const void *
   memcpy(&place, &data, sizeof place); /* oneDNN has no pointer to constant data */
   if (step->data[i] == place) return DDLA_OK;
   step->data[i] = place;
-  return ddla_onednn_check(dnnl_memory_set_data_handle(step->arg[i].memory, place), "a data handle");
+  return ddla_onednn_check(dnnl_memory_set_data_handle(step->arg[i].memory, place),
+                           "a data handle");
 }
 
 ddla_status ddla_onednn_step_run(ddla_onednn_step *step, void *scratchpad) {
   thread_start();
-  if (step->scratchpad_bytes) DDLA_TRY(ddla_onednn_step_point(step, DNNL_ARG_SCRATCHPAD, scratchpad));
-  return ddla_onednn_check(dnnl_primitive_execute(step->primitive, library.stream, step->arg_count, step->arg),
-                           "running a primitive");
+  if (step->scratchpad_bytes)
+    DDLA_TRY(ddla_onednn_step_point(step, DNNL_ARG_SCRATCHPAD, scratchpad));
+  return ddla_onednn_check(
+      dnnl_primitive_execute(step->primitive, library.stream, step->arg_count, step->arg),
+      "running a primitive");
 }
 
 void ddla_onednn_step_close(ddla_onednn_step *step) {
@@ -143,9 +149,11 @@ static void layout_text(char *text, size_t bytes, const_dnnl_memory_desc_t desc)
   DDLA_ASSERT(rank > 0 && padded && strides);
   size_t used = (size_t)snprintf(text, bytes, "onednn");
   for (int i = 0; i < rank && used < bytes; i++)
-    used += (size_t)snprintf(text + used, bytes - used, " %" PRId64 ":%" PRId64, (*padded)[i], (*strides)[i]);
+    used += (size_t)snprintf(text + used, bytes - used, " %" PRId64 ":%" PRId64, (*padded)[i],
+                             (*strides)[i]);
   for (int i = 0; i < blocks && used < bytes; i++)
-    used += (size_t)snprintf(text + used, bytes - used, " %" PRId64 "x%" PRId64, (*index)[i], (*block)[i]);
+    used += (size_t)snprintf(text + used, bytes - used, " %" PRId64 "x%" PRId64, (*index)[i],
+                             (*block)[i]);
   DDLA_ASSERT(used < bytes);
 }
 
@@ -154,8 +162,8 @@ static ddla_status open_reorder(ddla_onednn_weight *weight, const_dnnl_memory_de
   dnnl_primitive_attr_t attr = NULL;
   dnnl_primitive_desc_t desc = NULL;
   DDLA_TRY(ddla_onednn_attr(&attr));
-  dnnl_status_t made =
-      dnnl_reorder_primitive_desc_create(&desc, plain, library.engine, wanted, library.engine, attr);
+  dnnl_status_t made = dnnl_reorder_primitive_desc_create(&desc, plain, library.engine, wanted,
+                                                          library.engine, attr);
   dnnl_primitive_attr_destroy(attr);
   DDLA_TRY(ddla_onednn_check(made, "a weight reorder"));
   DDLA_TRY(ddla_onednn_step_open(&weight->reorder, desc));
@@ -164,7 +172,8 @@ static ddla_status open_reorder(ddla_onednn_weight *weight, const_dnnl_memory_de
 }
 
 ddla_status ddla_onednn_weight_open(ddla_onednn_weight *weight, const ddla_op_call *call, int index,
-                                    const_dnnl_memory_desc_t plain, const_dnnl_memory_desc_t wanted) {
+                                    const_dnnl_memory_desc_t plain,
+                                    const_dnnl_memory_desc_t wanted) {
   *weight = (ddla_onednn_weight){.index = index};
   if (dnnl_memory_desc_equal(plain, wanted)) return DDLA_OK;
   weight->bytes = dnnl_memory_desc_get_size(wanted);
@@ -172,7 +181,8 @@ ddla_status ddla_onednn_weight_open(ddla_onednn_weight *weight, const ddla_op_ca
   if (!call->packs || call->parameter_id[index] < 0) return DDLA_OK;
   char text[512];
   layout_text(text, sizeof text, wanted);
-  return ddla_pack_reserve(&weight->slot, call->packs, call->parameter_id[index], text, weight->bytes);
+  return ddla_pack_reserve(&weight->slot, call->packs, call->parameter_id[index], text,
+                           weight->bytes);
 }
 
 size_t ddla_onednn_weight_bytes(const ddla_onednn_weight *weight) {
@@ -186,8 +196,8 @@ static ddla_status fill(void *to, const void *from, void *argument) {
   return ddla_onednn_step_run(&weight->reorder, weight->scratchpad);
 }
 
-ddla_status ddla_onednn_weight_use(const void **out, ddla_onednn_weight *weight, const ddla_op_call *call,
-                                   void *memory, void *scratchpad) {
+ddla_status ddla_onednn_weight_use(const void **out, ddla_onednn_weight *weight,
+                                   const ddla_op_call *call, void *memory, void *scratchpad) {
   const void *plain = call->input[weight->index].data;
   weight->scratchpad = scratchpad;
   if (!weight->reorder.primitive) {

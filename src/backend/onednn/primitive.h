@@ -1,6 +1,7 @@
-/* One oneDNN primitive with its memory objects, made at prepare and run without allocation of ours. Every
- * thread runs oneDNN with one OpenMP thread, so no team is ever started and bits do not depend on the number
- * of processors. Threads: a step is one thread's at a time; the engine is shared by the process. */
+/* One oneDNN primitive with its memory objects, made at prepare and run without allocation of ours.
+ * Every thread runs oneDNN with one OpenMP thread, so no team is ever started and bits do not
+ * depend on the number of processors. Threads: a step is one thread's at a time; the engine is
+ * shared by the process. */
 #ifndef DDLA_BACKEND_ONEDNN_PRIMITIVE_H
 #define DDLA_BACKEND_ONEDNN_PRIMITIVE_H
 
@@ -22,12 +23,13 @@ typedef struct ddla_onednn_step {
 /* INTERNAL (NO_MEMORY) naming `what` and oneDNN's status, or OK. */
 ddla_status ddla_onednn_check(dnnl_status_t status, const char *what);
 
-/* The process's engine; made at the first call of any thread, in this process. Sets this thread's number of
- * OpenMP threads to 1. Errors: INTERNAL. */
+/* The process's engine; made at the first call of any thread, in this process. Sets this thread's
+ * number of OpenMP threads to 1. Errors: INTERNAL. */
 ddla_status ddla_onednn_engine(dnnl_engine_t *out);
 
 /* fp32 descriptor of these dimensions; null strides: any layout the primitive likes best. */
-ddla_status ddla_onednn_desc(dnnl_memory_desc_t *out, int rank, const int64_t *dims, const int64_t *strides);
+ddla_status ddla_onednn_desc(dnnl_memory_desc_t *out, int rank, const int64_t *dims,
+                             const int64_t *strides);
 
 /* fp32 descriptor of a dense row-major tensor. */
 ddla_status ddla_onednn_desc_dense(dnnl_memory_desc_t *out, const ddla_shape *shape);
@@ -35,13 +37,15 @@ ddla_status ddla_onednn_desc_dense(dnnl_memory_desc_t *out, const ddla_shape *sh
 /* Descriptor [N, C, H, W] (oneDNN's logical order) of a channels-last tensor [N, H, W, C]. */
 ddla_status ddla_onednn_desc_image(dnnl_memory_desc_t *out, const ddla_shape *shape);
 
-/* Attributes with the scratchpad in our memory. The caller destroys them with dnnl_primitive_attr_destroy. */
+/* Attributes with the scratchpad in our memory. The caller destroys them with
+ * dnnl_primitive_attr_destroy. */
 ddla_status ddla_onednn_attr(dnnl_primitive_attr_t *out);
 
 /* Makes the primitive. Takes desc, which is destroyed by close even where this fails. */
 ddla_status ddla_onednn_step_open(ddla_onednn_step *step, dnnl_primitive_desc_t desc);
 
-/* Adds argument `arg` (DNNL_ARG_…) laid out as `desc`, or as the primitive wants it (`what`, index 0). */
+/* Adds argument `arg` (DNNL_ARG_…) laid out as `desc`, or as the primitive wants it (`what`, index
+ * 0). */
 ddla_status ddla_onednn_step_bind(ddla_onednn_step *step, int arg, const_dnnl_memory_desc_t desc);
 ddla_status ddla_onednn_step_bind_query(ddla_onednn_step *step, int arg, dnnl_query_t what);
 
@@ -53,26 +57,30 @@ ddla_status ddla_onednn_step_run(ddla_onednn_step *step, void *scratchpad);
 
 void ddla_onednn_step_close(ddla_onednn_step *step);
 
-/* A weight in the layout a primitive wants, taken from the plain tensor input[index] of a call: packed once per
- * version in the pack cache, or at each use into scratch where there is no cache. */
+/* A weight in the layout a primitive wants, taken from the plain tensor input[index] of a call:
+ * packed once per version in the pack cache, or at each use into scratch where there is no cache.
+ */
 typedef struct ddla_onednn_weight {
   ddla_onednn_step reorder; /* empty: the plain layout is what is wanted */
   ddla_pack_slot *slot;     /* null: pack at each use */
   int index;
-  size_t bytes; /* of the packed form */
+  size_t bytes;     /* of the packed form */
   void *scratchpad; /* of this use, for the fill */
 } ddla_onednn_weight;
 
-/* Sets up the reorder from `plain` to `wanted`; reserves a slot named by `layout` and the wanted descriptor. */
+/* Sets up the reorder from `plain` to `wanted`; reserves a slot named by `layout` and the wanted
+ * descriptor. */
 ddla_status ddla_onednn_weight_open(ddla_onednn_weight *weight, const ddla_op_call *call, int index,
-                                    const_dnnl_memory_desc_t plain, const_dnnl_memory_desc_t wanted);
+                                    const_dnnl_memory_desc_t plain,
+                                    const_dnnl_memory_desc_t wanted);
 
 /* Scratch bytes this weight takes in front of everything else (0 with a slot). */
 size_t ddla_onednn_weight_bytes(const ddla_onednn_weight *weight);
 
-/* The packed weight for this call. memory: ddla_onednn_weight_bytes of scratch; scratchpad: for the reorder. */
-ddla_status ddla_onednn_weight_use(const void **out, ddla_onednn_weight *weight, const ddla_op_call *call,
-                                   void *memory, void *scratchpad);
+/* The packed weight for this call. memory: ddla_onednn_weight_bytes of scratch; scratchpad: for the
+ * reorder. */
+ddla_status ddla_onednn_weight_use(const void **out, ddla_onednn_weight *weight,
+                                   const ddla_op_call *call, void *memory, void *scratchpad);
 
 void ddla_onednn_weight_close(ddla_onednn_weight *weight);
 

@@ -8,25 +8,29 @@ struct ddla_kernel_state {
 
 static bool accepts(const ddla_op_call *call) { return call->input[0].dtype == DDLA_F32; }
 
-static ddla_status open_forward(ddla_onednn_step *step, const_dnnl_memory_desc_t x, dnnl_primitive_attr_t attr) {
+static ddla_status open_forward(ddla_onednn_step *step, const_dnnl_memory_desc_t x,
+                                dnnl_primitive_attr_t attr) {
   dnnl_primitive_desc_t made = NULL;
   dnnl_engine_t engine = NULL;
   DDLA_TRY(ddla_onednn_engine(&engine));
-  DDLA_TRY(ddla_onednn_check(dnnl_softmax_forward_primitive_desc_create(&made, engine, dnnl_forward_training,
-                                                                        dnnl_softmax_accurate, x, x, 1, attr),
-                             "a softmax"));
+  DDLA_TRY(ddla_onednn_check(
+      dnnl_softmax_forward_primitive_desc_create(&made, engine, dnnl_forward_training,
+                                                 dnnl_softmax_accurate, x, x, 1, attr),
+      "a softmax"));
   DDLA_TRY(ddla_onednn_step_open(step, made));
   DDLA_TRY(ddla_onednn_step_bind(step, DNNL_ARG_SRC, x));
   return ddla_onednn_step_bind(step, DNNL_ARG_DST, x);
 }
 
-static ddla_status open_backward(ddla_kernel_state *s, const_dnnl_memory_desc_t x, dnnl_primitive_attr_t attr) {
+static ddla_status open_backward(ddla_kernel_state *s, const_dnnl_memory_desc_t x,
+                                 dnnl_primitive_attr_t attr) {
   dnnl_primitive_desc_t made = NULL;
   dnnl_engine_t engine = NULL;
   DDLA_TRY(ddla_onednn_engine(&engine));
-  DDLA_TRY(ddla_onednn_check(dnnl_softmax_backward_primitive_desc_create(&made, engine, dnnl_softmax_accurate, x,
-                                                                         x, x, 1, s->forward.desc, attr),
-                             "a softmax gradient"));
+  DDLA_TRY(ddla_onednn_check(
+      dnnl_softmax_backward_primitive_desc_create(&made, engine, dnnl_softmax_accurate, x, x, x, 1,
+                                                  s->forward.desc, attr),
+      "a softmax gradient"));
   DDLA_TRY(ddla_onednn_step_open(&s->backward, made));
   DDLA_TRY(ddla_onednn_step_bind(&s->backward, DNNL_ARG_DST, x));
   DDLA_TRY(ddla_onednn_step_bind(&s->backward, DNNL_ARG_DIFF_DST, x));
@@ -54,8 +58,9 @@ static ddla_status prepare(ddla_kernel_state **out, ddla_op_call *call) {
   DDLA_TRY_CLEAN(status, open_forward(&s->forward, x, attr));
   if (ddla_op_wants(call, 0)) DDLA_TRY_CLEAN(status, open_backward(s, x, attr));
   call->saved_bytes = 0;
-  call->scratch_bytes = s->forward.scratchpad_bytes > s->backward.scratchpad_bytes ? s->forward.scratchpad_bytes
-                                                                                  : s->backward.scratchpad_bytes;
+  call->scratch_bytes = s->forward.scratchpad_bytes > s->backward.scratchpad_bytes
+                            ? s->forward.scratchpad_bytes
+                            : s->backward.scratchpad_bytes;
   *out = s;
 cleanup:
   if (x) dnnl_memory_desc_destroy(x);

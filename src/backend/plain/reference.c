@@ -1,4 +1,5 @@
-/* The op's own plain loops, for every call. Backward clears the gradients first, as the reference adds. */
+/* The op's own plain loops, for every call. Backward clears the gradients first, as the reference
+ * adds. */
 #include <string.h>
 
 #include "backend/kernel.h"
