@@ -1,7 +1,8 @@
 /* What our AVX-512 loops share: the target attribute, loads and stores of n of 16 floats. A
  * function that uses these carries DDLA_AVX512 and is called only where ddla_cpu() says so (no
  * ifuncs: they do not go with sanitizers). Whole vectors take the unmasked forms: n is a constant
- * there and the compiler drops the mask. */
+ * there and the compiler drops the mask.
+ * With DDLA_NO_AVX512 defined, everything is built as for another processor. */
 #ifndef DDLA_BACKEND_AVX512_H
 #define DDLA_BACKEND_AVX512_H
 
@@ -9,7 +10,7 @@
 
 #include "backend/cpu.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(DDLA_NO_AVX512)
 #define DDLA_HAS_AVX512 1
 
 #include <immintrin.h>

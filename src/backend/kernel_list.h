@@ -1,5 +1,5 @@
-/* Kernels, tried in this order. A row (folder, name) is the file folder/name.c beside this list.
- * Of two rows for one op the first is the faster one wherever it accepts. */
+/* Kernels, tried in this order. A row (folder, name) is the file folder/name.c beside this list. Of
+ * two rows for one op the first is the faster one wherever it accepts. */
 DDLA_KERNEL(native, conv2d)
 DDLA_KERNEL(onednn, conv2d)
 DDLA_KERNEL(onednn, linear)

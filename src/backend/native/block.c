@@ -9,7 +9,8 @@ typedef void (*block_function)(const ddla_block *block);
 enum { LONG = 96 };
 
 /* The sums are variables with names, not an array: compilers keep arrays of this size in memory.
- * R_n and V_n repeat for n rows, and for n vectors of row r. */
+ * R_n and V_n repeat for n rows, and for n vectors of row r. clang-format cannot read this.
+ * clang-format off */
 #define R_1(X, V) X(0, V)
 #define R_2(X, V) R_1(X, V) X(1, V)
 #define R_3(X, V) R_2(X, V) X(2, V)
@@ -43,8 +44,8 @@ enum { LONG = 96 };
 #define BODY(rows, vectors, FINISH)                                                                \
   const float *a = block->a, *b = block->b;                                                        \
   float *const c = block->c;                                                                       \
-  const int64_t a_row = block->a_row, a_step = block->a_step, b_row = block->b_row,                \
-                c_row = block->c_row;                                                              \
+  const int64_t a_row = block->a_row, a_step = block->a_step;                                      \
+  const int64_t b_row = block->b_row, c_row = block->c_row;                                        \
   (void)a_row, (void)c_row;                                                                        \
   if (block->depth >= LONG) {                                                                      \
     R_##rows(FETCH_ROW, vectors)                                                                   \
@@ -71,6 +72,8 @@ ROWS(BLOCK, 4)
 static const block_function functions[2][DDLA_BLOCK_VECTORS][DDLA_BLOCK_ROWS] = {
     {{ROWS(SET, 1)}, {ROWS(SET, 2)}, {ROWS(SET, 3)}, {ROWS(SET, 4)}},
     {{ROWS(ADD, 1)}, {ROWS(ADD, 2)}, {ROWS(ADD, 3)}, {ROWS(ADD, 4)}}};
+
+/* clang-format on */
 
 void ddla_block_run(const ddla_block *block, int64_t rows, int columns) {
   const block_function *by_rows = functions[block->add][columns / 16 - 1];
