@@ -170,12 +170,13 @@ static void work_out_steps(ddla_training *training) {
 static void make_schedule(ddla_training *training) {
   const ddla_job *job = training->job;
   int kind = ddla_rate_schedule_find(job->train.schedule);
-  training->schedule = (ddla_rate_schedule){.kind = (ddla_rate_schedule_kind)kind,
-                                       .rate = job->train.learning_rate,
-                                       .warmup_steps = job->train.warmup_steps,
-                                       .final = job->train.final_learning_rate,
-                                       .every = job->train.step_every * training->batches_per_epoch,
-                                       .gamma = job->train.step_factor};
+  training->schedule =
+      (ddla_rate_schedule){.kind = (ddla_rate_schedule_kind)kind,
+                           .rate = job->train.learning_rate,
+                           .warmup_steps = job->train.warmup_steps,
+                           .final = job->train.final_learning_rate,
+                           .every = job->train.step_every * training->batches_per_epoch,
+                           .gamma = job->train.step_factor};
 }
 
 static ddla_status check_group(ddla_training *training) {
