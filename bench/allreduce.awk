@@ -39,8 +39,9 @@ END {
       }
       own = median("ddla_own" at); common = median("ddla_common" at); hidden = median("ddla_private" at)
       copy = median("memcpy 1 " size[i])
+      comma = a > 1 || i > 1 ? ", " : ""
       if (json)
-        printf "%s{\"agents\": %d, \"bytes\": %d, \"own_us\": %.2f, \"common_us\": %.2f, \"private_us\": %.2f, \"peer_us\": %.2f, \"peer_setting\": \"%s\", \"peer_over_own\": %.3f, \"memcpy_us\": %.2f, \"memcpy_over_own\": %.3f}", a + i > 2 ? ", " : "", ranks[a], size[i], own, common, hidden, best, which, ratio(best, own), copy, ratio(copy, own)
+        printf "%s{\"agents\": %d, \"bytes\": %d, \"own_us\": %.2f, \"common_us\": %.2f, \"private_us\": %.2f, \"peer_us\": %.2f, \"peer_setting\": \"%s\", \"peer_over_own\": %.3f, \"memcpy_us\": %.2f, \"memcpy_over_own\": %.3f}", comma, ranks[a], size[i], own, common, hidden, best, which, ratio(best, own), copy, ratio(copy, own)
       else
         printf "%10d %10.1f %10.1f %10.1f %10.1f %-20s %7.2f %10.1f %10.2f\n", size[i], own, common, hidden, best, which, ratio(best, own), copy, ratio(copy, own)
     }
