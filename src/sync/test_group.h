@@ -154,7 +154,7 @@ static inline ddla_status group_step(ddla_sync_result *out, int *bad_shard, grou
                                      int worker) {
   uint64_t step = ddla_sync_committed(a->control);
   int first = 0, end = 0;
-  a->computing = a->c->lanes == 1;
+  if (a->c->lanes == 1) a->computing = true;
   ddla_sync_begin(a->sync, worker, a->c->samples[step % GROUP_STEPS_MAX]);
   ddla_sync_shards(a->sync, worker, &first, &end);
   for (int shard = first; shard < end; shard++) {
