@@ -47,6 +47,8 @@ static ddla_status run_step(lane *l, uint64_t version) {
 /* A step ends for all lanes before parameters change. */
 static void *lane_main(void *argument) {
   lane *l = argument;
+  pthread_barrier_wait(l->meet); /* all have started */
+  pthread_barrier_wait(l->meet); /* threads are counted */
   for (uint64_t version = 1; version <= RUNS; version++) {
     if (l->status == DDLA_OK) l->status = run_step(l, version);
     pthread_barrier_wait(l->meet);
@@ -83,7 +85,6 @@ static void lanes_start_no_threads_and_agree(void **state) {
   static lane lanes[LANES];
   pthread_barrier_t meet;
   ddla_pack_cache *packs[2] = {NULL, NULL}; /* parameter numbers are those of one graph: one op */
-  const int before = count_threads();
   pthread_barrier_init(&meet, NULL, LANES + 1);
   for (int i = 0; i < 2; i++) assert_int_equal(ddla_pack_cache_create(&packs[i]), DDLA_OK);
   for (int i = 0; i < LANES; i++) {
@@ -92,11 +93,13 @@ static void lanes_start_no_threads_and_agree(void **state) {
     open_trial(&lanes[i].conv, "onednn_conv2d", conv_call(), packs[1]);
     assert_int_equal(pthread_create(&lanes[i].thread, NULL, lane_main, &lanes[i]), 0);
   }
-  for (int step = 0; step <= RUNS; step++) pthread_barrier_wait(&meet);
+  pthread_barrier_wait(&meet);
+  const int before = count_threads(); /* with those that a sanitizer starts beside the first lane */
+  for (int step = 0; step < RUNS + 2; step++) pthread_barrier_wait(&meet);
   const int during = count_threads();
   pthread_barrier_wait(&meet);
   for (int i = 0; i < LANES; i++) pthread_join(lanes[i].thread, NULL);
-  assert_int_equal(during, before + LANES);
+  assert_int_equal(during, before);
   for (int i = 0; i < LANES; i++) {
     assert_int_equal(lanes[i].status, DDLA_OK);
     same(&lanes[i].linear.call.output[0], &lanes[0].linear.call.output[0]);
