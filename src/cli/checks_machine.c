@@ -77,19 +77,31 @@ void ddla_check_cores(ddla_check *check) {
                   "docker --cpus, Slurm --cpus-per-task) if more are yours");
 }
 
-static long cache_bytes(int level) {
-#ifdef _SC_LEVEL1_DCACHE_SIZE
-  static const int names[] = {_SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE};
-  return sysconf(names[level]);
-#else
-  (void)level;
+/* What the kernel tells of processor 0, in KiB: instructions' cache left out. 0: not told. (sysconf
+ * works the numbers out from CPUID and is far off on some virtual machines.) */
+static long cache_kib(int level) {
+  for (int index = 0; index < 8; index++) {
+    char path[96], line[32];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/level", index);
+    if (!ddla_machine_line(line, sizeof line, path)) return 0;
+    if (strtol(line, NULL, 10) != level) continue;
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/type", index);
+    if (ddla_machine_line(line, sizeof line, path) && line[0] == 'I') continue;
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", index);
+    return ddla_machine_line(line, sizeof line, path) ? strtol(line, NULL, 10) : 0;
+  }
   return 0;
-#endif
 }
 
 void ddla_check_caches(ddla_check *check) {
-  snprintf(check->value, sizeof check->value, "L1 %ld KiB, L2 %ld KiB, L3 %ld KiB",
-           cache_bytes(0) >> 10, cache_bytes(1) >> 10, cache_bytes(2) >> 10);
+  size_t used = 0;
+  for (int level = 1; level <= 3; level++) {
+    long kib = cache_kib(level);
+    if (kib > 0)
+      used += (size_t)snprintf(check->value + used, sizeof check->value - used, "%sL%d %ld KiB",
+                               used ? ", " : "", level, kib);
+  }
+  if (used == 0) snprintf(check->value, sizeof check->value, "not told by this system");
 }
 
 void ddla_check_memory(ddla_check *check) {
