@@ -12,14 +12,15 @@ check-address: ; @tools/setup build test demo sanitize && tools/build address &&
 check-thread:  ; @tools/setup build test demo sanitize && tools/build thread && tools/run-tests thread -L 'unit|conformance|short' -LE full
 address-full:  ; @tools/setup build test demo sanitize && tools/build address && tools/run-tests address
 thread-full:   ; @tools/setup build test demo sanitize && tools/build thread && tools/run-tests thread
+fuzz:          ; @tools/setup build test fuzz && tools/build fuzz fuzz && tools/fuzz
 check-clang:   ; @tools/setup build test clang && tools/build clang
 debug:         ; @tools/setup build test && tools/build debug
 bench:         ; @tools/setup build && tools/build release && build/ddla bench
 install:       ; @tools/setup build && tools/build release && cmake --install build --prefix "$(PREFIX)"
 format:        ; @tools/setup format && git ls-files "*.c" "*.h" | grep -v -e _list.h -e fixtures | xargs clang-format -i
-clean:         ; @rm -rf build build-debug build-address build-thread build-clang
+clean:         ; @rm -rf build build-debug build-address build-thread build-clang build-fuzz
 ci:            ; @.ci/run
 help:          ; @sed -n 's/^\([a-z-]*\): *; @.*/make \1/p' Makefile
 
 .PHONY: all setup demo test test-full sim-full tidy check-address check-thread address-full thread-full
-.PHONY: check-clang debug bench install format clean ci help
+.PHONY: fuzz check-clang debug bench install format clean ci help

@@ -1,0 +1,8 @@
+/* Every fuzz target is one row here, one file of the same name beside this one, and a folder of
+ * inputs in corpus/. */
+DDLA_FUZZ(job)
+DDLA_FUZZ(idx)
+DDLA_FUZZ(csv)
+DDLA_FUZZ(folder)
+DDLA_FUZZ(safetensors)
+DDLA_FUZZ(checkpoint)
