@@ -7,7 +7,7 @@
 #include "base/sha256.h"
 #include "ckpt/checkpoint_parts.h"
 #include "ckpt/safetensors_parts.h"
-#include "fuzz/fuzz.h"
+#include "fuzz.h"
 
 enum { LENGTH_BYTES = 8, DIGITS = DDLA_XXH128_TEXT_BYTES - 1, FILE_BYTES_MAX = 1 << 16 };
 

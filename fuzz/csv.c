@@ -1,6 +1,6 @@
 /* CSV files: a byte that chooses options (bits 0 and 1: header, 2: a delimiter is given, 3: no
  * labels, 4: ten classes), then the file. */
-#include "fuzz/dataset.h"
+#include "dataset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   if (bytes < 1) return 0;

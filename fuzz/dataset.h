@@ -3,7 +3,7 @@
 #define DDLA_FUZZ_DATASET_H
 
 #include "data/data.h"
-#include "fuzz/fuzz.h"
+#include "fuzz.h"
 
 /* Opens the source; what is accepted must hold what it says. */
 static inline void fuzz_open(const ddla_data_source *source) {

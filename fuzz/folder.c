@@ -1,5 +1,5 @@
 /* A PNG image in a folder of one class. */
-#include "fuzz/dataset.h"
+#include "dataset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   fuzz_file("cats/1.png", data, bytes);

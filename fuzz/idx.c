@@ -1,6 +1,6 @@
 /* IDX files, plain or gzip: two bytes (little-endian) with the length of the file of images, that
  * file, the file of labels. */
-#include "fuzz/dataset.h"
+#include "dataset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   if (bytes < 2) return 0;

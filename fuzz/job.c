@@ -5,7 +5,7 @@
 
 #include <ddla/job.h>
 
-#include "fuzz/fuzz.h"
+#include "fuzz.h"
 
 static char *text_of(const ddla_job *job, size_t *bytes) {
   char *text = NULL;

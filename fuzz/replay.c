@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "fuzz/fuzz.h"
+#include "fuzz.h"
 
 enum { INPUT_BYTES_MAX = 1 << 20, CUTS = 8, SHORT = 64 };
 

@@ -1,7 +1,7 @@
 /* Safetensors files. */
 #include "ckpt/safetensors.h"
 #include "base/alloc.h"
-#include "fuzz/fuzz.h"
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   ddla_safetensors *file = NULL;

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fuzz/fuzz.h"
+#include "fuzz.h"
 
 enum { NAMES = 8, PATH_BYTES = 512 };
 

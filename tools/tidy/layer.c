@@ -1,7 +1,7 @@
 /* layer: a folder of src/ includes only folders that tools/layers.txt gives it. A line there may
  * name only folders of earlier lines, so arrows go down and there is no cycle. A test beside a
- * source may include any folder but the last (the program); tests/, bench/ and tools/ too. Public
- * headers include only each other. */
+ * source may include any folder but the last (the program); tests/, bench/, fuzz/ and tools/ too.
+ * Public headers include only each other. */
 #include <string.h>
 
 #include "tidy.h"
@@ -105,13 +105,15 @@ static const char *refuse(const tidy_file *file, const layers *known, const char
 }
 
 static void check_includes(tidy_tree *tree, const tidy_file *file, const layers *known) {
-  bool tool = strcmp(file->area, "tools") == 0;
+  static const char *const own_folders[] = {"tools", "tests", "bench", "fuzz"};
+  bool beside = false;
+  for (size_t i = 0; i < sizeof own_folders / sizeof own_folders[0]; i++)
+    beside |= strcmp(file->area, own_folders[i]) == 0;
   for (int i = 0; i + 2 < file->token_count; i++) {
     const tidy_token *token = &file->tokens[i];
     if (!tidy_is(token, "#") || !tidy_is(token + 1, "include")) continue;
     if (token[2].kind != TIDY_STRING || token[2].line != token->line) continue;
     char *include = tidy_copy(token[2].start + 1, (size_t)token[2].length - 2);
-    bool beside = tool || strcmp(file->area, "tests") == 0 || strcmp(file->area, "bench") == 0;
     if (!strchr(include, '/') && beside) continue;
     const char *why = refuse(file, known, include);
     if (why) report(tree, file->path, token->line, why);
