@@ -45,6 +45,7 @@ static ddla_status measure(agent *a, int64_t bytes) {
     double start = bench_now_us();
     DDLA_TRY(ddla_coll_all_reduce(a->coll, &call));
     if (i >= 0) a->shared->times[a->rank][i] = bench_now_us() - start;
+    DDLA_TRY(ddla_coll_barrier(a->coll)); /* nobody checks on a core that another still needs */
     a->shared->wrong[a->rank] += bench_wrong(a->out, count, a->ranks, i);
     if (strcmp(a->output, "common") == 0)
       DDLA_TRY(ddla_coll_barrier(a->coll)); /* checked by all before it changes */

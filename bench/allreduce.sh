@@ -1,28 +1,29 @@
 #!/bin/sh
 # All-reduce of f32 between agents of this machine: ours against Open MPI and against one core's memcpy.
 #
-#   bench/allreduce.sh [--json] [--rounds N] [--build DIR] [--agents "2 4"]
+#   bench/allreduce.sh [--json] [--rounds N] [--build DIR] [--agents "2 4"] [--sizes "4096 65536"]
 #
 # Rounds are interleaved (ours, peer, memcpy, again), ranks are pinned alike on both sides, buffers get fresh data
-# before every call, every result is checked, a call's time is that of its slowest rank, a round's figure is
+# before every call, every result is checked (once all have it), a call's time is that of its slowest rank, a round's figure is
 # the median over its calls, and the table shows the median over rounds. The peer runs with several
 # settings, and each size counts its best one. Exit status 1 if a result was wrong.
 set -eu
 cd "$(dirname "$0")/.."
 rounds=5 json=0 build=build agents="2 4"
+sizes="4096 16384 65536 262144 1048576 4194304 16777216 67108864"
 while [ $# -gt 0 ]; do
   case $1 in
     --json) json=1 ;;
     --rounds) rounds=$2; shift ;;
     --build) build=$2; shift ;;
     --agents) agents=$2; shift ;;
-    *) echo "usage: bench/allreduce.sh [--json] [--rounds N] [--build DIR] [--agents \"2 4\"]" >&2; exit 2 ;;
+    --sizes) sizes=$2; shift ;;
+    *) echo "usage: bench/allreduce.sh [--json] [--rounds N] [--build DIR] [--agents \"2 4\"] [--sizes \"4096 65536\"]" >&2; exit 2 ;;
   esac
   shift
 done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
-sizes="4096 16384 65536 262144 1048576 4194304 16777216 67108864"
 cores=$(nproc)
 
 cmake --build "$build" --target ddla_static >&2

@@ -174,6 +174,9 @@ static ddla_status check_staged(const setting *s, const ddla_coll_call *call) {
   int64_t bytes = 256;
   DDLA_TRY(
       check(s, &c, &(expectation){"all_reduce/small", 0, (1 + n) * bytes, 2 * bytes, (int)n - 1}));
+  c.count = 4096;
+  bytes = 4 * c.count;
+  if (n == 2) DDLA_TRY(check(s, &c, &(expectation){"all_reduce/whole", 0, 2 * bytes, bytes, 2}));
   c = *call;
   c.kind = DDLA_COLL_REDUCE_SCATTER;
   return check(
