@@ -5,6 +5,7 @@
 
 #include <ddla/attrs.h>
 #include <ddla/graph.h>
+#include <ddla/group.h>
 #include <ddla/job.h>
 #include <ddla/status.h>
 #include <ddla/tensor.h>
