@@ -87,6 +87,7 @@ static size_t allreduce_control_bytes(int workers, int shards) {
          RECORD_VERSIONS * (size_t)shards * sizeof(ddla_sync_record);
 }
 
+/* -1: no memory. */
 static int most_buffers(int agents, int lanes, int shards, bool direct) {
   int most = 1;
   for (int worker = 0; worker < agents * lanes; worker++) {
@@ -124,6 +125,7 @@ static ddla_status make_segments(allreduce *sync) {
 
 static ddla_status make_workers(allreduce *sync) {
   const ddla_sync_options *options = &sync->options;
+  sync->copies_per_worker = 1; /* the most that one has, as allreduce_operand_copies says */
   DDLA_TRY(DDLA_NEW(sync->worker, sync->workers));
   for (int i = 0; i < sync->workers; i++) {
     int first = 0, end = 0;
@@ -131,10 +133,9 @@ static ddla_status make_workers(allreduce *sync) {
     ddla_leaves_share(&first, &end, options->shards, options->agents, options->lanes, i);
     DDLA_TRY(ddla_leaves_create(leaves, options->shards, first, end, options->direct));
     DDLA_TRY(DDLA_NEW(sync->worker[i].filled, leaves->buffer_count + 1));
+    if (leaves->buffer_count > sync->copies_per_worker)
+      sync->copies_per_worker = leaves->buffer_count;
   }
-  int copies =
-      allreduce_operand_copies(options->agents, options->lanes, options->shards, options->direct);
-  sync->copies_per_worker = copies / sync->workers;
   return DDLA_NEW(sync->chunk, (int64_t)sync->workers * CHUNK_BLOCKS * DDLA_STATE_BLOCK);
 }
 
@@ -153,7 +154,7 @@ static void allreduce_close(ddla_sync *base);
 static ddla_status allreduce_open(ddla_sync **out, const ddla_sync_options *options) {
   allreduce *sync = NULL;
   ddla_status status = DDLA_OK;
-  DDLA_TRY_CLEAN(status, DDLA_NEW(sync, 1));
+  DDLA_TRY(DDLA_NEW(sync, 1));
   sync->base.strategy = &ddla_strategy_allreduce;
   sync->options = *options;
   sync->workers = options->agents * options->lanes;

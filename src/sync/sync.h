@@ -101,7 +101,7 @@ const ddla_strategy *const *ddla_strategy_table(int *count);
 const ddla_strategy *ddla_strategy_find(const char *mode, const char *method);
 
 /* Bytes of shared control memory for a group, and operands (gradient copies) that the row
- * `gradients` must have. */
+ * `gradients` must have (negative: no memory to find out). */
 size_t ddla_sync_control_bytes(const ddla_strategy *strategy, int workers, int shards);
 int ddla_sync_operand_copies(const ddla_strategy *strategy, int agents, int lanes, int shards,
                              bool direct);
