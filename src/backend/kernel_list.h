@@ -3,6 +3,7 @@
 DDLA_KERNEL(native, conv2d)
 DDLA_KERNEL(onednn, conv2d)
 DDLA_KERNEL(onednn, linear)
+DDLA_KERNEL(native, matmul)
 DDLA_KERNEL(onednn, matmul)
 DDLA_KERNEL(native, max_pool)
 DDLA_KERNEL(onednn, average_pool)
