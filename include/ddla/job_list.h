@@ -94,12 +94,16 @@
   X(train, learning_rate, REAL, "0.05", 0, 1000, "", SAME,                                         \
     "size of an update, before the schedule")                                                      \
   X(train, momentum, REAL, "0.9", 0, 0.9999999, "", SAME,                                          \
-    "sgd: part of the last update that is kept")                                                   \
+    "sgd, rmsprop: part of the last update that is kept")                                          \
   X(train, nesterov, BOOL, "false", 0, 0, "", SAME, "sgd: look ahead along the momentum")          \
-  X(train, beta1, REAL, "0.9", 0, 0.9999999, "", SAME, "adamw: decay of the mean of gradients")    \
+  X(train, centered, BOOL, "false", 0, 0, "", SAME,                                                \
+    "rmsprop: divide by the deviation of gradients, not the root of their mean square")            \
+  X(train, beta1, REAL, "0.9", 0, 0.9999999, "", SAME,                                             \
+    "adamw, lamb, lion: decay of the mean of gradients")                                           \
   X(train, beta2, REAL, "0.999", 0, 0.9999999, "", SAME,                                           \
-    "adamw: decay of the mean of their squares")                                                   \
-  X(train, epsilon, REAL, "1e-8", 1e-20, 1, "", SAME, "adamw: keeps the division away from zero")  \
+    "adamw, lamb, rmsprop: decay of the mean of their squares; lion: of the mean that is kept")    \
+  X(train, epsilon, REAL, "1e-8", 1e-20, 1, "", SAME,                                              \
+    "adamw, lamb, rmsprop, adafactor: keeps the division away from zero")                          \
   X(train, weight_decay, REAL, "0.0005", 0, 100, "", SAME, "pull of the weights towards zero")     \
   X(train, schedule, CHOICE, "cosine", 0, 0, "constant|step|cosine|linear", SAME,                  \
     "how the learning rate goes down after the warm-up")                                           \

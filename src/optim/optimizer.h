@@ -12,15 +12,16 @@
 #include "base/status.h"
 #include "optim/isa.h"
 
-enum { DDLA_MOMENTS_MAX = 2 };
+enum { DDLA_MOMENTS_MAX = 3 };
 
 /* Options of all optimizers; each reads its own. ddla_optimizer_defaults fills them. */
 typedef struct ddla_optimizer_options {
-  double momentum; /* sgd: 0 (no moment is kept) to below 1 */
+  double momentum; /* sgd, rmsprop: 0 (no moment is kept) to below 1 */
   bool nesterov;   /* sgd, with momentum */
-  double beta1;    /* adamw: decay of the first moment, 0 to below 1 */
-  double beta2;    /* adamw: decay of the second moment, 0 to below 1 */
-  double epsilon;  /* adamw: added to the root of the second moment, above 0 */
+  bool centered;   /* rmsprop: divides by the deviation instead of the root of the mean square */
+  double beta1;    /* decay of the first moment, 0 to below 1 */
+  double beta2;    /* decay of the second moment, 0 to below 1; lion: of the only one */
+  double epsilon;  /* added to the root of the second moment, above 0 */
 } ddla_optimizer_options;
 
 /* One span of the parameter space. A source may be its own destination; other overlaps are a bug.
@@ -54,7 +55,7 @@ typedef struct ddla_optimizer {
 /* The table; count in *count. Borrowed for ever. */
 const ddla_optimizer *const *ddla_optimizer_table(int *count);
 
-/* Optimizer by name ("sgd", "adamw"), or null. */
+/* Optimizer by name ("sgd", "lion"), or null. */
 const ddla_optimizer *ddla_optimizer_find(const char *name);
 
 /* momentum 0, no Nesterov, beta1 0.9, beta2 0.999, epsilon 1e-8: PyTorch's defaults. */

@@ -34,8 +34,8 @@ typedef struct ddla_sync_options {
   uint64_t start_step; /* committed steps so far */
   int64_t total_steps; /* for the schedule */
   ddla_state *state;
-  int theta, moment[2]; /* rows of the state table; -1: none */
-  int gradients;        /* row: one copy for each operand of each worker */
+  int theta, moment[DDLA_MOMENTS_MAX]; /* rows of the state table; -1: none */
+  int gradients;                       /* row: one copy for each operand of each worker */
   int reduced; /* row: the summed gradient where a norm must be known before the update, else -1 */
   int block_norms; /* row: one double for each block, else -1 */
   const ddla_optimizer *optimizer;

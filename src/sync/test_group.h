@@ -24,7 +24,7 @@ static inline ddla_status group_add_rows(group_agent *a) {
   ddla_state_row row = {.name = "theta", .parameter_shaped = true, .versions = 2, .copies = 1};
   DDLA_TRY(ddla_state_add(&a->theta, a->state, &row));
   for (int m = 0; m < DDLA_MOMENTS_MAX; m++) {
-    row.name = m ? "second" : "first";
+    row.name = (const char *const[]){"first", "second", "third"}[m];
     a->moment[m] = -1;
     if (m < moments) DDLA_TRY(ddla_state_add(&a->moment[m], a->state, &row));
   }
@@ -101,7 +101,7 @@ static inline ddla_status group_open(group_agent *a, const group_case *c,
                                      .total_steps = GROUP_TOTAL_STEPS,
                                      .state = a->state,
                                      .theta = a->theta,
-                                     .moment = {a->moment[0], a->moment[1]},
+                                     .moment = {a->moment[0], a->moment[1], a->moment[2]},
                                      .gradients = a->gradients,
                                      .reduced = c->clip_norm > 0 ? a->reduced : -1,
                                      .block_norms = c->clip_norm > 0 ? a->block_norms : -1,

@@ -59,7 +59,7 @@ static ddla_status open_sync(agent_trainer *trainer) {
                                .total_steps = training->total_steps,
                                .state = shared->state,
                                .theta = shared->theta,
-                               .moment = {shared->moment[0], shared->moment[1]},
+                               .moment = {shared->moment[0], shared->moment[1], shared->moment[2]},
                                .gradients = shared->gradients,
                                .reduced = shared->reduced,
                                .block_norms = shared->block_norms,

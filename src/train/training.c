@@ -136,6 +136,7 @@ static ddla_status choose_optimizer(ddla_training *training) {
   training->optimizer = rows[index];
   training->optimizer_options = (ddla_optimizer_options){.momentum = job->train.momentum,
                                                          .nesterov = job->train.nesterov,
+                                                         .centered = job->train.centered,
                                                          .beta1 = job->train.beta1,
                                                          .beta2 = job->train.beta2,
                                                          .epsilon = job->train.epsilon};
