@@ -104,6 +104,10 @@
     "adamw, lamb, rmsprop: decay of the mean of their squares; lion: of the mean that is kept")    \
   X(train, epsilon, REAL, "1e-8", 1e-20, 1, "", SAME,                                              \
     "adamw, lamb, rmsprop, adafactor: keeps the division away from zero")                          \
+  X(train, clip_update, REAL, "1", 1e-6, 1e9, "", SAME,                                            \
+    "adafactor: longest step (root mean square over a tensor) that is let through unscaled")       \
+  X(train, least_scale, REAL, "0.001", 1e-9, 1000, "", SAME,                                       \
+    "adafactor: size (root mean square) that a smaller tensor counts as, for its steps")           \
   X(train, weight_decay, REAL, "0.0005", 0, 100, "", SAME, "pull of the weights towards zero")     \
   X(train, schedule, CHOICE, "cosine", 0, 0, "constant|step|cosine|linear", SAME,                  \
     "how the learning rate goes down after the warm-up")                                           \
@@ -116,6 +120,13 @@
     "schedules cosine and linear: last learning rate, as a fraction of learning_rate")             \
   X(train, clip_norm, REAL, "0", 0, 1e9, "", SAME,                                                 \
     "longest gradient (2-norm over all parameters) that is let through unscaled; 0: any")          \
+  X(train, average, CHOICE, "none", 0, 0, "none|ema|swa", SAME,                                    \
+    "average of the parameters that is measured instead of the last ones; ema: running mean over " \
+    "steps, swa: equal mean over epochs")                                                          \
+  X(train, average_decay, REAL, "0.999", 0, 0.9999999, "", SAME,                                   \
+    "ema: part of the running mean that a step keeps")                                             \
+  X(train, average_from, INT, "1", 1, 1000000000, "epochs", SAME,                                  \
+    "ema, swa: first epoch that is averaged")                                                      \
   X(train, label_smoothing, REAL, "0", 0, 0.99, "", SAME,                                          \
     "part of each label that is spread over all classes")                                          \
   X(train, validate_every, INT, "1", 1, 1000000000, "epochs", FREE,                                \

@@ -108,9 +108,10 @@ const ddla_command ddla_command_eval = {
     .name = "eval",
     .arguments = "RUN|JOB.yaml [--model FILE] [--data test|validation|train]",
     .summary = "measures a trained model on test, validation or training samples",
-    .help = "  RUN                a run directory: its best model, else its last\n"
-            "  -m, --model FILE   another model file; must be given with a job file\n"
-            "  -d, --data PART    test (initially), validation or train\n"
-            "  --set KEY=VALUE    sets a key of the job, for example data.test=PATH\n"
-            "  --json             prints the report as JSON\n",
+    .help =
+        "  RUN                a run directory: its best model, else its average, else its last\n"
+        "  -m, --model FILE   another model file; must be given with a job file\n"
+        "  -d, --data PART    test (initially), validation or train\n"
+        "  --set KEY=VALUE    sets a key of the job, for example data.test=PATH\n"
+        "  --json             prints the report as JSON\n",
     .run = run};

@@ -269,7 +269,7 @@ const ddla_command ddla_command_predict = {
         "  --temperature T    below 1 the probable is preferred, 0 takes the most probable [1]\n"
         "  --top-k K          draws among the K most probable characters only; 0: all [0]\n"
         "  --seed N           the same seed gives the same text [1]\n"
-        "  -m, --model FILE   another model file than the run's best or last\n"
+        "  -m, --model FILE   another model file than the run's best, average or last\n"
         "  --json             prints JSON\n\n"
         "Each line has the file (FILE#ROW for tables), then class and probability of the best,\n"
         "of the second best and so on, with tabs between them.\n",

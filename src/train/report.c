@@ -75,9 +75,14 @@ static json_t *agents_json(const ddla_run *run, const ddla_worker *worker) {
   return agents;
 }
 
+/* Which of the run's models was tested. */
+static const char *measured_name(const ddla_run *run) {
+  return run->best_kept ? "best" : run->averaged ? "average" : "last";
+}
+
 static ddla_task_report report_of(const ddla_run *run, const ddla_evaluation *found) {
   return (ddla_task_report){.part = "test",
-                            .model = run->best_kept ? "best" : "last",
+                            .model = measured_name(run),
                             .found = found,
                             .classes = run->training->graph.classes,
                             .names = run->training->class_names};
@@ -88,7 +93,7 @@ static json_t *evaluation_json(const ddla_run *run, const ddla_evaluation *found
   const ddla_task_report report = report_of(run, found);
   if (run->training->task->json(&made, &report) != DDLA_OK) return NULL;
   json_object_set_new(made, "accuracy", json_real(found->accuracy));
-  json_object_set_new(made, "of", json_string(run->best_kept ? "best" : "last"));
+  json_object_set_new(made, "of", json_string(measured_name(run)));
   return made;
 }
 
@@ -113,6 +118,10 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
   if (!report) return NULL;
   json_object_set_new(report, "agents", agents_json(run, worker));
   if (run->tested) json_object_set_new(report, "test", evaluation_json(run, &run->test));
+  if (run->averaged)
+    json_object_set_new(report, "average",
+                        json_pack("{s:s, s:s}", "kind", training->job->train.average, "sha256",
+                                  run->average_sha256));
   if (worker->progress.best_epoch > 0) {
     snprintf(best, sizeof best, "validation_%s", training->task->metric);
     json_object_set_new(report, "best",
@@ -162,6 +171,9 @@ static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worke
           DDLA_VERSION, ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}));
   fprintf(file, "model            %s/model.safetensors\nsha256           %s\n", run->directory,
           run->model_sha256);
+  if (run->averaged)
+    fprintf(file, "average          %s/average.safetensors (%s)\nsha256           %s\n",
+            run->directory, run->training->job->train.average, run->average_sha256);
 }
 
 static ddla_status write_text(const ddla_run *run, const ddla_worker *worker, const summary *sum) {

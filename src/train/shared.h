@@ -32,8 +32,8 @@ typedef struct ddla_training_start {
 
 typedef struct ddla_shared {
   ddla_state *state;
-  int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms,
-      best; /* rows; -1: not there */
+  int theta, moment[DDLA_MOMENTS_MAX], factors, section_sums, gradients, reduced, block_norms, best,
+      average; /* rows; -1: not there */
   void *sync_control;
   ddla_training_start *start;
   ddla_worker_report *report; /* [workers] */

@@ -139,8 +139,18 @@ static ddla_status choose_optimizer(ddla_training *training) {
                                                          .centered = job->train.centered,
                                                          .beta1 = job->train.beta1,
                                                          .beta2 = job->train.beta2,
-                                                         .epsilon = job->train.epsilon};
+                                                         .epsilon = job->train.epsilon,
+                                                         .clip_update = job->train.clip_update,
+                                                         .least_scale = job->train.least_scale};
   return ddla_optimizer_check(&training->optimizer_options);
+}
+
+static void choose_average(ddla_training *training) {
+  const char *word = training->job->train.average;
+  training->average = strcmp(word, "ema") == 0   ? DDLA_AVERAGE_EMA
+                      : strcmp(word, "swa") == 0 ? DDLA_AVERAGE_SWA
+                                                 : DDLA_AVERAGE_NONE;
+  training->average_from = training->job->train.average_from;
 }
 
 static ddla_status choose_strategy(ddla_training *training) {
@@ -255,6 +265,7 @@ static ddla_status prepare(ddla_training *training) {
   DDLA_TRY(choose_task(training));
   DDLA_TRY(choose_strategy(training));
   DDLA_TRY(choose_optimizer(training));
+  choose_average(training);
   DDLA_TRY(open_data(training));
   DDLA_TRY(check_labels(training));
   DDLA_TRY(check_samples(training));
