@@ -112,6 +112,29 @@ static void all_kinds(void **state) {
                    8 * 2 * 9 + 8 + 80);
 }
 
+/* Parameters are PyTorch's, by name and number; both ways side by side have twice the features. */
+static void recurrent_layers(void **state) {
+  (void)state;
+  const ddla_shape image = DDLA_SHAPE(1, 6, 5, 1);
+  assert_int_equal(accept("  - reshape: [6, 5]\n  - lstm: 7\n  - gru: {features: 3, bias: false}\n"
+                          "  - lstm: {features: 5, bidirectional: true, last: true}\n"
+                          "  - linear: 10\n",
+                          image),
+                   28 * 5 + 28 * 7 + 56 + 9 * 7 + 9 * 3 + 2 * (20 * 3 + 20 * 5 + 40) + 110);
+  built b = build("  - reshape: [6, 5]\n  - gru: {features: 4, bidirectional: true}\n"
+                  "  - flatten\n  - linear: 10\n",
+                  image);
+  assert_int_equal(b.status, DDLA_OK);
+  assert_string_equal(b.graph->parameter[0].name, "layer2.weight_ih_l0");
+  assert_string_equal(b.graph->parameter[7].name, "layer2.bias_hh_l0_reverse");
+  assert_int_equal(b.graph->parameter[8].shape.dim[1], 6 * 8);
+  destroy(&b);
+  REFUSE("  - lstm: 4\n", image, "layer1", "[1, 6, 5, 1]", "reshape");
+  REFUSE("  - reshape: [6, 5]\n  - gru: {features: 4, reverse: true, bidirectional: true}\n", image,
+         "layer2", "do not go together");
+  REFUSE("  - reshape: [6, 5]\n  - lstm: 0\n", image, "layer2", "features is 0");
+}
+
 static void residual_blocks(void **state) {
   (void)state;
   assert_int_equal(accept("  - residual: [{linear: 6}, relu, {linear: 5}]\n"
@@ -185,9 +208,13 @@ static void nesting_ends(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_cnn_as_a_list),        cmocka_unit_test(all_kinds),
-      cmocka_unit_test(residual_blocks),          cmocka_unit_test(refuses_what_does_not_fit),
-      cmocka_unit_test(refuses_what_is_misspelt), cmocka_unit_test(nesting_ends),
+      cmocka_unit_test(the_cnn_as_a_list),
+      cmocka_unit_test(all_kinds),
+      cmocka_unit_test(recurrent_layers),
+      cmocka_unit_test(residual_blocks),
+      cmocka_unit_test(refuses_what_does_not_fit),
+      cmocka_unit_test(refuses_what_is_misspelt),
+      cmocka_unit_test(nesting_ends),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
