@@ -64,6 +64,18 @@
     "mlp: widths of the hidden layers")                                                            \
   X(model, activation, NAME, "relu", 0, 0, "", SAME, "function after each hidden layer")           \
   X(model, dropout, REAL, "0", 0, 0.95, "", SAME, "chance that a unit is dropped in training")     \
+  X(model, blocks, INT, "4", 1, 1024, "", SAME,                                                    \
+    "transformers: blocks, each of attention and two linear layers")                               \
+  X(model, width, INT, "128", 1, 1048576, "", SAME,                                                \
+    "transformers: numbers for each place of a sequence")                                          \
+  X(model, heads, INT, "4", 1, 65536, "", SAME,                                                    \
+    "transformers: heads of attention; they share the width")                                      \
+  X(model, window, INT, "128", 1, 1048576, "tokens", SAME,                                         \
+    "text: tokens of a sample, and the most that a model looks back over")                         \
+  X(model, positions, CHOICE, "learned", 0, 0, "learned|rotary", SAME,                             \
+    "transformers: how places are known; a table of vectors, or queries and keys turned by them")  \
+  X(model, tied, BOOL, "true", 0, 0, "", SAME,                                                     \
+    "transformer-decoder: the last layer uses the first one's table")                              \
   X(model, layers, TREE, "", 0, 0, "", SAME,                                                       \
     "layers: one entry per layer, first to last: relu, or {conv2d: {channels: 32, kernel: 3}}")
 
@@ -82,12 +94,20 @@
   X(train, learning_rate, REAL, "0.05", 0, 1000, "", SAME,                                         \
     "size of an update, before the schedule")                                                      \
   X(train, momentum, REAL, "0.9", 0, 0.9999999, "", SAME,                                          \
-    "sgd: part of the last update that is kept")                                                   \
+    "sgd, rmsprop: part of the last update that is kept")                                          \
   X(train, nesterov, BOOL, "false", 0, 0, "", SAME, "sgd: look ahead along the momentum")          \
-  X(train, beta1, REAL, "0.9", 0, 0.9999999, "", SAME, "adamw: decay of the mean of gradients")    \
+  X(train, centered, BOOL, "false", 0, 0, "", SAME,                                                \
+    "rmsprop: divide by the deviation of gradients, not the root of their mean square")            \
+  X(train, beta1, REAL, "0.9", 0, 0.9999999, "", SAME,                                             \
+    "adamw, lamb, lion: decay of the mean of gradients")                                           \
   X(train, beta2, REAL, "0.999", 0, 0.9999999, "", SAME,                                           \
-    "adamw: decay of the mean of their squares")                                                   \
-  X(train, epsilon, REAL, "1e-8", 1e-20, 1, "", SAME, "adamw: keeps the division away from zero")  \
+    "adamw, lamb, rmsprop: decay of the mean of their squares; lion: of the mean that is kept")    \
+  X(train, epsilon, REAL, "1e-8", 1e-20, 1, "", SAME,                                              \
+    "adamw, lamb, rmsprop, adafactor: keeps the division away from zero")                          \
+  X(train, clip_update, REAL, "1", 1e-6, 1e9, "", SAME,                                            \
+    "adafactor: longest step (root mean square over a tensor) that is let through unscaled")       \
+  X(train, least_scale, REAL, "0.001", 1e-9, 1000, "", SAME,                                       \
+    "adafactor: size (root mean square) that a smaller tensor counts as, for its steps")           \
   X(train, weight_decay, REAL, "0.0005", 0, 100, "", SAME, "pull of the weights towards zero")     \
   X(train, schedule, CHOICE, "cosine", 0, 0, "constant|step|cosine|linear", SAME,                  \
     "how the learning rate goes down after the warm-up")                                           \
@@ -100,6 +120,13 @@
     "schedules cosine and linear: last learning rate, as a fraction of learning_rate")             \
   X(train, clip_norm, REAL, "0", 0, 1e9, "", SAME,                                                 \
     "longest gradient (2-norm over all parameters) that is let through unscaled; 0: any")          \
+  X(train, average, CHOICE, "none", 0, 0, "none|ema|swa", SAME,                                    \
+    "average of the parameters that is measured instead of the last ones; ema: running mean over " \
+    "steps, swa: equal mean over epochs")                                                          \
+  X(train, average_decay, REAL, "0.999", 0, 0.9999999, "", SAME,                                   \
+    "ema: part of the running mean that a step keeps")                                             \
+  X(train, average_from, INT, "1", 1, 1000000000, "epochs", SAME,                                  \
+    "ema, swa: first epoch that is averaged")                                                      \
   X(train, label_smoothing, REAL, "0", 0, 0.99, "", SAME,                                          \
     "part of each label that is spread over all classes")                                          \
   X(train, validate_every, INT, "1", 1, 1000000000, "epochs", FREE,                                \

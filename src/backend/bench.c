@@ -44,6 +44,9 @@ static const struct shape_row {
     {"linear", {{512, 768}, {3072, 768}, {3072}}, {{NULL}}, false},
     {"matmul", {{1024, 1024}, {1024, 1024}}, {{NULL}}, false},
     {"matmul", {{12, 128, 64}, {12, 128, 64}}, {{"transpose_b", 1}}, false},
+    {"lstm", {{16, 28, 256}, {1024, 256}, {1024, 256}}, {{NULL}}, false},
+    {"lstm", {{64, 64, 256}, {1024, 256}, {1024, 256}}, {{NULL}}, false},
+    {"gru", {{16, 28, 256}, {768, 256}, {768, 256}}, {{NULL}}, false},
     {"dropout", {{16, 128}, {16}}, {{"p", 0}}, false},
     {"dropout", {{16, 9216}, {16}}, {{"p", 0}}, false},
     {"cross_entropy", {{16, 10}, {16}}, {{NULL}}, false},
@@ -69,6 +72,12 @@ static const struct shape_row {
     {"top_k", {{128, 1000}}, {{"k", 5}}, false},
     {"scale", {{128, 3072}}, {{"alpha", 0}}, false},
     {"bias", {{128, 3072}, {3072}}, {{NULL}}, false},
+    {"layer_norm", {{1024, 128}, {128}, {128}}, {{NULL}}, false},
+    {"layer_norm", {{1024, 768}, {768}, {768}}, {{NULL}}, false},
+    {"embedding", {{8, 128}, {65, 128}, {128, 128}}, {{NULL}}, false},
+    {"attention", {{8, 128, 384}}, {{"heads", 4}, {"causal", 1}}, false},
+    {"attention", {{1, 1024, 2304}}, {{"heads", 12}, {"causal", 1}}, false},
+    {"attention", {{1, 1024, 2304}}, {{"heads", 12}}, false},
 };
 
 enum { SHAPE_COUNT = sizeof shape_rows / sizeof shape_rows[0] };
@@ -171,13 +180,11 @@ static void set_rates(ddla_bench_row *row, const ddla_op_call *call, timing forw
   row->forward_us = forward.us;
   row->backward_us = backward.us;
   if (!call->op->flops) return;
-  double work = call->op->flops(call) * 1e-3, products = 0; /* flop / us = 1e-3 gflops */
-  for (int i = 0; i < call->input_count; i++)
-    products += call->wants_grad[i] && call->input[i].shape.rank >= 2 ? 1 : 0;
+  const double work = call->op->flops(call) * 1e-3; /* flop / us = 1e-3 gflops */
   row->forward_gflops = work / forward.us;
   row->forward_share = row->forward_gflops / forward.peak;
   if (backward.us <= 0) return;
-  row->backward_gflops = products * work / backward.us;
+  row->backward_gflops = ddla_op_backward_flops(call) * 1e-3 / backward.us;
   row->backward_share = row->backward_gflops / backward.peak;
 }
 

@@ -35,19 +35,20 @@ static ddla_status find_given(ddla_trained *made, const char *directory, const c
 
 /* The run's own file, which must be the one that the run wrote. */
 static ddla_status find_own(ddla_trained *made, const char *directory) {
-  char best[DDLA_PATH_BYTES], last[DDLA_PATH_BYTES];
   const ddla_description *description = &made->description;
-  ddla_run_path(best, directory, "best.safetensors");
-  ddla_run_path(last, directory, "model.safetensors");
-  bool is_best = description->best_sha256[0] && exists(best);
-  set_path(made, is_best ? best : last);
+  int which = 0;
+  for (; which < DDLA_MODEL_LAST; which++) {
+    ddla_run_path(made->path, directory, ddla_description_file((ddla_model_file)which));
+    if (description->sha256[which][0] && exists(made->path)) break;
+  }
+  ddla_run_path(made->path, directory, ddla_description_file((ddla_model_file)which));
   if (!exists(made->path))
     return DDLA_FAIL(INVALID,
                      "%s holds no model.safetensors: its run has not ended; go on with it (ddla "
                      "train --resume) or name another file with --model",
                      directory);
   DDLA_TRY(ddla_sha256_of_file(made->sha256, made->path));
-  const char *noted = is_best ? description->best_sha256 : description->model_sha256;
+  const char *noted = description->sha256[which];
   if (!noted[0] || strcmp(noted, made->sha256) == 0) return DDLA_OK;
   return DDLA_FAIL(
       CORRUPT,

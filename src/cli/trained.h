@@ -17,8 +17,8 @@ typedef struct ddla_trained {
 } ddla_trained;
 
 /* place: a run directory or a job file. model: null for the run's best.safetensors, else its
- * model.safetensors; a file, or the name of one in the run directory; must be given with a job
- * file.
+ * average.safetensors, else its model.safetensors; a file, or the name of one in the run directory;
+ * must be given with a job file.
  * --set words are applied to the job. Errors: INVALID saying what to do; CORRUPT for a model file
  * that the run did not write; those of job, data and files. */
 ddla_status ddla_trained_open(ddla_trained *out, const ddla_words *words, const char *place,

@@ -29,7 +29,8 @@ static built build(const char *layers, ddla_shape shape) {
     fail_msg("%s in\n%s", ddla_status_message(DDLA_INVALID), text);
   assert_int_equal(ddla_graph_create(&b.graph), DDLA_OK);
   assert_int_equal(ddla_graph_input(&input, b.graph, "image", DDLA_F32, &shape), DDLA_OK);
-  b.status = ddla_model_build(&b.logits, b.graph, input, b.job, CLASSES);
+  b.status =
+      ddla_model_build(&b.logits, b.graph, input, b.job, &(ddla_model_task){.classes = CLASSES});
   return b;
 }
 
@@ -78,7 +79,7 @@ static void the_cnn_as_a_list(void **state) {
   built list = build(cnn, DDLA_SHAPE(1, 28, 28, 1));
   ddla_graph *graph = NULL;
   ddla_value input = 0, logits = 0;
-  const ddla_model_options options = {.classes = CLASSES, .dropout = 0.25};
+  const ddla_model_options options = {.task = {.classes = CLASSES}, .dropout = 0.25};
   assert_int_equal(ddla_graph_create(&graph), DDLA_OK);
   assert_int_equal(ddla_graph_input(&input, graph, "image", DDLA_F32, &DDLA_SHAPE(1, 28, 28, 1)),
                    DDLA_OK);
@@ -139,6 +140,29 @@ static void refuses_what_more_kinds_do_not_take(void **state) {
   REFUSE("  - group_norm: 2\n", image, "[1, 8, 8, 3]", "groups is 2");
   REFUSE("  - pad: [1, 1]\n", image, "[1, 8, 8, 3]", "before must be 4 numbers");
   REFUSE("  - one_hot: 3\n", image, "no layer");
+}
+
+/* Parameters are PyTorch's, by name and number; both ways side by side have twice the features. */
+static void recurrent_layers(void **state) {
+  (void)state;
+  const ddla_shape image = DDLA_SHAPE(1, 6, 5, 1);
+  assert_int_equal(accept("  - reshape: [6, 5]\n  - lstm: 7\n  - gru: {features: 3, bias: false}\n"
+                          "  - lstm: {features: 5, bidirectional: true, last: true}\n"
+                          "  - linear: 10\n",
+                          image),
+                   28 * 5 + 28 * 7 + 56 + 9 * 7 + 9 * 3 + 2 * (20 * 3 + 20 * 5 + 40) + 110);
+  built b = build("  - reshape: [6, 5]\n  - gru: {features: 4, bidirectional: true}\n"
+                  "  - flatten\n  - linear: 10\n",
+                  image);
+  assert_int_equal(b.status, DDLA_OK);
+  assert_string_equal(b.graph->parameter[0].name, "layer2.weight_ih_l0");
+  assert_string_equal(b.graph->parameter[7].name, "layer2.bias_hh_l0_reverse");
+  assert_int_equal(b.graph->parameter[8].shape.dim[1], 6 * 8);
+  destroy(&b);
+  REFUSE("  - lstm: 4\n", image, "layer1", "[1, 6, 5, 1]", "reshape");
+  REFUSE("  - reshape: [6, 5]\n  - gru: {features: 4, reverse: true, bidirectional: true}\n", image,
+         "layer2", "do not go together");
+  REFUSE("  - reshape: [6, 5]\n  - lstm: 0\n", image, "layer2", "features is 0");
 }
 
 static void residual_blocks(void **state) {
@@ -220,6 +244,7 @@ int main(void) {
       cmocka_unit_test(all_kinds),
       cmocka_unit_test(more_kinds),
       cmocka_unit_test(refuses_what_more_kinds_do_not_take),
+      cmocka_unit_test(recurrent_layers),
       cmocka_unit_test(residual_blocks),
       cmocka_unit_test(refuses_what_does_not_fit),
       cmocka_unit_test(refuses_what_is_misspelt),

@@ -26,12 +26,19 @@ const ddla_optimizer *ddla_optimizer_find(const char *name) {
 }
 
 ddla_optimizer_options ddla_optimizer_defaults(void) {
-  return (ddla_optimizer_options){.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
+  return (ddla_optimizer_options){
+      .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip_update = 1, .least_scale = 0.001};
 }
 
 static ddla_status check_fraction(const char *name, double value) {
   if (!(value >= 0 && value < 1))
     return DDLA_FAIL(INVALID, "%s is %g; it must be at least 0 and below 1", name, value);
+  return DDLA_OK;
+}
+
+static ddla_status check_positive(const char *name, double value) {
+  if (!(value > 0 && value < 1e30))
+    return DDLA_FAIL(INVALID, "%s is %g; it must be finite and above 0", name, value);
   return DDLA_OK;
 }
 
@@ -41,6 +48,8 @@ ddla_status ddla_optimizer_check(const ddla_optimizer_options *options) {
   DDLA_TRY(check_fraction("beta2", options->beta2));
   if (!(options->epsilon > 0 && options->epsilon < 1))
     return DDLA_FAIL(INVALID, "epsilon is %g; it must be above 0 and below 1", options->epsilon);
+  DDLA_TRY(check_positive("clip_update", options->clip_update));
+  DDLA_TRY(check_positive("least_scale", options->least_scale));
   if (options->nesterov && options->momentum == 0)
     return DDLA_FAIL(INVALID, "nesterov needs a momentum above 0; set momentum, for example 0.9");
   return DDLA_OK;

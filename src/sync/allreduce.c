@@ -5,7 +5,8 @@
  * step word, which commits the step.
  *
  * Waiting: a piece is summed when every worker has reported it final. With clipping by global norm
- * the sum is stored first, block norms are taken, all workers meet, and then the update follows. */
+ * the sum is stored first, block norms are taken, all workers meet, and then the update follows. A
+ * layered optimizer (optim/optimizer.h) has one or two more such meetings. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
@@ -17,7 +18,7 @@
 #include "coll/tree.h"
 #include "optim/norm.h"
 #include "sync/leaves.h"
-#include "sync/sync.h"
+#include "sync/update.h"
 
 enum { LINE_BYTES = 64, CHUNK_BLOCKS = 4, RECORD_VERSIONS = 2 };
 
@@ -47,19 +48,13 @@ typedef struct control_block {
 
 typedef struct worker_state {
   ddla_leaves leaves;
-  uint64_t barriers;
+  uint64_t barriers, meetings;
   int64_t waiting_ns, exchange_ns;
   int last_shard;          /* whose ranges may be reported final while it is computed; -1: none */
   int last_filled, merged; /* last shard with samples, or -1; merges that this step has done */
   bool *filled;            /* by buffer: holds something in this step */
   char gap[LINE_BYTES];
 } worker_state;
-
-/* A stretch of the parameter space with or without weight decay. */
-typedef struct segment {
-  int64_t begin, end;
-  bool decays;
-} segment;
 
 extern const ddla_strategy ddla_strategy_allreduce;
 
@@ -70,9 +65,9 @@ typedef struct allreduce {
   worker_line *line;
   ddla_sync_record *record; /* [2][shards] */
   worker_state *worker;
-  segment *segment;
+  ddla_updates *updates;
   float *chunk; /* [workers][CHUNK_BLOCKS * block] summed gradient of what is being updated */
-  int workers, copies_per_worker, segment_count;
+  int workers, copies_per_worker;
   int64_t blocks;
 } allreduce;
 
@@ -103,24 +98,6 @@ static int most_buffers(int agents, int lanes, int shards, bool direct) {
 
 static int allreduce_operand_copies(int agents, int lanes, int shards, bool direct) {
   return agents * lanes * most_buffers(agents, lanes, shards, direct);
-}
-
-/* Cuts the whole space into stretches of equal decay; the gaps behind tensors belong to the stretch
- * before. */
-static ddla_status make_segments(allreduce *sync) {
-  const ddla_state *state = sync->options.state;
-  int ranges = ddla_state_range_count(state);
-  DDLA_TRY(DDLA_NEW(sync->segment, ranges + 1));
-  for (int i = 0; i < ranges; i++) {
-    const ddla_state_range *range = ddla_state_range_at(state, i);
-    int last = sync->segment_count - 1;
-    if (last >= 0 && sync->segment[last].decays == range->decays) continue;
-    if (last >= 0) sync->segment[last].end = range->offset;
-    sync->segment[sync->segment_count++] = (segment){range->offset, 0, range->decays};
-  }
-  if (sync->segment_count == 0) sync->segment[sync->segment_count++] = (segment){0, 0, false};
-  sync->segment[sync->segment_count - 1].end = ddla_state_space(state);
-  return DDLA_OK;
 }
 
 static ddla_status make_workers(allreduce *sync) {
@@ -163,7 +140,7 @@ static ddla_status allreduce_open(ddla_sync **out, const ddla_sync_options *opti
   sync->line = (worker_line *)(sync->control + 1);
   sync->record = (ddla_sync_record *)(sync->line + sync->workers);
   atomic_store(&sync->control->step_word, options->start_step);
-  DDLA_TRY_CLEAN(status, make_segments(sync));
+  DDLA_TRY_CLEAN(status, ddla_updates_create(&sync->updates, &sync->options));
   DDLA_TRY_CLEAN(status, make_workers(sync));
   DDLA_TRY_CLEAN(status, check_operands(sync));
   *out = &sync->base;
@@ -181,7 +158,7 @@ static void allreduce_close(ddla_sync *base) {
     ddla_free(sync->worker[i].filled);
   }
   ddla_free(sync->worker);
-  ddla_free(sync->segment);
+  ddla_updates_destroy(sync->updates);
   ddla_free(sync->chunk);
   ddla_free(sync);
 }
@@ -381,45 +358,6 @@ static void reduce(const reduction *sum, float *to, int64_t from, int64_t count)
   ddla_tree_run(&sum->plan, &io, 0, count, false);
 }
 
-typedef struct update_scale {
-  double gradient_scale, learning_rate;
-} update_scale;
-
-static void update_stretch(allreduce *sync, const float *gradient, int64_t begin, int64_t end,
-                           bool decays, const update_scale *scale) {
-  const ddla_sync_options *options = &sync->options;
-  uint64_t now = committed(sync);
-  float *theta_next = ddla_state_array(options->state, options->theta, now + 1, 0);
-  const float *theta = ddla_state_array(options->state, options->theta, now, 0);
-  ddla_update update = {.count = end - begin,
-                        .gradient = gradient,
-                        .theta = theta + begin,
-                        .theta_next = theta_next + begin,
-                        .gradient_scale = scale->gradient_scale,
-                        .learning_rate = scale->learning_rate,
-                        .weight_decay = decays ? options->weight_decay : 0,
-                        .step = (int64_t)now + 1,
-                        .options = &options->optimizer_options};
-  for (int m = 0; m < DDLA_MOMENTS_MAX && options->moment[m] >= 0; m++) {
-    const float *moment = ddla_state_array(options->state, options->moment[m], now, 0);
-    float *moment_next = ddla_state_array(options->state, options->moment[m], now + 1, 0);
-    update.moment[m] = moment + begin;
-    update.moment_next[m] = moment_next + begin;
-  }
-  options->optimizer->update(&update);
-}
-
-/* gradient holds elements [begin, end). */
-static void update(allreduce *sync, const float *gradient, int64_t begin, int64_t end,
-                   const update_scale *scale) {
-  for (int i = 0; i < sync->segment_count; i++) {
-    const segment *part = &sync->segment[i];
-    int64_t from = part->begin > begin ? part->begin : begin;
-    int64_t to = part->end < end ? part->end : end;
-    if (from < to) update_stretch(sync, gradient + (from - begin), from, to, part->decays, scale);
-  }
-}
-
 /* Last to arrive at a counter: publishes the word. All others wait for it. */
 static ddla_status meet(allreduce *sync, int worker, _Atomic uint64_t *counter,
                         _Atomic uint64_t *word, uint64_t round) {
@@ -437,20 +375,33 @@ static ddla_status allreduce_barrier(ddla_sync *base, int worker) {
   return meet(sync, worker, &sync->control->met, &sync->control->met_word, round);
 }
 
-static ddla_status clip_factor(double *factor, ddla_sync_result *result, allreduce *sync,
-                               int worker, const reduction *sum) {
+/* Workers meet inside a step: what they wrote before is there for all. */
+static ddla_status meet_within(allreduce *sync, int worker) {
+  uint64_t round = ++sync->worker[worker].meetings;
+  return meet(sync, worker, &sync->control->normed, &sync->control->normed_word, round);
+}
+
+/* Stores this worker's piece of the summed gradient, and its blocks' norms. */
+static ddla_status store_gradient(allreduce *sync, int worker, const reduction *sum) {
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0;
   allreduce_piece(&sync->base, worker, &begin, &end);
   float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
-  double *norms = ddla_state_array(options->state, options->block_norms, 0, 0);
+  double *norms = options->block_norms < 0
+                      ? NULL
+                      : ddla_state_array(options->state, options->block_norms, 0, 0);
   for (int64_t at = begin; at < end; at += DDLA_STATE_BLOCK) {
     reduce(sum, reduced + at, at, DDLA_STATE_BLOCK);
-    ddla_norm_block_sums(&norms[at / DDLA_STATE_BLOCK], reduced + at, DDLA_STATE_BLOCK,
-                         DDLA_ISA_BEST);
+    if (norms)
+      ddla_norm_block_sums(&norms[at / DDLA_STATE_BLOCK], reduced + at, DDLA_STATE_BLOCK,
+                           DDLA_ISA_BEST);
   }
-  uint64_t round = steps_since_open(sync) + 1;
-  DDLA_TRY(meet(sync, worker, &sync->control->normed, &sync->control->normed_word, round));
+  return meet_within(sync, worker);
+}
+
+static ddla_status clip_factor(double *factor, ddla_sync_result *result, const allreduce *sync) {
+  const ddla_sync_options *options = &sync->options;
+  const double *norms = ddla_state_array(options->state, options->block_norms, 0, 0);
   result->gradient_norm = ddla_norm_value(ddla_norm_tree(norms, sync->blocks),
                                           result->count > 0 ? 1 / result->count : 0);
   if (!isfinite(result->gradient_norm)) /* equal on all workers */
@@ -463,22 +414,40 @@ static ddla_status clip_factor(double *factor, ddla_sync_result *result, allredu
   return DDLA_OK;
 }
 
-static void update_piece(allreduce *sync, int worker, const reduction *sum,
-                         const update_scale *scale) {
+/* Elements [begin, end) from the stored gradient, or summed chunk by chunk. */
+static void run_piece(allreduce *sync, int worker, const reduction *sum,
+                      const ddla_update_step *step) {
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0, chunk = CHUNK_BLOCKS * DDLA_STATE_BLOCK;
   allreduce_piece(&sync->base, worker, &begin, &end);
-  if (options->clip_norm > 0) {
+  if (options->reduced >= 0) {
     const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
-    update(sync, reduced + begin, begin, end, scale);
+    ddla_updates_run(sync->updates, reduced + begin, begin, end, step);
     return;
   }
   float *gradient = sync->chunk + worker * chunk;
   for (int64_t at = begin; at < end; at += chunk) {
     int64_t stop = at + chunk < end ? at + chunk : end;
     reduce(sum, gradient, at, stop - at);
-    update(sync, gradient, at, stop, scale);
+    ddla_updates_run(sync->updates, gradient, at, stop, step);
   }
+}
+
+static ddla_status update(allreduce *sync, int worker, const reduction *sum,
+                          const ddla_update_step *step) {
+  const ddla_sync_options *options = &sync->options;
+  int64_t begin = 0, end = 0;
+  if (options->optimizer->factor) {
+    const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
+    ddla_updates_factor(sync->updates, worker, reduced, step);
+    DDLA_TRY(meet_within(sync, worker));
+  }
+  run_piece(sync, worker, sum, step);
+  if (!options->optimizer->apply) return DDLA_OK;
+  DDLA_TRY(meet_within(sync, worker));
+  allreduce_piece(&sync->base, worker, &begin, &end);
+  ddla_updates_apply(sync->updates, begin, end, step);
+  return DDLA_OK;
 }
 
 /* Arrives; the last worker decides about stopping and commits. */
@@ -505,13 +474,14 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce 
   double factor = 1;
   reduction sum;
   DDLA_TRY(plan_reduction(&sum, sync, result->samples));
-  if (options->clip_norm > 0) DDLA_TRY(clip_factor(&factor, result, sync, worker, &sum));
+  if (options->reduced >= 0) DDLA_TRY(store_gradient(sync, worker, &sum));
+  if (options->clip_norm > 0) DDLA_TRY(clip_factor(&factor, result, sync));
   result->learning_rate =
       ddla_rate_schedule_at(&options->schedule, (int64_t)committed(sync) + 1, options->total_steps);
-  update_scale scale = {.gradient_scale = result->count > 0 ? factor / result->count : 0,
-                        .learning_rate = result->learning_rate};
-  update_piece(sync, worker, &sum, &scale);
-  return DDLA_OK;
+  const ddla_update_step step = {.step = committed(sync),
+                                 .gradient_scale = result->count > 0 ? factor / result->count : 0,
+                                 .learning_rate = result->learning_rate};
+  return update(sync, worker, &sum, &step);
 }
 
 static ddla_status allreduce_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *base,

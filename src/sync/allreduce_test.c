@@ -179,6 +179,33 @@ static void any_split_gives_the_plain_bits_with_clipping(void **state) {
       .shards = 5, .steps = 4, .optimizer = "adamw", .clip_norm = 1e-3, .samples = UNEVEN});
 }
 
+static void any_split_gives_the_plain_bits_layered(void **state) {
+  (void)state;
+  static const char *const names[] = {"lamb", "adafactor"};
+  for (int i = 0; i < 2; i++) {
+    check_splits((group_case){.shards = 8,
+                              .steps = 4,
+                              .direct = true,
+                              .optimizer = names[i],
+                              .samples = UNEVEN,
+                              .average_first = 2});
+    check_splits((group_case){
+        .shards = 11, .steps = 3, .optimizer = names[i], .clip_norm = 3, .samples = UNEVEN});
+  }
+}
+
+static void any_split_gives_the_plain_bits_rmsprop_and_lion(void **state) {
+  (void)state;
+  check_splits((group_case){.shards = 8,
+                            .steps = 4,
+                            .direct = true,
+                            .optimizer = "rmsprop",
+                            .samples = UNEVEN,
+                            .average_first = 1});
+  check_splits((group_case){
+      .shards = 5, .steps = 3, .optimizer = "lion", .clip_norm = 3, .samples = UNEVEN});
+}
+
 static void many_and_few_shards(void **state) {
   (void)state;
   check_splits(
@@ -291,14 +318,17 @@ static void too_many_partial_sums_are_refused(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(any_split_gives_the_plain_bits_sgd),
-                                     cmocka_unit_test(any_split_gives_the_plain_bits_adamw),
-                                     cmocka_unit_test(any_split_gives_the_plain_bits_with_clipping),
-                                     cmocka_unit_test(many_and_few_shards),
-                                     cmocka_unit_test(a_loss_that_is_not_finite_commits_nothing),
-                                     cmocka_unit_test(a_gradient_that_is_not_finite_is_not_clipped),
-                                     cmocka_unit_test(all_stop_after_the_same_step),
-                                     cmocka_unit_test(a_worker_that_fails_ends_the_others),
-                                     cmocka_unit_test(too_many_partial_sums_are_refused)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(any_split_gives_the_plain_bits_sgd),
+      cmocka_unit_test(any_split_gives_the_plain_bits_adamw),
+      cmocka_unit_test(any_split_gives_the_plain_bits_with_clipping),
+      cmocka_unit_test(any_split_gives_the_plain_bits_layered),
+      cmocka_unit_test(any_split_gives_the_plain_bits_rmsprop_and_lion),
+      cmocka_unit_test(many_and_few_shards),
+      cmocka_unit_test(a_loss_that_is_not_finite_commits_nothing),
+      cmocka_unit_test(a_gradient_that_is_not_finite_is_not_clipped),
+      cmocka_unit_test(all_stop_after_the_same_step),
+      cmocka_unit_test(a_worker_that_fails_ends_the_others),
+      cmocka_unit_test(too_many_partial_sums_are_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

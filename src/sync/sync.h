@@ -34,10 +34,16 @@ typedef struct ddla_sync_options {
   uint64_t start_step; /* committed steps so far */
   int64_t total_steps; /* for the schedule */
   ddla_state *state;
-  int theta, moment[2]; /* rows of the state table; -1: none */
-  int gradients;        /* row: one copy for each operand of each worker */
-  int reduced; /* row: the summed gradient where a norm must be known before the update, else -1 */
-  int block_norms; /* row: one double for each block, else -1 */
+  int theta, moment[DDLA_MOMENTS_MAX]; /* rows of the state table; -1: none */
+  int gradients;                       /* row: one copy for each operand of each worker */
+  int reduced;     /* row: the summed gradient where something of all of it must be known before the
+                      update (a norm, factors), else -1 */
+  int block_norms; /* row: one double for each block, with clip_norm; else -1 */
+  int factors;     /* row: ddla_updates_factor_count floats; -1: the optimizer has none */
+  int section_sums;      /* row: ddla_updates_sum_count doubles; -1: it is not layered */
+  int average;           /* row: running mean of theta; -1: none is kept */
+  double average_decay;  /* of that mean */
+  int64_t average_first; /* the mean begins at this step, from 1 */
   const ddla_optimizer *optimizer;
   ddla_optimizer_options optimizer_options;
   ddla_rate_schedule schedule;

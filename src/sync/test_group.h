@@ -4,6 +4,7 @@
 #define DDLA_SYNC_TEST_GROUP_H
 
 #include "sync/test_model.h"
+#include "sync/update.h"
 
 typedef struct group_agent {
   const group_case *c;
@@ -11,9 +12,30 @@ typedef struct group_agent {
   ddla_state *state;
   void *control;
   ddla_sync *sync;
-  int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms;
+  int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms, factors, section_sums,
+      average;
   bool computing; /* a worker still computes gradients of the step (groups of one lane) */
 } group_agent;
+
+static inline ddla_status group_add_layered_rows(group_agent *a) {
+  const ddla_optimizer *optimizer = ddla_optimizer_find(a->c->optimizer);
+  ddla_state_row row = {.versions = 2, .copies = 1};
+  a->factors = a->section_sums = a->average = -1;
+  row.name = "factors";
+  row.count = ddla_updates_factor_count(a->state, optimizer);
+  if (row.count > 0) DDLA_TRY(ddla_state_add(&a->factors, a->state, &row));
+  row.name = "average";
+  row.parameter_shaped = true;
+  if (a->c->average_first > 0) DDLA_TRY(ddla_state_add(&a->average, a->state, &row));
+  row = (ddla_state_row){.name = "sums", .dtype = DDLA_F64, .versions = 1, .copies = 1};
+  row.count = ddla_updates_sum_count(a->state, optimizer);
+  return row.count > 0 ? ddla_state_add(&a->section_sums, a->state, &row) : DDLA_OK;
+}
+
+/* The summed gradient is stored where something of all of it is needed. */
+static inline bool group_stores(const group_agent *a) {
+  return a->c->clip_norm > 0 || a->factors >= 0;
+}
 
 static inline ddla_status group_add_rows(group_agent *a) {
   ddla_optimizer_options options = group_optimizer_options();
@@ -24,7 +46,7 @@ static inline ddla_status group_add_rows(group_agent *a) {
   ddla_state_row row = {.name = "theta", .parameter_shaped = true, .versions = 2, .copies = 1};
   DDLA_TRY(ddla_state_add(&a->theta, a->state, &row));
   for (int m = 0; m < DDLA_MOMENTS_MAX; m++) {
-    row.name = m ? "second" : "first";
+    row.name = (const char *const[]){"first", "second", "third"}[m];
     a->moment[m] = -1;
     if (m < moments) DDLA_TRY(ddla_state_add(&a->moment[m], a->state, &row));
   }
@@ -35,17 +57,19 @@ static inline ddla_status group_add_rows(group_agent *a) {
   DDLA_TRY(ddla_state_add(&a->reduced, a->state, &row));
   row = (ddla_state_row){
       .name = "norms", .dtype = DDLA_F64, .versions = 1, .copies = 1, .count = GROUP_BLOCKS};
-  return ddla_state_add(&a->block_norms, a->state, &row);
+  DDLA_TRY(ddla_state_add(&a->block_norms, a->state, &row));
+  return group_add_layered_rows(a);
 }
 
 static inline ddla_status group_make_state(group_agent *a) {
   ddla_state_range ranges[GROUP_RANGES] = {{{0}}};
   for (int i = 0; i < GROUP_RANGES; i++)
-    ranges[i] = (ddla_state_range){.name = {(char)('a' + i)},
-                                   .shape = ddla_shape_make(1, &group_ranges[i].count),
-                                   .offset = group_ranges[i].offset,
-                                   .count = group_ranges[i].count,
-                                   .decays = group_ranges[i].decays};
+    ranges[i] =
+        (ddla_state_range){.name = {(char)('a' + i)},
+                           .shape = ddla_shape_make(group_ranges[i].rank, group_ranges[i].dim),
+                           .offset = group_ranges[i].offset,
+                           .count = group_ranges[i].count,
+                           .decays = group_ranges[i].decays};
   DDLA_TRY(ddla_state_create(&a->state, GROUP_SPACE - 100, ranges, GROUP_RANGES));
   return group_add_rows(a);
 }
@@ -101,10 +125,15 @@ static inline ddla_status group_open(group_agent *a, const group_case *c,
                                      .total_steps = GROUP_TOTAL_STEPS,
                                      .state = a->state,
                                      .theta = a->theta,
-                                     .moment = {a->moment[0], a->moment[1]},
+                                     .moment = {a->moment[0], a->moment[1], a->moment[2]},
                                      .gradients = a->gradients,
-                                     .reduced = c->clip_norm > 0 ? a->reduced : -1,
+                                     .reduced = group_stores(a) ? a->reduced : -1,
                                      .block_norms = c->clip_norm > 0 ? a->block_norms : -1,
+                                     .factors = a->factors,
+                                     .section_sums = a->section_sums,
+                                     .average = a->average,
+                                     .average_decay = GROUP_AVERAGE_DECAY,
+                                     .average_first = c->average_first,
                                      .optimizer = ddla_optimizer_find(c->optimizer),
                                      .optimizer_options = group_optimizer_options(),
                                      .schedule = group_schedule(),
@@ -172,6 +201,11 @@ static inline bool group_equals(const group_agent *a, uint64_t step, const group
   for (int m = 0; m < DDLA_MOMENTS_MAX && a->moment[m] >= 0; m++)
     equal &=
         memcmp(group_array(a, a->moment[m], step), model->moment[m], sizeof model->moment[m]) == 0;
+  if (a->factors >= 0)
+    equal &= memcmp(group_array(a, a->factors, step), model->factors,
+                    (size_t)ddla_state_row_at(a->state, a->factors)->count * sizeof(float)) == 0;
+  if (a->average >= 0 && step > 0)
+    equal &= memcmp(group_array(a, a->average, step), model->average, sizeof model->average) == 0;
   return equal;
 }
 

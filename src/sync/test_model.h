@@ -20,11 +20,14 @@ enum { GROUP_STEPS_MAX = 8, GROUP_SHARDS_MAX = 64, GROUP_BLOCKS = 7, GROUP_RANGE
 
 enum { GROUP_SPACE = GROUP_BLOCKS * DDLA_STATE_BLOCK };
 
+#define GROUP_AVERAGE_DECAY 0.75
+
 typedef struct group_case {
   int agents, lanes, shards, steps;
   bool direct;
   const char *optimizer;
   double clip_norm;
+  int64_t average_first;            /* a running mean is kept from this step on; 0: none */
   int64_t samples[GROUP_STEPS_MAX]; /* of each step; fewer than shards leaves some empty */
   /* What goes wrong: the loss of this shard is NaN, or its gradient infinite, in this step (from 1;
    * 0: nothing). */
@@ -38,6 +41,7 @@ typedef struct group_case {
 /* Everything that a committed step leaves. */
 typedef struct group_model {
   float theta[GROUP_SPACE], moment[DDLA_MOMENTS_MAX][GROUP_SPACE];
+  float factors[2 * GROUP_SPACE], average[GROUP_SPACE];
   ddla_sync_result result;
 } group_model;
 
@@ -71,8 +75,13 @@ static inline int64_t group_samples(const group_case *c, uint64_t step, int shar
 }
 
 static inline ddla_optimizer_options group_optimizer_options(void) {
-  return (ddla_optimizer_options){
-      .momentum = 0.9, .nesterov = true, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8};
+  return (ddla_optimizer_options){.momentum = 0.9,
+                                  .nesterov = true,
+                                  .beta1 = 0.9,
+                                  .beta2 = 0.99,
+                                  .epsilon = 1e-8,
+                                  .clip_update = 0.5,
+                                  .least_scale = 0.01};
 }
 
 static inline ddla_rate_schedule group_schedule(void) {
@@ -82,12 +91,17 @@ static inline ddla_rate_schedule group_schedule(void) {
 
 enum { GROUP_TOTAL_STEPS = GROUP_STEPS_MAX };
 
-/* Tensors of the space: with weight decay, without, with, without; gaps lie between them. */
+/* Tensors of the space: with weight decay, without, with, without; gaps lie between them. Rows that
+ * are longer than a block, vectors, rows that lie across a block's border. */
 static const struct group_range {
   int64_t offset, count;
   bool decays;
-} group_ranges[GROUP_RANGES] = {
-    {0, 9001, true}, {9008, 33, false}, {9056, 12000, true}, {21072, 7200, false}};
+  int rank;
+  int64_t dim[3];
+} group_ranges[GROUP_RANGES] = {{0, 9002, true, 2, {2, 4501}},
+                                {9008, 33, false, 1, {33}},
+                                {9056, 12000, true, 3, {100, 8, 15}},
+                                {21072, 7200, false, 1, {7200}}};
 
 static inline bool group_in_tensor(int64_t k) {
   for (int i = 0; i < GROUP_RANGES; i++)
@@ -103,7 +117,7 @@ static inline void group_initialise(float *theta) {
 
 typedef struct group_reference {
   float *gradient[GROUP_SHARDS_MAX];
-  float sum[GROUP_SPACE];
+  float sum[GROUP_SPACE], direction[GROUP_SPACE];
   double norms[GROUP_BLOCKS];
 } group_reference;
 
@@ -159,6 +173,57 @@ static inline void reference_records(ddla_sync_result *out, const group_case *c,
   out->count = reference_tree(count, 0, c->shards);
 }
 
+/* A layered optimizer on one tensor: all its rows and columns, its sections one after another, the
+ * tree over them. Returns the tensor's number of factors. */
+static inline int64_t reference_layered(group_reference *r, const ddla_optimizer *optimizer,
+                                        ddla_update whole, const struct group_range *range,
+                                        float *factors) {
+  float *theta = whole.theta_next;
+  double sums[GROUP_BLOCKS + 1][DDLA_SUMS_MAX], column[GROUP_BLOCKS + 1];
+  ddla_update_tensor tensor = {.count = range->count, .rows = range->count};
+  if (range->rank > 1) {
+    tensor.rows = range->dim[0];
+    tensor.columns = range->count / range->dim[0];
+  }
+  tensor.factors = tensor.factors_next = factors;
+  whole.tensor = &tensor;
+  if (optimizer->factor) optimizer->factor(&whole, 0, tensor.rows + tensor.columns);
+  for (int64_t i = 0; i < tensor.rows; i++) tensor.row_mean += (double)factors[i];
+  tensor.row_mean /= (double)tensor.rows;
+  for (int part = 0; part < 2; part++) {
+    int sections = 0;
+    for (int64_t at = 0, end = 0; at < range->count; at = end, sections++) {
+      end = ((range->offset + at) / DDLA_STATE_BLOCK + 1) * DDLA_STATE_BLOCK - range->offset;
+      if (end > range->count) end = range->count;
+      ddla_update section = whole;
+      section.count = end - at;
+      section.at = at;
+      section.gradient = whole.gradient + at;
+      section.theta = theta + at;
+      section.theta_next = r->direction + at;
+      section.sums = sums[sections];
+      for (int m = 0; m < DDLA_MOMENTS_MAX; m++)
+        section.moment[m] = section.moment_next[m] = whole.moment_next[m] + at;
+      if (part == 0) optimizer->direction(&section);
+      else optimizer->apply(&section);
+    }
+    for (int s = 0; part == 0 && s < DDLA_SUMS_MAX; s++) {
+      for (int i = 0; i < sections; i++) column[i] = sums[i][s];
+      tensor.sums[s] = reference_tree(column, 0, sections);
+    }
+  }
+  memcpy(theta, r->direction, (size_t)range->count * sizeof *theta);
+  return optimizer->factor_count ? optimizer->factor_count(tensor.rows, tensor.columns) : 0;
+}
+
+static inline void reference_average(group_model *model, const group_case *c, uint64_t step) {
+  for (int64_t k = 0; k < GROUP_SPACE; k++) {
+    float old = model->average[k], now = model->theta[k];
+    bool begun = (int64_t)step + 1 > c->average_first;
+    model->average[k] = begun ? old + (float)(1 - GROUP_AVERAGE_DECAY) * (now - old) : now;
+  }
+}
+
 /* model becomes version step + 1. */
 static inline ddla_status reference_step(group_model *model, group_reference *r,
                                          const group_case *c, uint64_t step) {
@@ -175,6 +240,7 @@ static inline ddla_status reference_step(group_model *model, group_reference *r,
         ddla_norm_value(ddla_norm_tree(r->norms, GROUP_BLOCKS), 1 / result->count);
     factor = ddla_norm_clip(result->gradient_norm, c->clip_norm);
   }
+  float *factors = model->factors;
   for (int i = 0; i < GROUP_RANGES; i++) {
     const struct group_range *range = &group_ranges[i];
     ddla_update update = {.count = range->count,
@@ -188,8 +254,11 @@ static inline ddla_status reference_step(group_model *model, group_reference *r,
                           .options = &options};
     for (int m = 0; m < DDLA_MOMENTS_MAX; m++)
       update.moment[m] = update.moment_next[m] = model->moment[m] + range->offset;
-    ddla_optimizer_find(c->optimizer)->update(&update);
+    const ddla_optimizer *optimizer = ddla_optimizer_find(c->optimizer);
+    if (optimizer->update) optimizer->update(&update);
+    else factors += reference_layered(r, optimizer, update, range, factors);
   }
+  reference_average(model, c, step);
   return DDLA_OK;
 }
 

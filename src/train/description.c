@@ -77,15 +77,24 @@ static json_t *names_json(const ddla_description *description) {
   return list;
 }
 
+static const char *const type_names[] = {
+    [DDLA_DATA_UINT8] = "uint8", [DDLA_DATA_FLOAT32] = "float32", [DDLA_DATA_TOKENS] = "tokens"};
+
+static json_t *hashes_json(const ddla_description *description) {
+  json_t *hashes = json_object();
+  for (int i = DDLA_MODELS - 1; hashes && i >= 0; i--)
+    json_object_set_new(hashes, ddla_description_file((ddla_model_file)i),
+                        json_string(description->sha256[i]));
+  return hashes;
+}
+
 static json_t *description_json(const ddla_description *d) {
-  return json_pack(
-      "{s:i, s:s, s:b, s:[I,I,I], s:s, s:I, s:o, s:o, s:o, s:{s:s, s:s}}", "format", FORMAT, "task",
-      d->task, "own_model", d->own, "shape", (json_int_t)d->shape.height,
-      (json_int_t)d->shape.width, (json_int_t)d->shape.channels, "type",
-      d->type == DDLA_DATA_UINT8 ? "uint8" : "float32", "classes", (json_int_t)d->classes,
-      "class_names", names_json(d), "mean", floats_json(d->mean, d->shape.channels), "deviation",
-      floats_json(d->deviation, d->shape.channels), "sha256", "model.safetensors", d->model_sha256,
-      "best.safetensors", d->best_sha256);
+  return json_pack("{s:i, s:s, s:b, s:[I,I,I], s:s, s:I, s:o, s:o, s:o, s:o}", "format", FORMAT,
+                   "task", d->task, "own_model", d->own, "shape", (json_int_t)d->shape.height,
+                   (json_int_t)d->shape.width, (json_int_t)d->shape.channels, "type",
+                   type_names[d->type], "classes", (json_int_t)d->classes, "class_names",
+                   names_json(d), "mean", floats_json(d->mean, d->shape.channels), "deviation",
+                   floats_json(d->deviation, d->shape.channels), "sha256", hashes_json(d));
 }
 
 static ddla_status check_names(const ddla_description *description) {
@@ -170,15 +179,22 @@ static ddla_status read_shape(ddla_description *made, const json_t *root, const 
   }
   made->shape = (ddla_data_shape){.height = size[0], .width = size[1], .channels = size[2]};
   const char *type = json_string_value(json_object_get(root, "type"));
-  if (!type || (strcmp(type, "uint8") != 0 && strcmp(type, "float32") != 0))
-    return wrong(path, "type", "\"uint8\" or \"float32\"");
-  made->type = type[0] == 'u' ? DDLA_DATA_UINT8 : DDLA_DATA_FLOAT32;
-  return DDLA_OK;
+  for (int i = 0; type && i < 3; i++)
+    if (strcmp(type, type_names[i]) == 0) {
+      made->type = (ddla_data_type)i;
+      return DDLA_OK;
+    }
+  return wrong(path, "type", "\"uint8\", \"float32\" or \"tokens\"");
 }
 
+/* A file without a key is one that the run did not write: runs of older programs have no average.
+ */
 static ddla_status read_sha256(char out[DDLA_SHA256_TEXT_BYTES], const json_t *root,
-                               const char *key, const char *path) {
-  const char *text = json_string_value(json_object_get(json_object_get(root, "sha256"), key));
+                               ddla_model_file which, const char *path) {
+  const json_t *value =
+      json_object_get(json_object_get(root, "sha256"), ddla_description_file(which));
+  const char *text = json_string_value(value);
+  if (!value && which == DDLA_MODEL_AVERAGE) return DDLA_OK;
   if (!text || (strlen(text) != 0 && strlen(text) != DDLA_SHA256_TEXT_BYTES - 1))
     return wrong(path, "sha256", "a hash of 64 digits for each model file");
   memcpy(out, text, strlen(text) + 1);
@@ -205,8 +221,9 @@ static ddla_status read_all(ddla_description *made, const json_t *root, const ch
   DDLA_TRY(read_shape(made, root, path));
   DDLA_TRY(read_names(made, root, path));
   DDLA_TRY(read_moments(made, root, path));
-  DDLA_TRY(read_sha256(made->model_sha256, root, "model.safetensors", path));
-  return read_sha256(made->best_sha256, root, "best.safetensors", path);
+  for (int i = 0; i < DDLA_MODELS; i++)
+    DDLA_TRY(read_sha256(made->sha256[i], root, (ddla_model_file)i, path));
+  return DDLA_OK;
 }
 
 ddla_status ddla_description_read(ddla_description *out, const char *directory) {
@@ -230,10 +247,18 @@ ddla_status ddla_description_read(ddla_description *out, const char *directory) 
   return status;
 }
 
-ddla_status ddla_description_note(const char *directory, bool best, const char *sha256) {
+const char *ddla_description_file(ddla_model_file which) {
+  static const char *const names[DDLA_MODELS] = {[DDLA_MODEL_BEST] = "best.safetensors",
+                                                 [DDLA_MODEL_AVERAGE] = "average.safetensors",
+                                                 [DDLA_MODEL_LAST] = "model.safetensors"};
+  return names[which];
+}
+
+ddla_status ddla_description_note(const char *directory, ddla_model_file which,
+                                  const char *sha256) {
   ddla_description description = {0};
   DDLA_TRY(ddla_description_read(&description, directory));
-  memcpy(best ? description.best_sha256 : description.model_sha256, sha256, DDLA_SHA256_TEXT_BYTES);
+  memcpy(description.sha256[which], sha256, DDLA_SHA256_TEXT_BYTES);
   ddla_status status = ddla_description_write(&description, directory);
   ddla_description_fini(&description);
   return status;

@@ -9,6 +9,17 @@
 #include "data/augment.h"
 #include "train/training.h"
 
+/* The model files of a run, the one to be used first where there are several. */
+typedef enum ddla_model_file {
+  DDLA_MODEL_BEST,    /* best.safetensors */
+  DDLA_MODEL_AVERAGE, /* average.safetensors */
+  DDLA_MODEL_LAST,    /* model.safetensors */
+  DDLA_MODELS
+} ddla_model_file;
+
+/* Name of the file in the run directory. */
+const char *ddla_description_file(ddla_model_file which);
+
 /* Plain value; everything is owned; zero is empty. */
 typedef struct ddla_description {
   char *task;            /* "image-classification" */
@@ -19,7 +30,7 @@ typedef struct ddla_description {
   char **class_names; /* [name_count], name_count <= classes: those that occur in the data */
   int name_count;
   float *mean, *deviation; /* [channels]; null: samples are not standardised */
-  char model_sha256[DDLA_SHA256_TEXT_BYTES], best_sha256[DDLA_SHA256_TEXT_BYTES]; /* or "" */
+  char sha256[DDLA_MODELS][DDLA_SHA256_TEXT_BYTES]; /* of each model file, or "" */
 } ddla_description;
 
 /* From a prepared training. The caller releases *out with fini. Errors: NO_MEMORY. */
@@ -34,9 +45,8 @@ ddla_status ddla_description_write(const ddla_description *description, const ch
  * there is none, CORRUPT naming the key that is wrong, UNSUPPORTED for a newer format. */
 ddla_status ddla_description_read(ddla_description *out, const char *directory);
 
-/* Writes the model file's SHA-256 into the directory's model.json; best: of best.safetensors, else
- * of model.safetensors. Errors: as read and write. */
-ddla_status ddla_description_note(const char *directory, bool best, const char *sha256);
+/* Writes a model file's SHA-256 into the directory's model.json. Errors: as read and write. */
+ddla_status ddla_description_note(const char *directory, ddla_model_file which, const char *sha256);
 
 /* Name of a class, "4" where the data had none. text [bytes] may be written. Borrowed from either.
  */

@@ -40,11 +40,11 @@ static void comes_back(void **state) {
   assert_memory_equal(found.deviation, deviation, sizeof deviation);
   assert_string_equal(ddla_description_class(&found, 1, text, sizeof text), names[1]);
   assert_string_equal(ddla_description_class(&found, 2, text, sizeof text), "2");
-  assert_string_equal(found.model_sha256, "");
+  for (int i = 0; i < DDLA_MODELS; i++) assert_string_equal(found.sha256[i], "");
   ddla_description_fini(&found);
 }
 
-static void notes_one_hash(void **state) {
+static void notes_hashes(void **state) {
   (void)state;
   static const char a[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
                     b[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -53,11 +53,12 @@ static void notes_one_hash(void **state) {
   ddla_description made = example(names), found = {0};
   made.mean = made.deviation = NULL;
   CHECK_OK(ddla_description_write(&made, folder));
-  CHECK_OK(ddla_description_note(folder, true, a));
-  CHECK_OK(ddla_description_note(folder, false, b));
+  CHECK_OK(ddla_description_note(folder, DDLA_MODEL_BEST, a));
+  CHECK_OK(ddla_description_note(folder, DDLA_MODEL_LAST, b));
   CHECK_OK(ddla_description_read(&found, folder));
-  assert_string_equal(found.best_sha256, a);
-  assert_string_equal(found.model_sha256, b);
+  assert_string_equal(found.sha256[DDLA_MODEL_BEST], a);
+  assert_string_equal(found.sha256[DDLA_MODEL_LAST], b);
+  assert_string_equal(found.sha256[DDLA_MODEL_AVERAGE], "");
   assert_null(found.mean);
   ddla_description_fini(&found);
 }
@@ -94,6 +95,7 @@ static void refuses_damage(void **state) {
       {"0.352946609", "0", "deviation", DDLA_CORRUPT},
       {"\"mean\": [", "\"mean\": null, \"other\": [", "mean", DDLA_CORRUPT},
       {"\"best.safetensors\": \"\"", "\"best.safetensors\": \"abc\"", "sha256", DDLA_CORRUPT},
+      {"\"average.safetensors\": \"\"", "\"average.safetensors\": 7", "sha256", DDLA_CORRUPT},
       {"{", "", "model.json", DDLA_CORRUPT}};
   char *names[2], *text = NULL;
   size_t bytes = 0;
@@ -123,7 +125,7 @@ static void refuses_names_and_places(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(comes_back), cmocka_unit_test(notes_one_hash),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(comes_back), cmocka_unit_test(notes_hashes),
                                      cmocka_unit_test(refuses_damage),
                                      cmocka_unit_test(refuses_names_and_places)};
   return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);

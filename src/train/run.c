@@ -40,8 +40,9 @@ static ddla_status empty_folder(const char *directory, const char *name) {
 }
 
 static ddla_status remove_results(const char *directory) {
-  static const char *const names[] = {"metrics.jsonl",     "report.txt",       "report.json",
-                                      "model.safetensors", "best.safetensors", "model.json"};
+  static const char *const names[] = {
+      "metrics.jsonl",    "report.txt",          "report.json", "model.safetensors",
+      "best.safetensors", "average.safetensors", "model.json"};
   char path[DDLA_PATH_BYTES];
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     unlink(ddla_run_path(path, directory, names[i]));
@@ -69,8 +70,7 @@ static ddla_status write_description(const ddla_training *training, const char *
   ddla_description made = {0}, old = {0};
   DDLA_TRY(ddla_description_of(&made, training));
   if (resume && ddla_description_read(&old, directory) == DDLA_OK) {
-    memcpy(made.model_sha256, old.model_sha256, sizeof made.model_sha256);
-    memcpy(made.best_sha256, old.best_sha256, sizeof made.best_sha256);
+    memcpy(made.sha256, old.sha256, sizeof made.sha256);
   }
   ddla_status status = ddla_description_write(&made, directory);
   ddla_description_fini(&made);

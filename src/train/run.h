@@ -27,10 +27,11 @@ typedef struct ddla_run {
   bool (*on_step)(void *argument, const ddla_train_step *step); /* may be null */
   void *on_step_argument;
   bool best_kept; /* test and report are of best.safetensors */
+  bool averaged;  /* there is an average.safetensors; without a best one they are of it */
   ddla_evaluation test, validation;
   bool tested, validated;
   double train_loss, train_accuracy; /* of the last epoch */
-  char model_sha256[DDLA_SHA256_TEXT_BYTES];
+  char model_sha256[DDLA_SHA256_TEXT_BYTES], average_sha256[DDLA_SHA256_TEXT_BYTES];
 } ddla_run;
 
 /* "directory/name" into path [DDLA_PATH_BYTES]; returns path. */

@@ -52,6 +52,17 @@ static void add_row(array_list *list, const ddla_graph *graph, const char *prefi
   }
 }
 
+/* A row of another shape than the parameters': one vector with the row's name. */
+static void add_vector(array_list *list, const ddla_state_row *row, void *base) {
+  char *name = list->name[list->count];
+  snprintf(name, NAME_BYTES, "%s", row->name);
+  list->at[list->count++] = (ddla_safetensors_array){.name = name,
+                                                     .dtype = row->dtype,
+                                                     .shape = ddla_shape_make(1, &row->count),
+                                                     .data = base,
+                                                     .into = base};
+}
+
 ddla_status ddla_train_save_model(char sha256[DDLA_SHA256_TEXT_BYTES],
                                   const ddla_training *training, const float *parameters,
                                   const char *path) {
@@ -151,13 +162,18 @@ static ddla_status list_state(array_list parts[2], const ddla_training *training
   const ddla_graph *graph = training->graph.graph;
   int rows = ddla_state_row_count(shared->state);
   DDLA_TRY(make_list(&parts[DDLA_CHECKPOINT_MODEL], graph->parameter_count + 1));
-  DDLA_TRY(make_list(&parts[DDLA_CHECKPOINT_STATE], rows * graph->parameter_count + 1));
+  DDLA_TRY(make_list(&parts[DDLA_CHECKPOINT_STATE], rows * (graph->parameter_count + 1)));
   for (int i = 0; i < rows; i++) {
     const ddla_state_row *row = ddla_state_row_at(shared->state, i);
     if (!row->saved) continue;
     bool model = i == shared->theta;
+    void *base = ddla_state_array(shared->state, i, step, 0);
+    if (!row->parameter_shaped) {
+      add_vector(&parts[DDLA_CHECKPOINT_STATE], row, base);
+      continue;
+    }
     add_row(&parts[model ? DDLA_CHECKPOINT_MODEL : DDLA_CHECKPOINT_STATE], graph,
-            model ? "" : row->name, ddla_state_array(shared->state, i, step, 0));
+            model ? "" : row->name, base);
   }
   return DDLA_OK;
 }

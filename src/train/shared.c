@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "data/batch.h"
-#include "sync/sync.h"
+#include "sync/update.h"
 #include "task/metrics.h"
 
 static ddla_status make_ranges(ddla_state_range **out, const ddla_graph *graph) {
@@ -40,6 +40,30 @@ static ddla_status add_moments(ddla_shared *shared, const ddla_training *trainin
   return DDLA_OK;
 }
 
+/* What a layered optimizer keeps beside its moments, and works with inside a step. */
+static ddla_status add_layered(ddla_shared *shared, const ddla_training *training) {
+  int64_t factors = ddla_updates_factor_count(shared->state, training->optimizer);
+  int64_t sums = ddla_updates_sum_count(shared->state, training->optimizer);
+  shared->factors = shared->section_sums = -1;
+  if (factors > 0)
+    DDLA_TRY(ddla_state_add(&shared->factors, shared->state,
+                            &(ddla_state_row){.name = "factors",
+                                              .dtype = DDLA_F32,
+                                              .scope = DDLA_SCOPE_OWNED,
+                                              .saved = true,
+                                              .versions = 2,
+                                              .copies = 1,
+                                              .count = factors}));
+  if (sums == 0) return DDLA_OK;
+  return ddla_state_add(&shared->section_sums, shared->state,
+                        &(ddla_state_row){.name = "section_sums",
+                                          .dtype = DDLA_F64,
+                                          .scope = DDLA_SCOPE_OWNED,
+                                          .versions = 1,
+                                          .copies = 1,
+                                          .count = sums});
+}
+
 static ddla_status add_gradients(ddla_shared *shared, const ddla_training *training) {
   ddla_state *state = shared->state;
   int copies = ddla_sync_operand_copies(training->strategy, training->agents, training->lanes,
@@ -53,7 +77,8 @@ static ddla_status add_gradients(ddla_shared *shared, const ddla_training *train
                                             .versions = 1,
                                             .copies = copies}));
   shared->reduced = shared->block_norms = -1;
-  if (training->job->train.clip_norm <= 0) return DDLA_OK;
+  const bool clips = training->job->train.clip_norm > 0;
+  if (!clips && !training->optimizer->factor) return DDLA_OK;
   DDLA_TRY(ddla_state_add(&shared->reduced, state,
                           &(ddla_state_row){.name = "gradient",
                                             .dtype = DDLA_F32,
@@ -61,6 +86,7 @@ static ddla_status add_gradients(ddla_shared *shared, const ddla_training *train
                                             .parameter_shaped = true,
                                             .versions = 1,
                                             .copies = 1}));
+  if (!clips) return DDLA_OK;
   return ddla_state_add(&shared->block_norms, state,
                         &(ddla_state_row){.name = "block_norms",
                                           .dtype = DDLA_F64,
@@ -68,6 +94,21 @@ static ddla_status add_gradients(ddla_shared *shared, const ddla_training *train
                                           .versions = 1,
                                           .copies = 1,
                                           .count = ddla_state_space(state) / DDLA_STATE_BLOCK});
+}
+
+/* The running mean is part of every step and has two versions; the equal mean changes only between
+ * steps, at ends of epochs. */
+static ddla_status add_average(ddla_shared *shared, const ddla_training *training) {
+  shared->average = -1;
+  if (training->average == DDLA_AVERAGE_NONE) return DDLA_OK;
+  return ddla_state_add(&shared->average, shared->state,
+                        &(ddla_state_row){.name = "average",
+                                          .dtype = DDLA_F32,
+                                          .scope = DDLA_SCOPE_OWNED,
+                                          .parameter_shaped = true,
+                                          .saved = true,
+                                          .versions = training->average == DDLA_AVERAGE_EMA ? 2 : 1,
+                                          .copies = 1});
 }
 
 static ddla_status make_state(ddla_shared *shared, const ddla_training *training) {
@@ -88,7 +129,9 @@ static ddla_status make_state(ddla_shared *shared, const ddla_training *training
                                             .versions = 2,
                                             .copies = 1}));
   DDLA_TRY(add_moments(shared, training));
+  DDLA_TRY(add_layered(shared, training));
   DDLA_TRY(add_gradients(shared, training));
+  DDLA_TRY(add_average(shared, training));
   shared->best = -1;
   if (!training->job->train.keep_best) return DDLA_OK;
   return ddla_state_add(&shared->best, shared->state,
@@ -101,12 +144,13 @@ static ddla_status make_state(ddla_shared *shared, const ddla_training *training
                                           .copies = 1});
 }
 
-static int64_t eval_batches(const ddla_dataset *set) {
-  return set ? ddla_batch_count(ddla_dataset_count(set), DDLA_EVAL_BATCH) : 0;
+static int64_t eval_batches(const ddla_training *training, const ddla_dataset *set) {
+  return set ? ddla_forward_batches(&training->graph, set) : 0;
 }
 
 static void size_metrics(ddla_shared *shared, const ddla_training *training) {
-  int64_t test = eval_batches(training->test), validation = eval_batches(training->validation);
+  const int64_t test = eval_batches(training, training->test),
+                validation = eval_batches(training, training->validation);
   shared->loss_count = test > validation ? test : validation;
   shared->metric_count = ddla_metrics_count(training->graph.classes);
 }

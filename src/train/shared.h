@@ -11,7 +11,7 @@
 
 /* What is decided at ends of epochs; part of a checkpoint. */
 typedef struct ddla_progress {
-  double best_metric; /* -1: none yet */
+  double best_metric; /* the task's metric; means nothing while best_epoch is 0 */
   int64_t best_epoch, epochs_without_better;
 } ddla_progress;
 
@@ -32,8 +32,8 @@ typedef struct ddla_training_start {
 
 typedef struct ddla_shared {
   ddla_state *state;
-  int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms,
-      best; /* rows; -1: not there */
+  int theta, moment[DDLA_MOMENTS_MAX], factors, section_sums, gradients, reduced, block_norms, best,
+      average; /* rows; -1: not there */
   void *sync_control;
   ddla_training_start *start;
   ddla_worker_report *report; /* [workers] */

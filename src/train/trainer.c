@@ -49,26 +49,32 @@ static ddla_status start_state(agent_trainer *trainer) {
 static ddla_status open_sync(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   const ddla_shared *shared = &trainer->shared;
-  ddla_sync_options options = {.transport = trainer->transport,
-                               .agents = training->agents,
-                               .lanes = training->lanes,
-                               .agent = ddla_transport_rank(trainer->transport),
-                               .shards = training->shards,
-                               .direct = training->direct,
-                               .start_step = trainer->start_step,
-                               .total_steps = training->total_steps,
-                               .state = shared->state,
-                               .theta = shared->theta,
-                               .moment = {shared->moment[0], shared->moment[1]},
-                               .gradients = shared->gradients,
-                               .reduced = shared->reduced,
-                               .block_norms = shared->block_norms,
-                               .optimizer = training->optimizer,
-                               .optimizer_options = training->optimizer_options,
-                               .schedule = training->schedule,
-                               .weight_decay = training->job->train.weight_decay,
-                               .clip_norm = training->job->train.clip_norm,
-                               .control = shared->sync_control};
+  ddla_sync_options options = {
+      .transport = trainer->transport,
+      .agents = training->agents,
+      .lanes = training->lanes,
+      .agent = ddla_transport_rank(trainer->transport),
+      .shards = training->shards,
+      .direct = training->direct,
+      .start_step = trainer->start_step,
+      .total_steps = training->total_steps,
+      .state = shared->state,
+      .theta = shared->theta,
+      .moment = {shared->moment[0], shared->moment[1], shared->moment[2]},
+      .gradients = shared->gradients,
+      .reduced = shared->reduced,
+      .block_norms = shared->block_norms,
+      .factors = shared->factors,
+      .section_sums = shared->section_sums,
+      .average = training->average == DDLA_AVERAGE_EMA ? shared->average : -1,
+      .average_decay = training->job->train.average_decay,
+      .average_first = (training->average_from - 1) * training->batches_per_epoch + 1,
+      .optimizer = training->optimizer,
+      .optimizer_options = training->optimizer_options,
+      .schedule = training->schedule,
+      .weight_decay = training->job->train.weight_decay,
+      .clip_norm = training->job->train.clip_norm,
+      .control = shared->sync_control};
   return ddla_sync_open(&trainer->sync, training->strategy, &options);
 }
 

@@ -26,6 +26,10 @@ ddla_data_source ddla_training_source(const ddla_job *job, const char *path, ddl
     source.shape.width = job->data.size.at[1];
   }
   source.shape.channels = job->data.channels;
+  const ddla_task *task = ddla_task_find(job->task.kind);
+  if (!task || !task->format) return source;
+  if (!source.format) source.format = task->format;
+  source.window = job->model.window;
   return source;
 }
 
@@ -106,7 +110,8 @@ static ddla_status check_labels(const ddla_training *training) {
 static ddla_status make_moments(ddla_training *training) {
   const ddla_job *job = training->job;
   int64_t channels = training->channels = ddla_dataset_shape(training->whole).channels;
-  if (!job->data.standardize) return DDLA_OK;
+  if (!job->data.standardize || ddla_dataset_type(training->whole) == DDLA_DATA_TOKENS)
+    return DDLA_OK;
   DDLA_TRY(DDLA_NEW(training->mean, channels));
   DDLA_TRY(DDLA_NEW(training->deviation, channels));
   bool given = job->data.mean.count > 0;
@@ -131,10 +136,21 @@ static ddla_status choose_optimizer(ddla_training *training) {
   training->optimizer = rows[index];
   training->optimizer_options = (ddla_optimizer_options){.momentum = job->train.momentum,
                                                          .nesterov = job->train.nesterov,
+                                                         .centered = job->train.centered,
                                                          .beta1 = job->train.beta1,
                                                          .beta2 = job->train.beta2,
-                                                         .epsilon = job->train.epsilon};
+                                                         .epsilon = job->train.epsilon,
+                                                         .clip_update = job->train.clip_update,
+                                                         .least_scale = job->train.least_scale};
   return ddla_optimizer_check(&training->optimizer_options);
+}
+
+static void choose_average(ddla_training *training) {
+  const char *word = training->job->train.average;
+  training->average = strcmp(word, "ema") == 0   ? DDLA_AVERAGE_EMA
+                      : strcmp(word, "swa") == 0 ? DDLA_AVERAGE_SWA
+                                                 : DDLA_AVERAGE_NONE;
+  training->average_from = training->job->train.average_from;
 }
 
 static ddla_status choose_strategy(ddla_training *training) {
@@ -249,6 +265,7 @@ static ddla_status prepare(ddla_training *training) {
   DDLA_TRY(choose_task(training));
   DDLA_TRY(choose_strategy(training));
   DDLA_TRY(choose_optimizer(training));
+  choose_average(training);
   DDLA_TRY(open_data(training));
   DDLA_TRY(check_labels(training));
   DDLA_TRY(check_samples(training));

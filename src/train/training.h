@@ -23,6 +23,13 @@ typedef struct ddla_training_board {
   _Atomic int64_t first_step_ns; /* from start_ns to the first committed step; 0: not yet */
 } ddla_training_board;
 
+/* train.average */
+typedef enum ddla_average_kind {
+  DDLA_AVERAGE_NONE,
+  DDLA_AVERAGE_EMA, /* running mean over steps */
+  DDLA_AVERAGE_SWA  /* equal mean over ends of epochs */
+} ddla_average_kind;
+
 typedef struct ddla_training {
   const ddla_job *job; /* borrowed */
   const ddla_task *task;
@@ -37,6 +44,8 @@ typedef struct ddla_training {
   const ddla_optimizer *optimizer;
   ddla_optimizer_options optimizer_options;
   ddla_rate_schedule schedule;
+  ddla_average_kind average;
+  int64_t average_from; /* the first epoch that is averaged, from 1 */
   int agents, lanes, shards;
   int64_t batch, micro_batch; /* micro_batch: at most so many samples at once, never 0 */
   bool direct;                /* every shard is one micro-batch */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "train/average.h"
 #include "train/description.h"
 #include "train/run.h"
 #include "train/save.h"
@@ -15,7 +16,8 @@ static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); 
 
 ddla_status ddla_worker_init(ddla_worker *worker) {
   const ddla_training *training = worker->training;
-  int64_t most = training->micro_batch > DDLA_EVAL_BATCH ? training->micro_batch : DDLA_EVAL_BATCH;
+  const int64_t batch = ddla_task_evaluation_batch(&training->graph);
+  const int64_t most = training->micro_batch > batch ? training->micro_batch : batch;
   worker->progress.best_metric = -1;
   DDLA_TRY(DDLA_NEW(worker->indices, most));
   return DDLA_NEW(worker->counts, worker->shared->metric_count);
@@ -32,12 +34,12 @@ static const float *theta_now(const ddla_worker *worker) {
   return ddla_state_array(worker->shared->state, worker->shared->theta, step, 0);
 }
 
-/* Each worker copies its piece of the parameters to the row `best`. */
+/* Each worker copies its piece of the measured parameters to the row `best`. */
 static void keep_best(ddla_worker *worker) {
   int64_t begin = 0, end = 0;
   ddla_sync_piece(worker->sync, worker->worker, &begin, &end);
   float *best = ddla_state_array(worker->shared->state, worker->shared->best, 0, 0);
-  memcpy(best + begin, theta_now(worker) + begin, (size_t)(end - begin) * sizeof *best);
+  memcpy(best + begin, ddla_worker_measured(worker) + begin, (size_t)(end - begin) * sizeof *best);
 }
 
 static ddla_status save_best(ddla_worker *worker) {
@@ -47,9 +49,9 @@ static ddla_status save_best(ddla_worker *worker) {
   if (!worker->run) return DDLA_OK;
   const char *directory = worker->run->directory;
   char path[DDLA_PATH_BYTES], sha256[DDLA_SHA256_TEXT_BYTES];
-  DDLA_TRY(ddla_train_save_model(sha256, worker->training, theta_now(worker),
+  DDLA_TRY(ddla_train_save_model(sha256, worker->training, ddla_worker_measured(worker),
                                  ddla_run_path(path, directory, "best.safetensors")));
-  return ddla_description_note(directory, true, sha256);
+  return ddla_description_note(directory, DDLA_MODEL_BEST, sha256);
 }
 
 /* Early stopping has come. */
@@ -62,14 +64,17 @@ static bool is_enough(const ddla_worker *worker) {
 static ddla_status validate(bool *enough, ddla_worker *worker, int64_t epoch) {
   const ddla_training *training = worker->training;
   ddla_evaluation found = {0};
-  DDLA_TRY(ddla_worker_evaluate(&found, worker, training->validation, theta_now(worker)));
+  DDLA_TRY(
+      ddla_worker_evaluate(&found, worker, training->validation, ddla_worker_measured(worker)));
   if (worker->run) {
     worker->run->validation = found;
     worker->run->validated = true;
   }
   worker->progress.epochs_without_better += training->job->train.validate_every;
-  if (found.accuracy > worker->progress.best_metric) {
-    worker->progress = (ddla_progress){.best_metric = found.accuracy, .best_epoch = epoch};
+  const double metric = training->task->measure(&found);
+  if (worker->progress.best_epoch == 0 ||
+      ddla_task_is_better(training->task, metric, worker->progress.best_metric)) {
+    worker->progress = (ddla_progress){.best_metric = metric, .best_epoch = epoch};
     DDLA_TRY(save_best(worker));
   }
   *enough = is_enough(worker);
@@ -79,6 +84,8 @@ static ddla_status validate(bool *enough, ddla_worker *worker, int64_t epoch) {
 static ddla_status end_epoch(bool *enough, ddla_worker *worker, int64_t epoch) {
   const ddla_training *training = worker->training;
   bool due = epoch % training->job->train.validate_every == 0 || epoch == training->epochs;
+  bool whole = (int64_t)worker->last.step % training->batches_per_epoch == 0;
+  if (whole) DDLA_TRY(ddla_worker_average(worker, epoch));
   if (training->validation && due) DDLA_TRY(validate(enough, worker, epoch));
   if (worker->run) DDLA_TRY(ddla_run_show_epoch(worker->run, worker, epoch));
   worker->epoch_loss = worker->epoch_count = 0;
@@ -171,14 +178,28 @@ static void write_report(ddla_worker *worker) {
                            .process = getpid()};
 }
 
-/* Test once, of the best model where one is kept, else of the last; then the model file and the
- * report. */
+/* The model files of a run's end. */
+static ddla_status save_models(ddla_worker *worker) {
+  const ddla_training *training = worker->training;
+  ddla_run *run = worker->run;
+  char path[DDLA_PATH_BYTES];
+  DDLA_TRY(ddla_train_save_model(run->model_sha256, training, theta_now(worker),
+                                 ddla_run_path(path, run->directory, "model.safetensors")));
+  DDLA_TRY(ddla_description_note(run->directory, DDLA_MODEL_LAST, run->model_sha256));
+  if (!run->averaged) return DDLA_OK;
+  DDLA_TRY(ddla_train_save_model(run->average_sha256, training, ddla_worker_measured(worker),
+                                 ddla_run_path(path, run->directory, "average.safetensors")));
+  return ddla_description_note(run->directory, DDLA_MODEL_AVERAGE, run->average_sha256);
+}
+
+/* Test once, of the best model where one is kept, else of the average, else of the last; then the
+ * model files and the report. */
 static ddla_status finish(ddla_worker *worker) {
   const ddla_training *training = worker->training;
   bool best = worker->shared->best >= 0 && worker->progress.best_epoch > 0;
   const float *parameters =
       best ? ddla_state_array(worker->shared->state, worker->shared->best, 0, 0)
-           : theta_now(worker);
+           : ddla_worker_measured(worker);
   ddla_evaluation found = {0};
   bool test = training->test && !worker->stopped;
   if (worker->run) worker->run->train_end_ns = now_ns();
@@ -189,10 +210,8 @@ static ddla_status finish(ddla_worker *worker) {
   worker->run->test = found;
   worker->run->tested = test;
   worker->run->best_kept = best;
-  char path[DDLA_PATH_BYTES];
-  DDLA_TRY(ddla_train_save_model(worker->run->model_sha256, training, theta_now(worker),
-                                 ddla_run_path(path, worker->run->directory, "model.safetensors")));
-  DDLA_TRY(ddla_description_note(worker->run->directory, false, worker->run->model_sha256));
+  worker->run->averaged = ddla_training_has_average(training, worker->last.step);
+  DDLA_TRY(save_models(worker));
   return ddla_run_report(worker->run, worker);
 }
 

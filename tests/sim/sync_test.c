@@ -50,8 +50,8 @@ static void scribble(group_agent *a, int worker) {
   uint64_t next = ddla_sync_committed(a->control) + 1;
   int64_t begin = 0, end = 0;
   ddla_sync_piece(a->sync, worker, &begin, &end);
-  const int rows[] = {a->theta, a->moment[0], a->moment[1]};
-  for (int i = 0; i < 3; i++) {
+  const int rows[] = {a->theta, a->moment[0], a->moment[1], a->moment[2]};
+  for (int i = 0; i < 1 + DDLA_MOMENTS_MAX; i++) {
     if (rows[i] < 0) continue;
     float *array = ddla_state_array(a->state, rows[i], next, 0);
     for (int64_t k = begin; k < end; k++) array[k] = 1e30f;

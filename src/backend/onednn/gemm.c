@@ -36,6 +36,40 @@ cleanup:
   return status;
 }
 
+ddla_status ddla_onednn_gemm_open_packed(ddla_onednn_step *step, ddla_onednn_weight *weight,
+                                         const ddla_op_call *call, int index,
+                                         const ddla_onednn_matrix *a, const ddla_onednn_matrix *w) {
+  ddla_status status = DDLA_OK;
+  dnnl_engine_t engine = NULL;
+  dnnl_primitive_attr_t attr = NULL;
+  dnnl_primitive_desc_t made = NULL;
+  dnnl_memory_desc_t desc[4] = {NULL, NULL, NULL, NULL}; /* a, w, w in any layout, c */
+  ddla_onednn_matrix c = {.batch = a->batch, .rows = a->rows, .columns = w->columns};
+  DDLA_TRY_CLEAN(status, ddla_onednn_engine(&engine));
+  DDLA_TRY_CLEAN(status, ddla_onednn_attr(&attr));
+  DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[0], a, false));
+  DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[1], w, false));
+  DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[2], w, true));
+  DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[3], &c, false));
+  DDLA_TRY_CLEAN(status,
+                 ddla_onednn_check(dnnl_matmul_primitive_desc_create(&made, engine, desc[0],
+                                                                     desc[2], NULL, desc[3], attr),
+                                   "a matrix product"));
+  DDLA_TRY_CLEAN(status, ddla_onednn_step_open(step, made));
+  DDLA_TRY_CLEAN(status, ddla_onednn_step_bind(step, DNNL_ARG_SRC, desc[0]));
+  DDLA_TRY_CLEAN(status,
+                 ddla_onednn_step_bind_query(step, DNNL_ARG_WEIGHTS, dnnl_query_weights_md));
+  DDLA_TRY_CLEAN(status, ddla_onednn_step_bind(step, DNNL_ARG_DST, desc[3]));
+  DDLA_TRY_CLEAN(status, ddla_onednn_weight_open(
+                             weight, call, index, desc[1],
+                             dnnl_primitive_desc_query_md(made, dnnl_query_weights_md, 0)));
+cleanup:
+  for (int i = 0; i < 4; i++)
+    if (desc[i]) dnnl_memory_desc_destroy(desc[i]);
+  if (attr) dnnl_primitive_attr_destroy(attr);
+  return status;
+}
+
 ddla_status ddla_onednn_gemm_run(ddla_onednn_step *step, float *c, const float *a, const float *b,
                                  void *scratchpad) {
   DDLA_TRY(ddla_onednn_step_point(step, DNNL_ARG_SRC, a));

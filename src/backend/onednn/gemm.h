@@ -16,6 +16,12 @@ typedef struct ddla_onednn_matrix {
 ddla_status ddla_onednn_gemm_open(ddla_onednn_step *step, const ddla_onednn_matrix *a,
                                   const ddla_onednn_matrix *b);
 
+/* c = a w, where w is input `index` of the call: packed once for each version of the parameter, see
+ * ddla_onednn_weight_use. The weight is what is pointed at as DNNL_ARG_WEIGHTS. */
+ddla_status ddla_onednn_gemm_open_packed(ddla_onednn_step *step, ddla_onednn_weight *weight,
+                                         const ddla_op_call *call, int index,
+                                         const ddla_onednn_matrix *a, const ddla_onednn_matrix *w);
+
 /* Descriptor of a matrix, or (any) of one in the layout the primitive likes best. */
 ddla_status ddla_onednn_gemm_desc(dnnl_memory_desc_t *out, const ddla_onednn_matrix *matrix,
                                   bool any);

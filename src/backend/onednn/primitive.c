@@ -181,6 +181,8 @@ ddla_status ddla_onednn_weight_open(ddla_onednn_weight *weight, const ddla_op_ca
   if (!call->packs || call->parameter_id[index] < 0) return DDLA_OK;
   char text[512];
   layout_text(text, sizeof text, wanted);
+  size_t used = strlen(text); /* the same matrix transposed may be padded to the same sizes */
+  layout_text(text + used, sizeof text - used, plain);
   return ddla_pack_reserve(&weight->slot, call->packs, call->parameter_id[index], text,
                            weight->bytes);
 }

@@ -1,0 +1,42 @@
+/* From a summed gradient to version t + 1: runs the optimizer over a piece of the parameter space,
+ * tensor by tensor where it is layered, and keeps the running mean of the parameters. Knows the
+ * state table and no transport: between its parts the strategy lets all workers meet.
+ * Threads: created by one thread of an agent; afterwards any worker's thread, each with its own
+ * piece. */
+#ifndef DDLA_SYNC_UPDATE_H
+#define DDLA_SYNC_UPDATE_H
+
+#include "sync/sync.h"
+
+/* What a step's update is made with; the same on all workers. */
+typedef struct ddla_update_step {
+  uint64_t step; /* t, the committed version */
+  double gradient_scale, learning_rate;
+} ddla_update_step;
+
+typedef struct ddla_updates ddla_updates;
+
+/* options is borrowed until destroy. Errors: NO_MEMORY. */
+ddla_status ddla_updates_create(ddla_updates **out, const ddla_sync_options *options);
+void ddla_updates_destroy(ddla_updates *updates);
+
+/* What a layered optimizer needs in the state table; both 0 for others. Floats of all tensors'
+ * factors in the order of the tensors; doubles of all sections' sums. */
+int64_t ddla_updates_factor_count(const ddla_state *state, const ddla_optimizer *optimizer);
+int64_t ddla_updates_sum_count(const ddla_state *state, const ddla_optimizer *optimizer);
+
+/* Layered, with factors: this worker's share of them, from the whole space's summed gradient. Then
+ * all meet. */
+void ddla_updates_factor(ddla_updates *updates, int worker, const float *gradient,
+                         const ddla_update_step *step);
+
+/* Elements [begin, end), whole blocks; gradient holds these elements. Layered: their directions;
+ * then all meet. */
+void ddla_updates_run(ddla_updates *updates, const float *gradient, int64_t begin, int64_t end,
+                      const ddla_update_step *step);
+
+/* Layered: the update of [begin, end), whole blocks. Others: nothing is left to do. */
+void ddla_updates_apply(ddla_updates *updates, int64_t begin, int64_t end,
+                        const ddla_update_step *step);
+
+#endif
