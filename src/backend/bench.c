@@ -154,13 +154,11 @@ static void set_rates(ddla_bench_row *row, const ddla_op_call *call, timing forw
   row->forward_us = forward.us;
   row->backward_us = backward.us;
   if (!call->op->flops) return;
-  double work = call->op->flops(call) * 1e-3, products = 0; /* flop / us = 1e-3 gflops */
-  for (int i = 0; i < call->input_count; i++)
-    products += call->wants_grad[i] && call->input[i].shape.rank >= 2 ? 1 : 0;
+  const double work = call->op->flops(call) * 1e-3; /* flop / us = 1e-3 gflops */
   row->forward_gflops = work / forward.us;
   row->forward_share = row->forward_gflops / forward.peak;
   if (backward.us <= 0) return;
-  row->backward_gflops = products * work / backward.us;
+  row->backward_gflops = ddla_op_backward_flops(call) * 1e-3 / backward.us;
   row->backward_share = row->backward_gflops / backward.peak;
 }
 

@@ -118,9 +118,10 @@ double ddla_plan_flops(const ddla_plan *plan) {
   for (int i = 0; i < plan->use_count; i++) {
     const ddla_op_call *call = &plan->op[i].call;
     if (!call->op->flops || call->alias >= 0) continue;
-    int passes = 1;
-    for (int k = 0; k < call->input_count && k < 2; k++) passes += call->wants_grad[k];
-    total += passes * call->op->flops(call);
+    total += call->op->flops(call);
+    bool wanted = false;
+    for (int k = 0; k < call->input_count; k++) wanted |= call->wants_grad[k];
+    if (wanted) total += ddla_op_backward_flops(call);
   }
   return total;
 }

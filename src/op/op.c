@@ -33,6 +33,16 @@ bool ddla_op_wants(const ddla_op_call *call, int input) {
   return call->training && (known ? call->wants_grad[input] : call->present[input]);
 }
 
+double ddla_op_backward_flops(const ddla_op_call *call) {
+  if (!call->op->flops) return 0;
+  const double once = call->op->flops(call);
+  if (call->op->backward_cost > 0) return call->op->backward_cost * once;
+  double products = 0;
+  for (int i = 0; i < call->input_count; i++)
+    products += call->wants_grad[i] && call->input[i].shape.rank >= 2 ? 1 : 0;
+  return products * once;
+}
+
 static void set_defaults(ddla_op_call *call) {
   call->alias = -1;
   call->saved_bytes = call->scratch_bytes = 0;

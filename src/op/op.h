@@ -80,7 +80,13 @@ typedef struct ddla_op {
   void (*fill)(ddla_op_call *call, int input, ddla_rng *rng);
   /* Floating point operations of one forward of this call; null: elementwise, not counted. */
   double (*flops)(const ddla_op_call *call);
+  /* Operations of backward as a multiple of flops; 0: one more flops for each input of rank 2 or
+   * more whose gradient is wanted. */
+  double backward_cost;
 } ddla_op;
+
+/* Floating point operations of one backward of this call; 0 where flops is null. */
+double ddla_op_backward_flops(const ddla_op_call *call);
 
 /* The table; count in *count. Borrowed for ever. */
 const ddla_op *const *ddla_op_table(int *count);

@@ -389,6 +389,80 @@ static void attributes_are_checked_by_name_and_kind(void **state) {
   expect_refusal(&b, "attribute \"stride\" is 2.5, but wants whole numbers");
 }
 
+static void layer_norm_centres_and_scales_rows(void **state) {
+  (void)state;
+  bench b = make("layer_norm");
+  /* Mean 2 and variance 1; with epsilon 0.5625 the root is 1.25. */
+  set_input(&b, 0, DDLA_F32, DDLA_SHAPE(2, 2), (float[]){1, 3, 7, 7});
+  set_input(&b, 1, DDLA_F32, DDLA_SHAPE(2), (float[]){1, 3});
+  set_input(&b, 2, DDLA_F32, DDLA_SHAPE(2), (float[]){0, 10});
+  ddla_attrs_set_real(&b.call.attrs, "epsilon", 0.5625);
+  forward(&b);
+  EXPECT(&b, -0.8F, 10 + 2.4F, 0, 10);
+}
+
+static void embedding_picks_rows_and_adds_positions(void **state) {
+  (void)state;
+  const int32_t index[] = {2, 0, 2, 1};
+  bench b = make("embedding");
+  set_input(&b, 0, DDLA_I32, DDLA_SHAPE(2, 2), index);
+  set_input(&b, 1, DDLA_F32, DDLA_SHAPE(3, 2), (float[]){1, 2, 3, 4, 5, 6});
+  set_input(&b, 2, DDLA_F32, DDLA_SHAPE(2, 2), (float[]){10, 20, 30, 40});
+  forward(&b);
+  EXPECT(&b, 15, 26, 31, 42, 15, 26, 33, 44);
+  const int32_t beyond[] = {2, 0, 3, 1};
+  set_input(&b, 0, DDLA_I32, DDLA_SHAPE(2, 2), beyond);
+  assert_int_equal(b.call.op->forward(&b.call), DDLA_INVALID);
+  assert_non_null(strstr(ddla_status_message(DDLA_INVALID), "index 2 is 3; 0 to 2"));
+  b.call.input[2].shape = DDLA_SHAPE(1, 2);
+  expect_refusal(&b, "at least 2 rows of 2 columns");
+}
+
+/* At place 1 a pair with base 1 is turned by 1 radian. */
+static void rotary_turns_pairs_by_their_place(void **state) {
+  (void)state;
+  bench b = make("rotary");
+  set_input(&b, 0, DDLA_F32, DDLA_SHAPE(2, 3), (float[]){1, 2, 9, 1, 0, 9});
+  ddla_attrs_set_int(&b.call.attrs, "head", 2);
+  ddla_attrs_set_int(&b.call.attrs, "columns", 2);
+  forward(&b);
+  EXPECT(&b, 1, 2, 9, 0.5403023F, 0.8414710F, 9);
+}
+
+/* Heads of one column and keys that are equal: the mean of the values that count. */
+static void attention_averages_values_that_count(void **state) {
+  (void)state;
+  const float x[] = {1, 0, 1, 0, 2, 4, 5, 0, 1, 0, 6, 8, 9, 0, 1, 0, 10, 0};
+  const int32_t lengths[] = {2};
+  bench b = make("attention");
+  set_input(&b, 0, DDLA_F32, DDLA_SHAPE(1, 3, 6), x);
+  ddla_attrs_set_int(&b.call.attrs, "heads", 2);
+  forward(&b);
+  EXPECT(&b, 6, 4, 6, 4, 6, 4);
+  ddla_attrs_set_int(&b.call.attrs, "causal", 1);
+  forward(&b);
+  EXPECT(&b, 2, 4, 4, 6, 6, 4);
+  set_input(&b, 3, DDLA_I32, DDLA_SHAPE(1), lengths);
+  forward(&b);
+  EXPECT(&b, 2, 4, 4, 6, 4, 6);
+}
+
+/* Scores 0 and log 3 sqrt(4) / 2: weights 1/4 and 3/4. */
+static void attention_weighs_by_scaled_scores(void **state) {
+  (void)state;
+  const float q[] = {2, 0, 0, 0}, k[] = {0, 1, 2, 3, 1.0986123F, 0, 0, 0};
+  const float v[] = {0, 4, 8, 1, 4, 8, 0, 1};
+  bench b = make("attention");
+  set_input(&b, 0, DDLA_F32, DDLA_SHAPE(1, 1, 4), q);
+  set_input(&b, 1, DDLA_F32, DDLA_SHAPE(1, 2, 4), k);
+  set_input(&b, 2, DDLA_F32, DDLA_SHAPE(1, 2, 4), v);
+  ddla_attrs_set_int(&b.call.attrs, "heads", 1);
+  forward(&b);
+  EXPECT(&b, 3, 7, 2, 1);
+  ddla_attrs_set_int(&b.call.attrs, "heads", 3);
+  expect_refusal(&b, "cannot be shared out among 3 heads");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(linear_multiplies_by_the_transpose),
@@ -406,6 +480,11 @@ int main(void) {
       cmocka_unit_test(reshape_keeps_and_computes_dimensions),
       cmocka_unit_test(cross_entropy_smooths_and_ignores),
       cmocka_unit_test(other_losses_average_within_samples),
+      cmocka_unit_test(layer_norm_centres_and_scales_rows),
+      cmocka_unit_test(embedding_picks_rows_and_adds_positions),
+      cmocka_unit_test(rotary_turns_pairs_by_their_place),
+      cmocka_unit_test(attention_averages_values_that_count),
+      cmocka_unit_test(attention_weighs_by_scaled_scores),
       cmocka_unit_test(dropout_is_a_function_of_key_stream_and_element),
       cmocka_unit_test(dropout_without_training_is_the_identity),
       cmocka_unit_test(infer_prepares_for_all_gradients_where_none_is_named),
