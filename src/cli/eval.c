@@ -33,8 +33,9 @@ static void name_classes(const char **names, char (*text)[24],
 static ddla_status print_json(const ddla_trained *trained, const ddla_evaluation *found,
                               const char *part, const char *const *names) {
   json_t *report = NULL;
-  DDLA_TRY(ddla_metrics_json(&report, found->counts, trained->description.classes, names));
-  json_object_set_new(report, "loss", json_real(found->loss));
+  const ddla_task_report told = {
+      .part = part, .found = found, .classes = trained->description.classes, .names = names};
+  DDLA_TRY(ddla_task_find(trained->description.task)->json(&report, &told));
   json_object_set_new(report, "data", json_string(part));
   json_object_set_new(report, "model", ddla_json_text(trained->path));
   json_object_set_new(report, "sha256", json_string(trained->sha256));
@@ -53,9 +54,9 @@ static ddla_status print(const ddla_trained *trained, const ddla_evaluation *fou
   if (json) {
     DDLA_TRY_CLEAN(status, print_json(trained, found, part, names));
   } else {
-    printf("%s accuracy  %.4f  (%" PRId64 " samples, loss %.4f)\n\n", part, found->accuracy,
-           found->count, found->loss);
-    ddla_metrics_print(stdout, found->counts, classes, names);
+    const ddla_task_report told = {
+        .part = part, .found = found, .classes = classes, .names = names};
+    ddla_task_find(trained->description.task)->print(stdout, &told);
     printf("\nmodel   %s\nsha256  %s\n", trained->path, trained->sha256);
   }
 cleanup:

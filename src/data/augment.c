@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "data/format.h"
+#include "data/tokens.h"
 
 /* Channels repeat along a row; a pattern of 48 holds whole periods of 1, 2, 3, 4, 6, 8, 12, 16, 24
  * and 48. */
@@ -178,10 +179,14 @@ static void fill_one(float *out, const picture *from, const ddla_augment *augmen
   if (augment->cutout > 0) cut_square(out, shape, &drawn, augment->cutout);
 }
 
-void ddla_batch_fill(float *out, int32_t *labels, const ddla_dataset *set, const int64_t *indices,
+void ddla_batch_fill(void *out, int32_t *labels, const ddla_dataset *set, const int64_t *indices,
                      int64_t count, const ddla_augment *augment) {
   static const ddla_augment none;
   if (!augment) augment = &none;
+  if (set->type == DDLA_DATA_TOKENS) {
+    ddla_tokens_fill(out, labels, set, indices, count, augment);
+    return;
+  }
   affine map = affine_make(set->type, set->shape.channels, augment);
   const ddla_dataset *root = ddla_dataset_root(set);
   int64_t values = ddla_data_shape_count(set->shape);
@@ -191,7 +196,7 @@ void ddla_batch_fill(float *out, int32_t *labels, const ddla_dataset *set, const
                     .type = set->type,
                     .shape = set->shape,
                     .map = &map};
-    fill_one(out + i * values, &from, augment, indices[i]);
+    fill_one((float *)out + i * values, &from, augment, indices[i]);
     if (labels) labels[i] = set->labels ? set->labels[row] : -1;
   }
 }

@@ -20,14 +20,16 @@ typedef struct ddla_augment {
   bool shift_edge; /* repeat the edge instead of 0 */
   bool flip;
   int cutout;             /* side in pixels; 0: none */
+  bool slide;             /* windows of tokens start anywhere, see data/tokens.h */
   const float *mean;      /* [channels], borrowed; null: 0 */
   const float *deviation; /* [channels], borrowed, > 0; null: 1 */
 } ddla_augment;
 
-/* Decodes samples indices[0 … count) of set. out: [count, height, width, channels]; labels:
+/* Decodes samples indices[0 … count) of set. out: float [count, height, width, channels]; of tokens
+ * int32 [count, height], and labels [count, height], the tokens that follow; else labels:
  * [count], -1 where the set has none, or null if they are not wanted; indices: [count], each in [0,
  * set's count); null augment: only x / 255 for uint8. */
-void ddla_batch_fill(float *out, int32_t *labels, const ddla_dataset *set, const int64_t *indices,
+void ddla_batch_fill(void *out, int32_t *labels, const ddla_dataset *set, const int64_t *indices,
                      int64_t count, const ddla_augment *augment);
 
 /* The same for one record that is in no set (an image to predict). features: [shape] of type. */

@@ -1,4 +1,5 @@
-/* Data sets in memory: records of uint8 (images) or float32 (tables) features with int32 labels.
+/* Data sets in memory: records of uint8 (images) or float32 (tables) features with int32 labels, or
+ * windows of a text's tokens, whose targets are the tokens that follow.
  *
  * A data set is read once, by the process that then forks agents: its records lie in one block of
  * shared pages (or in memory that the caller gives) and are never written after opening. Readers of
@@ -17,7 +18,7 @@
 
 typedef struct ddla_dataset ddla_dataset;
 
-typedef enum ddla_data_type { DDLA_DATA_UINT8, DDLA_DATA_FLOAT32 } ddla_data_type;
+typedef enum ddla_data_type { DDLA_DATA_UINT8, DDLA_DATA_FLOAT32, DDLA_DATA_TOKENS } ddla_data_type;
 typedef enum ddla_data_part {
   DDLA_DATA_TRAIN,
   DDLA_DATA_VALIDATION,
@@ -29,7 +30,8 @@ typedef enum ddla_data_header {
   DDLA_DATA_HEADER_NO
 } ddla_data_header;
 
-/* One sample is [height, width, channels]; a table's row of f features is [1, 1, f]. */
+/* One sample is [height, width, channels]; a table's row of f features is [1, 1, f], a window of t
+ * tokens [t, 1, 1]. */
 typedef struct ddla_data_shape {
   int64_t height, width, channels;
 } ddla_data_shape;
@@ -52,6 +54,7 @@ typedef struct ddla_data_source {
   ddla_data_header header;  /* csv */
   char delimiter;           /* csv: 0 finds out which of , ; tab the first line has most of */
   ddla_data_shape shape; /* csv: shape of a row; folder: size to bring images to, channels 1 or 3 */
+  int64_t window;        /* text: tokens of a sample */
   const char *const *class_names; /* null: as found in the data; else any other label is refused */
   int class_count; /* 0: as found; without class_names: labels are 0 ... class_count - 1 */
   int threads;     /* folder: decoding threads, default as many as processors, at most 8 */
@@ -93,8 +96,8 @@ ddla_status ddla_dataset_subset(ddla_dataset **out, const ddla_dataset *parent,
                                 const ddla_data_subset *subset) DDLA_MUST_USE;
 
 /* Cuts parent into two views: round(fraction * count) samples, chosen by seed, for validation, the
- * others for training. Errors: INVALID if fraction is not in (0, 1) or one part would be empty;
- * NO_MEMORY. */
+ * others for training. Of a text the last samples are for validation. Errors: INVALID if fraction
+ * is not in (0, 1) or one part would be empty; NO_MEMORY. */
 ddla_status ddla_dataset_split(ddla_dataset **train, ddla_dataset **validation,
                                const ddla_dataset *parent, double fraction,
                                uint64_t seed) DDLA_MUST_USE;
@@ -110,8 +113,8 @@ void ddla_dataset_close(ddla_dataset *set);
 int64_t ddla_dataset_count(const ddla_dataset *set); /* samples, at least 1 */
 ddla_data_shape ddla_dataset_shape(const ddla_dataset *set);
 ddla_data_type ddla_dataset_type(const ddla_dataset *set);
-int ddla_dataset_classes(const ddla_dataset *set); /* 0 if there are no labels */
-bool ddla_dataset_labelled(const ddla_dataset *set);
+int ddla_dataset_classes(const ddla_dataset *set);   /* 0 if there are no labels */
+bool ddla_dataset_labelled(const ddla_dataset *set); /* or a text, which says itself what follows */
 ddla_data_fingerprint ddla_dataset_fingerprint(const ddla_dataset *set);
 size_t ddla_dataset_bytes(
     const ddla_dataset *set); /* memory of features and labels; 0 for a view */
@@ -123,7 +126,7 @@ const char *ddla_dataset_class_name(const ddla_dataset *set, int class_index);
 int32_t ddla_dataset_label(const ddla_dataset *set, int64_t index);
 
 /* Features of a sample, [height, width, channels] of the set's type; borrowed until set is closed.
- */
+ * Not for tokens: see data/tokens.h. */
 const void *ddla_dataset_features(const ddla_dataset *set, int64_t index);
 
 /* mean[c] and population standard deviation[c] over all samples and places of the set, of x / 255

@@ -6,9 +6,13 @@
 #include "base/assert.h"
 #include "base/rng.h"
 #include "data/format.h"
+#include "data/tokens.h"
 
 size_t ddla_data_type_bytes(ddla_data_type type) {
-  return type == DDLA_DATA_UINT8 ? sizeof(uint8_t) : sizeof(float);
+  static const size_t bytes[] = {[DDLA_DATA_UINT8] = sizeof(uint8_t),
+                                 [DDLA_DATA_FLOAT32] = sizeof(float),
+                                 [DDLA_DATA_TOKENS] = sizeof(uint16_t)};
+  return bytes[type];
 }
 
 int64_t ddla_data_shape_count(ddla_data_shape shape) {
@@ -30,7 +34,9 @@ int64_t ddla_dataset_count(const ddla_dataset *set) { return set->count; }
 ddla_data_shape ddla_dataset_shape(const ddla_dataset *set) { return set->shape; }
 ddla_data_type ddla_dataset_type(const ddla_dataset *set) { return set->type; }
 int ddla_dataset_classes(const ddla_dataset *set) { return ddla_dataset_root(set)->classes.count; }
-bool ddla_dataset_labelled(const ddla_dataset *set) { return set->labels != NULL; }
+bool ddla_dataset_labelled(const ddla_dataset *set) {
+  return set->labels || set->type == DDLA_DATA_TOKENS;
+}
 ddla_data_fingerprint ddla_dataset_fingerprint(const ddla_dataset *set) { return set->fingerprint; }
 
 size_t ddla_dataset_bytes(const ddla_dataset *set) {
@@ -59,7 +65,8 @@ static ddla_data_fingerprint fingerprint_of(const void *bytes, size_t length,
 
 /* The features are hashed once; labels and names change when classes are matched. */
 void ddla_dataset_seal(ddla_dataset *set) {
-  int64_t values = ddla_data_shape_count(set->shape) * set->count;
+  int64_t values =
+      set->type == DDLA_DATA_TOKENS ? set->length : ddla_data_shape_count(set->shape) * set->count;
   size_t bytes = (size_t)values * ddla_data_type_bytes(set->type);
   if (set->features_hash == 0) set->features_hash = XXH3_64bits(set->features, bytes);
   int64_t head[7] = {
@@ -130,10 +137,15 @@ ddla_status ddla_dataset_split(ddla_dataset **train, ddla_dataset **validation,
         "a validation fraction of %g leaves one part of %lld samples empty; give a file "
         "for validation or another fraction",
         fraction, (long long)parent->count);
-  ddla_data_subset choice = {.seed = seed, .shuffled = true, .first = 0, .count = held};
+  /* Windows of a text that lie side by side would tell about each other. */
+  const bool in_order = parent->type == DDLA_DATA_TOKENS;
+  ddla_data_subset choice = {.seed = seed,
+                             .shuffled = !in_order,
+                             .first = in_order ? parent->count - held : 0,
+                             .count = held};
   ddla_dataset *held_set = NULL;
   DDLA_TRY(ddla_dataset_subset(&held_set, parent, &choice));
-  choice.first = held, choice.count = parent->count - held;
+  choice.first = in_order ? 0 : held, choice.count = parent->count - held;
   ddla_status status = ddla_dataset_subset(train, parent, &choice);
   if (status != DDLA_OK) {
     ddla_dataset_close(held_set);
@@ -172,6 +184,7 @@ static ddla_status map_classes(int32_t *renumber, const ddla_dataset *set,
 
 ddla_status ddla_dataset_match_classes(ddla_dataset *set, const ddla_dataset *like) {
   DDLA_ASSERT(!set->parent);
+  if (set->type == DDLA_DATA_TOKENS) return ddla_tokens_match(set, ddla_dataset_root(like));
   if (!set->labels) return DDLA_OK;
   const ddla_classes *known = &ddla_dataset_root(like)->classes;
   ddla_status status = DDLA_OK;

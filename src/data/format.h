@@ -16,7 +16,10 @@ struct ddla_dataset {
   int64_t count;
   ddla_data_type type;
   ddla_data_shape shape;
-  const void *features; /* [count, height, width, channels], within features_block */
+  const void *features; /* [count, height, width, channels], within features_block; tokens: uint16
+                           [length], sample i is tokens i * height to (i + 1) * height, the last one
+                           as a target only */
+  int64_t length;       /* tokens; else 0 */
   int32_t *labels;      /* [count], within labels_block; null if there are none */
   ddla_data_block features_block, labels_block;
   ddla_classes classes; /* of a root */

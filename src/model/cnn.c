@@ -37,7 +37,7 @@ static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input
   DDLA_TRY(ddla_layer_linear(&x, graph, "linear1", x, 128));
   DDLA_TRY(ddla_layer_apply(&x, graph, activation, x));
   if (options->dropout > 0) DDLA_TRY(ddla_layer_dropout(&x, graph, x, options->dropout));
-  return ddla_layer_linear(logits, graph, "linear2", x, options->classes);
+  return ddla_layer_linear(logits, graph, "linear2", x, options->task.classes);
 }
 
 const ddla_model ddla_model_cnn = {

@@ -138,9 +138,9 @@ static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input
   if (!options->layers) return DDLA_FAIL(INVALID, "model.layers lists no layers");
   bool is_placed = false;
   const ddla_layer_list list = {
-      .graph = graph, .classes = options->classes, .is_placed = &is_placed};
+      .graph = graph, .classes = options->task.classes, .is_placed = &is_placed};
   DDLA_TRY(ddla_layer_build_list(logits, &list, "layer", input, options->layers));
-  ddla_status status = ddla_model_check_logits(graph, *logits, options->classes);
+  ddla_status status = ddla_model_check_logits(graph, *logits, &options->task);
   if (status != DDLA_INVALID) return status;
   char words[DDLA_STATUS_TEXT_BYTES];
   snprintf(words, sizeof words, "%s", ddla_status_message(status));

@@ -29,7 +29,8 @@ static built build(const char *layers, ddla_shape shape) {
     fail_msg("%s in\n%s", ddla_status_message(DDLA_INVALID), text);
   assert_int_equal(ddla_graph_create(&b.graph), DDLA_OK);
   assert_int_equal(ddla_graph_input(&input, b.graph, "image", DDLA_F32, &shape), DDLA_OK);
-  b.status = ddla_model_build(&b.logits, b.graph, input, b.job, CLASSES);
+  b.status =
+      ddla_model_build(&b.logits, b.graph, input, b.job, &(ddla_model_task){.classes = CLASSES});
   return b;
 }
 
@@ -78,7 +79,7 @@ static void the_cnn_as_a_list(void **state) {
   built list = build(cnn, DDLA_SHAPE(1, 28, 28, 1));
   ddla_graph *graph = NULL;
   ddla_value input = 0, logits = 0;
-  const ddla_model_options options = {.classes = CLASSES, .dropout = 0.25};
+  const ddla_model_options options = {.task = {.classes = CLASSES}, .dropout = 0.25};
   assert_int_equal(ddla_graph_create(&graph), DDLA_OK);
   assert_int_equal(ddla_graph_input(&input, graph, "image", DDLA_F32, &DDLA_SHAPE(1, 28, 28, 1)),
                    DDLA_OK);

@@ -20,7 +20,7 @@ static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input
   for (int i = 0; i < options->hidden_count; i++) DDLA_TRY(hidden(&x, graph, i, options));
   char name[32];
   snprintf(name, sizeof name, "linear%d", options->hidden_count + 1);
-  return ddla_layer_linear(logits, graph, name, x, options->classes);
+  return ddla_layer_linear(logits, graph, name, x, options->task.classes);
 }
 
 const ddla_model ddla_model_mlp = {

@@ -27,8 +27,12 @@ const ddla_model *ddla_model_find(const char *name) {
   return NULL;
 }
 
-ddla_status ddla_model_check_logits(const ddla_graph *graph, ddla_value logits, int64_t classes) {
-  const ddla_shape got = ddla_graph_shape(graph, logits), wanted = DDLA_SHAPE(1, classes);
+ddla_status ddla_model_check_logits(const ddla_graph *graph, ddla_value logits,
+                                    const ddla_model_task *task) {
+  const int64_t classes = task->classes;
+  const ddla_shape got = ddla_graph_shape(graph, logits);
+  const ddla_shape wanted =
+      task->positions > 0 ? DDLA_SHAPE(1, task->positions, classes) : DDLA_SHAPE(1, classes);
   if (ddla_shape_equal(&got, &wanted)) return DDLA_OK;
   char text[2][96];
   return DDLA_FAIL(INVALID,
@@ -62,24 +66,30 @@ static ddla_status build_row(ddla_value *logits, const ddla_model *row, ddla_gra
                              ddla_value input, const ddla_model_options *options) {
   ddla_value value = DDLA_NO_VALUE;
   DDLA_TRY(row->build(&value, graph, input, options));
-  DDLA_TRY(ddla_model_check_logits(graph, value, options->classes));
+  DDLA_TRY(ddla_model_check_logits(graph, value, &options->task));
   *logits = value;
   return DDLA_OK;
 }
 
 ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value input,
-                             const ddla_job *job, int64_t classes) {
+                             const ddla_job *job, const ddla_model_task *task) {
   const char *names[MODELS];
   for (int i = 0; i < MODELS; i++) names[i] = table[i]->name;
   int row = 0;
   DDLA_TRY(ddla_job_choose(&row, job, "model.kind", names, MODELS));
   DDLA_TRY(check_activation(job));
-  const ddla_model_options options = {.classes = classes,
+  const ddla_model_options options = {.task = *task,
                                       .hidden = job->model.hidden.at,
                                       .hidden_count = job->model.hidden.count,
                                       .activation = job->model.activation,
                                       .dropout = job->model.dropout,
-                                      .layers = job->model.layers};
+                                      .layers = job->model.layers,
+                                      .blocks = job->model.blocks,
+                                      .width = job->model.width,
+                                      .heads = job->model.heads,
+                                      .context = job->model.context,
+                                      .rotary = strcmp(job->model.positions, "rotary") == 0,
+                                      .tied = job->model.tied};
   ddla_status status = build_row(logits, table[row], graph, input, &options);
   if (status == DDLA_OK || options.layers) return status; /* a list names places in the file */
   return ddla_status_prefix(status, "model %s: ", names[row]);

@@ -12,20 +12,31 @@
 
 enum { DDLA_MODEL_HIDDEN_MAX = DDLA_JOB_ITEMS_MAX };
 
+/* What a task wants of a model. */
+typedef struct ddla_model_task {
+  int64_t classes; /* numbers in a row of logits, above 0 */
+  int64_t
+      positions; /* rows of logits for each sample, one for each place of it; 0: one row in all */
+  int64_t vocabulary; /* the input is whole numbers below this; 0: it is real numbers */
+} ddla_model_task;
+
 /* Options of all models; each reads its own. */
 typedef struct ddla_model_options {
-  int64_t classes;       /* numbers that the model gives for each sample, above 0 */
+  ddla_model_task task;
   const int64_t *hidden; /* mlp: widths of the hidden layers */
   int hidden_count;
-  const char *activation;         /* cnn, mlp: an op such as "relu"; null means relu */
-  double dropout;                 /* cnn, mlp: 0 (no such layer) to below 1 */
-  const struct ddla_yaml *layers; /* layers: the list of the job file */
+  const char *activation;                /* cnn, mlp: an op such as "relu"; null means relu */
+  double dropout;                        /* cnn, mlp: 0 (no such layer) to below 1 */
+  const struct ddla_yaml *layers;        /* layers: the list of the job file */
+  int64_t blocks, width, heads, context; /* transformers */
+  bool rotary;                           /* transformers: else a learned table of positions */
+  bool tied;                             /* transformer-decoder: logits by the token table */
 } ddla_model_options;
 
 typedef struct ddla_model {
   const char *name, *help;
-  /* input [1, H, W, C] or [1, F] -> logits [1, classes]. Errors: INVALID naming the layer and the
-   * shapes, NO_MEMORY. */
+  /* input [1, H, W, C], [1, F] or tokens i32 [1, S] -> logits [1, classes] or [1, positions,
+   * classes]. Errors: INVALID naming the layer and the shapes, NO_MEMORY. */
   ddla_status (*build)(ddla_value *logits, ddla_graph *graph, ddla_value input,
                        const ddla_model_options *options);
 } ddla_model;
@@ -36,12 +47,13 @@ const ddla_model *const *ddla_model_table(int *count);
 /* Model by name ("cnn", "mlp", "layers"), or null. */
 const ddla_model *ddla_model_find(const char *name);
 
-/* Builds the job's model (model.kind and its options) and checks that it gives [1, classes].
+/* Builds the job's model (model.kind and its options) and checks the shape of what it gives.
  * Errors: INVALID naming the job's key, NO_MEMORY. */
 ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value input,
-                             const ddla_job *job, int64_t classes);
+                             const ddla_job *job, const ddla_model_task *task);
 
-/* INVALID unless logits has the shape [1, classes]. */
-ddla_status ddla_model_check_logits(const ddla_graph *graph, ddla_value logits, int64_t classes);
+/* INVALID unless logits has the shape that the task wants. */
+ddla_status ddla_model_check_logits(const ddla_graph *graph, ddla_value logits,
+                                    const ddla_model_task *task);
 
 #endif

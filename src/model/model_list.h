@@ -1,4 +1,6 @@
 /* Every model is one row here and one file of the same name beside this one. */
 DDLA_MODEL(cnn)
 DDLA_MODEL(mlp)
+DDLA_MODEL(transformer_decoder)
+DDLA_MODEL(transformer_encoder)
 DDLA_MODEL(layers)

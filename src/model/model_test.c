@@ -26,7 +26,8 @@ static int64_t parameters_of(const char *words, ddla_shape shape, int64_t classe
   ddla_graph *graph = graph_of(&input, &shape);
   if (ddla_job_load_text(&job, words, strlen(words), "job.yaml") != DDLA_OK)
     fail_msg("%s", ddla_status_message(DDLA_INVALID));
-  ddla_status status = ddla_model_build(&logits, graph, input, job, classes);
+  ddla_status status =
+      ddla_model_build(&logits, graph, input, job, &(ddla_model_task){.classes = classes});
   if (status != DDLA_OK) fail_msg("%s", ddla_status_message(status));
   shape = ddla_graph_shape(graph, logits);
   assert_true(ddla_shape_equal(&shape, &DDLA_SHAPE(1, classes)));
@@ -57,7 +58,8 @@ static void refuse(const char *words, ddla_shape shape, const char *expected) {
   ddla_graph *graph = graph_of(&input, &shape);
   if (ddla_job_load_text(&job, words, strlen(words), "job.yaml") != DDLA_OK)
     fail_msg("%s", ddla_status_message(DDLA_INVALID));
-  assert_int_equal(ddla_model_build(&logits, graph, input, job, 10), DDLA_INVALID);
+  assert_int_equal(ddla_model_build(&logits, graph, input, job, &(ddla_model_task){.classes = 10}),
+                   DDLA_INVALID);
   if (!strstr(ddla_status_message(DDLA_INVALID), expected))
     fail_msg("\"%s\" is not in: %s", expected, ddla_status_message(DDLA_INVALID));
   assert_int_equal(logits, -7);
@@ -112,7 +114,7 @@ static void summary(void **state) {
   (void)state;
   ddla_value input = 0, logits = 0;
   ddla_graph *graph = graph_of(&input, &DDLA_SHAPE(1, 28, 28, 1));
-  const ddla_model_options options = {.classes = 10};
+  const ddla_model_options options = {.task = {.classes = 10}};
   assert_int_equal(ddla_model_find("cnn")->build(&logits, graph, input, &options), DDLA_OK);
   ddla_summary made = {0};
   assert_int_equal(ddla_summary_init(&made, graph), DDLA_OK);

@@ -2,21 +2,8 @@
  * images, or rows of a table as images of one pixel. */
 #include <inttypes.h>
 
-#include "model/model.h"
+#include "task/metrics.h"
 #include "task/task.h"
-
-static ddla_status add_loss(ddla_task_graph *out, const ddla_job *job) {
-  ddla_attrs attrs = {0};
-  ddla_attrs_set_real(&attrs, "label_smoothing", job->train.label_smoothing);
-  const ddla_value input[2] = {out->logits, out->label};
-  ddla_value made[2] = {DDLA_NO_VALUE, DDLA_NO_VALUE};
-  DDLA_TRY(ddla_graph_op(made, out->graph, "cross_entropy", input, 2, &attrs));
-  out->loss = made[0];
-  out->count = made[1];
-  DDLA_TRY(ddla_graph_output(out->graph, "logits", out->logits));
-  DDLA_TRY(ddla_graph_output(out->graph, "loss", out->loss));
-  return ddla_graph_output(out->graph, "count", out->count);
-}
 
 static ddla_status build(ddla_task_graph *out, const ddla_job *job, ddla_data_shape shape,
                          int64_t classes) {
@@ -29,18 +16,36 @@ static ddla_status build(ddla_task_graph *out, const ddla_job *job, ddla_data_sh
   const ddla_shape image = DDLA_SHAPE(1, shape.height, shape.width, shape.channels),
                    label = DDLA_SHAPE(1);
   out->classes = classes;
-  DDLA_TRY(ddla_graph_input(&out->image, out->graph, "image", DDLA_F32, &image));
+  DDLA_TRY(ddla_graph_input(&out->input, out->graph, "image", DDLA_F32, &image));
   DDLA_TRY(ddla_graph_input(&out->label, out->graph, "label", DDLA_I32, &label));
-  if (out->own)
-    DDLA_TRY(out->own->build(&out->logits, out->graph, out->image, classes, out->own->argument));
-  else DDLA_TRY(ddla_model_build(&out->logits, out->graph, out->image, job, classes));
-  DDLA_TRY(ddla_model_check_logits(out->graph, out->logits, classes));
-  out->key = ddla_graph_find(out->graph, "key");
-  return add_loss(out, job);
+  return ddla_task_build_classifier(out, job, 0);
+}
+
+static double measure(const ddla_evaluation *found) { return found->accuracy; }
+
+static void print(FILE *file, const ddla_task_report *report) {
+  const ddla_evaluation *found = report->found;
+  if (report->model)
+    fprintf(file, "%s accuracy    %.4f  (of the %s model, %" PRId64 " samples, loss %.4f)\n\n",
+            report->part, found->accuracy, report->model, found->count, found->loss);
+  else
+    fprintf(file, "%s accuracy  %.4f  (%" PRId64 " samples, loss %.4f)\n\n", report->part,
+            found->accuracy, found->count, found->loss);
+  ddla_metrics_print(file, found->counts, report->classes, report->names);
+}
+
+static ddla_status json(json_t **out, const ddla_task_report *report) {
+  DDLA_TRY(ddla_metrics_json(out, report->found->counts, report->classes, report->names));
+  json_object_set_new(*out, "loss", json_real(report->found->loss));
+  return DDLA_OK;
 }
 
 const ddla_task ddla_task_image_classification = {
     .name = "image-classification",
     .help = "one label for each image, or for each row of a table",
+    .unit = "samples",
     .metric = "accuracy",
-    .build = build};
+    .measure = measure,
+    .build = build,
+    .print = print,
+    .json = json};

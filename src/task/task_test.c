@@ -28,7 +28,7 @@ static ddla_task_graph graph_of(const char *words, ddla_data_shape shape, int64_
 static void names_its_values(void **state) {
   (void)state;
   ddla_task_graph made = graph_of("model: {dropout: 0.25}", (ddla_data_shape){28, 28, 1}, 10);
-  assert_int_equal(made.image, ddla_graph_find(made.graph, "image"));
+  assert_int_equal(made.input, ddla_graph_find(made.graph, "image"));
   assert_int_equal(made.label, ddla_graph_find(made.graph, "label"));
   assert_int_equal(made.key, ddla_graph_find(made.graph, "key"));
   assert_int_equal(made.logits, ddla_graph_find(made.graph, "logits"));
@@ -60,7 +60,7 @@ static void loss_agrees_with_metrics(void **state) {
   const int32_t labels[BATCH] = {0, 2, 1, 1, 2};
   double before = 0;
   for (int step = 0; step < 2; step++) {
-    memcpy(ddla_plan_value(plan, made.image).data, features, sizeof features);
+    memcpy(ddla_plan_value(plan, made.input).data, features, sizeof features);
     memcpy(ddla_plan_value(plan, made.label).data, labels, sizeof labels);
     ddla_plan_run run = {.parameters = theta, .gradients = gradients};
     assert_int_equal(ddla_plan_execute(plan, &run), DDLA_OK);

@@ -77,15 +77,18 @@ static json_t *names_json(const ddla_description *description) {
   return list;
 }
 
+static const char *const type_names[] = {
+    [DDLA_DATA_UINT8] = "uint8", [DDLA_DATA_FLOAT32] = "float32", [DDLA_DATA_TOKENS] = "tokens"};
+
 static json_t *description_json(const ddla_description *d) {
-  return json_pack(
-      "{s:i, s:s, s:b, s:[I,I,I], s:s, s:I, s:o, s:o, s:o, s:{s:s, s:s}}", "format", FORMAT, "task",
-      d->task, "own_model", d->own, "shape", (json_int_t)d->shape.height,
-      (json_int_t)d->shape.width, (json_int_t)d->shape.channels, "type",
-      d->type == DDLA_DATA_UINT8 ? "uint8" : "float32", "classes", (json_int_t)d->classes,
-      "class_names", names_json(d), "mean", floats_json(d->mean, d->shape.channels), "deviation",
-      floats_json(d->deviation, d->shape.channels), "sha256", "model.safetensors", d->model_sha256,
-      "best.safetensors", d->best_sha256);
+  return json_pack("{s:i, s:s, s:b, s:[I,I,I], s:s, s:I, s:o, s:o, s:o, s:{s:s, s:s}}", "format",
+                   FORMAT, "task", d->task, "own_model", d->own, "shape",
+                   (json_int_t)d->shape.height, (json_int_t)d->shape.width,
+                   (json_int_t)d->shape.channels, "type", type_names[d->type], "classes",
+                   (json_int_t)d->classes, "class_names", names_json(d), "mean",
+                   floats_json(d->mean, d->shape.channels), "deviation",
+                   floats_json(d->deviation, d->shape.channels), "sha256", "model.safetensors",
+                   d->model_sha256, "best.safetensors", d->best_sha256);
 }
 
 static ddla_status check_names(const ddla_description *description) {
@@ -170,10 +173,12 @@ static ddla_status read_shape(ddla_description *made, const json_t *root, const 
   }
   made->shape = (ddla_data_shape){.height = size[0], .width = size[1], .channels = size[2]};
   const char *type = json_string_value(json_object_get(root, "type"));
-  if (!type || (strcmp(type, "uint8") != 0 && strcmp(type, "float32") != 0))
-    return wrong(path, "type", "\"uint8\" or \"float32\"");
-  made->type = type[0] == 'u' ? DDLA_DATA_UINT8 : DDLA_DATA_FLOAT32;
-  return DDLA_OK;
+  for (int i = 0; type && i < 3; i++)
+    if (strcmp(type, type_names[i]) == 0) {
+      made->type = (ddla_data_type)i;
+      return DDLA_OK;
+    }
+  return wrong(path, "type", "\"uint8\", \"float32\" or \"tokens\"");
 }
 
 static ddla_status read_sha256(char out[DDLA_SHA256_TEXT_BYTES], const json_t *root,

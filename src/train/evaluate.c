@@ -11,7 +11,7 @@ static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
                                   const float *parameters) {
   const ddla_training *training = worker->training;
   ddla_shared *shared = worker->shared;
-  int64_t batches = ddla_batch_count(ddla_dataset_count(set), DDLA_EVAL_BATCH);
+  int64_t batches = ddla_forward_batches(&training->graph, set);
   int64_t *counts = shared->metrics + worker->worker * shared->metric_count;
   const ddla_forward forward = {.lane = &worker->compute,
                                 .graph = &training->graph,
@@ -29,16 +29,18 @@ static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
 ddla_status ddla_worker_evaluate(ddla_evaluation *out, ddla_worker *worker, const ddla_dataset *set,
                                  const float *parameters) {
   ddla_shared *shared = worker->shared;
-  int64_t classes = worker->training->graph.classes, samples = ddla_dataset_count(set);
+  const ddla_task_graph *graph = &worker->training->graph;
+  const int64_t classes = graph->classes;
   worker->evaluation_version++;
   DDLA_TRY(evaluate_share(worker, set, parameters));
   DDLA_TRY(ddla_sync_barrier(worker->sync, worker->worker));
   memset(worker->counts, 0, (size_t)shared->metric_count * sizeof *worker->counts);
   for (int w = 0; w < worker->workers; w++)
     ddla_metrics_merge(worker->counts, shared->metrics + w * shared->metric_count, classes);
-  double loss = ddla_norm_tree(shared->losses, ddla_batch_count(samples, DDLA_EVAL_BATCH));
-  *out = (ddla_evaluation){.loss = loss / (double)samples,
-                           .count = samples,
+  double loss = ddla_norm_tree(shared->losses, ddla_forward_batches(graph, set));
+  const int64_t rows = ddla_dataset_count(set) * graph->rows;
+  *out = (ddla_evaluation){.loss = loss / (double)rows,
+                           .count = rows,
                            .counts = worker->counts,
                            .accuracy = ddla_metrics_accuracy(worker->counts, classes)};
   return ddla_sync_barrier(worker->sync, worker->worker); /* the arrays may be written again */

@@ -18,9 +18,10 @@ struct ddla_inference {
   ddla_task_graph graph;
   float *parameters;
   ddla_pack_cache *packs;
-  int64_t *counts; /* merged, of the newest evaluation */
-  ddla_lane lane;  /* of predictions */
-  int64_t indices[DDLA_EVAL_BATCH];
+  int64_t *counts;  /* merged, of the newest evaluation */
+  ddla_lane lane;   /* of predictions */
+  int64_t batch;    /* of evaluations and predictions */
+  int64_t *indices; /* [batch] */
 };
 
 static int64_t elements_of(ddla_data_shape shape) {
@@ -28,7 +29,9 @@ static int64_t elements_of(ddla_data_shape shape) {
 }
 
 static size_t record_bytes(const ddla_description *description) {
-  size_t each = description->type == DDLA_DATA_UINT8 ? sizeof(uint8_t) : sizeof(float);
+  const size_t each = description->type == DDLA_DATA_UINT8    ? sizeof(uint8_t)
+                      : description->type == DDLA_DATA_TOKENS ? sizeof(int32_t)
+                                                              : sizeof(float);
   return (size_t)elements_of(description->shape) * each;
 }
 
@@ -46,6 +49,8 @@ static ddla_status build(ddla_inference *made, const ddla_job *job, const char *
       ddla_task_build(&made->graph, task, job, NULL, description->shape, description->classes));
   DDLA_TRY(DDLA_NEW(made->parameters, ddla_graph_space(made->graph.graph)));
   DDLA_TRY(DDLA_NEW(made->counts, ddla_metrics_count(description->classes)));
+  made->batch = ddla_task_evaluation_batch(&made->graph);
+  DDLA_TRY(DDLA_NEW(made->indices, made->batch));
   DDLA_TRY(ddla_pack_cache_create(&made->packs));
   made->lane =
       (ddla_lane){.graph = made->graph.graph, .loss = made->graph.loss, .packs = made->packs};
@@ -70,6 +75,7 @@ void ddla_inference_close(ddla_inference *inference) {
   if (inference->graph.graph) ddla_task_graph_fini(&inference->graph);
   ddla_free(inference->parameters);
   ddla_free(inference->counts);
+  ddla_free(inference->indices);
   ddla_free(inference);
 }
 
@@ -96,16 +102,16 @@ static ddla_status find_part(ddla_data_source *source, const char **key, const d
 
 static ddla_status check_shape(const ddla_job *job, const ddla_dataset *set,
                                const ddla_description *description, const char *key) {
+  static const char *const words[] = {
+      [DDLA_DATA_UINT8] = "bytes", [DDLA_DATA_FLOAT32] = "floats", [DDLA_DATA_TOKENS] = "tokens"};
   ddla_data_shape x = ddla_dataset_shape(set), y = description->shape;
   if (x.height != y.height || x.width != y.width || x.channels != y.channels ||
       ddla_dataset_type(set) != description->type)
     return ddla_job_refuse(job, key,
                            "has samples of %" PRId64 " x %" PRId64 " x %" PRId64
                            " %s, the model takes %" PRId64 " x %" PRId64 " x %" PRId64 " %s",
-                           x.height, x.width, x.channels,
-                           ddla_dataset_type(set) == DDLA_DATA_UINT8 ? "bytes" : "floats", y.height,
-                           y.width, y.channels,
-                           description->type == DDLA_DATA_UINT8 ? "bytes" : "floats");
+                           x.height, x.width, x.channels, words[ddla_dataset_type(set)], y.height,
+                           y.width, y.channels, words[description->type]);
   if (ddla_dataset_labelled(set)) return DDLA_OK;
   return ddla_job_refuse(job, key, "has samples without labels; ddla predict works without them");
 }
@@ -158,7 +164,8 @@ static ddla_status run_lane(evaluation_lane *work) {
   const ddla_description *description = inference->description;
   ddla_lane lane = {
       .graph = inference->graph.graph, .loss = inference->graph.loss, .packs = inference->packs};
-  int64_t indices[DDLA_EVAL_BATCH];
+  int64_t *indices = NULL;
+  DDLA_TRY(DDLA_NEW(indices, inference->batch));
   const ddla_forward forward = {.lane = &lane,
                                 .graph = &inference->graph,
                                 .parameters = inference->parameters,
@@ -166,11 +173,12 @@ static ddla_status run_lane(evaluation_lane *work) {
                                 .mean = description->mean,
                                 .deviation = description->deviation,
                                 .indices = indices};
-  int64_t batches = ddla_batch_count(ddla_dataset_count(work->set), DDLA_EVAL_BATCH);
+  const int64_t batches = ddla_forward_batches(&inference->graph, work->set);
   ddla_status status = DDLA_OK;
   for (int64_t b = work->first; b < batches && status == DDLA_OK; b += work->stride)
     status = ddla_forward_evaluate(work->counts, &work->losses[b], &forward, work->set, b);
   ddla_lane_fini(&lane);
+  ddla_free(indices);
   return status;
 }
 
@@ -196,19 +204,20 @@ static ddla_status run_lanes(evaluation_lane *work, int lanes) {
 
 static void merge(ddla_evaluation *out, ddla_inference *inference, const evaluation_lane *work,
                   int lanes, const double *losses) {
-  int64_t classes = inference->graph.classes, samples = ddla_dataset_count(work->set);
+  const int64_t classes = inference->graph.classes;
+  const int64_t rows = ddla_dataset_count(work->set) * inference->graph.rows;
   memset(inference->counts, 0, (size_t)ddla_metrics_count(classes) * sizeof *inference->counts);
   for (int i = 0; i < lanes; i++) ddla_metrics_merge(inference->counts, work[i].counts, classes);
-  double loss = ddla_norm_tree(losses, ddla_batch_count(samples, DDLA_EVAL_BATCH));
-  *out = (ddla_evaluation){.loss = loss / (double)samples,
-                           .count = samples,
+  double loss = ddla_norm_tree(losses, ddla_forward_batches(&inference->graph, work->set));
+  *out = (ddla_evaluation){.loss = loss / (double)rows,
+                           .count = rows,
                            .counts = inference->counts,
                            .accuracy = ddla_metrics_accuracy(inference->counts, classes)};
 }
 
 ddla_status ddla_inference_evaluate(ddla_evaluation *out, ddla_inference *inference,
                                     const ddla_dataset *set, int lanes) {
-  int64_t batches = ddla_batch_count(ddla_dataset_count(set), DDLA_EVAL_BATCH);
+  const int64_t batches = ddla_forward_batches(&inference->graph, set);
   int64_t metrics = ddla_metrics_count(inference->graph.classes);
   evaluation_lane *work = NULL;
   int64_t *counts = NULL;
@@ -241,18 +250,19 @@ static void softmax(double *out, const float *logits, int64_t classes) {
   for (int64_t c = 0; c < classes; c++) out[c] /= sum;
 }
 
-/* At most DDLA_EVAL_BATCH records. */
+/* At most a batch of records. */
 static ddla_status predict_batch(double *probability, const ddla_forward *forward,
                                  const ddla_description *description, const uint8_t *records,
                                  int64_t count) {
   const ddla_augment plain = {.mean = description->mean, .deviation = description->deviation};
   int64_t elements = elements_of(description->shape);
-  float *place = NULL;
+  void *place = NULL;
   const float *logits = NULL;
   DDLA_TRY(ddla_forward_place(&place, forward, count));
   for (int64_t i = 0; i < count; i++)
-    ddla_augment_fill(place + i * elements, records + (size_t)i * record_bytes(description),
-                      description->type, description->shape, &plain);
+    ddla_augment_fill((float *)place + i * elements,
+                      records + (size_t)i * record_bytes(description), description->type,
+                      description->shape, &plain);
   DDLA_TRY(ddla_forward_run(&logits, forward, count));
   for (int64_t i = 0; i < count; i++)
     softmax(probability + i * description->classes, logits + i * description->classes,
@@ -271,8 +281,8 @@ ddla_status ddla_inference_predict(double *probability, ddla_inference *inferenc
                                 .mean = description->mean,
                                 .deviation = description->deviation,
                                 .indices = inference->indices};
-  for (int64_t first = 0; first < count; first += DDLA_EVAL_BATCH) {
-    int64_t some = count - first < DDLA_EVAL_BATCH ? count - first : DDLA_EVAL_BATCH;
+  for (int64_t first = 0; first < count; first += inference->batch) {
+    int64_t some = count - first < inference->batch ? count - first : inference->batch;
     DDLA_TRY(predict_batch(probability + first * description->classes, &forward, description,
                            (const uint8_t *)records + (size_t)first * bytes, some));
   }

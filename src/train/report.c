@@ -75,13 +75,18 @@ static json_t *agents_json(const ddla_run *run, const ddla_worker *worker) {
   return agents;
 }
 
+static ddla_task_report report_of(const ddla_run *run, const ddla_evaluation *found) {
+  return (ddla_task_report){.part = "test",
+                            .model = run->best_kept ? "best" : "last",
+                            .found = found,
+                            .classes = run->training->graph.classes,
+                            .names = run->training->class_names};
+}
+
 static json_t *evaluation_json(const ddla_run *run, const ddla_evaluation *found) {
   json_t *made = NULL;
-  const ddla_training *training = run->training;
-  if (ddla_metrics_json(&made, found->counts, training->graph.classes, training->class_names) !=
-      DDLA_OK)
-    return NULL;
-  json_object_set_new(made, "loss", json_real(found->loss));
+  const ddla_task_report report = report_of(run, found);
+  if (run->training->task->json(&made, &report) != DDLA_OK) return NULL;
   json_object_set_new(made, "accuracy", json_real(found->accuracy));
   json_object_set_new(made, "of", json_string(run->best_kept ? "best" : "last"));
   return made;
@@ -89,6 +94,7 @@ static json_t *evaluation_json(const ddla_run *run, const ddla_evaluation *found
 
 static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const summary *sum) {
   const ddla_training *training = run->training;
+  char best[64];
   json_t *report = json_pack(
       "{s:i, s:s, s:b, s:{s:f, s:f, s:I, s:I, s:i, s:f, s:f, s:f},"
       " s:{s:s, s:I, s:s}, s:{s:f, s:f, s:f, s:f, s:f}, s:{s:i, s:i, s:i}, s:{s:s, s:s}, s:{s:s, "
@@ -107,10 +113,12 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
   if (!report) return NULL;
   json_object_set_new(report, "agents", agents_json(run, worker));
   if (run->tested) json_object_set_new(report, "test", evaluation_json(run, &run->test));
-  if (worker->progress.best_epoch > 0)
+  if (worker->progress.best_epoch > 0) {
+    snprintf(best, sizeof best, "validation_%s", training->task->metric);
     json_object_set_new(report, "best",
-                        json_pack("{s:f, s:I}", "validation_accuracy", worker->progress.best_metric,
-                                  "epoch", (json_int_t)worker->progress.best_epoch));
+                        json_pack("{s:f, s:I}", best, worker->progress.best_metric, "epoch",
+                                  (json_int_t)worker->progress.best_epoch));
+  }
   return report;
 }
 
@@ -123,9 +131,8 @@ static void write_head(FILE *file, const ddla_run *run, const ddla_worker *worke
           ddla_graph_parameter_total(training->graph.graph),
           run->interrupted ? ", interrupted" : "");
   if (run->tested) {
-    fprintf(file, "test accuracy    %.4f  (of the %s model, %" PRId64 " samples, loss %.4f)\n\n",
-            run->test.accuracy, run->best_kept ? "best" : "last", run->test.count, run->test.loss);
-    ddla_metrics_print(file, run->test.counts, training->graph.classes, training->class_names);
+    const ddla_task_report report = report_of(run, &run->test);
+    training->task->print(file, &report);
     fputc('\n', file);
   }
   if (worker->progress.best_epoch > 0)

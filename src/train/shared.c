@@ -101,12 +101,13 @@ static ddla_status make_state(ddla_shared *shared, const ddla_training *training
                                           .copies = 1});
 }
 
-static int64_t eval_batches(const ddla_dataset *set) {
-  return set ? ddla_batch_count(ddla_dataset_count(set), DDLA_EVAL_BATCH) : 0;
+static int64_t eval_batches(const ddla_training *training, const ddla_dataset *set) {
+  return set ? ddla_forward_batches(&training->graph, set) : 0;
 }
 
 static void size_metrics(ddla_shared *shared, const ddla_training *training) {
-  int64_t test = eval_batches(training->test), validation = eval_batches(training->validation);
+  const int64_t test = eval_batches(training, training->test),
+                validation = eval_batches(training, training->validation);
   shared->loss_count = test > validation ? test : validation;
   shared->metric_count = ddla_metrics_count(training->graph.classes);
 }

@@ -11,7 +11,7 @@
 
 /* What is decided at ends of epochs; part of a checkpoint. */
 typedef struct ddla_progress {
-  double best_metric; /* -1: none yet */
+  double best_metric; /* the task's metric; means nothing while best_epoch is 0 */
   int64_t best_epoch, epochs_without_better;
 } ddla_progress;
 

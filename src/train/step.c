@@ -33,9 +33,10 @@ static void feed(ddla_worker *worker, ddla_plan *plan, const ddla_order *order, 
                                 .shift = (int)training->job->data.shift,
                                 .flip = training->job->data.flip,
                                 .cutout = (int)training->job->data.cutout,
+                                .slide = true,
                                 .mean = training->mean,
                                 .deviation = training->deviation};
-  ddla_batch_fill(ddla_plan_value(plan, graph->image).data,
+  ddla_batch_fill(ddla_plan_value(plan, graph->input).data,
                   ddla_plan_value(plan, graph->label).data, training->train, worker->indices, count,
                   &augment);
   if (graph->key == DDLA_NO_VALUE) return;
@@ -54,8 +55,8 @@ static void add_record(shard_work *work) {
   record->count += *(const double *)ddla_plan_value(work->plan, graph->count).data;
   record->correct +=
       ddla_metrics_correct(logits.data, ddla_plan_value(work->plan, graph->label).data,
-                           logits.shape.dim[0], graph->classes);
-  record->samples += logits.shape.dim[0];
+                           ddla_shape_count(&logits.shape) / graph->classes, graph->classes);
+  record->samples += ddla_shape_count(&logits.shape) / graph->classes;
 }
 
 static void put_record(shard_work *work) {

@@ -26,6 +26,10 @@ ddla_data_source ddla_training_source(const ddla_job *job, const char *path, ddl
     source.shape.width = job->data.size.at[1];
   }
   source.shape.channels = job->data.channels;
+  const ddla_task *task = ddla_task_find(job->task.kind);
+  if (!task || !task->format) return source;
+  if (!source.format) source.format = task->format;
+  source.window = job->model.context;
   return source;
 }
 
@@ -106,7 +110,8 @@ static ddla_status check_labels(const ddla_training *training) {
 static ddla_status make_moments(ddla_training *training) {
   const ddla_job *job = training->job;
   int64_t channels = training->channels = ddla_dataset_shape(training->whole).channels;
-  if (!job->data.standardize) return DDLA_OK;
+  if (!job->data.standardize || ddla_dataset_type(training->whole) == DDLA_DATA_TOKENS)
+    return DDLA_OK;
   DDLA_TRY(DDLA_NEW(training->mean, channels));
   DDLA_TRY(DDLA_NEW(training->deviation, channels));
   bool given = job->data.mean.count > 0;

@@ -15,7 +15,8 @@ static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); 
 
 ddla_status ddla_worker_init(ddla_worker *worker) {
   const ddla_training *training = worker->training;
-  int64_t most = training->micro_batch > DDLA_EVAL_BATCH ? training->micro_batch : DDLA_EVAL_BATCH;
+  const int64_t batch = ddla_task_evaluation_batch(&training->graph);
+  const int64_t most = training->micro_batch > batch ? training->micro_batch : batch;
   worker->progress.best_metric = -1;
   DDLA_TRY(DDLA_NEW(worker->indices, most));
   return DDLA_NEW(worker->counts, worker->shared->metric_count);
@@ -68,8 +69,10 @@ static ddla_status validate(bool *enough, ddla_worker *worker, int64_t epoch) {
     worker->run->validated = true;
   }
   worker->progress.epochs_without_better += training->job->train.validate_every;
-  if (found.accuracy > worker->progress.best_metric) {
-    worker->progress = (ddla_progress){.best_metric = found.accuracy, .best_epoch = epoch};
+  const double metric = training->task->measure(&found);
+  if (worker->progress.best_epoch == 0 ||
+      ddla_task_is_better(training->task, metric, worker->progress.best_metric)) {
+    worker->progress = (ddla_progress){.best_metric = metric, .best_epoch = epoch};
     DDLA_TRY(save_best(worker));
   }
   *enough = is_enough(worker);

@@ -83,6 +83,7 @@ static ddla_status check_inputs(const ddla_op *op, int index) {
   ddla_op_case op_case = {0};
   DDLA_TRY(ddla_op_case_describe(&op_case, op, index, NULL));
   for (int i = 0; i < op_case.call.input_count; i++) {
+    if (!op_case.call.present[i]) continue;
     for (int dtype = 0; dtype <= DDLA_U8; dtype++) {
       ddla_op_call call = op_case.call;
       if (call.input[i].dtype == (ddla_dtype)dtype) continue;
