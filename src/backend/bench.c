@@ -52,6 +52,12 @@ static const struct shape_row {
     {"mul", {{128, 3072}, {128, 3072}}, {{NULL}}, false},
     {"scale", {{128, 3072}}, {{"alpha", 0}}, false},
     {"bias", {{128, 3072}, {3072}}, {{NULL}}, false},
+    {"layer_norm", {{1024, 128}, {128}, {128}}, {{NULL}}, false},
+    {"layer_norm", {{1024, 768}, {768}, {768}}, {{NULL}}, false},
+    {"embedding", {{8, 128}, {65, 128}, {128, 128}}, {{NULL}}, false},
+    {"attention", {{8, 128, 384}}, {{"heads", 4}, {"causal", 1}}, false},
+    {"attention", {{1, 1024, 2304}}, {{"heads", 12}, {"causal", 1}}, false},
+    {"attention", {{1, 1024, 2304}}, {{"heads", 12}}, false},
 };
 
 enum { SHAPE_COUNT = sizeof shape_rows / sizeof shape_rows[0] };
@@ -68,6 +74,7 @@ static void set_shapes(ddla_op_call *call, const struct shape_row *row) {
   }
   if (strcmp(row->op, keyed[0]) == 0) call->input[1].dtype = DDLA_I64;
   if (strcmp(row->op, keyed[1]) == 0) call->input[1].dtype = DDLA_I32;
+  if (strcmp(row->op, "embedding") == 0) call->input[0].dtype = DDLA_I32;
   for (int i = 0; i < 2 && row->attr[i].name; i++) {
     if (row->attr[i].value) ddla_attrs_set_int(&call->attrs, row->attr[i].name, row->attr[i].value);
     else ddla_attrs_set_real(&call->attrs, row->attr[i].name, 0.5);
