@@ -64,12 +64,18 @@
     "mlp: widths of the hidden layers")                                                            \
   X(model, activation, NAME, "relu", 0, 0, "", SAME, "function after each hidden layer")           \
   X(model, dropout, REAL, "0", 0, 0.95, "", SAME, "chance that a unit is dropped in training")     \
-  X(model, blocks, INT, "4", 1, 1024, "", SAME, "transformer: blocks of attention and two linear layers") \
-  X(model, width, INT, "128", 1, 1048576, "", SAME, "transformer: numbers for each place of a sequence") \
-  X(model, heads, INT, "4", 1, 65536, "", SAME, "transformer: heads of attention; they share the width") \
-  X(model, context, INT, "128", 1, 1048576, "", SAME, "longest sequence that is looked at, and length of a training sample of text") \
-  X(model, positions, CHOICE, "learned", 0, 0, "learned|rotary", SAME, "transformer: how it knows places; a table of vectors, or turned queries and keys") \
-  X(model, tied, BOOL, "true", 0, 0, "", SAME, "transformer-decoder: the last layer uses the weights of the first") \
+  X(model, blocks, INT, "4", 1, 1024, "", SAME,                                                    \
+    "transformers: blocks, each of attention and two linear layers")                               \
+  X(model, width, INT, "128", 1, 1048576, "", SAME,                                                \
+    "transformers: numbers for each place of a sequence")                                          \
+  X(model, heads, INT, "4", 1, 65536, "", SAME,                                                    \
+    "transformers: heads of attention; they share the width")                                      \
+  X(model, window, INT, "128", 1, 1048576, "tokens", SAME,                                         \
+    "text: tokens of a sample, and the most that a model looks back over")                         \
+  X(model, positions, CHOICE, "learned", 0, 0, "learned|rotary", SAME,                             \
+    "transformers: how places are known; a table of vectors, or queries and keys turned by them")  \
+  X(model, tied, BOOL, "true", 0, 0, "", SAME,                                                     \
+    "transformer-decoder: the last layer uses the first one's table")                              \
   X(model, layers, TREE, "", 0, 0, "", SAME,                                                       \
     "layers: one entry per layer, first to last: relu, or {conv2d: {channels: 32, kernel: 3}}")
 

@@ -15,7 +15,8 @@ typedef enum ddla_purpose {
   DDLA_PURPOSE_AUGMENT = 3,
   DDLA_PURPOSE_DROPOUT = 4,
   DDLA_PURPOSE_SPLIT = 5,
-  DDLA_PURPOSE_SIM = 6
+  DDLA_PURPOSE_SIM = 6,
+  DDLA_PURPOSE_GENERATE = 7
 } ddla_purpose;
 
 /* A stream: key and position. Plain value; copy it freely. */

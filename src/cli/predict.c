@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/json.h"
+#include "cli/predict_text.h"
 #include "cli/trained.h"
 #include "data/csv.h"
 #include "data/file.h"
@@ -90,6 +91,9 @@ static ddla_status open_csv(ddla_dataset **out, const ddla_trained *trained, con
 static ddla_status check_kind(const ddla_description *description, const char *csv) {
   ddla_data_shape shape = description->shape;
   bool image = description->type == DDLA_DATA_UINT8;
+  if (description->type == DDLA_DATA_TOKENS)
+    return DDLA_FAIL(INVALID, "this model continues texts; give the beginning with --prompt TEXT "
+                              "and no files");
   if (image && csv)
     return DDLA_FAIL(INVALID,
                      "this model takes images of %" PRId64 " x %" PRId64 " pixels, not tables; "
@@ -225,34 +229,46 @@ static ddla_status run(int argc, char **argv, int64_t start_ns) {
   const char *model = NULL, *top = NULL;
   sample_list list = {0};
   answer_form form = {0};
+  ddla_predict_text text = {0};
   ddla_trained trained = {0};
-  const ddla_words_option options[] = {{"--model", "-m", &model, NULL},
-                                       {"--top", "-k", &top, NULL},
-                                       {"--csv", NULL, &list.csv, NULL},
-                                       {"--json", NULL, NULL, &form.json}};
+  const ddla_words_option options[] = {
+      {"--model", "-m", &model, NULL},        {"--top", "-k", &top, NULL},
+      {"--csv", NULL, &list.csv, NULL},       {"--prompt", "-p", &text.prompt, NULL},
+      {"--length", NULL, &text.length, NULL}, {"--temperature", NULL, &text.temperature, NULL},
+      {"--top-k", NULL, &text.top_k, NULL},   {"--seed", NULL, &text.seed, NULL},
+      {"--json", NULL, NULL, &form.json}};
   (void)start_ns;
   DDLA_TRY(ddla_words_read(&words, argc, argv, options, sizeof options / sizeof options[0]));
   DDLA_TRY(read_form(&form, top));
-  if (words.other_count < 1 || (words.other_count < 2) == !list.csv)
+  const bool is_text = ddla_predict_text_given(&text);
+  if (words.other_count < 1 || (words.other_count < 2) == !(list.csv || is_text) ||
+      (list.csv && is_text))
     return DDLA_FAIL(INVALID, "ddla predict takes a run directory and then PNG images, or --csv "
-                              "FILE; `ddla predict --help` says more");
+                              "FILE, or --prompt TEXT; `ddla predict --help` says more");
   if (!list.csv) list.paths = words.other + 1;
   list.count = words.other_count - 1;
   DDLA_TRY(ddla_trained_open(&trained, &words, words.other[0], model));
-  ddla_status status = predict(&trained, &list, &form);
+  ddla_status status =
+      is_text ? ddla_predict_text_run(&trained, &text, form.json) : predict(&trained, &list, &form);
   ddla_trained_fini(&trained);
   return status;
 }
 
 const ddla_command ddla_command_predict = {
     .name = "predict",
-    .arguments = "RUN IMAGE.png... | RUN --csv FILE",
-    .summary = "prints what a trained model takes images or rows of a table for",
+    .arguments = "RUN IMAGE.png... | RUN --csv FILE | RUN --prompt TEXT",
+    .summary =
+        "prints what a trained model takes images or rows of a table for, or continues a text",
     .help =
         "  RUN                a run directory (or a job file and --model FILE)\n"
         "  IMAGE.png          images, scaled to the model's size and turned to its channels\n"
         "  --csv FILE         rows of a table instead; a column of labels is not looked at\n"
         "  -k, --top K        the K most probable classes of each, best first [1]\n"
+        "  -p, --prompt TEXT  for models of text: the beginning that is continued\n"
+        "  --length N         characters to add [200]\n"
+        "  --temperature T    below 1 the probable is preferred, 0 takes the most probable [1]\n"
+        "  --top-k K          draws among the K most probable characters only; 0: all [0]\n"
+        "  --seed N           the same seed gives the same text [1]\n"
         "  -m, --model FILE   another model file than the run's best or last\n"
         "  --json             prints JSON\n\n"
         "Each line has the file (FILE#ROW for tables), then class and probability of the best,\n"

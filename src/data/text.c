@@ -104,7 +104,7 @@ static ddla_status make_tokens(ddla_dataset *set, int32_t *number, const char *b
   if (set->length <= set->shape.height)
     return DDLA_FAIL(INVALID,
                      "%s has %" PRId64 " characters; at least %" PRId64
-                     " are needed, one more than model.context",
+                     " are needed, one more than model.window",
                      source->path, set->length, set->shape.height + 1);
   set->count = (set->length - 1) / set->shape.height;
   DDLA_TRY(source->class_names ? take_characters(number, set, source)

@@ -87,7 +87,7 @@ ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value i
                                       .blocks = job->model.blocks,
                                       .width = job->model.width,
                                       .heads = job->model.heads,
-                                      .context = job->model.context,
+                                      .window = job->model.window,
                                       .rotary = strcmp(job->model.positions, "rotary") == 0,
                                       .tied = job->model.tied};
   ddla_status status = build_row(logits, table[row], graph, input, &options);

@@ -51,10 +51,10 @@ static ddla_status check(const ddla_transformer *made, ddla_value tokens) {
                      "numbers; it is for text",
                      ddla_shape_text(text, sizeof text, &shape));
   }
-  if (shape.dim[1] > o->context)
+  if (shape.dim[1] > o->window)
     return DDLA_FAIL(INVALID,
-                     "sequences have %" PRId64 " tokens, more than model.context (%" PRId64 ")",
-                     shape.dim[1], o->context);
+                     "sequences have %" PRId64 " tokens, more than model.window (%" PRId64 ")",
+                     shape.dim[1], o->window);
   if (o->heads < 1 || o->width % o->heads != 0)
     return DDLA_FAIL(INVALID,
                      "model.width is %" PRId64 ", which %" PRId64
@@ -71,7 +71,7 @@ static ddla_status check(const ddla_transformer *made, ddla_value tokens) {
 static ddla_status embed(ddla_value *x, ddla_transformer *made, ddla_value tokens) {
   const ddla_model_options *o = made->options;
   const ddla_shape table = DDLA_SHAPE(o->task.vocabulary, o->width),
-                   places = DDLA_SHAPE(o->context, o->width);
+                   places = DDLA_SHAPE(o->window, o->width);
   const ddla_init init = {DDLA_INIT_NORMAL, start_deviation};
   ddla_value input[3] = {tokens, DDLA_NO_VALUE, DDLA_NO_VALUE};
   DDLA_TRY(parameter(&input[1], made->graph, "transformer.wte", "weight", &table, init));

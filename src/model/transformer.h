@@ -10,7 +10,7 @@
  * Parameters have the names of GPT-2 and the layout of PyTorch's nn.Linear, [out, in]; W is the
  * width, block b is "transformer.h.<b>":
  *
- *   transformer.wte.weight [vocabulary, W], transformer.wpe.weight [context, W] (learned positions)
+ *   transformer.wte.weight [vocabulary, W], transformer.wpe.weight [window, W] (learned positions)
  *   h.<b>.ln_1, h.<b>.ln_2, transformer.ln_f  weight and bias [W]
  *   h.<b>.attn.c_attn    [3 W, W] and [3 W]: queries, keys, values
  *   h.<b>.attn.c_proj    [W, W] and [W]

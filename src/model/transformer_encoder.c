@@ -23,6 +23,6 @@ static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input
 
 const ddla_model ddla_model_transformer_encoder = {
     .name = "transformer-encoder",
-    .help = "each place of a sequence sees all others; options blocks, width, heads, context, "
+    .help = "each place of a sequence sees all others; options blocks, width, heads, window, "
             "positions, dropout",
     .build = build};

@@ -288,3 +288,25 @@ ddla_status ddla_inference_predict(double *probability, ddla_inference *inferenc
   }
   return DDLA_OK;
 }
+
+int64_t ddla_inference_classes(const ddla_inference *inference) { return inference->graph.classes; }
+
+/* A text shorter than a sample stands at its beginning; what is behind it is not seen by the places
+ * before. */
+ddla_status ddla_inference_next(const float **logits, ddla_inference *inference,
+                                const int32_t *tokens, int64_t count) {
+  const int64_t window = inference->graph.rows, seen = count < window ? count : window;
+  const ddla_forward forward = {.lane = &inference->lane,
+                                .graph = &inference->graph,
+                                .parameters = inference->parameters,
+                                .version = 1,
+                                .indices = inference->indices};
+  void *place = NULL;
+  const float *found = NULL;
+  DDLA_TRY(ddla_forward_place(&place, &forward, 1));
+  memset(place, 0, (size_t)window * sizeof *tokens);
+  memcpy(place, tokens + count - seen, (size_t)seen * sizeof *tokens);
+  DDLA_TRY(ddla_forward_run(&found, &forward, 1));
+  *logits = found + (seen - 1) * inference->graph.classes;
+  return DDLA_OK;
+}

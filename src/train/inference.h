@@ -32,4 +32,13 @@ ddla_status ddla_inference_evaluate(ddla_evaluation *out, ddla_inference *infere
 ddla_status ddla_inference_predict(double *probability, ddla_inference *inference,
                                    const void *records, int64_t count);
 
+/* Classes of the model's logits. */
+int64_t ddla_inference_classes(const ddla_inference *inference);
+
+/* For a model of tokens: logits [classes] of the token that follows tokens [count], of which the
+ * last ones are looked at, as many as a sample of training has; count is at least 1. Borrowed until
+ * the next call. Errors: those of plans and kernels. */
+ddla_status ddla_inference_next(const float **logits, ddla_inference *inference,
+                                const int32_t *tokens, int64_t count);
+
 #endif

@@ -29,7 +29,7 @@ ddla_data_source ddla_training_source(const ddla_job *job, const char *path, ddl
   const ddla_task *task = ddla_task_find(job->task.kind);
   if (!task || !task->format) return source;
   if (!source.format) source.format = task->format;
-  source.window = job->model.context;
+  source.window = job->model.window;
   return source;
 }
 

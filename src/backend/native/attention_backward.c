@@ -109,9 +109,15 @@ static void make_slopes(const head_work *w, int64_t first, int64_t rows, int64_t
               ddla_attention_seen(w->a, w->limit, first + r, key), w, first + r);
 }
 
+/* Sizes of a block of queries and keys; add: to what earlier queries gave. */
+typedef struct key_block {
+  int64_t size, rows, keys;
+  bool add;
+} key_block;
+
 /* to [keys, size] (+)= the turned tile [rows, keys] times from [rows, size]. */
-static void add_keys(float *to, const float *tile, const float *from, int64_t size, int64_t rows,
-                     int64_t keys, bool add) {
+static void add_keys(float *to, const float *tile, const float *from, const key_block *b) {
+  const int64_t size = b->size;
   const ddla_block block = {.c = to,
                             .a = tile,
                             .b = from,
@@ -119,17 +125,18 @@ static void add_keys(float *to, const float *tile, const float *from, int64_t si
                             .a_row = 1,
                             .a_step = LINE,
                             .b_row = size,
-                            .depth = rows,
-                            .add = add};
-  ddla_attention_product(&block, keys, size);
+                            .depth = b->rows,
+                            .add = b->add};
+  ddla_attention_product(&block, b->keys, size);
 }
 
 static void run_block(const head_work *w, int64_t first, int64_t key, int64_t keys, bool start) {
   const int64_t size = w->a->size;
   const int64_t rows = ddla_attention_least(w->a->queries - first, QUERIES);
   make_slopes(w, first, rows, key, ddla_attention_whole(keys));
-  add_keys(w->dv, w->weight, w->d_o + first * size, size, rows, keys, !start);
-  add_keys(w->dk, w->slope, w->q + first * size, size, rows, keys, !start);
+  const key_block sizes = {.size = size, .rows = rows, .keys = keys, .add = !start};
+  add_keys(w->dv, w->weight, w->d_o + first * size, &sizes);
+  add_keys(w->dk, w->slope, w->q + first * size, &sizes);
   const ddla_block block = {.c = w->dq + first * size,
                             .a = w->slope,
                             .b = w->k + key * size,
