@@ -45,11 +45,12 @@ void ddla_run_show_step(ddla_run *run, const ddla_worker *worker) {
                 ratio(seconds, (double)done) * (double)(training->total_steps - step));
   fprintf(run->terminal,
           "\r%s epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "/%" PRId64
-          "  loss %.4f  accuracy %.4f  %.0f samples/s  waiting %2.0f %%  %s left\033[K",
+          "  loss %.4f  accuracy %.4f  %.0f %s/s  waiting %2.0f %%  %s left\033[K",
           bar, (step - 1) / training->batches_per_epoch + 1, training->epochs, step,
           training->total_steps, ratio(worker->epoch_loss, worker->epoch_count),
-          ratio((double)worker->epoch_correct, (double)worker->epoch_samples),
-          ratio((double)done * (double)training->batch, seconds), 100 * fmin(waited, 1), left);
+          ratio((double)worker->epoch_correct, worker->epoch_count),
+          ratio((double)(done * training->batch * training->graph.rows), seconds),
+          training->task->unit, 100 * fmin(waited, 1), left);
   fflush(run->terminal);
 }
 
@@ -63,8 +64,9 @@ static void show_line(const ddla_run *run, const ddla_worker *worker, int64_t ep
   if (run->validated)
     fprintf(run->terminal, "  validation loss %.4f  accuracy %.4f", run->validation.loss,
             run->validation.accuracy);
-  fprintf(run->terminal, "  learning rate %.3g  %.0f samples/s\n", worker->last.learning_rate,
-          ratio((double)worker->epoch_samples, seconds));
+  fprintf(run->terminal, "  learning rate %.3g  %.0f %s/s\n", worker->last.learning_rate,
+          ratio((double)(worker->epoch_samples * run->training->graph.rows), seconds),
+          run->training->task->unit);
   fflush(run->terminal);
 }
 
@@ -101,7 +103,7 @@ static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t e
 ddla_status ddla_run_show_epoch(ddla_run *run, const ddla_worker *worker, int64_t epoch) {
   double seconds = (double)(now_ns() - run->epoch_start_ns) * 1e-9;
   run->train_loss = ratio(worker->epoch_loss, worker->epoch_count);
-  run->train_accuracy = ratio((double)worker->epoch_correct, (double)worker->epoch_samples);
+  run->train_accuracy = ratio((double)worker->epoch_correct, worker->epoch_count);
   show_line(run, worker, epoch, seconds);
   ddla_status status = write_row(run, worker, epoch, seconds);
   run->epoch_start_ns = now_ns();

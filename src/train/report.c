@@ -142,8 +142,9 @@ static void write_head(FILE *file, const ddla_run *run, const ddla_worker *worke
 
 static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worker,
                        const summary *sum) {
-  fprintf(file, "training time    %.2f s, %.0f samples/s, first step after %.3f s\n", sum->seconds,
-          sum->samples_per_second, sum->first_step_seconds);
+  fprintf(file, "training time    %.2f s, %.0f %s/s, first step after %.3f s\n", sum->seconds,
+          sum->samples_per_second * (double)run->training->graph.rows, run->training->task->unit,
+          sum->first_step_seconds);
   fprintf(file,
           "where it went    compute %.1f %%, exchange %.1f %%, waiting %.1f %%, data %.1f %%, "
           "other %.1f %%\n",

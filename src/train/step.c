@@ -55,8 +55,8 @@ static void add_record(shard_work *work) {
   record->count += *(const double *)ddla_plan_value(work->plan, graph->count).data;
   record->correct +=
       ddla_metrics_correct(logits.data, ddla_plan_value(work->plan, graph->label).data,
-                           ddla_shape_count(&logits.shape) / graph->classes, graph->classes);
-  record->samples += ddla_shape_count(&logits.shape) / graph->classes;
+                           logits.shape.dim[0] * graph->rows, graph->classes);
+  record->samples += logits.shape.dim[0];
 }
 
 static void put_record(shard_work *work) {

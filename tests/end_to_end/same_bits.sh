@@ -76,7 +76,23 @@ data: {train: few, cutout: 5}
 model: {kind: cnn, dropout: 0.25}
 J
 
+# Windows of a text that slide, layers that are used twice, gradients of tables; a part of them turned.
+text 1457 text.txt
+echo "optimizer: adamw, learning_rate: 0.01, clip_norm: 1, keep_best: true" >gpt.train
+job gpt 8 82 20 2 <<'J'
+task: {kind: language-modelling}
+data: {train: text.txt, validation_fraction: 0.1}
+model: {kind: transformer-decoder, blocks: 2, width: 32, heads: 2, window: 16, dropout: 0.2}
+J
+echo "optimizer: adamw, learning_rate: 0.01, micro_batch: 2" >rotary.train
+job rotary 7 104 30 1 <<'J'
+task: {kind: language-modelling}
+data: {train: text.txt}
+model: {kind: transformer-decoder, blocks: 1, width: 24, heads: 3, window: 14, positions: rotary, tied: false, dropout: 0.1}
+J
+
 if [ "$much" = short ]; then
+  for agents in 1 2 3 5; do one gpt "$agents" 1; done
   for job in mlp parts; do
     one "$job" 1 1
     one "$job" 3 2
@@ -86,11 +102,11 @@ if [ "$much" = short ]; then
   one cnn 3 1 --set parallel.agents_as=threads
   exit 0
 fi
-for job in mlp parts many cnn cnn_parts; do
+for job in mlp parts many cnn cnn_parts gpt rotary; do
   for agents in 1 2 3 4 5 7 8; do
     for lanes in 1 2 3; do one "$job" "$agents" "$lanes"; done
   done
   for agents in 2 5 8; do one "$job" "$agents" 1 --set parallel.agents_as=threads; done
   one "$job" 3 2 --set parallel.agents_as=threads
 done
-[ "$(cat ./*.sha | sort -u | wc -l)" -eq 5 ] || fail "different jobs gave one model"
+[ "$(cat ./*.sha | sort -u | wc -l)" -eq 7 ] || fail "different jobs gave one model"

@@ -28,6 +28,24 @@ samples() {
   { number 4 2049; number 4 "$2"; head_of "$fashion/$1-labels-idx1-ubyte.gz" 8 "$2"; } >"$3/$1-labels-idx1-ubyte"
 }
 
+# text CHARACTERS FILE: made-up words, always the same, of 27 different characters.
+text() {
+  awk -v count="$1" 'BEGIN {
+    seed = 7
+    for (made = 0; made < count; ) {
+      length_of = 2 + next_of(6)
+      letter = 97 + next_of(26)
+      for (i = 0; i < length_of && made < count; i++) {
+        printf "%c", letter
+        made++
+        letter = 97 + (letter - 97 + 1 + next_of(3) * 4) % 26
+      }
+      if (made < count) { printf " "; made++ }
+    }
+  }
+  function next_of(bound) { seed = (seed * 1103 + 12345) % 65536; return int(seed / 65536 * bound) }' >"$2"
+}
+
 # sha FILE: its SHA-256.
 sha() {
   sha256sum "$1" | cut -d' ' -f1
