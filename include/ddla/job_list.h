@@ -65,9 +65,9 @@
   X(model, activation, NAME, "relu", 0, 0, "", SAME, "function after each hidden layer")           \
   X(model, dropout, REAL, "0", 0, 0.95, "", SAME, "chance that a unit is dropped in training")     \
   X(model, blocks, INT, "4", 1, 1024, "", SAME,                                                    \
-    "transformers: blocks, each of attention and two linear layers")                               \
+    "transformers: blocks, each of attention and two linear layers; mlp-mixer: of four")           \
   X(model, width, INT, "128", 1, 1048576, "", SAME,                                                \
-    "transformers: numbers for each place of a sequence")                                          \
+    "transformers: numbers for each place of a sequence; mlp-mixer: for each patch")               \
   X(model, heads, INT, "4", 1, 65536, "", SAME,                                                    \
     "transformers: heads of attention; they share the width")                                      \
   X(model, window, INT, "128", 1, 1048576, "tokens", SAME,                                         \
@@ -76,6 +76,11 @@
     "transformers: how places are known; a table of vectors, or queries and keys turned by them")  \
   X(model, tied, BOOL, "true", 0, 0, "", SAME,                                                     \
     "transformer-decoder: the last layer uses the first one's table")                              \
+  X(model, patch, INT, "4", 1, 4096, "pixels", SAME, "mlp-mixer: side of a patch of the image")    \
+  X(model, token_width, INT, "64", 1, 1048576, "units", SAME,                                      \
+    "mlp-mixer: width of the hidden layer that mixes patches")                                     \
+  X(model, channel_width, INT, "512", 1, 1048576, "units", SAME,                                   \
+    "mlp-mixer: width of the hidden layer that mixes the numbers of a patch")                      \
   X(model, layers, TREE, "", 0, 0, "", SAME,                                                       \
     "layers: one entry per layer, first to last: relu, or {conv2d: {channels: 32, kernel: 3}}")
 

@@ -88,6 +88,9 @@ ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value i
                                       .width = job->model.width,
                                       .heads = job->model.heads,
                                       .window = job->model.window,
+                                      .patch = job->model.patch,
+                                      .token_width = job->model.token_width,
+                                      .channel_width = job->model.channel_width,
                                       .rotary = strcmp(job->model.positions, "rotary") == 0,
                                       .tied = job->model.tied};
   ddla_status status = build_row(logits, table[row], graph, input, &options);

@@ -25,12 +25,13 @@ typedef struct ddla_model_options {
   ddla_model_task task;
   const int64_t *hidden; /* mlp: widths of the hidden layers */
   int hidden_count;
-  const char *activation;               /* cnn, mlp: an op such as "relu"; null means relu */
-  double dropout;                       /* cnn, mlp: 0 (no such layer) to below 1 */
-  const struct ddla_yaml *layers;       /* layers: the list of the job file */
-  int64_t blocks, width, heads, window; /* transformers */
-  bool rotary;                          /* transformers: else a learned table of positions */
-  bool tied;                            /* transformer-decoder: logits by the token table */
+  const char *activation;                    /* cnn, mlp: an op such as "relu"; null means relu */
+  double dropout;                            /* cnn, mlp: 0 (no such layer) to below 1 */
+  const struct ddla_yaml *layers;            /* layers: the list of the job file */
+  int64_t blocks, width, heads, window;      /* transformers; mlp-mixer: the first two */
+  int64_t patch, token_width, channel_width; /* mlp-mixer */
+  bool rotary;                               /* transformers: else a learned table of positions */
+  bool tied;                                 /* transformer-decoder: logits by the token table */
 } ddla_model_options;
 
 typedef struct ddla_model {

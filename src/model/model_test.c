@@ -52,6 +52,17 @@ static void sizes(void **state) {
       3 * 8 + 9 * 2);
 }
 
+/* Of a patch 4 x 4, 49 patches of 28 x 28, in blocks of four linear layers and two norms. */
+static void mixer_sizes(void **state) {
+  (void)state;
+  const int64_t block =
+      2 * 2 * 32 + (49 * 16 + 16) + (16 * 49 + 49) + (32 * 64 + 64) + (64 * 32 + 32);
+  assert_int_equal(parameters_of("model: {kind: mlp-mixer, blocks: 3, width: 32, token_width: 16, "
+                                 "channel_width: 64}",
+                                 DDLA_SHAPE(1, 28, 28, 1), 10),
+                   16 * 32 + 32 + 3 * block + 2 * 32 + 33 * 10);
+}
+
 static void refuse(const char *words, ddla_shape shape, const char *expected) {
   ddla_value input = 0, logits = -7;
   ddla_job *job = NULL;
@@ -71,6 +82,8 @@ static void refuses(void **state) {
   (void)state;
   refuse("train:", DDLA_SHAPE(1, 13), "the samples are [1, 13]");
   refuse("train:", DDLA_SHAPE(1, 3, 9, 1), "at least 4 x 4");
+  refuse("model: {kind: mlp-mixer, patch: 3}", DDLA_SHAPE(1, 8, 8, 1), "model.patch (3)");
+  refuse("model: {kind: mlp-mixer}", DDLA_SHAPE(1, 13), "the samples are [1, 13]");
   refuse("model: {kind: cn}", DDLA_SHAPE(1, 8, 8, 1), "cnn");
   refuse("model: {activation: rleu}", DDLA_SHAPE(1, 8, 8, 1), "relu");
   refuse("model: {activation: max_pool}", DDLA_SHAPE(1, 8, 8, 1), "model.activation");
@@ -142,9 +155,8 @@ static void summary(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(sizes),
-      cmocka_unit_test(refuses),
-      cmocka_unit_test(starts_as_promised),
+      cmocka_unit_test(sizes),   cmocka_unit_test(mixer_sizes),
+      cmocka_unit_test(refuses), cmocka_unit_test(starts_as_promised),
       cmocka_unit_test(summary),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
