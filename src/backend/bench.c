@@ -44,6 +44,7 @@ static const struct shape_row {
     {"dropout", {{16, 9216}, {16}}, {{"p", 0}}, false},
     {"cross_entropy", {{16, 10}, {16}}, {{NULL}}, false},
     {"cross_entropy", {{128, 1000}, {128}}, {{NULL}}, false},
+    {"cross_entropy", {{1024, 65}, {1024}}, {{NULL}}, false},
     {"softmax", {{128, 1000}}, {{NULL}}, false},
     {"gelu", {{128, 3072}}, {{NULL}}, false},
     {"tanh", {{128, 3072}}, {{NULL}}, false},
