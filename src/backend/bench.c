@@ -52,6 +52,7 @@ static const struct shape_row {
     {"cross_entropy", {{16, 10}, {16}}, {{NULL}}, false},
     {"cross_entropy", {{128, 1000}, {128}}, {{NULL}}, false},
     {"kl_divergence", {{128, 1000}, {128, 1000}}, {{NULL}}, false},
+    {"cross_entropy", {{1024, 65}, {1024}}, {{NULL}}, false},
     {"softmax", {{128, 1000}}, {{NULL}}, false},
     {"gelu", {{128, 3072}}, {{NULL}}, false},
     {"silu", {{128, 3072}}, {{NULL}}, false},

@@ -151,16 +151,43 @@ static ddla_op_call linear_call(int64_t batch, int64_t in, int64_t out) {
   return call;
 }
 
+/* keys 0: one tensor holds queries, keys and values. */
+static ddla_op_call attention_call(int64_t queries, int64_t keys, int64_t size, int64_t causal) {
+  ddla_op_call call = {.op = ddla_op_find("attention"),
+                       .input_count = keys ? 3 : 1,
+                       .present = {true, keys > 0, keys > 0}};
+  call.input[0].shape = DDLA_SHAPE(1, queries, keys ? size : 3 * size);
+  for (int i = 1; i < 3 && keys; i++) call.input[i].shape = DDLA_SHAPE(1, keys, size);
+  ddla_attrs_set_int(&call.attrs, "heads", 1);
+  ddla_attrs_set_int(&call.attrs, "causal", causal);
+  return call;
+}
+
 /* Shapes of real models, odd batches and channel counts, for every kernel of the op. */
 static void realistic_shapes_agree_with_the_reference(void **state) {
   (void)state;
   const ddla_op_call calls[] = {
-      conv_call(3, 28, 1, 32, 0), conv_call(3, 14, 32, 64, 0), conv_call(2, 14, 32, 64, 1),
-      conv_call(1, 7, 64, 64, 0), conv_call(2, 9, 33, 17, 1),  conv_call(5, 6, 16, 48, 0),
-      strided_call(3, 3, 80),     strided_call(2, 1, 16),      conv_call(2, 30, 2, 48, 1),
-      pool_call(16, 28, 32),      pool_call(3, 14, 64),        pool_call(2, 7, 19),
-      linear_call(16, 3136, 128), linear_call(16, 128, 10),    linear_call(7, 100, 33),
-      linear_call(1, 3136, 128),  linear_call(64, 784, 96),
+      conv_call(3, 28, 1, 32, 0),
+      conv_call(3, 14, 32, 64, 0),
+      conv_call(2, 14, 32, 64, 1),
+      conv_call(1, 7, 64, 64, 0),
+      conv_call(2, 9, 33, 17, 1),
+      conv_call(5, 6, 16, 48, 0),
+      strided_call(3, 3, 80),
+      strided_call(2, 1, 16),
+      conv_call(2, 30, 2, 48, 1),
+      pool_call(16, 28, 32),
+      pool_call(3, 14, 64),
+      pool_call(2, 7, 19),
+      linear_call(16, 3136, 128),
+      linear_call(16, 128, 10),
+      linear_call(7, 100, 33),
+      linear_call(1, 3136, 128),
+      linear_call(64, 784, 96),
+      attention_call(600, 0, 16, 1),
+      attention_call(7, 777, 32, 0),
+      attention_call(513, 0, 48, 0),
+      attention_call(321, 321, 144, 1),
   };
   int count = 0;
   const ddla_kernel *const *rows = ddla_kernel_table(&count);

@@ -123,6 +123,57 @@ static void starts_as_promised(void **state) {
   ddla_graph_destroy(graph);
 }
 
+/* Parameters of a transformer on windows of 12 of 9 tokens, by the words of a job; 0 if refused. */
+static int64_t transformer_of(const char *words, int64_t positions, ddla_graph **kept) {
+  ddla_value input = 0, logits = 0;
+  ddla_job *job = NULL;
+  ddla_graph *graph = NULL;
+  const ddla_model_task task = {.classes = 9, .positions = positions, .vocabulary = 9};
+  const ddla_shape tokens = DDLA_SHAPE(1, 12);
+  assert_int_equal(ddla_graph_create(&graph), DDLA_OK);
+  assert_int_equal(ddla_graph_input(&input, graph, "tokens", DDLA_I32, &tokens), DDLA_OK);
+  assert_int_equal(ddla_job_load_text(&job, words, strlen(words), "job.yaml"), DDLA_OK);
+  ddla_status status = ddla_model_build(&logits, graph, input, job, &task);
+  int64_t total = status == DDLA_OK ? ddla_graph_parameter_total(graph) : 0;
+  ddla_job_destroy(job);
+  if (kept && status == DDLA_OK) *kept = graph;
+  else ddla_graph_destroy(graph);
+  return total;
+}
+
+static void transformers(void **state) {
+  (void)state;
+  enum { W = 8, BLOCK = 4 * W + (W + 1) * 3 * W + (W + 1) * W + (W + 1) * 4 * W + (4 * W + 1) * W };
+  ddla_graph *graph = NULL;
+  assert_int_equal(transformer_of("model: {kind: transformer-decoder, blocks: 2, width: 8, heads: "
+                                  "2, window: 12}",
+                                  12, &graph),
+                   9 * W + 12 * W + 2 * BLOCK + 2 * W);
+  static const char *const names[] = {"transformer.wte.weight", "transformer.wpe.weight",
+                                      "transformer.h.0.ln_1.weight", "transformer.h.0.ln_1.bias",
+                                      "transformer.h.0.attn.c_attn.weight"};
+  for (int i = 0; i < 5; i++) assert_string_equal(graph->parameter[i].name, names[i]);
+  assert_string_equal(graph->parameter[graph->parameter_count - 1].name, "transformer.ln_f.bias");
+  ddla_graph_destroy(graph);
+  assert_int_equal(transformer_of("model: {kind: transformer-decoder, blocks: 1, width: 8, heads: "
+                                  "2, window: 20, positions: rotary, tied: false}",
+                                  12, NULL),
+                   9 * W + BLOCK + 2 * W + 9 * W);
+  static const char encoder[] =
+      "model: {kind: transformer-encoder, blocks: 1, width: 8, heads: 4, window: 12}";
+  assert_int_equal(transformer_of(encoder, 12, NULL), 21 * W + BLOCK + 2 * W + 9 * (W + 1));
+  assert_int_equal(transformer_of(encoder, 0, NULL), 21 * W + BLOCK + 2 * W + 9 * (W + 1));
+  assert_int_equal(transformer_of("model: {kind: transformer-decoder}", 0, NULL), 0);
+  assert_non_null(strstr(ddla_status_message(DDLA_INVALID), "transformer-encoder does that"));
+  assert_int_equal(transformer_of("model: {kind: transformer-decoder, window: 11}", 12, NULL), 0);
+  assert_non_null(strstr(ddla_status_message(DDLA_INVALID), "more than model.window (11)"));
+  assert_int_equal(transformer_of("model: {kind: transformer-decoder, width: 12, heads: 4, "
+                                  "positions: rotary}",
+                                  12, NULL),
+                   0);
+  assert_non_null(strstr(ddla_status_message(DDLA_INVALID), "is odd"));
+}
+
 static void summary(void **state) {
   (void)state;
   ddla_value input = 0, logits = 0;
@@ -155,8 +206,11 @@ static void summary(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(sizes),   cmocka_unit_test(mixer_sizes),
-      cmocka_unit_test(refuses), cmocka_unit_test(starts_as_promised),
+      cmocka_unit_test(mixer_sizes),
+      cmocka_unit_test(sizes),
+      cmocka_unit_test(refuses),
+      cmocka_unit_test(starts_as_promised),
+      cmocka_unit_test(transformers),
       cmocka_unit_test(summary),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

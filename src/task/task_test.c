@@ -80,6 +80,78 @@ static void loss_agrees_with_metrics(void **state) {
   ddla_task_graph_fini(&made);
 }
 
+/* A graph of tokens whose labels a transformer-encoder can learn: for each place, or for a sample.
+ */
+static ddla_task_graph encoder_graph(bool each_place) {
+  enum { PLACES = 6, TOKENS = 4 };
+  static const char words[] =
+      "model: {kind: transformer-encoder, blocks: 1, width: 16, heads: 1, window: 6}";
+  const ddla_shape tokens = DDLA_SHAPE(1, PLACES);
+  const ddla_shape labels = each_place ? tokens : DDLA_SHAPE(1);
+  ddla_job *job = NULL;
+  ddla_task_graph made = {.key = DDLA_NO_VALUE, .classes = TOKENS};
+  assert_int_equal(ddla_job_load_text(&job, words, strlen(words), "job.yaml"), DDLA_OK);
+  assert_int_equal(ddla_graph_create(&made.graph), DDLA_OK);
+  assert_int_equal(ddla_graph_input(&made.input, made.graph, "tokens", DDLA_I32, &tokens), DDLA_OK);
+  assert_int_equal(ddla_graph_input(&made.label, made.graph, "label", DDLA_I32, &labels), DDLA_OK);
+  ddla_status status = ddla_task_build_classifier(&made, job, TOKENS);
+  if (status != DDLA_OK) fail_msg("%s", ddla_status_message(status));
+  assert_int_equal(made.rows, each_place ? PLACES : 1);
+  ddla_job_destroy(job);
+  return made;
+}
+
+/* The label of a place is the token two places on (round the end), that of a sample its most
+ * frequent token: neither can be told from a place alone. */
+static void make_sequences(int32_t *tokens, int32_t *labels, int count, bool each_place) {
+  for (int n = 0; n < count; n++)
+    for (int k = 0; k < 6; k++) {
+      tokens[6 * n + k] = k < 4 ? n % 4 : (n / 4 + k) % 4;
+      if (!each_place) labels[n] = n % 4;
+    }
+  for (int i = 0; each_place && i < 6 * count; i++) labels[i] = tokens[i / 6 * 6 + (i + 2) % 6];
+}
+
+static double train_encoder(bool each_place) {
+  enum { SAMPLES = 16, STEPS = 150 };
+  static float theta[8192], gradients[8192];
+  ddla_task_graph made = encoder_graph(each_place);
+  ddla_plan *plan = NULL;
+  const ddla_plan_options options = {.batch = SAMPLES, .training = true, .loss = made.loss};
+  assert_true(ddla_graph_space(made.graph) <= 8192);
+  assert_int_equal(ddla_plan_create(&plan, made.graph, &options), DDLA_OK);
+  void *arena = ddla_alloc_array(1, ddla_plan_arena_bytes(plan));
+  ddla_plan_bind(plan, arena);
+  ddla_graph_initialise(made.graph, 1, theta);
+  double loss = 0;
+  for (int step = 0; step < STEPS; step++) {
+    make_sequences(ddla_plan_value(plan, made.input).data, ddla_plan_value(plan, made.label).data,
+                   SAMPLES, each_place);
+    ddla_plan_run run = {.parameters = theta, .gradients = gradients};
+    assert_int_equal(ddla_plan_execute(plan, &run), DDLA_OK);
+    loss = *(const double *)ddla_plan_value(plan, made.loss).data / SAMPLES / (double)made.rows;
+    for (int64_t i = 0; i < ddla_graph_space(made.graph); i++)
+      theta[i] -= 0.5f / SAMPLES / (float)made.rows * gradients[i];
+  }
+  ddla_plan_destroy(plan);
+  ddla_free(arena);
+  ddla_task_graph_fini(&made);
+  return loss;
+}
+
+static void an_encoder_learns_labels_of_places_and_of_samples(void **state) {
+  (void)state;
+  const double places = train_encoder(true), samples = train_encoder(false);
+  if (places > 0.7 || samples > 0.3) fail_msg("losses %g and %g", places, samples);
+}
+
+static void evaluation_batches_are_bounded_by_rows(void **state) {
+  (void)state;
+  assert_int_equal(ddla_task_evaluation_batch(&(ddla_task_graph){.rows = 1}), 64);
+  assert_int_equal(ddla_task_evaluation_batch(&(ddla_task_graph){.rows = 128}), 32);
+  assert_int_equal(ddla_task_evaluation_batch(&(ddla_task_graph){.rows = 100000}), 1);
+}
+
 static void refuses_data_without_classes(void **state) {
   (void)state;
   ddla_job *job = NULL;
@@ -99,6 +171,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(names_its_values),
       cmocka_unit_test(loss_agrees_with_metrics),
+      cmocka_unit_test(an_encoder_learns_labels_of_places_and_of_samples),
+      cmocka_unit_test(evaluation_batches_are_bounded_by_rows),
       cmocka_unit_test(refuses_data_without_classes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,9 +63,9 @@ static void gather(head_work *w, int64_t sample, int64_t head) {
   const ddla_attention *a = w->a;
   const ddla_attention_head k = head_of(a, &a->k, sample, head, w->limit);
   const float *o = ddla_attention_rows(a, &a->o, sample, head);
-  ddla_attention_copy(w->q, head_of(a, &a->q, sample, head, a->queries));
-  ddla_attention_copy(w->d_o, head_of(a, &a->d_o, sample, head, a->queries));
-  ddla_attention_copy(w->k, k);
+  ddla_attention_copy(w->q, a->size, head_of(a, &a->q, sample, head, a->queries));
+  ddla_attention_copy(w->d_o, a->size, head_of(a, &a->d_o, sample, head, a->queries));
+  ddla_attention_copy(w->k, a->size, k);
   ddla_attention_turn(w->turned_k, k);
   ddla_attention_turn(w->turned_v, head_of(a, &a->v, sample, head, w->limit));
   for (int64_t i = 0; i < a->queries; i++)
@@ -80,18 +80,19 @@ DDLA_AVX512 static void slope_row(float *weight, float *slope, int64_t columns, 
   for (int64_t c = 0; c < columns; c += 16) {
     const __mmask16 here = ddla_attention_mask(seen, c);
     const __m512 x = _mm512_fmsub_ps(_mm512_loadu_ps(weight + c), unit, most);
-    const __m512 p = _mm512_maskz_mov_ps(here, ddla_attention_exp2(x));
+    const __m512 p = _mm512_maskz_mov_ps(here, ddla_exp2_512(x));
     const __m512 off = _mm512_sub_ps(_mm512_loadu_ps(slope + c), total);
     _mm512_storeu_ps(weight + c, p);
     _mm512_storeu_ps(slope + c, _mm512_maskz_mul_ps(here, _mm512_mul_ps(p, scale), off));
   }
 }
 
-/* P and dS of `rows` queries from `first` on and the block of keys from `key` on. */
+/* P and dS of `rows` queries from `first` on, row `row` of the tile on, and the first `columns` of
+ * the block of keys from `key` on. */
 static void make_slopes(const head_work *w, int64_t first, int64_t rows, int64_t key,
                         int64_t columns) {
-  const int64_t size = w->a->size;
-  ddla_block block = {.c = w->weight,
+  const int64_t size = w->a->size, row = first % QUERIES * LINE;
+  ddla_block block = {.c = w->weight + row,
                       .a = w->q + first * size,
                       .b = w->turned_k + key * size,
                       .c_row = LINE,
@@ -100,62 +101,83 @@ static void make_slopes(const head_work *w, int64_t first, int64_t rows, int64_t
                       .b_row = LINE,
                       .depth = size};
   ddla_block_run(&block, rows, (int)columns);
-  block.c = w->slope;
+  block.c = w->slope + row;
   block.a = w->d_o + first * size;
   block.b = w->turned_v + key * size;
   ddla_block_run(&block, rows, (int)columns);
   for (int64_t r = 0; r < rows; r++)
-    slope_row(w->weight + r * LINE, w->slope + r * LINE, columns,
+    slope_row(w->weight + row + r * LINE, w->slope + row + r * LINE, columns,
               ddla_attention_seen(w->a, w->limit, first + r, key), w, first + r);
 }
 
-/* Sizes of a block of queries and keys; add: to what earlier queries gave. */
-typedef struct key_block {
-  int64_t size, rows, keys;
-  bool add;
-} key_block;
+/* A block of queries and one of keys. On the diagonal of a causal head the product's blocks of six
+ * rows have limits of their own: queries see no keys behind them, keys no queries before them. */
+typedef struct tile_place {
+  int64_t first, rows, key, keys;
+  bool diagonal, start; /* start: the first queries that these keys meet */
+} tile_place;
 
-/* to [keys, size] (+)= the turned tile [rows, keys] times from [rows, size]. */
-static void add_keys(float *to, const float *tile, const float *from, const key_block *b) {
-  const int64_t size = b->size;
-  const ddla_block block = {.c = to,
-                            .a = tile,
-                            .b = from,
-                            .c_row = size,
-                            .a_row = 1,
-                            .a_step = LINE,
-                            .b_row = size,
-                            .depth = b->rows,
-                            .add = b->add};
-  ddla_attention_product(&block, b->keys, size);
+static void fill_tile(const head_work *w, const tile_place *t) {
+  const int64_t step = t->diagonal ? DDLA_BLOCK_ROWS : QUERIES;
+  for (int64_t r = 0; r < t->rows; r += step) {
+    const int64_t rows = ddla_attention_least(t->rows - r, step);
+    const int64_t seen = ddla_attention_seen(w->a, w->limit, t->first + r + rows - 1, t->key);
+    make_slopes(w, t->first + r, rows, t->key,
+                ddla_attention_whole(ddla_attention_least(seen, t->keys)));
+  }
 }
 
-static void run_block(const head_work *w, int64_t first, int64_t key, int64_t keys, bool start) {
-  const int64_t size = w->a->size;
-  const int64_t rows = ddla_attention_least(w->a->queries - first, QUERIES);
-  make_slopes(w, first, rows, key, ddla_attention_whole(keys));
-  const key_block sizes = {.size = size, .rows = rows, .keys = keys, .add = !start};
-  add_keys(w->dv, w->weight, w->d_o + first * size, &sizes);
-  add_keys(w->dk, w->slope, w->q + first * size, &sizes);
-  const ddla_block block = {.c = w->dq + first * size,
-                            .a = w->slope,
-                            .b = w->k + key * size,
-                            .c_row = size,
-                            .a_row = LINE,
-                            .a_step = 1,
-                            .b_row = size,
-                            .depth = keys,
-                            .add = key > 0};
-  ddla_attention_product(&block, rows, size);
+/* to [keys, size] (+)= the turned tile [rows, keys] times from [rows, size]. */
+static void add_keys(float *to, const float *tile, const float *from, const head_work *w,
+                     const tile_place *t) {
+  const int64_t size = w->a->size, step = t->diagonal ? DDLA_BLOCK_ROWS : LINE;
+  for (int64_t k = 0; k < t->keys; k += step) {
+    const int64_t skipped = t->diagonal ? k : 0;
+    const ddla_block block = {.c = to + k * size,
+                              .a = tile + skipped * LINE + k,
+                              .b = from + (t->first + skipped) * size,
+                              .c_row = size,
+                              .a_row = 1,
+                              .a_step = LINE,
+                              .b_row = size,
+                              .depth = t->rows - skipped,
+                              .add = !t->start};
+    ddla_attention_product(&block, ddla_attention_least(t->keys - k, step), size);
+  }
+}
+
+static void add_queries(const head_work *w, const tile_place *t) {
+  const int64_t size = w->a->size, step = t->diagonal ? DDLA_BLOCK_ROWS : QUERIES;
+  for (int64_t r = 0; r < t->rows; r += step) {
+    const int64_t rows = ddla_attention_least(t->rows - r, step);
+    const int64_t seen = ddla_attention_seen(w->a, w->limit, t->first + r + rows - 1, t->key);
+    const ddla_block block = {.c = w->dq + (t->first + r) * size,
+                              .a = w->slope + r * LINE,
+                              .b = w->k + t->key * size,
+                              .c_row = size,
+                              .a_row = LINE,
+                              .a_step = 1,
+                              .b_row = size,
+                              .depth = ddla_attention_least(seen, t->keys),
+                              .add = t->key > 0};
+    ddla_attention_product(&block, rows, size);
+  }
+}
+
+static void run_tile(const head_work *w, const tile_place *t) {
+  fill_tile(w, t);
+  add_keys(w->dv, w->weight, w->d_o, w, t);
+  add_keys(w->dk, w->slope, w->q, w, t);
+  add_queries(w, t);
 }
 
 /* Rows to where they are wanted; null: zeros. */
 static void store(const ddla_attention *a, const ddla_attention_matrix *m, float *to,
                   const float *from, int64_t rows) {
-  for (int64_t r = 0; m->data && r < rows; r++) {
-    if (from) memcpy(to + r * m->row, from + r * a->size, (size_t)a->size * sizeof *to);
-    else memset(to + r * m->row, 0, (size_t)a->size * sizeof *to);
-  }
+  if (!m->data) return;
+  if (from) ddla_attention_copy(to, m->row, (ddla_attention_head){from, a->size, rows, a->size});
+  for (int64_t r = 0; !from && r < rows; r++)
+    memset(to + r * m->row, 0, (size_t)a->size * sizeof *to);
 }
 
 static float *place(const ddla_attention *a, const ddla_attention_matrix *m, int64_t sample,
@@ -175,7 +197,12 @@ void ddla_attention_backward(const ddla_attention *a, int64_t sample, int64_t he
     const int64_t keys = ddla_attention_least(limit - key, LINE);
     const int64_t begin = a->causal ? key / QUERIES * QUERIES : 0;
     for (int64_t first = begin; first < a->queries; first += QUERIES)
-      run_block(&w, first, key, keys, first == begin);
+      run_tile(&w, &(tile_place){.first = first,
+                                 .rows = ddla_attention_least(a->queries - first, QUERIES),
+                                 .key = key,
+                                 .keys = keys,
+                                 .diagonal = a->causal && first == key,
+                                 .start = first == begin});
     store(a, &a->dk, place(a, &a->dk, sample, head, key), w.dk, keys);
     store(a, &a->dv, place(a, &a->dv, sample, head, key), w.dv, keys);
   }

@@ -8,10 +8,10 @@
 
 #if DDLA_HAS_AVX512
 
-/* Queries of a block (four blocks of the product's six rows) and keys of a block: their scores fill
- * three quarters of a first cache. Short sequences take fewer queries, as a causal block computes
- * scores that its first rows do not see. */
-enum { QUERIES = 24, QUERIES_SHORT = 12, SHORT = 256, KEYS = 256, LINE = DDLA_ATTENTION_LINE };
+/* Queries of a block and keys of a block: their scores fill three quarters of a first cache. Where
+ * queries see different numbers of keys, a group as large as the product's block of rows has limits
+ * of its own. */
+enum { QUERIES = 24, KEYS = 256, LINE = DDLA_ATTENTION_LINE };
 
 /* One block of queries at work. */
 typedef struct tile {
@@ -29,19 +29,24 @@ int64_t ddla_attention_forward_floats(const ddla_attention *a) {
          QUERIES * (KEYS + a->size);
 }
 
-/* Scores of the block's rows with `columns` keys from `key` on. */
-static void make_scores(const tile *t, int64_t key, int64_t columns) {
+/* Rows [row, row + count) of a block and the columns of its keys that one of them sees. */
+typedef struct row_group {
+  int64_t row, count, seen;
+} row_group;
+
+/* Scores of the group's rows with `columns` keys from `key` on. */
+static void make_scores(const tile *t, const row_group *g, int64_t key, int64_t columns) {
   const int64_t size = t->a->size;
   for (int64_t c = 0; c < columns; c += LINE) {
-    const ddla_block block = {.c = t->score + c,
-                              .a = t->q,
+    const ddla_block block = {.c = t->score + g->row * KEYS + c,
+                              .a = t->q + g->row * t->a->q.row,
                               .b = t->turned_k + (key + c) * size,
                               .c_row = KEYS,
                               .a_row = t->a->q.row,
                               .a_step = 1,
                               .b_row = LINE,
                               .depth = size};
-    ddla_block_run(&block, t->rows, (int)ddla_attention_least(columns - c, LINE));
+    ddla_block_run(&block, g->count, (int)ddla_attention_least(columns - c, LINE));
   }
 }
 
@@ -65,8 +70,8 @@ DDLA_AVX512 static float make_weights(float *score, int64_t columns, int64_t see
   __m512 even = _mm512_setzero_ps(), odd = even;
   int64_t c = 0;
   for (; c + 32 <= seen; c += 32) {
-    const __m512 x = ddla_attention_exp2(_mm512_fmsub_ps(_mm512_loadu_ps(score + c), u, m));
-    const __m512 y = ddla_attention_exp2(_mm512_fmsub_ps(_mm512_loadu_ps(score + c + 16), u, m));
+    const __m512 x = ddla_exp2_512(_mm512_fmsub_ps(_mm512_loadu_ps(score + c), u, m));
+    const __m512 y = ddla_exp2_512(_mm512_fmsub_ps(_mm512_loadu_ps(score + c + 16), u, m));
     _mm512_storeu_ps(score + c, x);
     _mm512_storeu_ps(score + c + 16, y);
     even = _mm512_add_ps(even, x);
@@ -74,7 +79,7 @@ DDLA_AVX512 static float make_weights(float *score, int64_t columns, int64_t see
   }
   for (; c < columns; c += 16) {
     const __m512 x = _mm512_fmsub_ps(_mm512_loadu_ps(score + c), u, m);
-    const __m512 weight = _mm512_maskz_mov_ps(ddla_attention_mask(seen, c), ddla_attention_exp2(x));
+    const __m512 weight = _mm512_maskz_mov_ps(ddla_attention_mask(seen, c), ddla_exp2_512(x));
     _mm512_storeu_ps(score + c, weight);
     even = _mm512_add_ps(even, weight);
   }
@@ -88,7 +93,7 @@ DDLA_AVX512 static void scale_row(float *o, const float *from, int64_t size, flo
 }
 
 DDLA_AVX512 static float exp2_of(float x) {
-  return _mm512_cvtss_f32(ddla_attention_exp2(_mm512_set1_ps(x)));
+  return _mm512_cvtss_f32(ddla_exp2_512(_mm512_set1_ps(x)));
 }
 
 /* A row's weights for a block of keys; what was summed before takes the new scale. */
@@ -112,24 +117,34 @@ static void weigh_row(tile *t, int64_t r, int64_t columns, int64_t seen, bool fi
   t->most[r] = most;
 }
 
-/* Adds the keys from `key` on. */
-static void add_keys(tile *t, int64_t key, int64_t count) {
-  const int64_t columns = ddla_attention_whole(count), size = t->a->size;
-  make_scores(t, key, columns);
-  for (int64_t r = 0; r < t->rows; r++)
+static void add_to_group(tile *t, const row_group *g, int64_t key) {
+  const int64_t columns = ddla_attention_whole(g->seen), size = t->a->size;
+  make_scores(t, g, key, columns);
+  for (int64_t r = g->row; r < g->row + g->count; r++)
     weigh_row(t, r, columns,
-              ddla_attention_least(count, ddla_attention_seen(t->a, t->limit, t->first + r, key)),
+              ddla_attention_least(g->seen, ddla_attention_seen(t->a, t->limit, t->first + r, key)),
               key == 0);
-  const ddla_block block = {.c = t->o,
-                            .a = t->score,
+  const ddla_block block = {.c = t->o + g->row * size,
+                            .a = t->score + g->row * KEYS,
                             .b = t->v + key * size,
                             .c_row = size,
                             .a_row = KEYS,
                             .a_step = 1,
                             .b_row = size,
-                            .depth = count,
+                            .depth = g->seen,
                             .add = key > 0};
-  ddla_attention_product(&block, t->rows, size);
+  ddla_attention_product(&block, g->count, size);
+}
+
+/* Adds the keys from `key` on. */
+static void add_keys(tile *t, int64_t key, int64_t count) {
+  const int64_t step = t->a->causal ? DDLA_BLOCK_ROWS : QUERIES;
+  for (int64_t row = 0; row < t->rows; row += step) {
+    row_group g = {.row = row, .count = ddla_attention_least(t->rows - row, step)};
+    g.seen = ddla_attention_seen(t->a, t->limit, t->first + row + g.count - 1, key);
+    g.seen = ddla_attention_least(g.seen, count);
+    if (g.seen > 0) add_to_group(t, &g, key);
+  }
 }
 
 static void run_tile(tile *t, float *o, float *log_sum) {
@@ -140,7 +155,7 @@ static void run_tile(tile *t, float *o, float *log_sum) {
     add_keys(t, key, ddla_attention_least(keys - key, KEYS));
   for (int64_t r = 0; r < t->rows; r++) {
     scale_row(o + r * t->a->o.row, t->o + r * size, size, 1 / t->sum[r]);
-    if (log_sum) log_sum[t->first + r] = t->most[r] + (float)log2((double)t->sum[r]);
+    if (log_sum) log_sum[t->first + r] = t->most[r] + log2f(t->sum[r]);
   }
 }
 
@@ -155,7 +170,6 @@ static void run_empty(const ddla_attention *a, float *o, float *log_sum) {
 void ddla_attention_forward(const ddla_attention *a, int64_t sample, int64_t head, float *log_sum,
                             float *scratch) {
   const int64_t limit = ddla_attention_limit(a, sample);
-  const int64_t block = a->keys <= SHORT ? QUERIES_SHORT : QUERIES;
   const float *q = ddla_attention_rows(a, &a->q, sample, head);
   float *o = ddla_attention_rows(a, &a->o, sample, head);
   float *turned = scratch, *v = turned + ddla_attention_turned_floats(a->keys, a->size);
@@ -169,10 +183,11 @@ void ddla_attention_forward(const ddla_attention *a, int64_t sample, int64_t hea
   t.unit = (float)(1.4426950408889634 / sqrt((double)a->size)); /* log2(e) / sqrt(D) */
   ddla_attention_turn(turned, (ddla_attention_head){ddla_attention_rows(a, &a->k, sample, head),
                                                     a->k.row, limit, a->size});
-  ddla_attention_copy(v, (ddla_attention_head){ddla_attention_rows(a, &a->v, sample, head),
-                                               a->v.row, limit, a->size});
-  for (t.first = 0; t.first < a->queries; t.first += block) {
-    t.rows = ddla_attention_least(a->queries - t.first, block);
+  ddla_attention_copy(
+      v, a->size,
+      (ddla_attention_head){ddla_attention_rows(a, &a->v, sample, head), a->v.row, limit, a->size});
+  for (t.first = 0; t.first < a->queries; t.first += QUERIES) {
+    t.rows = ddla_attention_least(a->queries - t.first, QUERIES);
     t.q = q + t.first * a->q.row;
     run_tile(&t, o + t.first * a->o.row, log_sum);
   }

@@ -1,7 +1,5 @@
 #include "backend/native/attention_parts.h"
 
-#include <string.h>
-
 #if DDLA_HAS_AVX512
 
 enum { LINE = DDLA_ATTENTION_LINE };
@@ -54,9 +52,13 @@ void ddla_attention_turn(float *to, ddla_attention_head rows) {
     }
 }
 
-void ddla_attention_copy(float *to, ddla_attention_head rows) {
+DDLA_AVX512 static void copy_row(float *to, const float *from, int64_t size) {
+  for (int64_t d = 0; d < size; d += 16) _mm512_storeu_ps(to + d, _mm512_loadu_ps(from + d));
+}
+
+void ddla_attention_copy(float *to, int64_t to_row, ddla_attention_head rows) {
   for (int64_t r = 0; r < rows.count; r++)
-    memcpy(to + r * rows.size, rows.data + r * rows.row, (size_t)rows.size * sizeof *to);
+    copy_row(to + r * to_row, rows.data + r * rows.row, rows.size);
 }
 
 void ddla_attention_product(const ddla_block *block, int64_t rows, int64_t columns) {

@@ -8,6 +8,7 @@
 #define DDLA_BACKEND_NATIVE_ATTENTION_PARTS_H
 
 #include "backend/native/block.h"
+#include "backend/native/exp2.h"
 #include "op/attention.h"
 
 #if DDLA_HAS_AVX512
@@ -38,8 +39,8 @@ void ddla_attention_backward(const ddla_attention *a, int64_t sample, int64_t he
  * multiple of 16. */
 void ddla_attention_turn(float *to, ddla_attention_head rows);
 
-/* to [count, size] = the rows. */
-void ddla_attention_copy(float *to, ddla_attention_head rows);
+/* to = the rows, to_row apart. */
+void ddla_attention_copy(float *to, int64_t to_row, ddla_attention_head rows);
 
 /* c = a b, or c += a b, for columns in multiples of 16; fields as in native/block.h. */
 void ddla_attention_product(const ddla_block *block, int64_t rows, int64_t columns);
@@ -58,21 +59,6 @@ static inline int64_t ddla_attention_whole(int64_t columns) { return (columns + 
 static inline int64_t ddla_attention_seen(const ddla_attention *a, int64_t limit, int64_t i,
                                           int64_t first) {
   return (a->causal && i + 1 < limit ? i + 1 : limit) - first;
-}
-
-/* 2^x to 1e-7. The polynomial interpolates 2^r, |r| <= 1/2, at Chebyshev's points (error 2.5e-9);
- * NaN stays. */
-DDLA_AVX512_INLINE __m512 ddla_attention_exp2(__m512 x) {
-  const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 r = _mm512_sub_ps(x, whole);
-  __m512 y = _mm512_set1_ps(0.000154614447F);
-  y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(0.00134004282F));
-  y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(0.00961805668F));
-  y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(0.0555032723F));
-  y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(0.240226509F));
-  y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(0.693147207F));
-  y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(1));
-  return _mm512_scalef_ps(y, whole);
 }
 
 /* Mask of the columns from c on among the first `seen`. */
