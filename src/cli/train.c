@@ -138,7 +138,7 @@ static ddla_status run(train_call *call) {
   DDLA_TRY(ddla_run_prepare(training, directory, call->options.resume));
   if (show == DDLA_SHOW_BAR || show == DDLA_SHOW_LINES) show_plan(training, &memory, directory);
   const ddla_launch_options launch = {.agents = training->agents,
-                                      .shared_bytes = memory.shared_bytes,
+                                      .shared_bytes = memory.region_bytes,
                                       .threads =
                                           strcmp(training->job->parallel.agents_as, "threads") == 0,
                                       .where = where};
