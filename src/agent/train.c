@@ -23,7 +23,7 @@ static ddla_status run(train_call *call) {
   DDLA_TRY(ddla_training_estimate(&memory, call->training));
   DDLA_TRY(ddla_run_prepare(call->training, call->options.directory, call->options.resume));
   const ddla_launch_options launch = {
-      .agents = call->training->agents, .shared_bytes = memory.shared_bytes, .threads = true};
+      .agents = call->training->agents, .shared_bytes = memory.region_bytes, .threads = true};
   return ddla_launch(&launch, agent_main, call);
 }
 

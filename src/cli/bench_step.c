@@ -232,7 +232,7 @@ static ddla_status run(step_call *call, int64_t steps, bool json, bool profile) 
   call->options = (ddla_trainer_options){.work = work, .work_argument = call->times};
   const ddla_launch_options launch = {
       .agents = call->training->agents,
-      .shared_bytes = memory.shared_bytes,
+      .shared_bytes = memory.region_bytes,
       .threads = strcmp(call->training->job->parallel.agents_as, "threads") == 0};
   ddla_status status = ddla_launch(&launch, agent_main, call);
   if (status == DDLA_OK) {

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/words.h"
+#include "train/save.h"
 #include "train/trainer.h"
 
 typedef struct train_call {
@@ -129,16 +130,33 @@ static ddla_status print_file(const char *directory, const char *name) {
   return DDLA_OK;
 }
 
+/* A finished run is left as it is. */
+static ddla_status find_finished(bool *out, const train_call *call) {
+  int64_t steps = -1;
+  DDLA_TRY(ddla_train_finished(&steps, call->training, call->options.directory));
+  *out = steps >= 0;
+  if (steps >= 0 && call->options.show == DDLA_SHOW_JSON)
+    return print_file(call->options.directory, "report.json");
+  if (steps >= 0 && call->options.show != DDLA_SHOW_NONE)
+    printf("%s is already finished: %" PRId64
+           " steps; raise train.epochs or train.steps to go on\n",
+           call->options.directory, steps);
+  return DDLA_OK;
+}
+
 static ddla_status run(train_call *call) {
   const ddla_training *training = call->training;
   ddla_training_memory memory = {0};
   const char *directory = call->options.directory;
   ddla_show show = call->options.show;
+  bool finished = false;
+  if (call->options.resume) DDLA_TRY(find_finished(&finished, call));
+  if (finished) return DDLA_OK;
   DDLA_TRY(ddla_training_estimate(&memory, training));
   DDLA_TRY(ddla_run_prepare(training, directory, call->options.resume));
   if (show == DDLA_SHOW_BAR || show == DDLA_SHOW_LINES) show_plan(training, &memory, directory);
   const ddla_launch_options launch = {.agents = training->agents,
-                                      .shared_bytes = memory.shared_bytes,
+                                      .shared_bytes = memory.region_bytes,
                                       .threads =
                                           strcmp(training->job->parallel.agents_as, "threads") == 0,
                                       .where = where};

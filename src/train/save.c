@@ -1,6 +1,7 @@
 #include "train/save.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,6 +206,18 @@ cleanup:
   return status;
 }
 
+static ddla_status read_progress(ddla_progress *progress, const ddla_checkpoint_file *file) {
+  const char *best = ddla_checkpoint_note(file, "best_metric");
+  const char *epoch = ddla_checkpoint_note(file, "best_epoch");
+  const char *without = ddla_checkpoint_note(file, "epochs_without_better");
+  if (best && ddla_text_to_real(&progress->best_metric, best) && epoch &&
+      ddla_text_to_int(&progress->best_epoch, epoch) && without &&
+      ddla_text_to_int(&progress->epochs_without_better, without))
+    return DDLA_OK;
+  return DDLA_FAIL(CORRUPT, "the checkpoint of step %" PRIu64 " lacks notes of its progress",
+                   ddla_checkpoint_step(file));
+}
+
 static ddla_status load(uint64_t *step, ddla_progress *progress, ddla_checkpoint_file *file,
                         const ddla_training *training, const ddla_shared *shared) {
   array_list parts[2] = {{0}};
@@ -219,15 +232,8 @@ static ddla_status load(uint64_t *step, ddla_progress *progress, ddla_checkpoint
   for (int p = 0; p < DDLA_CHECKPOINT_PARTS; p++)
     wanted[p] = (ddla_checkpoint_arrays){parts[p].at, parts[p].count};
   DDLA_TRY_CLEAN(status, ddla_checkpoint_load(file, wanted));
-  const char *best = ddla_checkpoint_note(file, "best_metric");
-  const char *epoch = ddla_checkpoint_note(file, "best_epoch");
-  const char *without = ddla_checkpoint_note(file, "epochs_without_better");
-  if (!best || !ddla_text_to_real(&progress->best_metric, best) || !epoch ||
-      !ddla_text_to_int(&progress->best_epoch, epoch) || !without ||
-      !ddla_text_to_int(&progress->epochs_without_better, without))
-    status =
-        DDLA_FAIL(CORRUPT, "the checkpoint of step %" PRIu64 " lacks notes of its progress", found);
-  else *step = found;
+  DDLA_TRY_CLEAN(status, read_progress(progress, file));
+  *step = found;
 cleanup:
   free_notes(identity);
   free_list(&parts[0]);
@@ -246,6 +252,60 @@ ddla_status ddla_train_load_checkpoint(uint64_t *step, ddla_progress *progress,
   ddla_log_line(DDLA_LOG_INFO, "resumes from %s", path);
   DDLA_TRY_CLEAN(status, ddla_checkpoint_open(&file, path));
   DDLA_TRY_CLEAN(status, load(step, progress, file, training, shared));
+cleanup:
+  ddla_checkpoint_close(file);
+  ddla_free(path);
+  return status;
+}
+
+/* Steps of a run that its report calls done, and whose model file is the one that was reported; -1
+ * where it is not so, which also goes for a report that cannot be read: it is then written anew. */
+static int64_t reported_steps(const char *directory) {
+  char path[DDLA_PATH_BYTES], sha256[DDLA_SHA256_TEXT_BYTES] = "";
+  const char *state = NULL, *model = NULL;
+  json_int_t steps = -1;
+  json_t *report = json_load_file(ddla_run_path(path, directory, "report.json"), 0, NULL);
+  if (!report) return -1;
+  bool read = json_unpack(report, "{s:s, s:{s:I}, s:{s:s}}", "status", &state, "train", "steps",
+                          &steps, "model", "sha256", &model) == 0;
+  bool done =
+      read && strcmp(state, "done") == 0 &&
+      ddla_sha256_of_file(sha256, ddla_run_path(path, directory, "model.safetensors")) == DDLA_OK &&
+      strcmp(model, sha256) == 0;
+  json_decref(report);
+  return done ? (int64_t)steps : -1;
+}
+
+static ddla_status is_end(bool *out, ddla_checkpoint_file *file, const ddla_training *training,
+                          int64_t reported) {
+  ddla_progress progress = {0};
+  note_list *identity = NULL;
+  int64_t step = (int64_t)ddla_checkpoint_step(file);
+  DDLA_TRY(make_identity(&identity, training));
+  ddla_status status =
+      ddla_checkpoint_identity_check(file, &(ddla_checkpoint_notes){identity->at, identity->count});
+  free_notes(identity);
+  DDLA_TRY(status);
+  DDLA_TRY(read_progress(&progress, file));
+  *out = step == reported &&
+         (step >= training->total_steps || ddla_progress_is_enough(&progress, training));
+  return DDLA_OK;
+}
+
+ddla_status ddla_train_finished(int64_t *steps, const ddla_training *training,
+                                const char *directory) {
+  char folder[DDLA_PATH_BYTES], *path = NULL;
+  ddla_checkpoint_file *file = NULL;
+  bool end = false;
+  ddla_status status = DDLA_OK;
+  int64_t reported = reported_steps(directory);
+  *steps = -1;
+  if (reported < 0) return DDLA_OK;
+  DDLA_TRY(ddla_checkpoint_find_newest(&path, ddla_run_path(folder, directory, "checkpoints")));
+  if (!path) return DDLA_OK;
+  DDLA_TRY_CLEAN(status, ddla_checkpoint_open(&file, path));
+  DDLA_TRY_CLEAN(status, is_end(&end, file, training, reported));
+  if (end) *steps = reported;
 cleanup:
   ddla_checkpoint_close(file);
   ddla_free(path);

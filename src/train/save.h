@@ -26,4 +26,10 @@ ddla_status ddla_train_load_checkpoint(uint64_t *step, ddla_progress *progress,
                                        const ddla_training *training, const ddla_shared *shared,
                                        const char *directory);
 
+/* Whether there is nothing left to do for this job in a run directory: its newest checkpoint is the
+ * job's end, by steps or by early stopping, and report and model of it are there. *steps: how many
+ * it took; -1: not finished. Errors: as load_checkpoint. */
+ddla_status ddla_train_finished(int64_t *steps, const ddla_training *training,
+                                const char *directory);
+
 #endif

@@ -219,3 +219,8 @@ void ddla_shared_close(ddla_shared *shared) {
   ddla_state_destroy(shared->state);
   *shared = (ddla_shared){0};
 }
+
+bool ddla_progress_is_enough(const ddla_progress *progress, const ddla_training *training) {
+  int64_t patience = training->job->train.patience;
+  return patience > 0 && progress->epochs_without_better >= patience;
+}

@@ -15,6 +15,9 @@ typedef struct ddla_progress {
   int64_t best_epoch, epochs_without_better;
 } ddla_progress;
 
+/* Early stopping has come. */
+bool ddla_progress_is_enough(const ddla_progress *progress, const ddla_training *training);
+
 /* What a worker tells about its run when it is over. */
 typedef struct ddla_worker_report {
   int64_t compute_ns, data_ns, waiting_ns, exchange_ns, samples;

@@ -6,6 +6,7 @@
 
 #include "backend/kernel.h"
 #include "base/alloc.h"
+#include "train/identity.h"
 #include "train/save.h"
 
 /* One agent. */
@@ -157,9 +158,18 @@ static ddla_status run_lanes(agent_trainer *trainer) {
   return first_failure(trainer);
 }
 
+/* Before anything is computed that must be the same everywhere. */
+static ddla_status check_identity(ddla_transport *transport) {
+  ddla_identity mine;
+  if (ddla_transport_ranks(transport) == 1) return DDLA_OK;
+  DDLA_TRY(ddla_identity_of(&mine));
+  return ddla_identity_agree(transport, &mine);
+}
+
 static ddla_status run_agent(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   DDLA_TRY(ddla_backend_start());
+  DDLA_TRY(check_identity(trainer->transport));
   DDLA_TRY(ddla_shared_open(&trainer->shared, training, trainer->transport));
   DDLA_TRY(start_state(trainer));
   DDLA_TRY(open_sync(trainer));

@@ -11,6 +11,7 @@
 #include "graph/plan.h"
 #include "optim/norm.h"
 #include "state/state.h"
+#include "train/identity.h"
 #include "train/shared.h"
 
 static const char *text_or_null(const char *text) { return text[0] ? text : NULL; }
@@ -334,7 +335,7 @@ static ddla_status check_address_space(const ddla_training *training,
   bool together =
       training->agents == 1 || strcmp(training->job->parallel.agents_as, "threads") == 0;
   size_t agents = together ? (size_t)training->agents : 1;
-  size_t wanted = memory->shared_bytes + LIBRARY_BYTES +
+  size_t wanted = memory->region_bytes + LIBRARY_BYTES +
                   agents * (memory->agent_bytes + (size_t)training->lanes * LANE_BYTES);
   if (left == 0 || wanted <= left) return DDLA_OK;
   return DDLA_FAIL(NO_MEMORY,
@@ -347,6 +348,7 @@ ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_trainin
   ddla_training_memory memory = {0};
   size_t arena = 0;
   DDLA_TRY(ddla_shared_bytes(&memory.shared_bytes, training));
+  memory.region_bytes = memory.shared_bytes + ddla_identity_bytes(training->agents);
   DDLA_TRY(arena_estimate(&arena, training));
   size_t packs = 2 * sizeof(float) * (size_t)ddla_graph_space(training->graph.graph);
   memory.agent_bytes = (size_t)training->lanes * arena + packs;

@@ -70,9 +70,10 @@ ddla_data_source ddla_training_source(const ddla_job *job, const char *path, ddl
 ddla_status ddla_training_build(ddla_training *training, ddla_data_shape shape, int64_t classes);
 
 /* Memory that the job will take: shared by all agents, and each agent's own. Estimated without
- * kernels. */
+ * kernels. region_bytes: address space that the agents' transport must have; little more of it is
+ * touched than shared_bytes. */
 typedef struct ddla_training_memory {
-  size_t shared_bytes, agent_bytes, data_bytes, available_bytes;
+  size_t shared_bytes, region_bytes, agent_bytes, data_bytes, available_bytes;
 } ddla_training_memory;
 
 /* Errors: NO_MEMORY with the numbers where the machine cannot hold it. */

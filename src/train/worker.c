@@ -54,10 +54,8 @@ static ddla_status save_best(ddla_worker *worker) {
   return ddla_description_note(directory, DDLA_MODEL_BEST, sha256);
 }
 
-/* Early stopping has come. */
 static bool is_enough(const ddla_worker *worker) {
-  int64_t patience = worker->training->job->train.patience;
-  return patience > 0 && worker->progress.epochs_without_better >= patience;
+  return ddla_progress_is_enough(&worker->progress, worker->training);
 }
 
 /* Looks at the validation set; true in *enough when the run should stop early. */

@@ -126,3 +126,31 @@ for run in interrupted ended killed; do
   [ "$(sha "$run/best.safetensors")" = "$(sha long/best.safetensors)" ] || fail "$run: another best model"
   [ "$(find "$run" -name '*.tmp*' | wc -l)" -eq 0 ] || fail "$run: temporary files are left: $(find "$run" -name '*.tmp*')"
 done
+
+# A finished run is left as it is, by its steps and by early stopping; with more epochs it goes on, and a run that
+# lost its report, or whose model is not the one reported, writes it again.
+files() { find "$1" -type f -exec sha256sum {} + | sort; }
+for run in whole early; do
+  job=$run.yaml
+  [ "$run" = early ] || job=job.yaml
+  files $run >before
+  find $run -type f -printf '%p %T@\n' | sort >times
+  "$DDLA" train "$job" -n 3 --out $run --resume >$run.out 2>&1 || fail "$run: a finished run is not resumed well"
+  says $run.out "$run is already finished: $(sed -n 's/^ *"steps": \([0-9]*\),*$/\1/p' $run/report.json) steps" \
+    "raise train.epochs or train.steps"
+  files $run | cmp -s before - || fail "$run: files of a finished run have changed"
+  find $run -type f -printf '%p %T@\n' | sort | cmp -s times - || fail "$run: files of a finished run were written again"
+done
+"$DDLA" train job.yaml --out whole --resume --json >whole.out
+cmp -s whole.out whole/report.json || fail "--json does not print the finished run's report"
+if "$DDLA" train -q job.yaml --out whole --resume --set train.shards=4 2>whole.err; then fail "another job is finished too"; fi
+says whole.err "train.shards"
+for lost in report.json model.safetensors; do
+  cp -r whole lost
+  rm "lost/$lost"
+  train 0 lost job.yaml -n 2 --resume
+  same_model "$whole" lost
+  rm -r lost
+done
+train 0 whole job.yaml -n 2 --resume --set train.epochs=5
+says whole/report.json '"steps": 20'
