@@ -85,7 +85,7 @@ data: {train: text.txt, validation_fraction: 0.1}
 model: {kind: transformer-decoder, blocks: 2, width: 32, heads: 2, window: 16, dropout: 0.2}
 J
 echo "optimizer: adamw, learning_rate: 0.01, micro_batch: 2" >rotary.train
-job rotary 7 104 30 1 <<'J'
+job rotary 9 104 30 1 <<'J'
 task: {kind: language-modelling}
 data: {train: text.txt}
 model: {kind: transformer-decoder, blocks: 1, width: 24, heads: 3, window: 14, positions: rotary, tied: false, dropout: 0.1}
