@@ -9,7 +9,8 @@ enum {
    * second cache of 1 MiB. c is read and written once for each stretch. */
   DEPTH_MAX = 1024,
   APART = 16, /* floats after a row of a packed a, so that not all rows fall on the same sets */
-  AHEAD = 16, /* rows of b that packing asks for in advance */
+  AHEAD = 16,  /* rows of b that packing asks for in advance */
+  AHEAD_B = 8, /* rows of a packed panel that a tile asks for in advance */
   FETCH_C = 4 /* groups of 16 steps before the end of a tile at which its part of c is asked for */
 };
 
@@ -39,11 +40,6 @@ int64_t ddla_gemm_packed_count(const ddla_gemm *gemm) {
 }
 
 /* Packing */
-
-/* A row of 4 lanes of 128 bits of each of v[0], v[4], v[8] and v[12], for the four of i. */
-#define QUARTER(low, high, i, which)                                                               \
-  _mm512_shuffle_f32x4(_mm512_shuffle_f32x4(low[i], low[(i) + 4], which),                          \
-                       _mm512_shuffle_f32x4(high[i], high[(i) + 4], which), 0x88)
 
 /* Transposes 16 by 16 numbers in registers. */
 DDLA_AVX512_INLINE void transpose_16(__m512 v[16]) {
@@ -171,10 +167,11 @@ typedef struct tile {
 #define STORE_ROW(r) V_4(STORE, r)
 #define FETCH_ROW(r) V_4(FETCH, r)
 #define FETCH_A(r) __builtin_prefetch(a + (6 + (r)) * a_row, 0, 2);
-#define STEP V_4(WEIGHT, 0) R_6(MULTIPLY_ROW)
+#define FETCH_B(r, v) __builtin_prefetch(b + 64 * AHEAD_B + 16 * (v));
+#define STEP V_4(FETCH_B, 0) V_4(WEIGHT, 0) R_6(MULTIPLY_ROW)
 
-/* A full tile. Its a comes from memory far away, so the next 6 rows are asked for meanwhile; b's
- * panel is in the second cache. */
+/* A full tile. Its a comes from memory far away, so the next 6 rows are asked for meanwhile; the
+ * panel of b is in the second cache. */
 DDLA_AVX512 static void full_tile(const tile *t) {
   const float *a = t->a, *b = t->b;
   const int64_t a_row = t->a_row, c_row = t->c_row;
