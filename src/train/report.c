@@ -198,11 +198,12 @@ ddla_status ddla_run_report(ddla_run *run, const ddla_worker *worker) {
   char *text = report ? json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
   json_decref(report);
   if (!text) return DDLA_FAIL(NO_MEMORY, "no memory for the report");
-  ddla_status status =
-      ddla_file_write(ddla_run_path(path, run->directory, "report.json"), text, strlen(text));
-  free(text); /* made by jansson */
-  DDLA_TRY(status);
   if (run->show == DDLA_SHOW_BAR) fputs("\r\033[K", run->terminal);
   if (run->terminal) fflush(run->terminal);
-  return write_text(run, worker, &sum);
+  ddla_status status = write_text(run, worker, &sum);
+  if (status == DDLA_OK) /* last: it tells that the run is finished */
+    status =
+        ddla_file_write(ddla_run_path(path, run->directory, "report.json"), text, strlen(text));
+  free(text); /* made by jansson */
+  return status;
 }

@@ -39,13 +39,37 @@ static ddla_status empty_folder(const char *directory, const char *name) {
   return status;
 }
 
-static ddla_status remove_results(const char *directory) {
-  static const char *const names[] = {
-      "metrics.jsonl",    "report.txt",          "report.json", "model.safetensors",
-      "best.safetensors", "average.safetensors", "model.json"};
+/* Files of a run directory; the job is not a result. */
+static const char *const file_names[] = {
+    "job.yaml",          "metrics.jsonl",    "report.txt",          "report.json",
+    "model.safetensors", "best.safetensors", "average.safetensors", "model.json"};
+
+enum { FILE_COUNT = sizeof file_names / sizeof file_names[0] };
+
+/* Whether a name is the temporary one of base/file.h for a file of a run. */
+static bool is_temporary(const char *name) {
+  for (int i = 0; i < FILE_COUNT; i++) {
+    size_t length = strlen(file_names[i]);
+    if (strncmp(name, file_names[i], length) == 0 && strncmp(name + length, ".tmp-", 5) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* Removes what a process was writing when it was killed. Those of checkpoints go with the next
+ * checkpoint. */
+static void remove_leftovers(const char *directory) {
   char path[DDLA_PATH_BYTES];
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    unlink(ddla_run_path(path, directory, names[i]));
+  DIR *open = opendir(directory);
+  if (!open) return;
+  for (struct dirent *entry = readdir(open); entry; entry = readdir(open))
+    if (is_temporary(entry->d_name)) unlink(ddla_run_path(path, directory, entry->d_name));
+  closedir(open);
+}
+
+static ddla_status remove_results(const char *directory) {
+  char path[DDLA_PATH_BYTES];
+  for (int i = 1; i < FILE_COUNT; i++) unlink(ddla_run_path(path, directory, file_names[i]));
   DDLA_TRY(empty_folder(directory, "checkpoints"));
   return empty_folder(directory, "agents");
 }
@@ -93,6 +117,7 @@ ddla_status ddla_run_prepare(const ddla_training *training, const char *director
                      directory);
   if (access(directory, W_OK | X_OK) != 0)
     return ddla_file_fail(errno, "cannot write in", directory);
+  remove_leftovers(directory);
   if (used && !resume) DDLA_TRY(remove_results(directory));
   DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "checkpoints")));
   return ddla_file_make_directory(ddla_run_path(path, directory, "agents"));

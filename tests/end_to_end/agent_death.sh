@@ -18,7 +18,11 @@ model: {kind: mlp, hidden: [96, 64], dropout: 0.1}
 train: {batch: 24, epochs: 5, clip_norm: 1, nesterov: true}
 checkpoint: {every_steps: 40}
 J
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+
+began=$(now_ms)
 train 0 whole job.yaml -n 2
+whole_ms=$(($(now_ms) - began)) # deaths come at random moments of it, on fast machines and on slow ones
 whole=$(sha whole/model.safetensors)
 sed 's/epochs: 5/epochs: 100000/' job.yaml >endless.yaml
 job=job.yaml
@@ -30,16 +34,15 @@ draw() { # LIMIT: a number from 0 to LIMIT - 1, the next of the seed's
 
 shared() { find /dev/shm -mindepth 1 | sort; }
 
-now_ms() { echo $(($(date +%s%N) / 1000000)); }
-
-# agent_process LAUNCHER RANK: the process of an agent, or nothing; its log names it.
-agent_process() {
-  found=$(sed -n "s/.*agent $2 of .*process \([0-9]*\),.*/\1/p" "$run/agents/$2.log" 2>/dev/null | tail -1)
-  [ -z "$found" ] || [ "$(sed 's/.*) . \([0-9]*\) .*/\1/' "/proc/$found/stat" 2>/dev/null)" != "$1" ] || echo "$found"
-}
-
-# children LAUNCHER: its agents' processes.
+# children LAUNCHER: its agents' processes, in the order in which they were started, which is that of their ranks.
 children() { cat "/proc/$1/task/$1/children" 2>/dev/null || true; }
+
+# agent_process RANK AGENTS: the process of an agent, or nothing where not all of them are there: not yet, or no more.
+agent_process() {
+  # shellcheck disable=SC2086 # a list of processes
+  set -- "$1" "$2" $agents
+  [ $# -ne $(($2 + 2)) ] || { shift $(($1 + 2)); echo "$1"; }
+}
 
 # gone WHAT DEADLINE PROCESS...: none of the processes is left at DEADLINE.
 gone() {
@@ -75,8 +78,8 @@ begin() {
   lanes=$((drawn + 1))
   "$DDLA" train -q "$job" -n "$1" --set "parallel.lanes=$lanes" --out "$run" >"$run.out" 2>"$run.err" &
   launcher=$!
-  draw 400
-  sleep "$(printf '0.%03d' "$drawn")"
+  draw "$whole_ms"
+  sleep "$(printf '%d.%03d' $((drawn / 1000)) $((drawn % 1000)))"
   agents=$(children "$launcher")
 }
 
@@ -84,7 +87,7 @@ kill_agent() { # SIGNAL AGENTS
   begin "$2"
   draw "$2"
   rank=$drawn
-  victim=$(agent_process "$launcher" "$rank")
+  victim=$(agent_process "$rank" "$2")
   if [ -z "$victim" ] || ! kill -"$1" "$victim" 2>/dev/null; then
     wait "$launcher" || fail "$run: ended with $? by itself"
     return 1
@@ -127,7 +130,7 @@ kill_launcher() { # AGENTS
 stop_cleanly() {
   begin 3
   process=$launcher
-  [ "$2" = launcher ] || process=$(agent_process "$launcher" 1)
+  [ "$2" = launcher ] || process=$(agent_process 1 3)
   if [ -z "$process" ] || ! kill -"$1" "$process" 2>/dev/null; then
     wait "$launcher" || fail "$run: ended with $? by itself"
     return 1

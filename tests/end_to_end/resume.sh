@@ -154,3 +154,13 @@ for lost in report.json model.safetensors; do
 done
 train 0 whole job.yaml -n 2 --resume --set train.epochs=5
 says whole/report.json '"steps": 20'
+
+# What a killed process was writing goes when the run goes on.
+mkdir left
+cp whole/job.yaml left
+for file in job.yaml model.json model.safetensors average.safetensors best.safetensors report.json report.txt metrics.jsonl; do
+  echo half >"left/$file.tmp-1-0"
+done
+echo mine >left/notes.tmp-1
+train 0 left job.yaml -n 1 --resume
+[ "$(find left -name '*.tmp*')" = left/notes.tmp-1 ] || fail "temporary files are left: $(find left -name '*.tmp*')"

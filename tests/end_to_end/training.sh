@@ -83,9 +83,10 @@ of_agents() {
   sed -n '/^  "agents": \[/,/^  \]/p' "$1/report.json" | sed -n "s/^ *\"$2\": \([0-9]*\),*$/\1/p" | tr '\n' ' '
 }
 
-# no_agents RUN: no process is left that trains for RUN.
+# no_agents RUN: no process is left that trains for RUN. (A run of that name in another folder is another test's.)
 no_agents() {
   for proc in /proc/[0-9]*; do
+    [ "$(readlink "$proc/cwd" 2>/dev/null)" = "$PWD" ] || continue
     words=$(tr '\0' ' ' 2>/dev/null <"$proc/cmdline") || continue
     case "$words" in *"--out $1 "*) fail "$1: process ${proc#/proc/} is left: $words" ;; esac
   done
