@@ -46,10 +46,15 @@ static const struct shape_row {
     {"cross_entropy", {{128, 1000}, {128}}, {{NULL}}, false},
     {"softmax", {{128, 1000}}, {{NULL}}, false},
     {"gelu", {{128, 3072}}, {{NULL}}, false},
+    {"silu", {{128, 3072}}, {{NULL}}, false},
+    {"leaky_relu", {{128, 3072}}, {{NULL}}, false},
     {"tanh", {{128, 3072}}, {{NULL}}, false},
     {"sigmoid", {{128, 3072}}, {{NULL}}, false},
     {"add", {{128, 3072}, {128, 3072}}, {{NULL}}, false},
+    {"sub", {{128, 3072}, {128, 3072}}, {{NULL}}, false},
     {"mul", {{128, 3072}, {128, 3072}}, {{NULL}}, false},
+    {"mul", {{16, 28, 28, 128}, {16, 1, 1, 128}}, {{NULL}}, false},
+    {"div", {{128, 3072}, {128, 3072}}, {{NULL}}, false},
     {"scale", {{128, 3072}}, {{"alpha", 0}}, false},
     {"bias", {{128, 3072}, {3072}}, {{NULL}}, false},
 };
@@ -57,17 +62,17 @@ static const struct shape_row {
 enum { SHAPE_COUNT = sizeof shape_rows / sizeof shape_rows[0] };
 
 static void set_shapes(ddla_op_call *call, const struct shape_row *row) {
-  static const char *const keyed[] = {"dropout",
-                                      "cross_entropy"}; /* the second input is of whole numbers */
+  ddla_op_call like = {.op = call->op}; /* number formats are those of the op's samples */
+  ddla_rng rng = ddla_rng_make(1);
+  call->op->sample(0, &rng, &like);
   for (int i = 0; i < 3 && row->input[i][0]; i++) {
     int rank = 0;
     while (rank < 4 && row->input[i][rank]) rank++;
     call->input[i].shape = ddla_shape_make(rank, row->input[i]);
+    call->input[i].dtype = like.input[i].dtype;
     call->present[i] = true;
     call->input_count = i + 1;
   }
-  if (strcmp(row->op, keyed[0]) == 0) call->input[1].dtype = DDLA_I64;
-  if (strcmp(row->op, keyed[1]) == 0) call->input[1].dtype = DDLA_I32;
   for (int i = 0; i < 2 && row->attr[i].name; i++) {
     if (row->attr[i].value) ddla_attrs_set_int(&call->attrs, row->attr[i].name, row->attr[i].value);
     else ddla_attrs_set_real(&call->attrs, row->attr[i].name, 0.5);

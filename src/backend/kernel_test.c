@@ -168,10 +168,33 @@ static void realistic_shapes_agree_with_the_reference(void **state) {
       if (strcmp(rows[i]->op, calls[c].op->name) == 0) check(&calls[c], rows[i]->name);
 }
 
+static void not_a_number_stays_visible(void **state) {
+  (void)state;
+  static const char *const ops[] = {"relu", "gelu", "tanh", "sigmoid", "silu",
+                                    "add",  "sub",  "mul",  "div"};
+  for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+    ddla_trial trial = {0};
+    ddla_op_call call = {.op = ddla_op_find(ops[i]), .present = {true, true}};
+    call.input_count = call.op->input_min;
+    for (int k = 0; k < call.input_count; k++) call.input[k].shape = DDLA_SHAPE(37);
+    assert_int_equal(ddla_trial_open(&trial, &call, &(ddla_trial_options){.seed = 3}), DDLA_OK);
+    assert_string_not_equal(trial.kernel->name, "reference");
+    for (int k = 0; k < 2; k++) { /* in a whole vector, and in what is left after it */
+      const int at = k ? 36 : 5;
+      ((float *)trial.call.input[0].data)[at] = NAN;
+      assert_int_equal(ddla_trial_forward(&trial), DDLA_OK);
+      if (!isnan(((const float *)trial.call.output[0].data)[at]))
+        fail_msg("%s hides NaN at %d", trial.kernel->name, at);
+    }
+    ddla_trial_close(&trial);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(kernels_agree_with_the_reference),
       cmocka_unit_test(realistic_shapes_agree_with_the_reference),
+      cmocka_unit_test(not_a_number_stays_visible),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ static const ddla_layer_row *const table[] = {
 #include "model/layer_list.h"
 #undef DDLA_LAYER
 };
-enum { LAYERS = sizeof table / sizeof table[0], NAMES_BYTES = 640 };
+enum { LAYERS = sizeof table / sizeof table[0], NAMES_BYTES = 900 };
 
 const ddla_layer_row *const *ddla_layer_table(int *count) {
   *count = LAYERS;

@@ -138,6 +138,8 @@ static void refuses_what_does_not_fit(void **state) {
   REFUSE("  - linear: 10\n", image, "[1, 8, 8, 10]", "[1, 10]");
   REFUSE("  - flatten\n  - residual:\n    - relu\n    - linear: 4\n", image,
          "job.yaml:5:", "layer2", "residual", "[1, 192]", "[1, 4]");
+  REFUSE("  - residual: [{conv2d: {channels: 1, padding: 1}}]\n", image, "layer1", "[1, 8, 8, 3]",
+         "[1, 8, 8, 1]", "cannot be added");
   REFUSE("  - residual:\n    - relu\n    - conv2d: {channels: 0}\n", image,
          "job.yaml:6:", "layer1.2", "channels is 0");
   REFUSE("  - permute: [0, 1, 2]\n", image, "layer1", "batch");

@@ -64,6 +64,12 @@ void ddla_op_fill_normal(ddla_tensor *tensor, ddla_rng *rng, float deviation) {
   for (int64_t i = 0; i < count; i++) x[i] = deviation * near_normal(rng);
 }
 
+void ddla_op_fill_positive(ddla_tensor *tensor, ddla_rng *rng) {
+  float *x = tensor->data;
+  int64_t count = ddla_shape_count(&tensor->shape);
+  for (int64_t i = 0; i < count; i++) x[i] = 0.5F + 2 * ddla_rng_uniform(rng);
+}
+
 void ddla_op_fill_odd(ddla_tensor *tensor, ddla_rng *rng, float unit) {
   float *x = tensor->data;
   int64_t count = ddla_shape_count(&tensor->shape);

@@ -24,6 +24,9 @@ bool ddla_op_sample_loss(int index, ddla_op_call *call);
 /* Nearly normal numbers (within 3.5 deviations) with this deviation into an fp32 tensor. */
 void ddla_op_fill_normal(ddla_tensor *tensor, ddla_rng *rng, float deviation);
 
+/* Numbers in [0.5, 2.5). */
+void ddla_op_fill_positive(ddla_tensor *tensor, ddla_rng *rng);
+
 /* Odd multiples of `unit` in [-7, 7] * unit. Sums of products of such numbers are exact in fp32 and
  * lie on a grid, so that a bias of odd multiples of half the grid keeps them away from 0, where
  * relu has its kink. */

@@ -132,26 +132,37 @@ static ddla_status refuse_or_run(const ddla_op_call *changed) {
   return status == DDLA_INVALID && !ran ? DDLA_OK : status; /* a label out of range */
 }
 
-static ddla_status check_other_shapes(const ddla_op *op, int index) {
+/* The case with one dimension of one input larger by one, or with one dimension more; how many of
+ * these infer refuses is added to *refused. */
+static ddla_status try_other_shapes(int *refused, const ddla_op *op, int index) {
   ddla_op_case op_case = {0};
   DDLA_TRY(ddla_op_case_describe(&op_case, op, index, NULL));
-  int refused = 0;
   for (int i = 0; i < op_case.call.input_count; i++) {
     for (int d = 0; d < op_case.call.input[i].shape.rank; d++) {
       ddla_op_call call = op_case.call;
       call.input[i].shape.dim[d]++;
       DDLA_TRY(refuse_or_run(&call));
-      refused += ddla_op_infer(&call) != DDLA_OK;
+      *refused += ddla_op_infer(&call) != DDLA_OK;
     }
     ddla_op_call call = op_case.call;
     ddla_shape *shape = &call.input[i].shape;
     if (shape->rank == DDLA_RANK_MAX) continue;
     shape->dim[shape->rank++] = 1;
     DDLA_TRY(refuse_or_run(&call));
-    refused += ddla_op_infer(&call) != DDLA_OK;
+    *refused += ddla_op_infer(&call) != DDLA_OK;
   }
-  bool scalars = op_case.call.input[0].shape.rank == 0;
-  if (op->input_min > 1 && refused == 0 && !scalars)
+  return DDLA_OK;
+}
+
+/* In one of its cases at least, an op of several inputs refuses shapes that do not fit together. */
+static ddla_status check_other_shapes(const ddla_op *op, int index) {
+  int refused = 0;
+  if (index > 0) return DDLA_OK;
+  for (int i = 0; i < ddla_op_case_count(op); i++) {
+    ddla_status status = try_other_shapes(&refused, op, i);
+    if (status != DDLA_OK) return ddla_status_prefix(status, "case %d: ", i);
+  }
+  if (op->input_min > 1 && refused == 0)
     return DDLA_FAIL(INTERNAL, "accepts inputs of any shapes beside each other");
   return DDLA_OK;
 }
@@ -231,8 +242,8 @@ static ddla_status check_gradients(const ddla_op *op, int index) {
   for (int i = 0; i < call->output_count; i++)
     if (!ddla_shape_equal(&call->output[i].shape, &call->output_grad[i].shape))
       return DDLA_FAIL(INTERNAL, "the gradient of output %d has another shape", i);
-  if (call->output_count == 2 &&
-      (call->output[0].dtype != DDLA_F64 || call->output[1].shape.rank != 0))
+  const bool loss = call->output_count == 2 && call->output[1].dtype == DDLA_F64;
+  if (loss && (call->output[0].dtype != DDLA_F64 || call->output[1].shape.rank != 0))
     return DDLA_FAIL(INTERNAL, "a loss must be f64 []");
   return DDLA_OK;
 }

@@ -1,21 +1,28 @@
 /* y = a b, element by element; da = dy b, db = dy a. */
-#include "backend/native/stateless.h"
+#include "backend/native/pairs.h"
 #include "backend/vector.h"
+
+static void slope_a(float *to, const float *dy, const float *a, const float *b, int64_t count) {
+  (void)a;
+  ddla_vector_product(to, dy, b, count);
+}
+
+static void slope_b(float *to, const float *dy, const float *a, const float *b, int64_t count) {
+  (void)b;
+  ddla_vector_product(to, dy, a, count);
+}
 
 static ddla_status forward(ddla_kernel_state *state, const ddla_op_call *call) {
   (void)state;
-  ddla_vector_product(call->output[0].data, call->input[0].data, call->input[1].data,
-                      ddla_shape_count(&call->output[0].shape));
+  ddla_pairs_forward(call, ddla_vector_product);
   return DDLA_OK;
 }
 
 static ddla_status backward(ddla_kernel_state *state, const ddla_op_call *call) {
   (void)state;
-  for (int i = 0; i < 2; i++)
-    if (call->input_grad[i].data)
-      ddla_vector_product(call->input_grad[i].data, call->output_grad[0].data,
-                          call->input[1 - i].data, ddla_shape_count(&call->output[0].shape));
+  ddla_pairs_backward(call, 0, slope_a);
+  ddla_pairs_backward(call, 1, slope_b);
   return DDLA_OK;
 }
 
-DDLA_STATELESS_KERNEL(mul)
+DDLA_PAIRS_KERNEL(mul)

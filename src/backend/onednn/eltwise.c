@@ -2,6 +2,8 @@
 
 #include "base/alloc.h"
 
+enum { ALPHA = 1 }; /* the factor in swish's sigmoid(alpha x); the others take no notice */
+
 struct ddla_kernel_state {
   ddla_onednn_step forward, backward;
   bool from_output;
@@ -16,9 +18,10 @@ static ddla_status open_forward(ddla_kernel_state *s, dnnl_alg_kind_t algorithm,
   dnnl_primitive_desc_t made = NULL;
   dnnl_engine_t engine = NULL;
   DDLA_TRY(ddla_onednn_engine(&engine));
-  DDLA_TRY(ddla_onednn_check(dnnl_eltwise_forward_primitive_desc_create(
-                                 &made, engine, dnnl_forward_training, algorithm, x, x, 0, 0, attr),
-                             "an elementwise function"));
+  DDLA_TRY(
+      ddla_onednn_check(dnnl_eltwise_forward_primitive_desc_create(
+                            &made, engine, dnnl_forward_training, algorithm, x, x, ALPHA, 0, attr),
+                        "an elementwise function"));
   DDLA_TRY(ddla_onednn_step_open(&s->forward, made));
   DDLA_TRY(ddla_onednn_step_bind(&s->forward, DNNL_ARG_SRC, x));
   return ddla_onednn_step_bind(&s->forward, DNNL_ARG_DST, x);
@@ -30,11 +33,12 @@ static ddla_status open_backward(ddla_kernel_state *s, dnnl_alg_kind_t algorithm
   dnnl_primitive_desc_t hint = NULL, made = NULL;
   dnnl_engine_t engine = NULL;
   DDLA_TRY(ddla_onednn_engine(&engine));
-  DDLA_TRY(ddla_onednn_check(dnnl_eltwise_forward_primitive_desc_create(
-                                 &hint, engine, dnnl_forward_training, algorithm, x, x, 0, 0, attr),
-                             "an elementwise function"));
+  DDLA_TRY(
+      ddla_onednn_check(dnnl_eltwise_forward_primitive_desc_create(
+                            &hint, engine, dnnl_forward_training, algorithm, x, x, ALPHA, 0, attr),
+                        "an elementwise function"));
   dnnl_status_t status = dnnl_eltwise_backward_primitive_desc_create(&made, engine, algorithm, x, x,
-                                                                     x, 0, 0, hint, attr);
+                                                                     x, ALPHA, 0, hint, attr);
   dnnl_primitive_desc_destroy(hint);
   DDLA_TRY(ddla_onednn_check(status, "an elementwise gradient"));
   DDLA_TRY(ddla_onednn_step_open(&s->backward, made));

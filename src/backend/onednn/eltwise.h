@@ -1,4 +1,4 @@
-/* Functions of one element through oneDNN's eltwise, for gelu, tanh and sigmoid. */
+/* Functions of one element through oneDNN's eltwise, for gelu, silu, tanh and sigmoid. */
 #ifndef DDLA_BACKEND_ONEDNN_ELTWISE_H
 #define DDLA_BACKEND_ONEDNN_ELTWISE_H
 

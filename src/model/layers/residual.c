@@ -28,6 +28,16 @@ static ddla_status branch(ddla_value *out, const ddla_layer_use *use, const char
   return ddla_layer_build_list(out, &list, name, use->x, entries);
 }
 
+/* The op would also spread a dimension of 1, which is hardly ever meant here. */
+static ddla_status check_shapes(const ddla_graph *graph, const ddla_value input[2]) {
+  const ddla_shape a = ddla_graph_shape(graph, input[0]), b = ddla_graph_shape(graph, input[1]);
+  if (ddla_shape_equal(&a, &b)) return DDLA_OK;
+  char text[2][96];
+  return DDLA_FAIL(INVALID, "%s and the layers' result %s cannot be added; they must be equal",
+                   ddla_shape_text(text[0], sizeof text[0], &a),
+                   ddla_shape_text(text[1], sizeof text[1], &b));
+}
+
 static ddla_status build(ddla_value *out, const ddla_layer_use *use) {
   const ddla_yaml *layers = use->value, *shortcut = NULL;
   if (use->list->depth >= DEPTH_MAX)
@@ -42,6 +52,7 @@ static ddla_status build(ddla_value *out, const ddla_layer_use *use) {
   ddla_value input[2] = {use->x, use->x};
   DDLA_TRY(branch(&input[1], use, "", layers));
   if (shortcut) DDLA_TRY(branch(&input[0], use, "shortcut", shortcut));
+  DDLA_TRY(check_shapes(use->list->graph, input));
   return ddla_graph_op(out, use->list->graph, "add", input, 2, NULL);
 }
 

@@ -1,0 +1,34 @@
+/* The other sign. */
+#include "op/check.h"
+#include "op/sample.h"
+
+static ddla_status forward(const ddla_op_call *call) {
+  const float *x = call->input[0].data;
+  float *y = call->output[0].data;
+  const int64_t count = ddla_shape_count(&call->input[0].shape);
+  for (int64_t i = 0; i < count; i++) y[i] = -x[i];
+  return DDLA_OK;
+}
+
+static ddla_status backward(const ddla_op_call *call) {
+  const float *dy = call->output_grad[0].data;
+  float *dx = call->input_grad[0].data;
+  const int64_t count = ddla_shape_count(&call->input[0].shape);
+  for (int64_t i = 0; i < count; i++) dx[i] -= dy[i];
+  return DDLA_OK;
+}
+
+static bool sample(int index, ddla_rng *rng, ddla_op_call *call) {
+  (void)rng;
+  return ddla_op_sample_elementwise(index, call, 1);
+}
+
+const ddla_op ddla_op_neg = {.name = "neg",
+                             .math = "y = -x",
+                             .inputs = "x [...]",
+                             .input_min = 1,
+                             .input_max = 1,
+                             .infer = ddla_op_infer_elementwise,
+                             .forward = forward,
+                             .backward = backward,
+                             .sample = sample};
