@@ -16,6 +16,7 @@ static size_t bytes_of(const ddla_tensor *tensor) {
 }
 
 static double value_at(const ddla_tensor *tensor, int64_t i) {
+  if (tensor->dtype == DDLA_I32) return (double)((const int32_t *)tensor->data)[i];
   return tensor->dtype == DDLA_F64 ? ((const double *)tensor->data)[i]
                                    : (double)((const float *)tensor->data)[i];
 }
@@ -170,8 +171,8 @@ static void realistic_shapes_agree_with_the_reference(void **state) {
 
 static void not_a_number_stays_visible(void **state) {
   (void)state;
-  static const char *const ops[] = {"relu", "gelu", "tanh", "sigmoid", "silu",
-                                    "add",  "sub",  "mul",  "div"};
+  static const char *const ops[] = {"relu",  "gelu", "tanh", "sigmoid", "silu", "leaky_relu",
+                                    "clamp", "add",  "sub",  "mul",     "div"};
   for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
     ddla_trial trial = {0};
     ddla_op_call call = {.op = ddla_op_find(ops[i]), .present = {true, true}};

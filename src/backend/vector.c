@@ -50,6 +50,26 @@ LOOP(mask, (float *to, const float *from, const float *gate, int64_t count),
      _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(A(gate), _mm512_setzero_ps(), _CMP_NLE_UQ), A(from)),
      gate[i] <= 0 ? 0 : from[i])
 
+LOOP(leak, (float *to, const float *from, const float *gate, float slope, int64_t count),
+     (to, from, gate, slope, count),
+     _mm512_mask_mul_ps(A(from), _mm512_cmp_ps_mask(A(gate), _mm512_setzero_ps(), _CMP_NGT_UQ),
+                        A(from), _mm512_set1_ps(slope)),
+     gate[i] > 0 ? from[i] : slope * from[i])
+
+/* Of a NaN and a number, the instructions give the second. */
+LOOP(clamp, (float *to, const float *from, float low, float high, int64_t count),
+     (to, from, low, high, count),
+     _mm512_min_ps(_mm512_set1_ps(high), _mm512_max_ps(_mm512_set1_ps(low), A(from))),
+     from[i]<low ? low : from[i]> high ? high : from[i])
+
+LOOP(between,
+     (float *to, const float *from, const float *gate, const float limit[2], int64_t count),
+     (to, from, gate, limit, count),
+     _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(A(gate), _mm512_set1_ps(limit[0]), _CMP_GT_OQ) &
+                             _mm512_cmp_ps_mask(A(gate), _mm512_set1_ps(limit[1]), _CMP_LT_OQ),
+                         A(from)),
+     gate[i] > limit[0] && gate[i] < limit[1] ? from[i] : 0)
+
 void ddla_vector_add(float *to, const float *from, int64_t count) {
   ddla_vector_sum(to, to, from, count);
 }

@@ -24,6 +24,16 @@ void ddla_vector_relu(float *to, const float *from, int64_t count);
 /* to[i] = gate[i] <= 0 ? 0 : from[i]: the gradient of a relu whose output is gate. */
 void ddla_vector_mask(float *to, const float *from, const float *gate, int64_t count);
 
+/* to[i] = gate[i] > 0 ? from[i] : slope * from[i] */
+void ddla_vector_leak(float *to, const float *from, const float *gate, float slope, int64_t count);
+
+/* to[i] = from[i] held between low and high; NaN stays NaN. */
+void ddla_vector_clamp(float *to, const float *from, float low, float high, int64_t count);
+
+/* to[i] = limit[0] < gate[i] < limit[1] ? from[i] : 0 */
+void ddla_vector_between(float *to, const float *from, const float *gate, const float limit[2],
+                         int64_t count);
+
 /* to[c] = sum over r of from[r * columns + c], in an order given by the sizes and the instruction
  * set. */
 void ddla_vector_sum_rows(float *to, const float *from, int64_t rows, int64_t columns);

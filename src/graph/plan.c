@@ -82,6 +82,9 @@ static ddla_status place_sources(ddla_plan *plan) {
   return DDLA_OK;
 }
 
+/* Whole numbers (the places beside top_k's values) have none. */
+static bool has_gradient(ddla_dtype dtype) { return dtype == DDLA_F32 || dtype == DDLA_F64; }
+
 static void mark_needs(plan_draft *draft) {
   const ddla_graph *graph = draft->plan->graph;
   if (!draft->plan->options.training) return;
@@ -93,7 +96,8 @@ static void mark_needs(plan_draft *draft) {
     for (int i = 0; i < use->input_count; i++)
       needs |= use->input[i] >= 0 && draft->needs[use->input[i]];
     for (int o = 0; o < use->output_count; o++)
-      draft->needs[use->output[o]] = needs && use->op->backward;
+      draft->needs[use->output[o]] =
+          needs && use->op->backward && has_gradient(graph->value[use->output[o]].dtype);
   }
 }
 

@@ -213,10 +213,51 @@ static void ranges_become_final_from_the_top_down(void **state) {
   ddla_graph_destroy(model.graph);
 }
 
+/* The two largest outputs of a linear layer, twice: as top_k's values, or once picked by its
+ * places.
+ */
+static void gradients_of_chosen(float gradients[64], bool by_place) {
+  test_model model = {0};
+  ddla_value x = 0, target = 0, chosen[2] = {0};
+  ddla_attrs two = one_attr("k", 2), shared = one_attr("batch", 1);
+  assert_int_equal(ddla_graph_create(&model.graph), DDLA_OK);
+  assert_int_equal(ddla_graph_input(&x, model.graph, "x", DDLA_F32, &DDLA_SHAPE(1, 5)), 0);
+  assert_int_equal(ddla_graph_input(&target, model.graph, "target", DDLA_F32, &DDLA_SHAPE(1, 2)),
+                   0);
+  const ddla_value weight = parameter(model.graph, "weight", DDLA_SHAPE(6, 5));
+  const ddla_value y = apply(model.graph, "linear", x, weight, -1, NULL);
+  assert_int_equal(ddla_graph_op(chosen, model.graph, "top_k", &y, 1, &two), DDLA_OK);
+  ddla_value other = by_place ? apply(model.graph, "gather", y, chosen[1], -1, &shared) : chosen[0];
+  other = apply(model.graph, "add", chosen[0], other, -1, NULL);
+  model.loss = apply(model.graph, "mean_squared_error", other, target, -1, NULL);
+  float theta[64];
+  ddla_graph_initialise(model.graph, 3, theta);
+  test_machine machine = make_machine(&model, false, NULL);
+  float *in[] = {ddla_plan_value(machine.plan, x).data, ddla_plan_value(machine.plan, target).data};
+  for (int i = 0; i < 5 * BATCH; i++) in[0][i] = sinf((float)i);
+  for (int i = 0; i < 2 * BATCH; i++) in[1][i] = cosf((float)i);
+  const ddla_plan_run run = {.parameters = theta, .gradients = gradients};
+  assert_int_equal(ddla_plan_execute(machine.plan, &run), DDLA_OK);
+  destroy_machine(&machine);
+  ddla_graph_destroy(model.graph);
+}
+
+static void whole_numbers_have_no_gradient(void **state) {
+  (void)state;
+  float by_value[64] = {0}, by_place[64] = {0};
+  gradients_of_chosen(by_value, false);
+  gradients_of_chosen(by_place, true);
+  float largest = 0;
+  for (int i = 0; i < 30; i++) largest = fmaxf(largest, fabsf(by_value[i]));
+  assert_true(largest > 0.01F);
+  assert_memory_equal(by_value, by_place, sizeof by_value);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(gradients_match_finite_differences),
                                      cmocka_unit_test(rewrites_keep_every_bit),
                                      cmocka_unit_test(adding_equals_computing_apart),
-                                     cmocka_unit_test(ranges_become_final_from_the_top_down)};
+                                     cmocka_unit_test(ranges_become_final_from_the_top_down),
+                                     cmocka_unit_test(whole_numbers_have_no_gradient)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

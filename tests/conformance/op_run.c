@@ -77,8 +77,11 @@ static uint64_t hash_sources(const ddla_op_call *call) {
 }
 
 static double element(const ddla_tensor *tensor, int64_t i) {
-  return tensor->dtype == DDLA_F64 ? ((const double *)tensor->data)[i]
-                                   : (double)((const float *)tensor->data)[i];
+  switch (tensor->dtype) {
+  case DDLA_F64: return ((const double *)tensor->data)[i];
+  case DDLA_I32: return (double)((const int32_t *)tensor->data)[i];
+  default: return (double)((const float *)tensor->data)[i];
+  }
 }
 
 static ddla_status check_finite(const ddla_tensor *tensor, const char *name, int index) {
