@@ -112,6 +112,12 @@ ddla_status ddla_op_check_activation(const ddla_op_call *call) {
                    activation);
 }
 
+ddla_status ddla_op_check_epsilon(const ddla_op_call *call) {
+  const double epsilon = ddla_attrs_real(&call->attrs, "epsilon", 1e-5);
+  if (epsilon > 0 && epsilon <= 1) return DDLA_OK;
+  return DDLA_FAIL(INVALID, "epsilon is %g; it can be above 0 to 1", epsilon);
+}
+
 ddla_status ddla_op_axis(int *out, const ddla_op_call *call, int rank) {
   int64_t axis = ddla_attrs_int(&call->attrs, "axis", 0, 0);
   if (axis < -rank || axis >= rank)

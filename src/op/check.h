@@ -31,6 +31,9 @@ ddla_status ddla_op_check_vector(const ddla_op_call *call, int input, int64_t co
 /* Attribute "activation": 0 none, 1 relu. Errors: INVALID. */
 ddla_status ddla_op_check_activation(const ddla_op_call *call);
 
+/* Attribute "epsilon", what a norm adds to a square: above 0 to 1. Errors: INVALID. */
+ddla_status ddla_op_check_epsilon(const ddla_op_call *call);
+
 /* The attribute as an axis of a tensor of this rank; negative counts from the end. Errors: INVALID.
  */
 ddla_status ddla_op_axis(int *out, const ddla_op_call *call, int rank);

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "op/check.h"
+#include "op/log_space.h"
 #include "op/sample.h"
 
 static ddla_status infer(ddla_op_call *call) {
@@ -42,15 +43,6 @@ static sizes sizes_of(const ddla_op_call *call) {
                  .smoothing = ddla_attrs_real(&call->attrs, "label_smoothing", 0)};
 }
 
-static double log_sum_exp(const float *z, int64_t count) {
-  float largest = z[0];
-  for (int64_t c = 1; c < count; c++)
-    if (z[c] > largest) largest = z[c];
-  double sum = 0;
-  for (int64_t c = 0; c < count; c++) sum += exp((double)z[c] - (double)largest);
-  return (double)largest + log(sum);
-}
-
 /* Loss of one row: sum_c target[c] (lse - z[c]). */
 static double row_loss(const sizes *s, const float *z, int32_t label, double lse) {
   double loss = (1 - s->smoothing) * (lse - (double)z[label]);
@@ -73,7 +65,7 @@ static ddla_status forward(const ddla_op_call *call) {
       return DDLA_FAIL(
           INVALID, "the label of sample %" PRId64 " is %" PRId32 "; 0 to %" PRId64 " are possible",
           n, labels[n], s.classes - 1);
-    double lse = log_sum_exp(z, s.classes);
+    double lse = ddla_op_log_sum_exp(z, s.classes);
     if (saved) saved[n] = lse;
     loss += row_loss(&s, z, labels[n], lse);
     count += 1;
