@@ -2,6 +2,8 @@
  * two rows for one op the first is the faster one wherever it accepts. */
 DDLA_KERNEL(native, conv2d)
 DDLA_KERNEL(onednn, conv2d)
+DDLA_KERNEL(native, conv1d)
+DDLA_KERNEL(native, conv_transpose2d)
 DDLA_KERNEL(onednn, linear)
 DDLA_KERNEL(onednn, matmul)
 DDLA_KERNEL(native, max_pool)

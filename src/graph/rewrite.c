@@ -52,7 +52,9 @@ static bool move_relu(const ddla_graph *graph, ddla_graph_op_use *uses, int coun
 }
 
 static bool fuse_relu(const ddla_graph *graph, ddla_graph_op_use *uses, int *count, int index) {
-  if (!is_op(&uses[index], "linear") && !is_op(&uses[index], "conv2d")) return false;
+  if (!is_op(&uses[index], "linear") && !is_op(&uses[index], "conv2d") &&
+      !is_op(&uses[index], "conv1d"))
+    return false;
   if (ddla_attrs_int(&uses[index].attrs, "activation", 0, 0) != 0) return false;
   int reader = only_reader(graph, uses, *count, uses[index].output[0]);
   if (reader < 0 || !is_op(&uses[reader], "relu")) return false;

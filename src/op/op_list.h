@@ -2,6 +2,8 @@
 DDLA_OP(linear)
 DDLA_OP(matmul)
 DDLA_OP(conv2d)
+DDLA_OP(conv1d)
+DDLA_OP(conv_transpose2d)
 DDLA_OP(bias)
 DDLA_OP(relu)
 DDLA_OP(gelu)
