@@ -10,16 +10,23 @@
 
 #include "graph/graph.h"
 
-/* A parameter "<layer>.<what>" that starts uniform within 1 / sqrt(fan_in). */
-static ddla_status parameter(ddla_value *out, ddla_graph *graph, const char *layer,
-                             const char *what, const ddla_shape *shape, int64_t fan_in) {
+ddla_status ddla_layer_weight(ddla_value *out, ddla_graph *graph, const char *layer,
+                              const char *what, const ddla_shape *shape, int64_t fan_in) {
   char name[2 * DDLA_NAME_BYTES];
   snprintf(name, sizeof name, "%s.%s", layer, what);
   const ddla_init init = {DDLA_INIT_UNIFORM, 1 / sqrt((double)fan_in)};
   return ddla_graph_parameter(out, graph, name, shape, &init);
 }
 
-static ddla_status check_size(const char *layer, const char *what, int64_t value, int64_t least) {
+ddla_status ddla_layer_constant(ddla_value *out, ddla_graph *graph, const char *layer,
+                                const char *what, const ddla_shape *shape, ddla_init_kind kind) {
+  char name[2 * DDLA_NAME_BYTES];
+  snprintf(name, sizeof name, "%s.%s", layer, what);
+  return ddla_graph_parameter(out, graph, name, shape, &(ddla_init){.kind = kind});
+}
+
+ddla_status ddla_layer_check_size(const char *layer, const char *what, int64_t value,
+                                  int64_t least) {
   static const int64_t most = INT64_C(1) << 31;
   if (value >= least && value <= most) return DDLA_OK;
   return DDLA_FAIL(INVALID, "%s: %s is %" PRId64 "; it can be %" PRId64 " to %" PRId64, layer, what,
@@ -38,11 +45,11 @@ static ddla_status check_rank(const ddla_graph *graph, const char *layer, ddla_v
 static ddla_status check_conv2d(const ddla_graph *graph, const char *name, ddla_value x,
                                 const ddla_conv2d_options *o) {
   DDLA_TRY(check_rank(graph, name, x, 4, 4, "images [batch, height, width, channels]"));
-  DDLA_TRY(check_size(name, "channels", o->channels, 1));
-  DDLA_TRY(check_size(name, "kernel", o->kernel, 1));
-  DDLA_TRY(check_size(name, "stride", o->stride, 1));
-  DDLA_TRY(check_size(name, "padding", o->padding, 0));
-  DDLA_TRY(check_size(name, "groups", o->groups, 1));
+  DDLA_TRY(ddla_layer_check_size(name, "channels", o->channels, 1));
+  DDLA_TRY(ddla_layer_check_size(name, "kernel", o->kernel, 1));
+  DDLA_TRY(ddla_layer_check_size(name, "stride", o->stride, 1));
+  DDLA_TRY(ddla_layer_check_size(name, "padding", o->padding, 0));
+  DDLA_TRY(ddla_layer_check_size(name, "groups", o->groups, 1));
   int64_t channels = ddla_graph_shape(graph, x).dim[3];
   if (channels % o->groups == 0 && o->channels % o->groups == 0) return DDLA_OK;
   return DDLA_FAIL(INVALID,
@@ -63,8 +70,8 @@ ddla_status ddla_layer_conv2d(ddla_value *out, ddla_graph *graph, const char *na
   const ddla_shape weight = DDLA_SHAPE(o.channels, in, o.kernel, o.kernel),
                    bias = DDLA_SHAPE(o.channels);
   ddla_value input[3] = {x, DDLA_NO_VALUE, DDLA_NO_VALUE};
-  DDLA_TRY(parameter(&input[1], graph, name, "weight", &weight, fan_in));
-  if (!o.no_bias) DDLA_TRY(parameter(&input[2], graph, name, "bias", &bias, fan_in));
+  DDLA_TRY(ddla_layer_weight(&input[1], graph, name, "weight", &weight, fan_in));
+  if (!o.no_bias) DDLA_TRY(ddla_layer_weight(&input[2], graph, name, "bias", &bias, fan_in));
   ddla_attrs attrs = {0};
   ddla_attrs_set_int(&attrs, "stride", o.stride);
   ddla_attrs_set_int(&attrs, "padding", o.padding);
@@ -75,13 +82,13 @@ ddla_status ddla_layer_conv2d(ddla_value *out, ddla_graph *graph, const char *na
 ddla_status ddla_layer_linear_plain(ddla_value *out, ddla_graph *graph, const char *name,
                                     ddla_value x, int64_t features, bool bias) {
   DDLA_TRY(check_rank(graph, name, x, 2, DDLA_RANK_MAX, "rows [batch, features]"));
-  DDLA_TRY(check_size(name, "features", features, 1));
+  DDLA_TRY(ddla_layer_check_size(name, "features", features, 1));
   const ddla_shape shape = ddla_graph_shape(graph, x);
   const int64_t in = shape.dim[shape.rank - 1];
   const ddla_shape weight_shape = DDLA_SHAPE(features, in), bias_shape = DDLA_SHAPE(features);
   ddla_value input[3] = {x, DDLA_NO_VALUE, DDLA_NO_VALUE};
-  DDLA_TRY(parameter(&input[1], graph, name, "weight", &weight_shape, in));
-  if (bias) DDLA_TRY(parameter(&input[2], graph, name, "bias", &bias_shape, in));
+  DDLA_TRY(ddla_layer_weight(&input[1], graph, name, "weight", &weight_shape, in));
+  if (bias) DDLA_TRY(ddla_layer_weight(&input[2], graph, name, "bias", &bias_shape, in));
   return ddla_graph_op(out, graph, "linear", input, bias ? 3 : 2, NULL);
 }
 

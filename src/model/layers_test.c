@@ -111,6 +111,36 @@ static void all_kinds(void **state) {
                    8 * 2 * 9 + 8 + 80);
 }
 
+static void more_kinds(void **state) {
+  (void)state;
+  assert_int_equal(accept("  - pad: [1, 2, 0]\n"
+                          "  - pad: {size: [0, 0, 1], value: -1.5}\n" /* 8 x 10 x 6 */
+                          "  - conv_transpose2d: {channels: 8, kernel: 4, stride: 2, padding: 1}\n"
+                          "  - group_norm: 4\n"
+                          "  - silu\n  - leaky_relu: 0.2\n  - clamp: {max: 6}\n"
+                          "  - conv_transpose2d: {channels: 4, groups: 2, bias: false}\n"
+                          "  - reshape: [-1, 4]\n" /* 18 x 22 places */
+                          "  - conv1d: {channels: 6, kernel: 5, stride: 3, groups: 2}\n"
+                          "  - rms_norm: {epsilon: 0.001}\n"
+                          "  - gelu: {tanh: 1}\n"
+                          "  - reduce_mean: {axes: 1}\n"
+                          "  - exp\n  - abs\n  - sqrt\n  - log\n  - neg\n"
+                          "  - linear: classes\n",
+                          DDLA_SHAPE(1, 6, 6, 4)),
+                   (6 * 8 * 16 + 8) + 2 * 8 + 8 * 2 * 9 + (6 * 2 * 5 + 6) + 6 + 70);
+}
+
+static void refuses_what_more_kinds_do_not_take(void **state) {
+  (void)state;
+  const ddla_shape image = DDLA_SHAPE(1, 8, 8, 3);
+  REFUSE("  - conv1d: 4\n", image, "layer1", "[1, 8, 8, 3]", "sequences");
+  REFUSE("  - conv_transpose2d: {channels: 4, groups: 2}\n", image, "groups is 2", "3 channels");
+  REFUSE("  - flatten\n  - conv_transpose2d: 4\n", image, "[1, 192]", "images");
+  REFUSE("  - group_norm: 2\n", image, "[1, 8, 8, 3]", "groups is 2");
+  REFUSE("  - pad: [1, 1]\n", image, "[1, 8, 8, 3]", "before must be 4 numbers");
+  REFUSE("  - one_hot: 3\n", image, "no layer");
+}
+
 static void residual_blocks(void **state) {
   (void)state;
   assert_int_equal(accept("  - residual: [{linear: 6}, relu, {linear: 5}]\n"
@@ -151,7 +181,7 @@ static void refuses_what_is_misspelt(void **state) {
   const ddla_shape image = DDLA_SHAPE(1, 8, 8, 3);
   REFUSE("  - rleu\n", image, "job.yaml:4:", "'rleu'", "did you mean relu?");
   REFUSE("  - maxpool: 2\n", image, "did you mean max_pool?");
-  REFUSE("  - transformer\n", image, "there are: conv2d, linear", "softmax");
+  REFUSE("  - transformer\n", image, "there are: conv2d, conv1d", "softmax");
   REFUSE("  - cross_entropy\n", image, "there are:");
   REFUSE("  - conv2d: {chanels: 3}\n", image, "'chanels'", "did you mean channels?");
   REFUSE("  - conv2d: {channels: 3, colour: 1}\n", image, "'colour'", "kernel=3");
@@ -186,9 +216,14 @@ static void nesting_ends(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_cnn_as_a_list),        cmocka_unit_test(all_kinds),
-      cmocka_unit_test(residual_blocks),          cmocka_unit_test(refuses_what_does_not_fit),
-      cmocka_unit_test(refuses_what_is_misspelt), cmocka_unit_test(nesting_ends),
+      cmocka_unit_test(the_cnn_as_a_list),
+      cmocka_unit_test(all_kinds),
+      cmocka_unit_test(more_kinds),
+      cmocka_unit_test(refuses_what_more_kinds_do_not_take),
+      cmocka_unit_test(residual_blocks),
+      cmocka_unit_test(refuses_what_does_not_fit),
+      cmocka_unit_test(refuses_what_is_misspelt),
+      cmocka_unit_test(nesting_ends),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
