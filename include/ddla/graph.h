@@ -107,7 +107,7 @@ DDLA_API DDLA_MUST_USE ddla_status ddla_layer_max_pool(ddla_value *out, ddla_gra
 DDLA_API DDLA_MUST_USE ddla_status ddla_layer_dropout(ddla_value *out, ddla_graph *graph,
                                                       ddla_value x, double probability);
 
-/* One-input op without attributes: relu, gelu, tanh, sigmoid, softmax. */
+/* One-input op with the initial values of its attributes: relu, gelu, silu, tanh, softmax, exp. */
 DDLA_API DDLA_MUST_USE ddla_status ddla_layer_apply(ddla_value *out, ddla_graph *graph,
                                                     const char *op, ddla_value x);
 
