@@ -31,7 +31,9 @@ static void same(float found, float wanted) {
 
 static void loops_match_plain_ones_for_every_count_and_place(void **state) {
   (void)state;
+  const float limit[2] = {0, 0.5f};
   fill();
+  b[8] = limit[1];
   for (int count = 0; count < MOST; count += 1 + count / 20)
     for (int shift = 0; shift < 4; shift++) {
       const float *x = a + shift, *y = b + shift;
@@ -47,6 +49,13 @@ static void loops_match_plain_ones_for_every_count_and_place(void **state) {
       for (int i = 0; i < count; i++) same(z[i], x[i] <= 0 ? 0 : x[i]);
       ddla_vector_mask(z, x, y, count);
       for (int i = 0; i < count; i++) same(z[i], y[i] <= 0 ? 0 : x[i]);
+      ddla_vector_leak(z, x, y, 0.3f, count);
+      for (int i = 0; i < count; i++) same(z[i], y[i] > 0 ? x[i] : 0.3f * x[i]);
+      ddla_vector_clamp(z, x, -0.5f, 0.25f, count);
+      for (int i = 0; i < count; i++)
+        same(z[i], x[i] < -0.5f ? -0.5f : x[i] > 0.25f ? 0.25f : x[i]);
+      ddla_vector_between(z, x, y, limit, count);
+      for (int i = 0; i < count; i++) same(z[i], y[i] > limit[0] && y[i] < limit[1] ? x[i] : 0);
       memcpy(z, y, (size_t)count * sizeof *z);
       ddla_vector_add(z, x, count);
       for (int i = 0; i < count; i++) same(z[i], y[i] + x[i]);
