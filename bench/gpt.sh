@@ -72,8 +72,8 @@ awk -v json=$json -v characters=$((batch * 128)) -v rounds="$rounds" -v steps="$
   -v peer="PyTorch $(field torch <<<"${about:-}")" '
   { if (!($1 in known)) { known[$1] = 1; name[++names] = $1 }
     speed[$1, $2] = characters / $3 }
-  function values(row, out,    i, j, swap, n) {
-    for (i = 1; i <= rounds; i++) if ((row, i) in speed) out[++n] = row == "/" ? 0 : speed[row, i]
+  function values(row, out,    i, n) {
+    for (i = 1; i <= rounds; i++) if ((row, i) in speed) out[++n] = speed[row, i]
     return sorted(out, n)
   }
   function sorted(out, n,    i, j, swap) {
@@ -91,7 +91,7 @@ awk -v json=$json -v characters=$((batch * 128)) -v rounds="$rounds" -v steps="$
     for (k = 1; k <= names; k++) {
       split("", out); n = values(name[k], out)
       if (json) printf "%s{\"row\": \"%s\", \"characters_per_second\": %.6g, \"least\": %.6g, \"most\": %.6g, \"ours_over_this\": %.4g}", \
-        k > 1 ? ", " : "", name[k], middle(out, n), out[1], out[n], ratio(name[k])
+        (k > 1 ? ", " : ""), name[k], middle(out, n), out[1], out[n], ratio(name[k])
       else printf "%-40s %12.0f %9.0f %9.0f %9.2f\n", name[k], middle(out, n), out[1], out[n], ratio(name[k])
     }
     if (json) print "]}"
