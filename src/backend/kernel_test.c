@@ -163,16 +163,6 @@ static ddla_op_call attention_call(int64_t queries, int64_t keys, int64_t size, 
   return call;
 }
 
-static ddla_op_call matmul_call(ddla_shape a, ddla_shape b, int64_t transpose_a,
-                                int64_t transpose_b) {
-  ddla_op_call call = {.op = ddla_op_find("matmul"), .input_count = 2, .present = {true, true}};
-  call.input[0].shape = a;
-  call.input[1].shape = b;
-  ddla_attrs_set_int(&call.attrs, "transpose_a", transpose_a);
-  ddla_attrs_set_int(&call.attrs, "transpose_b", transpose_b);
-  return call;
-}
-
 /* Shapes of real models, odd batches and channel counts, for every kernel of the op. */
 static void realistic_shapes_agree_with_the_reference(void **state) {
   (void)state;
