@@ -17,6 +17,7 @@ typedef struct ddla_model_task {
   int64_t classes; /* numbers in a row of logits, above 0 */
   int64_t
       positions; /* rows of logits for each sample, one for each place of it; 0: one row in all */
+  bool causal;   /* a place must not see what is behind it: the answer */
   int64_t vocabulary; /* the input is whole numbers below this; 0: it is real numbers */
 } ddla_model_task;
 

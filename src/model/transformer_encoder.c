@@ -14,6 +14,9 @@ static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input
                          const ddla_model_options *options) {
   ddla_transformer made = {.graph = graph, .options = options};
   ddla_value x = DDLA_NO_VALUE;
+  if (options->task.causal)
+    return DDLA_FAIL(INVALID, "lets each place see what follows it, which is what the task wants "
+                              "predicted; use transformer-decoder");
   DDLA_TRY(ddla_transformer_build(&x, &made, input));
   if (options->task.positions == 0) DDLA_TRY(mean_of_places(&x, graph));
   DDLA_TRY(ddla_transformer_linear(&x, &made, "classifier", options->task.classes, 0.02));

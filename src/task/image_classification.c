@@ -2,6 +2,7 @@
  * images, or rows of a table as images of one pixel. */
 #include <inttypes.h>
 
+#include "model/model.h"
 #include "task/metrics.h"
 #include "task/task.h"
 
@@ -18,7 +19,7 @@ static ddla_status build(ddla_task_graph *out, const ddla_job *job, ddla_data_sh
   out->classes = classes;
   DDLA_TRY(ddla_graph_input(&out->input, out->graph, "image", DDLA_F32, &image));
   DDLA_TRY(ddla_graph_input(&out->label, out->graph, "label", DDLA_I32, &label));
-  return ddla_task_build_classifier(out, job, 0);
+  return ddla_task_build_classifier(out, job, &(ddla_model_task){.vocabulary = 0});
 }
 
 static double measure(const ddla_evaluation *found) { return found->accuracy; }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "model/model.h"
 #include "task/task.h"
 
 static ddla_status build(ddla_task_graph *out, const ddla_job *job, ddla_data_shape shape,
@@ -14,7 +15,8 @@ static ddla_status build(ddla_task_graph *out, const ddla_job *job, ddla_data_sh
   out->classes = classes;
   DDLA_TRY(ddla_graph_input(&out->input, out->graph, "tokens", DDLA_I32, &places));
   DDLA_TRY(ddla_graph_input(&out->label, out->graph, "next", DDLA_I32, &places));
-  return ddla_task_build_classifier(out, job, classes);
+  return ddla_task_build_classifier(out, job,
+                                    &(ddla_model_task){.vocabulary = classes, .causal = true});
 }
 
 static double measure(const ddla_evaluation *found) { return found->loss; }

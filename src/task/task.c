@@ -51,11 +51,12 @@ static ddla_status add_loss(ddla_task_graph *out, const ddla_job *job) {
 }
 
 ddla_status ddla_task_build_classifier(ddla_task_graph *out, const ddla_job *job,
-                                       int64_t vocabulary) {
+                                       const ddla_model_task *input) {
   const ddla_shape label = ddla_graph_shape(out->graph, out->label);
   const ddla_model_task wanted = {.classes = out->classes,
                                   .positions = label.rank > 1 ? label.dim[1] : 0,
-                                  .vocabulary = vocabulary};
+                                  .causal = input->causal,
+                                  .vocabulary = input->vocabulary};
   out->rows = ddla_shape_count(&label);
   if (out->own)
     DDLA_TRY(

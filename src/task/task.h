@@ -15,6 +15,8 @@
 #include "base/status.h"
 #include "data/data.h"
 
+struct ddla_model_task;
+
 /* A built graph and its values by the names that they have in it. */
 typedef struct ddla_task_graph {
   ddla_graph *graph; /* owned */
@@ -78,10 +80,10 @@ ddla_status ddla_task_build(ddla_task_graph *out, const ddla_task *task, const d
 void ddla_task_graph_fini(ddla_task_graph *graph);
 
 /* What build functions share, once input and label are made: the job's or a program's own model,
- * cross entropy with train.label_smoothing, and the graph's outputs. vocabulary: the input is whole
- * numbers below it; 0: real numbers. */
+ * cross entropy with train.label_smoothing, and the graph's outputs. Of input, vocabulary and
+ * causal are read. */
 ddla_status ddla_task_build_classifier(ddla_task_graph *out, const ddla_job *job,
-                                       int64_t vocabulary);
+                                       const struct ddla_model_task *input);
 
 /* Whether a metric is better than another. */
 bool ddla_task_is_better(const ddla_task *task, double metric, double than);

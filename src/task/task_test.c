@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "graph/plan.h"
+#include "model/model.h"
 #include "task/metrics.h"
 #include "task/task.h"
 
@@ -94,7 +95,8 @@ static ddla_task_graph encoder_graph(bool each_place) {
   assert_int_equal(ddla_graph_create(&made.graph), DDLA_OK);
   assert_int_equal(ddla_graph_input(&made.input, made.graph, "tokens", DDLA_I32, &tokens), DDLA_OK);
   assert_int_equal(ddla_graph_input(&made.label, made.graph, "label", DDLA_I32, &labels), DDLA_OK);
-  ddla_status status = ddla_task_build_classifier(&made, job, TOKENS);
+  ddla_status status =
+      ddla_task_build_classifier(&made, job, &(ddla_model_task){.vocabulary = TOKENS});
   if (status != DDLA_OK) fail_msg("%s", ddla_status_message(status));
   assert_int_equal(made.rows, each_place ? PLACES : 1);
   ddla_job_destroy(job);

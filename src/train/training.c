@@ -95,6 +95,19 @@ static ddla_status open_data(ddla_training *training) {
   return DDLA_OK;
 }
 
+/* What is for images alone. */
+static ddla_status check_text(const ddla_training *training) {
+  static const char *const keys[] = {"data.shift", "data.flip", "data.cutout", "data.mean"};
+  const ddla_job *job = training->job;
+  const bool set[] = {job->data.shift > 0, job->data.flip, job->data.cutout > 0,
+                      job->data.mean.count > 0};
+  if (ddla_dataset_type(training->whole) != DDLA_DATA_TOKENS) return DDLA_OK;
+  for (int i = 0; i < 4; i++)
+    if (set[i])
+      return ddla_job_refuse(job, keys[i], "is for images and rows of numbers, not texts");
+  return DDLA_OK;
+}
+
 static ddla_status check_labels(const ddla_training *training) {
   const ddla_job *job = training->job;
   int classes = ddla_dataset_classes(training->whole);
@@ -268,6 +281,7 @@ static ddla_status prepare(ddla_training *training) {
   DDLA_TRY(choose_optimizer(training));
   choose_average(training);
   DDLA_TRY(open_data(training));
+  DDLA_TRY(check_text(training));
   DDLA_TRY(check_labels(training));
   DDLA_TRY(check_samples(training));
   DDLA_TRY(make_moments(training));

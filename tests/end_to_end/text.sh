@@ -69,4 +69,15 @@ refused "has 5 characters; at least 17 are needed" train job.yaml --set data.tra
 refused "3 heads (model.heads) cannot share evenly" train job.yaml --set model.heads=3 --out bad
 refused "transformer-encoder does that" train job.yaml --set task.kind=image-classification --set data.train=synthetic:8x8x1:3:50 \
   --set data.test= --out bad
+refused "use transformer-decoder" train job.yaml --set model.kind=transformer-encoder --out bad
+refused "is for images" train job.yaml --set data.flip=true --out bad
 refused "takes images" train job.yaml --set model.kind=cnn --out bad
+
+# The example, where its text is there (DDLA_DATA: a folder with tinyshakespeare/input.txt).
+shakespeare=${DDLA_DATA:-}/tinyshakespeare/input.txt
+if [ ! -f "$shakespeare" ]; then exit 0; fi
+train 0 shakespeare "$SOURCE/examples/gpt.yaml" -n 2 --set "data.train=$shakespeare" --set train.steps=12 \
+  --set train.warmup_steps=2
+[ "$(value shakespeare/model.json classes)" = 65 ] || fail "Shakespeare has not 65 characters"
+awk -v loss="$(value shakespeare/report.json best validation_loss)" 'BEGIN { exit !(loss < 3.4) }' ||
+  fail "12 steps on Shakespeare leave a validation loss of $(value shakespeare/report.json best validation_loss)"
