@@ -80,6 +80,8 @@ begin() {
   launcher=$!
   draw "$whole_ms"
   sleep "$(printf '%d.%03d' $((drawn / 1000)) $((drawn % 1000)))"
+  # Over already: the machine has become faster.
+  if grep -q ') Z ' "/proc/$launcher/stat"; then whole_ms=$((whole_ms * 7 / 8 + 1)); fi
   agents=$(children "$launcher")
 }
 
