@@ -42,10 +42,11 @@ static bool has_word(const char *list, const char *word) {
 }
 
 /* Path of this process in the hierarchy of a controller ("": version 2): "/user.slice/…". */
-static bool group_path(char out[PATH_BYTES], const char *controller) {
+static bool group_path(char out[PATH_BYTES], const char *top, const char *controller) {
   char line[PATH_BYTES];
   bool found = false;
-  FILE *file = fopen("/proc/self/cgroup", "re");
+  snprintf(line, sizeof line, "%s/proc/self/cgroup", top);
+  FILE *file = fopen(line, "re");
   while (file && !found && fgets(line, sizeof line, file)) {
     char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL;
     if (!path) continue;
@@ -58,13 +59,19 @@ static bool group_path(char out[PATH_BYTES], const char *controller) {
   return found;
 }
 
+/* Where control groups of a controller are told, below the folder `top` ("": the system's own). */
+typedef struct group_place {
+  const char *top, *root, *controller;
+} group_place;
+
 /* Calls `read` for the group's folder and those above it up to the root. */
-static void each_group(const char *root, const char *controller,
-                       void (*read)(void *argument, const char *folder), void *argument) {
-  char path[PATH_BYTES], folder[2 * PATH_BYTES];
-  if (!group_path(path, controller)) return;
+static void each_group(const group_place *place, void (*read)(void *argument, const char *folder),
+                       void *argument) {
+  char path[PATH_BYTES], folder[3 * PATH_BYTES];
+  if (!group_path(path, place->top, place->controller)) return;
   for (;;) {
-    snprintf(folder, sizeof folder, "%s%s", root, strcmp(path, "/") == 0 ? "" : path);
+    snprintf(folder, sizeof folder, "%.4000s%s%s", place->top, place->root,
+             strcmp(path, "/") == 0 ? "" : path);
     read(argument, folder);
     char *slash = strrchr(path, '/');
     if (!slash || !path[1]) return;
@@ -73,14 +80,14 @@ static void each_group(const char *root, const char *controller,
 }
 
 static bool number_in(double *out, const char *folder, const char *name) {
-  char path[2 * PATH_BYTES + 64], line[LINE_BYTES];
+  char path[3 * PATH_BYTES + 64], line[LINE_BYTES];
   snprintf(path, sizeof path, "%s/%s", folder, name);
   return ddla_machine_line(line, sizeof line, path) && ddla_text_to_real(out, line);
 }
 
 static void read_quota_2(void *argument, const char *folder) {
   double *least = argument, quota = 0, period = 0;
-  char path[2 * PATH_BYTES + 64], line[LINE_BYTES];
+  char path[3 * PATH_BYTES + 64], line[LINE_BYTES];
   snprintf(path, sizeof path, "%s/cpu.max", folder); /* "max 100000" or "50000 100000" */
   if (!ddla_machine_line(line, sizeof line, path)) return;
   char *space = strchr(line, ' ');
@@ -99,8 +106,8 @@ static void read_quota_1(void *argument, const char *folder) {
 
 double ddla_machine_quota(void) {
   double least = 0;
-  each_group("/sys/fs/cgroup", "", read_quota_2, &least);
-  each_group("/sys/fs/cgroup/cpu", "cpu", read_quota_1, &least);
+  each_group(&(group_place){"", "/sys/fs/cgroup", ""}, read_quota_2, &least);
+  each_group(&(group_place){"", "/sys/fs/cgroup/cpu", "cpu"}, read_quota_1, &least);
   return least;
 }
 
@@ -111,32 +118,52 @@ int ddla_machine_processors(void) {
   return (int)quota + ((double)(int)quota < quota);
 }
 
-/* Limits that are as large as the address space mean none. */
-static void take_limit(size_t *least, double bytes) {
-  if (bytes <= 0 || bytes > 1e18) return;
-  if (*least == 0 || bytes < (double)*least) *least = (size_t)bytes;
+/* A row of a file of the system, "name: 123 kB" or "name 123": the number; 0 if it is not there. */
+static size_t row_in(const char *path, const char *name) {
+  char line[LINE_BYTES];
+  size_t length = strlen(name), number = 0;
+  FILE *file = fopen(path, "re");
+  while (file && number == 0 && fgets(line, sizeof line, file))
+    if (strncmp(line, name, length) == 0 && (line[length] == ':' || line[length] == ' '))
+      number = (size_t)strtoull(line + length + 1, NULL, 10);
+  if (file) fclose(file);
+  return number;
+}
+
+/* The least limit of the groups, and the least that one of them has left; `limited`: there is one.
+ */
+typedef struct group_memory {
+  bool limited;
+  size_t limit_bytes, left_bytes;
+} group_memory;
+
+/* Limits that are as large as the address space mean none. File pages that nobody uses count as
+ * used, and make room when it is asked for. */
+static void take_limit(group_memory *memory, const char *folder, double limit, double used,
+                       const char *idle_row) {
+  char path[3 * PATH_BYTES + 64];
+  if (limit <= 0 || limit > 1e18) return;
+  snprintf(path, sizeof path, "%s/memory.stat", folder);
+  double busy = used - (double)row_in(path, idle_row);
+  double left = busy > 0 ? limit - busy : limit;
+  size_t left_bytes = left > 0 ? (size_t)left : 0;
+  if (!memory->limited || limit < (double)memory->limit_bytes) memory->limit_bytes = (size_t)limit;
+  if (!memory->limited || left_bytes < memory->left_bytes) memory->left_bytes = left_bytes;
+  memory->limited = true;
 }
 
 static void read_limit_2(void *argument, const char *folder) {
-  double bytes = 0;
-  if (number_in(&bytes, folder, "memory.max")) take_limit(argument, bytes);
+  double limit = 0, used = 0;
+  if (!number_in(&limit, folder, "memory.max")) return;
+  if (!number_in(&used, folder, "memory.current")) used = 0;
+  take_limit(argument, folder, limit, used, "inactive_file");
 }
 
 static void read_limit_1(void *argument, const char *folder) {
-  double bytes = 0;
-  if (number_in(&bytes, folder, "memory.limit_in_bytes")) take_limit(argument, bytes);
-}
-
-/* "MemAvailable:  123 kB" of /proc/meminfo; 0 if it is not there. */
-static size_t memory_row(const char *name) {
-  char line[LINE_BYTES];
-  size_t length = strlen(name), bytes = 0;
-  FILE *file = fopen("/proc/meminfo", "re");
-  while (file && bytes == 0 && fgets(line, sizeof line, file))
-    if (strncmp(line, name, length) == 0 && line[length] == ':')
-      bytes = (size_t)strtoull(line + length + 1, NULL, 10) << 10;
-  if (file) fclose(file);
-  return bytes;
+  double limit = 0, used = 0;
+  if (!number_in(&limit, folder, "memory.limit_in_bytes")) return;
+  if (!number_in(&used, folder, "memory.usage_in_bytes")) used = 0;
+  take_limit(argument, folder, limit, used, "total_inactive_file");
 }
 
 /* What the limit leaves beside what is mapped already; at least 1 where there is a limit. */
@@ -149,17 +176,25 @@ static size_t address_left(size_t page) {
   return mapped < limit.rlim_cur ? (size_t)limit.rlim_cur - mapped : 1;
 }
 
-ddla_machine_memory ddla_machine_memory_of(void) {
+ddla_machine_memory ddla_machine_memory_below(const char *top) {
+  char path[PATH_BYTES];
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
-  ddla_machine_memory made = {.total_bytes = (size_t)sysconf(_SC_PHYS_PAGES) * page,
-                              .available_bytes = memory_row("MemAvailable")};
+  group_memory group = {0};
+  snprintf(path, sizeof path, "%s/proc/meminfo", top);
+  ddla_machine_memory made = {.total_bytes = row_in(path, "MemTotal") << 10,
+                              .available_bytes = row_in(path, "MemAvailable") << 10};
+  if (made.total_bytes == 0) made.total_bytes = (size_t)sysconf(_SC_PHYS_PAGES) * page;
   if (made.available_bytes == 0) made.available_bytes = (size_t)sysconf(_SC_AVPHYS_PAGES) * page;
-  each_group("/sys/fs/cgroup", "", read_limit_2, &made.limit_bytes);
-  each_group("/sys/fs/cgroup/memory", "memory", read_limit_1, &made.limit_bytes);
-  if (made.limit_bytes > made.total_bytes) made.limit_bytes = 0;
+  each_group(&(group_place){top, "/sys/fs/cgroup", ""}, read_limit_2, &group);
+  each_group(&(group_place){top, "/sys/fs/cgroup/memory", "memory"}, read_limit_1, &group);
+  if (group.limited && group.limit_bytes <= made.total_bytes) made.limit_bytes = group.limit_bytes;
+  if (group.limited && group.left_bytes < made.available_bytes)
+    made.available_bytes = group.left_bytes;
   made.address_bytes = address_left(page);
   return made;
 }
+
+ddla_machine_memory ddla_machine_memory_of(void) { return ddla_machine_memory_below(""); }
 
 const char *ddla_machine_name(char *text, size_t bytes) {
   char line[LINE_BYTES];

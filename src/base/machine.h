@@ -17,13 +17,17 @@ int ddla_machine_processors_affinity(void);
 /* Processors' worth of time that the control group (version 1 or 2) grants; 0: no limit known. */
 double ddla_machine_quota(void);
 
-/* Bytes of memory of the machine, those free to take, the limit of the control group (0: no limit
- * known), and what is left of this process's address space (`ulimit -v`; 0: no limit). */
+/* Bytes of memory of the machine, those free to take (what the machine has to give, or less where a
+ * control group's limit leaves less), the limit of the control group (0: no limit known), and what
+ * is left of this process's address space (`ulimit -v`; 0: no limit). */
 typedef struct ddla_machine_memory {
   size_t total_bytes, available_bytes, limit_bytes, address_bytes;
 } ddla_machine_memory;
 
 ddla_machine_memory ddla_machine_memory_of(void);
+
+/* The same from files below a folder `top`, such as top/proc/meminfo; "": those of the system. */
+ddla_machine_memory ddla_machine_memory_below(const char *top);
 
 /* "AMD EPYC 9B14" into text; "unknown processor" where the system does not tell. Returns text. */
 const char *ddla_machine_name(char *text, size_t bytes);

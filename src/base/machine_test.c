@@ -4,8 +4,13 @@
 #include <stdint.h>
 /* cmocka asks for these four before it */
 #include <cmocka.h>
+#include <errno.h>
+#include <ftw.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/machine.h"
 
@@ -34,6 +39,61 @@ static void memory_is_there(void **state) {
   assert_true(memory.limit_bytes <= memory.total_bytes);
 }
 
+static int remove_one(const char *path, const struct stat *found, int type, struct FTW *at) {
+  (void)found, (void)type, (void)at;
+  return remove(path);
+}
+
+/* A made-up system in a folder: what is written into its files is what the machine has. */
+static void system_file(const char *top, const char *name, const char *text) {
+  char path[256];
+  snprintf(path, sizeof path, "%s/%s", top, name);
+  for (char *at = path + strlen(top) + 1; (at = strchr(at, '/')); *at++ = '/') {
+    *at = '\0';
+    assert_true(mkdir(path, 0777) == 0 || errno == EEXIST);
+  }
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs(text, file);
+  assert_int_equal(fclose(file), 0);
+}
+
+static void available_is_what_machine_and_groups_leave(void **state) {
+  (void)state;
+  char top[] = "/tmp/machine_test_XXXXXX";
+  const size_t mib = 1 << 20;
+  assert_non_null(mkdtemp(top));
+  system_file(top, "proc/meminfo",
+              "MemTotal:  8388608 kB\nMemFree:  1024 kB\nMemAvailable:  4194304 kB\n");
+  ddla_machine_memory memory = ddla_machine_memory_below(top);
+  assert_int_equal(memory.total_bytes, 8192 * mib);
+  assert_int_equal(memory.available_bytes, 4096 * mib);
+  assert_int_equal(memory.limit_bytes, 0);
+
+  /* Version 2: the group's own limit leaves more than the machine, the one above it less. */
+  system_file(top, "proc/self/cgroup", "0::/outer/inner\n");
+  system_file(top, "sys/fs/cgroup/outer/inner/memory.max", "max\n");
+  system_file(top, "sys/fs/cgroup/outer/memory.max", "1073741824\n");
+  system_file(top, "sys/fs/cgroup/outer/memory.current", "629145600\n");
+  system_file(top, "sys/fs/cgroup/outer/memory.stat", "anon 7\ninactive_file 104857600\n");
+  memory = ddla_machine_memory_below(top);
+  assert_int_equal(memory.limit_bytes, 1024 * mib);
+  assert_int_equal(memory.available_bytes, (1024 - 600 + 100) * mib);
+  system_file(top, "sys/fs/cgroup/outer/memory.current", "2147483648\n");
+  assert_int_equal(ddla_machine_memory_below(top).available_bytes, 0);
+
+  /* Version 1. */
+  system_file(top, "proc/self/cgroup", "3:cpu,memory:/job\n");
+  system_file(top, "sys/fs/cgroup/memory/job/memory.limit_in_bytes", "2147483648\n");
+  system_file(top, "sys/fs/cgroup/memory/job/memory.usage_in_bytes", "1073741824\n");
+  memory = ddla_machine_memory_below(top);
+  assert_int_equal(memory.limit_bytes, 2048 * mib);
+  assert_int_equal(memory.available_bytes, 1024 * mib);
+  system_file(top, "sys/fs/cgroup/memory/job/memory.limit_in_bytes", "9223372036854771712\n");
+  assert_int_equal(ddla_machine_memory_below(top).available_bytes, 4096 * mib);
+  assert_int_equal(nftw(top, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 static void lines_and_names(void **state) {
   (void)state;
   char text[128], small[4];
@@ -48,6 +108,7 @@ static void lines_and_names(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(processors_follow_affinity),
                                      cmocka_unit_test(memory_is_there),
+                                     cmocka_unit_test(available_is_what_machine_and_groups_leave),
                                      cmocka_unit_test(lines_and_names)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

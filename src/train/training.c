@@ -358,6 +358,29 @@ static ddla_status check_address_space(const ddla_training *training,
                    wanted >> 20, left >> 20);
 }
 
+/* What is to be lowered, by what takes most. */
+static const char *memory_advice(const ddla_training *training, const ddla_training_memory *memory,
+                                 size_t arena) {
+  size_t activations = (size_t)(training->agents * training->lanes) * arena;
+  return activations > memory->shared_bytes
+             ? "activations take most: lower train.micro_batch, parallel.lanes or parallel.agents"
+             : "parameters and gradients take most: make the model smaller, or lower "
+               "parallel.agents or parallel.lanes";
+}
+
+static ddla_status check_memory(const ddla_training *training, const ddla_training_memory *memory,
+                                const ddla_machine_memory *machine, size_t arena) {
+  size_t wanted = memory->shared_bytes + (size_t)training->agents * memory->agent_bytes;
+  size_t most = machine->limit_bytes > 0 ? machine->limit_bytes : machine->total_bytes;
+  if (wanted <= machine->available_bytes) return DDLA_OK;
+  return DDLA_FAIL(NO_MEMORY,
+                   "this job needs about %zu MiB (shared %zu, and %zu in each of %d agents), "
+                   "available are %zu of this machine's %zu; %s",
+                   wanted >> 20, memory->shared_bytes >> 20, memory->agent_bytes >> 20,
+                   training->agents, machine->available_bytes >> 20, most >> 20,
+                   memory_advice(training, memory, arena));
+}
+
 ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_training *training) {
   ddla_training_memory memory = {0};
   size_t arena = 0;
@@ -369,15 +392,7 @@ ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_trainin
   memory.data_bytes = ddla_dataset_bytes(training->whole);
   ddla_machine_memory machine = ddla_machine_memory_of();
   memory.available_bytes = machine.available_bytes;
-  size_t wanted = memory.shared_bytes + (size_t)training->agents * memory.agent_bytes;
   *out = memory;
   DDLA_TRY(check_address_space(training, &memory, machine.address_bytes));
-  size_t most = machine.limit_bytes > 0 ? machine.limit_bytes : machine.total_bytes;
-  if (wanted <= most) return DDLA_OK;
-  return DDLA_FAIL(NO_MEMORY,
-                   "this job needs about %zu MiB (shared %zu, and %zu in each of %d agents), this "
-                   "machine has %zu; "
-                   "lower train.micro_batch, parallel.lanes or the model's size",
-                   wanted >> 20, memory.shared_bytes >> 20, memory.agent_bytes >> 20,
-                   training->agents, most >> 20);
+  return check_memory(training, &memory, &machine, arena);
 }

@@ -82,8 +82,8 @@ got=0
 [ $got -eq 4 ] || { cat out.err >&2; fail "standard output on a full disk: exit status $got, not 4"; }
 
 # Memory: refused before anything starts, with the numbers.
-refuse 5 "MiB|this machine has" job.yaml --set model.hidden=[1048576,1048576]
-refuse 5 "MiB|4 agents|this machine has" job.yaml -n 4 --set model.hidden=[1000000,1000000,1000000]
+refuse 5 "MiB|available are|parameters and gradients take most" job.yaml --set model.hidden=[1048576,1048576]
+refuse 5 "MiB|4 agents|available are" job.yaml -n 4 --set model.hidden=[1000000,1000000,1000000]
 for agents in 1 2; do
   if [ -n "$SANITIZE" ]; then break; fi # they take terabytes of address space themselves
   rm -rf out
