@@ -171,6 +171,13 @@
   X(output, dir, TEXT, "", 0, 0, "", FREE, "run directory; empty: runs/ and the job file's name")  \
   X(output, progress, CHOICE, "auto", 0, 0, "auto|bar|lines|none", FREE,                           \
     "auto: a bar on a terminal, elsewhere a line per epoch")                                       \
-  X(output, overwrite, BOOL, "false", 0, 0, "", FREE, "replace an older run in the same directory")
+  X(output, overwrite, BOOL, "false", 0, 0, "", FREE,                                              \
+    "replace an older run in the same directory")                                                  \
+  X(output, events, BOOL, "true", 0, 0, "", FREE,                                                  \
+    "record what each lane does, for ddla why, top and trace and for the words about a hang")      \
+  X(output, hang_seconds, REAL, "3", 0, 1e9, "s", FREE,                                            \
+    "say why when a step takes longer than this and 10 times the usual; 0: never")                 \
+  X(output, trace_steps, INT, "0", 0, 1000, "steps", FREE,                                         \
+    "keep every op of about this many last steps for ddla trace; 0: phases of some steps")
 
 #endif

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/lookout.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "transport/local.h"
@@ -26,7 +27,8 @@ typedef struct agent_group {
   pid_t *pid;          /* 0: has ended */
   struct pollfd *ends; /* one pidfd for each agent */
   int alive;
-  int64_t failed_ns; /* when the first agent failed; 0: none did */
+  ddla_watcher *watcher; /* null: nobody watches for hangs */
+  int64_t failed_ns;     /* when the first agent failed; 0: none did */
 } agent_group;
 
 /* Signals for the launcher; a handler can reach nothing else. */
@@ -84,6 +86,9 @@ static void take_end(agent_group *group, int rank, int end) {
   group->alive--;
   if (group->ends[rank].fd >= 0) close(group->ends[rank].fd);
   group->ends[rank].fd = -1;
+  if (WIFSIGNALED(end))
+    ddla_watch_end_agent(group->options->watch, rank, DDLA_WATCH_KILLED, WTERMSIG(end));
+  else ddla_watch_end_agent(group->options->watch, rank, DDLA_WATCH_LEFT, WEXITSTATUS(end));
   if (WIFEXITED(end) && WEXITSTATUS(end) == 0) return;
   ddla_failure failure = {0};
   int who = 0, number = 0;
@@ -116,6 +121,7 @@ static void watch(agent_group *group) {
     poll(group->ends, (nfds_t)group->options->agents, LOOK_MS);
     pass_signals(group, &interrupts_seen, &terminations_seen);
     reap(group);
+    if (group->watcher && group->failed_ns == 0) ddla_watcher_look(group->watcher);
     int64_t now_ns = ddla_clock_now_ns(ddla_clock_monotonic());
     if (group->failed_ns && now_ns - group->failed_ns > GRACE_MS * INT64_C(1000000))
       kill_all(group, SIGKILL);
@@ -196,7 +202,7 @@ static ddla_status run_threads(agent_group *group) {
   return status != DDLA_OK ? status : verdict(group);
 }
 
-static ddla_status run_alone(const agent_group *group) {
+static ddla_status run_alone(agent_group *group) {
   ddla_transport *transport = NULL;
   DDLA_TRY(ddla_transport_open(&transport, "self", NULL));
   ddla_status status = group->main(transport, group->argument);
@@ -204,16 +210,34 @@ static ddla_status run_alone(const agent_group *group) {
   return status;
 }
 
+/* Runs agents of this process while a thread looks out for hangs. */
+static ddla_status run_watched(agent_group *group, ddla_status (*run)(agent_group *group)) {
+  const ddla_launch_options *options = group->options;
+  ddla_lookout *lookout = NULL;
+  if (options->watch && options->hang)
+    DDLA_TRY(ddla_lookout_start(&lookout, options->watch, options->hang));
+  ddla_status status = run(group);
+  ddla_lookout_stop(lookout);
+  return status;
+}
+
 ddla_status ddla_launch(const ddla_launch_options *options, ddla_agent_main main, void *argument) {
   agent_group group = {.options = options, .main = main, .argument = argument};
   ddla_status status = DDLA_OK;
-  if (options->agents == 1) return run_alone(&group);
+  if (options->agents == 1) return run_watched(&group, run_alone);
   DDLA_TRY(ddla_local_region_create(&group.region, options->agents, options->shared_bytes));
   DDLA_TRY_CLEAN(status, DDLA_NEW(group.pid, options->agents));
   DDLA_TRY_CLEAN(status, DDLA_NEW(group.ends, options->agents));
   for (int i = 0; i < options->agents; i++) group.ends[i].fd = -1;
-  status = options->threads ? run_threads(&group) : run_processes(&group);
+  if (options->threads) {
+    status = run_watched(&group, run_threads);
+  } else {
+    if (options->watch && options->hang)
+      DDLA_TRY_CLEAN(status, ddla_watcher_create(&group.watcher, options->watch, options->hang));
+    status = run_processes(&group);
+  }
 cleanup:
+  ddla_watcher_destroy(group.watcher);
   ddla_free(group.pid);
   ddla_free(group.ends);
   ddla_local_region_destroy(group.region);

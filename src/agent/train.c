@@ -6,6 +6,7 @@
 
 #include "agent/launch.h"
 #include "base/alloc.h"
+#include "train/recording.h"
 #include "train/trainer.h"
 
 typedef struct train_call {
@@ -22,9 +23,19 @@ static ddla_status run(train_call *call) {
   ddla_training_memory memory = {0};
   DDLA_TRY(ddla_training_estimate(&memory, call->training));
   DDLA_TRY(ddla_run_prepare(call->training, call->options.directory, call->options.resume));
-  const ddla_launch_options launch = {
-      .agents = call->training->agents, .shared_bytes = memory.region_bytes, .threads = true};
-  return ddla_launch(&launch, agent_main, call);
+  ddla_failure no_events = {0}; /* a host program is not written to; the run goes on without */
+  DDLA_TRY(ddla_recording_create(&call->options.watch, &no_events, call->training,
+                                 call->options.directory));
+  const ddla_watcher_options hang =
+      ddla_recording_hang(call->training, call->options.directory, NULL);
+  const ddla_launch_options launch = {.agents = call->training->agents,
+                                      .shared_bytes = memory.region_bytes,
+                                      .threads = true,
+                                      .watch = call->options.watch,
+                                      .hang = hang.least_seconds > 0 ? &hang : NULL};
+  ddla_status status = ddla_launch(&launch, agent_main, call);
+  ddla_watch_destroy(call->options.watch);
+  return status;
 }
 
 ddla_status ddla_train(ddla_train_result *out, const ddla_job *job,

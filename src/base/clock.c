@@ -14,6 +14,11 @@ static int64_t monotonic_now_ns(void *argument) {
   return read_ns(CLOCK_MONOTONIC);
 }
 
+static int64_t calendar_now_ns(void *argument) {
+  (void)argument;
+  return read_ns(CLOCK_REALTIME);
+}
+
 static int64_t thread_now_ns(void *argument) {
   (void)argument;
   return read_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -22,6 +27,10 @@ static int64_t thread_now_ns(void *argument) {
 static const ddla_clock monotonic = {monotonic_now_ns, NULL};
 
 const ddla_clock *ddla_clock_monotonic(void) { return &monotonic; }
+
+static const ddla_clock calendar = {calendar_now_ns, NULL};
+
+const ddla_clock *ddla_clock_calendar(void) { return &calendar; }
 
 static const ddla_clock thread = {thread_now_ns, NULL};
 

@@ -13,6 +13,9 @@ typedef struct ddla_clock {
 /* The machine's monotonic clock. Borrowed for ever. */
 const ddla_clock *ddla_clock_monotonic(void);
 
+/* Nanoseconds since 1970, for dates that people read. Borrowed for ever. */
+const ddla_clock *ddla_clock_calendar(void);
+
 /* Processor time of the calling thread, for measurements. Borrowed for ever. */
 const ddla_clock *ddla_clock_thread(void);
 

@@ -12,6 +12,7 @@
 #include "cli/json.h"
 #include "cli/words.h"
 #include "data/batch.h"
+#include "train/recording.h"
 #include "train/trainer.h"
 
 enum { WARM_STEPS = 5, STEPS_MAX = 100000, PROFILE_MAX = 512, PEAK_BURSTS = 60 };
@@ -230,9 +231,12 @@ static ddla_status run(step_call *call, int64_t steps, bool json, bool profile) 
   DDLA_TRY(ddla_training_estimate(&memory, call->training));
   DDLA_TRY(make_times(call, steps));
   call->options = (ddla_trainer_options){.work = work, .work_argument = call->times};
+  ddla_failure no_files = {0}; /* nothing is written, so nothing fails */
+  DDLA_TRY(ddla_recording_create(&call->options.watch, &no_files, call->training, NULL));
   const ddla_launch_options launch = {
       .agents = call->training->agents,
       .shared_bytes = memory.region_bytes,
+      .watch = call->options.watch,
       .threads = strcmp(call->training->job->parallel.agents_as, "threads") == 0};
   ddla_status status = ddla_launch(&launch, agent_main, call);
   if (status == DDLA_OK) {
@@ -241,6 +245,7 @@ static ddla_status run(step_call *call, int64_t steps, bool json, bool profile) 
     else print_result(call, &result, profile);
   }
   munmap(call->times, call->times_bytes);
+  ddla_watch_destroy(call->options.watch);
   return status;
 }
 

@@ -2,6 +2,7 @@
 DDLA_COMMAND(train)
 DDLA_COMMAND(eval)
 DDLA_COMMAND(predict)
+DDLA_COMMAND(why)
 DDLA_COMMAND(info)
 DDLA_COMMAND(doctor)
 DDLA_COMMAND(bench)

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/words.h"
+#include "train/recording.h"
 #include "train/save.h"
 #include "train/trainer.h"
 
@@ -144,6 +145,31 @@ static ddla_status find_finished(bool *out, const train_call *call) {
   return DDLA_OK;
 }
 
+/* A run that cannot keep events goes on without; that is said once. */
+static ddla_status open_events(train_call *call) {
+  ddla_failure failure = {0};
+  bool quiet = call->options.show == DDLA_SHOW_NONE || call->options.show == DDLA_SHOW_JSON;
+  DDLA_TRY(ddla_recording_create(&call->options.watch, &failure, call->training,
+                                 call->options.directory));
+  if (failure.code != DDLA_OK && !quiet)
+    fprintf(stderr, "ddla: warning: %s; goes on without events in the run directory\n",
+            failure.text);
+  return DDLA_OK;
+}
+
+static ddla_status launch_agents(train_call *call, size_t shared_bytes) {
+  const ddla_training *training = call->training;
+  const ddla_watcher_options hang = ddla_recording_hang(training, call->options.directory, stderr);
+  const ddla_launch_options launch = {.agents = training->agents,
+                                      .shared_bytes = shared_bytes,
+                                      .threads =
+                                          strcmp(training->job->parallel.agents_as, "threads") == 0,
+                                      .where = where,
+                                      .watch = call->options.watch,
+                                      .hang = hang.least_seconds > 0 ? &hang : NULL};
+  return ddla_launch(&launch, agent_main, call);
+}
+
 static ddla_status run(train_call *call) {
   const ddla_training *training = call->training;
   ddla_training_memory memory = {0};
@@ -155,12 +181,8 @@ static ddla_status run(train_call *call) {
   DDLA_TRY(ddla_training_estimate(&memory, training));
   DDLA_TRY(ddla_run_prepare(training, directory, call->options.resume));
   if (show == DDLA_SHOW_BAR || show == DDLA_SHOW_LINES) show_plan(training, &memory, directory);
-  const ddla_launch_options launch = {.agents = training->agents,
-                                      .shared_bytes = memory.region_bytes,
-                                      .threads =
-                                          strcmp(training->job->parallel.agents_as, "threads") == 0,
-                                      .where = where};
-  ddla_status status = ddla_launch(&launch, agent_main, call);
+  DDLA_TRY(open_events(call));
+  ddla_status status = launch_agents(call, memory.region_bytes);
   if (status != DDLA_OK && show == DDLA_SHOW_BAR) fputc('\n', stdout);
   if (status == DDLA_PEER_LOST)
     return ddla_status_prefix(
@@ -209,6 +231,7 @@ static ddla_status train(int argc, char **argv, int64_t start_ns) {
   DDLA_TRY_CLEAN(status, ddla_training_prepare(&call.training, job, NULL, start_ns));
   DDLA_TRY_CLEAN(status, run(&call));
 cleanup:
+  ddla_watch_destroy(call.options.watch);
   ddla_training_destroy(call.training);
   ddla_job_destroy(job);
   return status;

@@ -46,6 +46,7 @@ static ddla_status run_forward(ddla_plan *plan, plan_op *op, const ddla_plan_run
       const float *data = run->parameters + op->input[k].offset;
       memcpy(&call->input[k].data, &data, sizeof data); /* kernels only read inputs */
     }
+  ddla_watch_op(plan->options.watch, op->name[0]);
   call->parameter_version = run->parameter_version;
   call->scratch = arena_at(plan, op->scratch[0]);
   return op->kernel->forward(op->state, call);
@@ -58,6 +59,7 @@ static ddla_status run_backward(ddla_plan *plan, plan_op *op, const ddla_plan_ru
       call->input_grad[k].data = run->accumulate
                                      ? arena_at(plan, op->input_grad[k].buffer)
                                      : (void *)(run->gradients + op->input_grad[k].offset);
+  ddla_watch_op(plan->options.watch, op->name[1]);
   call->scratch = arena_at(plan, op->scratch[1]);
   DDLA_TRY(op->kernel->backward(op->state, call));
   if (!run->accumulate) return DDLA_OK;

@@ -355,6 +355,22 @@ cleanup:
   return status;
 }
 
+/* "conv2d forward conv2": an op with parameters bears the name of the first one's layer. */
+static void name_op(plan_op *op, const ddla_plan *plan) {
+  static const char *const passes[] = {"forward", "backward"};
+  char layer[DDLA_NAME_BYTES] = "", text[DDLA_NAME_BYTES + 48];
+  for (int i = 0; i < op->use->input_count && !layer[0]; i++) {
+    int parameter = plan->graph->value[op->use->input[i]].parameter;
+    if (parameter < 0) continue;
+    const char *name = plan->graph->parameter[parameter].name, *dot = strrchr(name, '.');
+    snprintf(layer, sizeof layer, " %.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
+  }
+  for (int pass = 0; pass < 2; pass++) {
+    snprintf(text, sizeof text, "%s %s%s", op->use->op->name, passes[pass], layer);
+    op->name[pass] = ddla_watch_name(plan->options.watch, text);
+  }
+}
+
 ddla_status ddla_plan_create(ddla_plan **out, const ddla_graph *graph,
                              const ddla_plan_options *options) {
   ddla_plan *plan = NULL;
@@ -370,6 +386,7 @@ ddla_status ddla_plan_create(ddla_plan **out, const ddla_graph *graph,
   DDLA_TRY_CLEAN(status, DDLA_NEW(plan->place, graph->value_count));
   DDLA_TRY_CLEAN(status, DDLA_NEW(plan->shape, graph->value_count));
   DDLA_TRY_CLEAN(status, draft_compile(plan));
+  for (int u = 0; plan->options.watch && u < plan->use_count; u++) name_op(&plan->op[u], plan);
   *out = plan;
   return DDLA_OK;
 cleanup:

@@ -8,6 +8,7 @@
 #include "backend/pack.h"
 #include "base/clock.h"
 #include "graph/graph.h"
+#include "watch/recorder.h"
 
 typedef struct ddla_plan ddla_plan;
 
@@ -18,6 +19,7 @@ typedef struct ddla_plan_options {
   bool plain;             /* no rewrites */
   const char *kernel;     /* null, or the one kernel to take where it accepts ("reference") */
   ddla_pack_cache *packs; /* shared by the lanes of an agent, or null */
+  ddla_watch_lane *watch; /* where ops are marked as they begin; may be null */
 } ddla_plan_options;
 
 /* Called on the lane's thread during the backward pass: every element of the parameter space at

@@ -29,6 +29,7 @@ typedef struct plan_op {
   ddla_kernel_state *state;
   plan_place input[DDLA_OP_INPUTS_MAX], output[DDLA_OP_OUTPUTS_MAX];
   plan_place output_grad[DDLA_OP_OUTPUTS_MAX], input_grad[DDLA_OP_INPUTS_MAX];
+  uint16_t name[2];      /* in the recorder: forward, backward */
   int saved, scratch[2]; /* buffers: kept forward to backward; scratch of forward and of backward;
                             -1: none */
   bool prepared;

@@ -275,8 +275,24 @@ static void allreduce_piece(const ddla_sync *base, int worker, int64_t *begin, i
   *end = sync->blocks * (worker + 1) / sync->workers * DDLA_STATE_BLOCK;
 }
 
-static ddla_status wait_word(allreduce *sync, int worker, _Atomic uint64_t *word, uint64_t value) {
+static void mark(const allreduce *sync, int worker, ddla_phase phase, uint64_t detail) {
+  if (sync->options.watch)
+    ddla_watch_mark(sync->options.watch[worker % sync->options.lanes], phase, detail);
+}
+
+/* The worker works on its piece. */
+static void mark_update(const allreduce *sync, int worker) {
+  int64_t begin = 0, end = 0;
+  allreduce_piece(&sync->base, worker, &begin, &end);
+  mark(sync, worker, DDLA_PHASE_UPDATE,
+       (uint64_t)(begin / DDLA_STATE_BLOCK) | (uint64_t)(end / DDLA_STATE_BLOCK) << 32);
+}
+
+/* detail: what is recorded of the wait, by ddla_watch_wait_pack. */
+static ddla_status wait_word(allreduce *sync, int worker, _Atomic uint64_t *word, uint64_t value,
+                             uint64_t detail) {
   if (atomic_load_explicit(word, memory_order_acquire) >= value) return DDLA_OK;
+  mark(sync, worker, DDLA_PHASE_WAIT, detail);
   const ddla_clock *clock = ddla_clock_monotonic();
   int64_t start_ns = ddla_clock_now_ns(clock);
   ddla_status status = ddla_transport_word_wait(sync->options.transport, word, value, -1);
@@ -289,7 +305,8 @@ static ddla_status wait_final(allreduce *sync, int worker, int64_t begin) {
   uint64_t blocks = (uint64_t)(sync->blocks - begin / DDLA_STATE_BLOCK);
   uint64_t wanted = steps_since_open(sync) * (uint64_t)(sync->blocks + 1) + blocks;
   for (int i = 0; i < sync->workers; i++)
-    DDLA_TRY(wait_word(sync, worker, &sync->line[i].final_word, wanted));
+    DDLA_TRY(wait_word(sync, worker, &sync->line[i].final_word, wanted,
+                       ddla_watch_wait_pack(DDLA_WAIT_FINAL, i, blocks)));
   return DDLA_OK;
 }
 
@@ -361,18 +378,23 @@ static void reduce(const reduction *sum, float *to, int64_t from, int64_t count)
 /* Last to arrive at a counter: publishes the word. All others wait for it. */
 static ddla_status meet(allreduce *sync, int worker, _Atomic uint64_t *counter,
                         _Atomic uint64_t *word, uint64_t round) {
+  bool barrier = word == &sync->control->met_word;
   uint64_t before = atomic_fetch_add_explicit(counter, 1, memory_order_acq_rel);
   if (before + 1 == round * (uint64_t)sync->workers) {
     ddla_transport_word_publish(sync->options.transport, word, round);
     return DDLA_OK;
   }
-  return wait_word(sync, worker, word, round);
+  return wait_word(
+      sync, worker, word, round,
+      ddla_watch_wait_pack(barrier ? DDLA_WAIT_MET : DDLA_WAIT_NORMED, DDLA_WATCH_ALL, round));
 }
 
 static ddla_status allreduce_barrier(ddla_sync *base, int worker) {
   allreduce *sync = of(base);
   uint64_t round = ++sync->worker[worker].barriers;
-  return meet(sync, worker, &sync->control->met, &sync->control->met_word, round);
+  DDLA_TRY(meet(sync, worker, &sync->control->met, &sync->control->met_word, round));
+  mark(sync, worker, DDLA_PHASE_COMMITTED, committed(sync));
+  return DDLA_OK;
 }
 
 /* Workers meet inside a step: what they wrote before is there for all. */
@@ -396,7 +418,9 @@ static ddla_status store_gradient(allreduce *sync, int worker, const reduction *
       ddla_norm_block_sums(&norms[at / DDLA_STATE_BLOCK], reduced + at, DDLA_STATE_BLOCK,
                            DDLA_ISA_BEST);
   }
-  return meet_within(sync, worker);
+  DDLA_TRY(meet_within(sync, worker));
+  mark_update(sync, worker);
+  return DDLA_OK;
 }
 
 static ddla_status clip_factor(double *factor, ddla_sync_result *result, const allreduce *sync) {
@@ -454,13 +478,16 @@ static ddla_status update(allreduce *sync, int worker, const reduction *sum,
 static ddla_status commit(allreduce *sync, int worker, ddla_sync_result *result) {
   control_block *control = sync->control;
   uint64_t next = result->step, round = next - sync->options.start_step;
+  mark(sync, worker, DDLA_PHASE_ARRIVED, next);
   uint64_t before = atomic_fetch_add_explicit(&control->arrived, 1, memory_order_acq_rel);
   if (before + 1 == round * (uint64_t)sync->workers) {
     atomic_store(&control->stop_committed, atomic_load(&control->stop_asked));
     ddla_transport_word_publish(sync->options.transport, &control->step_word, next);
   } else {
-    DDLA_TRY(wait_word(sync, worker, &control->step_word, next));
+    DDLA_TRY(wait_word(sync, worker, &control->step_word, next,
+                       ddla_watch_wait_pack(DDLA_WAIT_STEP, DDLA_WATCH_ALL, next)));
   }
+  mark(sync, worker, DDLA_PHASE_COMMITTED, next);
   result->stop = atomic_load(&control->stop_committed) != 0;
   return DDLA_OK;
 }
@@ -470,6 +497,7 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce 
   int64_t begin = 0, end = 0;
   allreduce_piece(&sync->base, worker, &begin, &end);
   DDLA_TRY(wait_final(sync, worker, begin));
+  mark_update(sync, worker);
   DDLA_TRY(sum_records(result, bad_shard, sync));
   double factor = 1;
   reduction sum;

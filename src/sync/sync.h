@@ -14,6 +14,7 @@
 #include "optim/schedule.h"
 #include "state/state.h"
 #include "transport/transport.h"
+#include "watch/recorder.h"
 
 /* What one shard of a step contributes besides its gradient. Sums over samples. */
 typedef struct ddla_sync_record {
@@ -48,6 +49,7 @@ typedef struct ddla_sync_options {
   ddla_optimizer_options optimizer_options;
   ddla_rate_schedule schedule;
   double weight_decay, clip_norm; /* clip_norm 0: off */
+  ddla_watch_lane *const *watch;  /* [lanes] where this agent's lanes record; null: nowhere */
   void *control; /* ddla_sync_control_bytes of zeroed memory that all agents share */
 } ddla_sync_options;
 

@@ -21,8 +21,10 @@ static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
                                 .deviation = training->deviation,
                                 .indices = worker->indices};
   memset(counts, 0, (size_t)shared->metric_count * sizeof *counts);
-  for (int64_t batch = worker->worker; batch < batches; batch += worker->workers)
+  for (int64_t batch = worker->worker; batch < batches; batch += worker->workers) {
+    ddla_watch_mark(&worker->pen, DDLA_PHASE_EVALUATE, (uint64_t)batch);
     DDLA_TRY(ddla_forward_evaluate(counts, &shared->losses[batch], &forward, set, batch));
+  }
   return DDLA_OK;
 }
 

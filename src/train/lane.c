@@ -32,8 +32,10 @@ ddla_status ddla_lane_plan_for(ddla_plan **out, ddla_lane *lane, int64_t batch, 
                                .training = training,
                                .loss = lane->loss,
                                .kernel = lane->kernel,
-                               .packs = lane->packs};
+                               .packs = lane->packs,
+                               .watch = lane->watch};
   ddla_plan *plan = NULL;
+  ddla_watch_mark(lane->watch, DDLA_PHASE_COMPILE, (uint64_t)batch);
   DDLA_TRY(ddla_plan_create(&plan, lane->graph, &options));
   ddla_status status = grow_arena(lane, ddla_plan_arena_bytes(plan));
   if (status != DDLA_OK) {

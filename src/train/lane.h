@@ -12,6 +12,7 @@ typedef struct ddla_lane {
   ddla_value loss;
   ddla_pack_cache *packs; /* borrowed: the agent's */
   const char *kernel;     /* null, or the one kernel to take */
+  ddla_watch_lane *watch; /* borrowed; may be null */
   struct ddla_lane_plan {
     int64_t batch;
     bool training;

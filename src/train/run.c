@@ -41,8 +41,8 @@ static ddla_status empty_folder(const char *directory, const char *name) {
 
 /* Files of a run directory; the job is not a result. */
 static const char *const file_names[] = {
-    "job.yaml",          "metrics.jsonl",    "report.txt",          "report.json",
-    "model.safetensors", "best.safetensors", "average.safetensors", "model.json"};
+    "job.yaml",         "metrics.jsonl",       "report.txt", "report.json", "model.safetensors",
+    "best.safetensors", "average.safetensors", "model.json", "hang.txt"};
 
 enum { FILE_COUNT = sizeof file_names / sizeof file_names[0] };
 

@@ -90,8 +90,11 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_orde
     ddla_batch_span piece = ddla_batch_shard(span, part, parts);
     bool last = part + 1 == parts;
     DDLA_TRY(ddla_lane_plan_for(&work.plan, &worker->compute, ddla_batch_span_count(piece), true));
+    uint64_t place = (uint64_t)shard | (uint64_t)part << 32;
+    ddla_watch_mark(&worker->pen, DDLA_PHASE_DATA, place);
     int64_t start_ns = now_ns();
     feed(worker, work.plan, order, epoch, piece);
+    ddla_watch_mark(&worker->pen, DDLA_PHASE_COMPUTE, place);
     int64_t fed_ns = now_ns();
     ddla_plan_run run = {
         .parameters = ddla_state_array(worker->shared->state, worker->shared->theta, step, 0),
@@ -109,6 +112,7 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_orde
   put_record(&work);
   worker->shards++;
   worker->samples += ddla_batch_span_count(span);
+  ddla_watch_add_samples(&worker->pen, ddla_batch_span_count(span));
   ddla_sync_leaf_done(worker->sync, worker->worker, shard);
   return DDLA_OK;
 }
@@ -139,6 +143,7 @@ ddla_status ddla_worker_step(ddla_worker *worker) {
   ddla_order order = ddla_order_epoch(count, training->seed, epoch);
   ddla_batch_span whole = ddla_batch_positions(count, training->batch, batch);
   int first = 0, end = 0, bad_shard = -1;
+  ddla_watch_set_step(&worker->pen, (uint64_t)step + 1);
   ddla_sync_begin(worker->sync, worker->worker, ddla_batch_span_count(whole));
   ddla_sync_shards(worker->sync, worker->worker, &first, &end);
   for (int shard = first; shard < end; shard++) {

@@ -18,7 +18,8 @@ typedef struct agent_trainer {
   ddla_sync *sync;
   ddla_pack_cache *packs;
   ddla_run run;
-  ddla_worker *worker; /* [lanes] */
+  ddla_worker *worker;    /* [lanes] */
+  ddla_watch_lane **pens; /* [lanes] the workers' */
   pthread_t *thread;
   ddla_failure *failure; /* [lanes]; code DDLA_OK: went well */
   ddla_progress progress;
@@ -31,6 +32,7 @@ static ddla_status start_state(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   ddla_shared *shared = &trainer->shared;
   ddla_training_start *start = shared->start;
+  ddla_watch_mark(&trainer->worker[0].pen, DDLA_PHASE_LOAD, 0);
   if (ddla_transport_rank(trainer->transport) == 0) {
     start->progress.best_metric = -1;
     if (trainer->options->resume)
@@ -41,6 +43,8 @@ static ddla_status start_state(agent_trainer *trainer) {
                             ddla_state_array(shared->state, shared->theta, 0, 0));
     ddla_transport_word_publish(trainer->transport, &start->ready, 1);
   }
+  ddla_watch_mark(&trainer->worker[0].pen, DDLA_PHASE_WAIT,
+                  ddla_watch_wait_pack(DDLA_WAIT_START, 0, 1));
   DDLA_TRY(ddla_transport_word_wait(trainer->transport, &start->ready, 1, -1));
   trainer->start_step = start->step;
   trainer->progress = start->progress;
@@ -75,6 +79,7 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .schedule = training->schedule,
       .weight_decay = training->job->train.weight_decay,
       .clip_norm = training->job->train.clip_norm,
+      .watch = trainer->pens,
       .control = shared->sync_control};
   return ddla_sync_open(&trainer->sync, training->strategy, &options);
 }
@@ -82,7 +87,6 @@ static ddla_status open_sync(agent_trainer *trainer) {
 static ddla_status make_workers(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   int rank = ddla_transport_rank(trainer->transport);
-  DDLA_TRY(DDLA_NEW(trainer->worker, training->lanes));
   DDLA_TRY(DDLA_NEW(trainer->thread, training->lanes));
   DDLA_TRY(DDLA_NEW(trainer->failure, training->lanes));
   for (int lane = 0; lane < training->lanes; lane++) {
@@ -93,13 +97,17 @@ static ddla_status make_workers(agent_trainer *trainer) {
         .shared = &trainer->shared,
         .sync = trainer->sync,
         .stop = trainer->options->stop,
+        .watch = trainer->options->watch,
+        .pen = worker->pen,
         .agent = rank,
         .lane = lane,
         .worker = rank * training->lanes + lane,
         .workers = training->agents * training->lanes,
         .run = rank == 0 && lane == 0 && trainer->options->directory ? &trainer->run : NULL};
-    worker->compute = (ddla_lane){
-        .graph = training->graph.graph, .loss = training->graph.loss, .packs = trainer->packs};
+    worker->compute = (ddla_lane){.graph = training->graph.graph,
+                                  .loss = training->graph.loss,
+                                  .packs = trainer->packs,
+                                  .watch = &worker->pen};
     DDLA_TRY(ddla_worker_init(worker));
     worker->progress = trainer->progress;
   }
@@ -109,8 +117,10 @@ static ddla_status make_workers(agent_trainer *trainer) {
 static void work(agent_trainer *trainer, int lane) {
   const ddla_trainer_options *options = trainer->options;
   ddla_worker *worker = &trainer->worker[lane];
+  if (lane > 0) worker->pen = ddla_watch_lane_open(options->watch, worker->agent, lane);
   ddla_status status =
       options->work ? options->work(worker, options->work_argument) : ddla_worker_train(worker);
+  ddla_watch_mark(&worker->pen, DDLA_PHASE_END, 0);
   if (status == DDLA_OK) return;
   ddla_status_take(&trainer->failure[lane], status);
   ddla_transport_fail(trainer->transport,
@@ -166,8 +176,22 @@ static ddla_status check_identity(ddla_transport *transport) {
   return ddla_identity_agree(transport, &mine);
 }
 
+/* Lanes record from the start on; the first one's pen is taken here, by its own thread. */
+static ddla_status open_pens(agent_trainer *trainer) {
+  int lanes = trainer->training->lanes, rank = ddla_transport_rank(trainer->transport);
+  ddla_watch *watch = trainer->options->watch;
+  DDLA_TRY(DDLA_NEW(trainer->worker, lanes));
+  DDLA_TRY(DDLA_NEW(trainer->pens, lanes));
+  for (int lane = 0; lane < lanes; lane++) trainer->pens[lane] = &trainer->worker[lane].pen;
+  ddla_watch_begin_agent(watch, rank);
+  trainer->worker[0].pen = ddla_watch_lane_open(watch, rank, 0);
+  ddla_watch_mark(&trainer->worker[0].pen, DDLA_PHASE_START, 0);
+  return DDLA_OK;
+}
+
 static ddla_status run_agent(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
+  DDLA_TRY(open_pens(trainer));
   DDLA_TRY(ddla_backend_start());
   DDLA_TRY(check_identity(trainer->transport));
   DDLA_TRY(ddla_shared_open(&trainer->shared, training, trainer->transport));
@@ -199,6 +223,9 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
                              const ddla_trainer_options *options) {
   agent_trainer trainer = {.training = training, .transport = transport, .options = options};
   ddla_status status = run_agent(&trainer);
+  ddla_watch_end_agent(options->watch, ddla_transport_rank(transport),
+                       status == DDLA_OK ? DDLA_WATCH_DONE : DDLA_WATCH_FAILED,
+                       ddla_status_exit(status));
   if (status == DDLA_OK && options->result && ddla_transport_rank(transport) == 0)
     write_result(options->result, &trainer);
   for (int lane = 0; trainer.worker && lane < training->lanes; lane++)
@@ -208,6 +235,7 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
   ddla_sync_close(trainer.sync);
   ddla_shared_close(&trainer.shared);
   ddla_free(trainer.worker);
+  ddla_free(trainer.pens);
   ddla_free(trainer.thread);
   ddla_free(trainer.failure);
   return status;

@@ -17,6 +17,7 @@ typedef struct ddla_trainer_options {
   bool (*on_step)(void *argument, const ddla_train_step *step); /* on agent 0; may be null */
   void *on_step_argument;
   ddla_train_result *result; /* written on agent 0 when all went well; may be null */
+  ddla_watch *watch;         /* where agents record what they do; may be null */
   /* What every worker does instead of ddla_worker_train, for measurements. May be null. */
   ddla_status (*work)(ddla_worker *worker, void *argument);
   void *work_argument;

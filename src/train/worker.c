@@ -48,6 +48,7 @@ static ddla_status save_best(ddla_worker *worker) {
   DDLA_TRY(ddla_sync_barrier(worker->sync, worker->worker));
   if (!worker->run) return DDLA_OK;
   const char *directory = worker->run->directory;
+  ddla_watch_mark(&worker->pen, DDLA_PHASE_MODEL, worker->last.step);
   char path[DDLA_PATH_BYTES], sha256[DDLA_SHA256_TEXT_BYTES];
   DDLA_TRY(ddla_train_save_model(sha256, worker->training, ddla_worker_measured(worker),
                                  ddla_run_path(path, directory, "best.safetensors")));
@@ -120,7 +121,10 @@ static bool checkpoint_is_due(const ddla_worker *worker, int64_t step, bool epoc
 
 /* The state does not change while workers wait at the barrier. */
 static ddla_status checkpoint(ddla_worker *worker) {
-  if (worker->run) DDLA_TRY(ddla_train_save_checkpoint(worker, worker->run->directory));
+  if (worker->run) {
+    ddla_watch_mark(&worker->pen, DDLA_PHASE_CHECKPOINT, worker->last.step);
+    DDLA_TRY(ddla_train_save_checkpoint(worker, worker->run->directory));
+  }
   return ddla_sync_barrier(worker->sync, worker->worker);
 }
 
@@ -131,7 +135,11 @@ static void note_step(ddla_worker *worker) {
     atomic_store(&board->first_step_ns, now_ns() - worker->training->start_ns);
   atomic_store(&board->step, worker->last.step);
   ddla_run_show_step(worker->run, worker);
+  ddla_watch_note_step(worker->watch, worker->last.step,
+                       worker->last.count > 0 ? worker->last.loss / worker->last.count : 0,
+                       worker->last.learning_rate);
   if (!worker->run->on_step) return;
+  ddla_watch_mark(&worker->pen, DDLA_PHASE_CALLBACK, worker->last.step);
   const ddla_train_step step = {
       .step = (int64_t)worker->last.step,
       .total_steps = worker->training->total_steps,
@@ -205,6 +213,7 @@ static ddla_status finish(ddla_worker *worker) {
   if (test) DDLA_TRY(ddla_worker_evaluate(&found, worker, training->test, parameters));
   DDLA_TRY(ddla_sync_barrier(worker->sync, worker->worker));
   if (!worker->run) return DDLA_OK;
+  ddla_watch_mark(&worker->pen, DDLA_PHASE_MODEL, worker->last.step);
   worker->run->test = found;
   worker->run->tested = test;
   worker->run->best_kept = best;

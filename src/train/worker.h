@@ -14,6 +14,8 @@ typedef struct ddla_worker {
   ddla_transport *transport;
   ddla_shared *shared;  /* the agent's view */
   ddla_sync *sync;      /* the agent's */
+  ddla_watch *watch;    /* of all agents; may be null */
+  ddla_watch_lane pen;  /* this lane's; taken by its thread */
   struct ddla_run *run; /* files and terminal; null but on the first worker of agent 0 */
   int agent, lane, worker, workers;
   ddla_lane compute;

@@ -1,0 +1,81 @@
+#include "agent/lookout.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/alloc.h"
+
+struct ddla_lookout {
+  ddla_watcher *watcher;
+  pthread_t thread;
+  pthread_mutex_t lock;
+  pthread_cond_t ring;
+  bool started, over;
+};
+
+static struct timespec after_ms(int ms) {
+  int64_t ns = ddla_clock_now_ns(ddla_clock_monotonic()) + ms * INT64_C(1000000);
+  return (struct timespec){ns / 1000000000, ns % 1000000000};
+}
+
+static void *lookout_main(void *argument) {
+  ddla_lookout *lookout = argument;
+  pthread_mutex_lock(&lookout->lock);
+  while (!lookout->over) {
+    struct timespec next = after_ms(DDLA_WATCHER_EVERY_MS);
+    pthread_cond_timedwait(&lookout->ring, &lookout->lock, &next);
+    if (!lookout->over) ddla_watcher_look(lookout->watcher);
+  }
+  pthread_mutex_unlock(&lookout->lock);
+  return NULL;
+}
+
+static void init(ddla_lookout *lookout) {
+  pthread_condattr_t clock;
+  pthread_condattr_init(&clock);
+  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+  pthread_cond_init(&lookout->ring, &clock);
+  pthread_condattr_destroy(&clock);
+  pthread_mutex_init(&lookout->lock, NULL);
+}
+
+/* Signals are for the threads that were there before. */
+static bool start_thread(ddla_lookout *lookout) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  lookout->started = pthread_create(&lookout->thread, NULL, lookout_main, lookout) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return lookout->started;
+}
+
+ddla_status ddla_lookout_start(ddla_lookout **out, const ddla_watch *watch,
+                               const ddla_watcher_options *options) {
+  ddla_lookout *lookout = NULL;
+  ddla_status status = DDLA_OK;
+  DDLA_TRY(DDLA_NEW(lookout, 1));
+  init(lookout);
+  DDLA_TRY_CLEAN(status, ddla_watcher_create(&lookout->watcher, watch, options));
+  if (!start_thread(lookout)) {
+    status = DDLA_FAIL(NO_MEMORY, "cannot start the thread that watches for hangs");
+    goto cleanup;
+  }
+  *out = lookout;
+  return DDLA_OK;
+cleanup:
+  ddla_lookout_stop(lookout);
+  return status;
+}
+
+void ddla_lookout_stop(ddla_lookout *lookout) {
+  if (!lookout) return;
+  pthread_mutex_lock(&lookout->lock);
+  lookout->over = true;
+  pthread_cond_signal(&lookout->ring);
+  pthread_mutex_unlock(&lookout->lock);
+  if (lookout->started) pthread_join(lookout->thread, NULL);
+  ddla_watcher_destroy(lookout->watcher);
+  pthread_cond_destroy(&lookout->ring);
+  pthread_mutex_destroy(&lookout->lock);
+  ddla_free(lookout);
+}

@@ -1,0 +1,236 @@
+#include "watch/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/machine.h"
+
+enum { PATH_BYTES = 4096, AGENTS_MAX = 4096, LANES_MAX = 65536 };
+
+static ddla_status check_head(const ddla_watch_head *head, size_t bytes, const char *path) {
+  if (bytes < DDLA_WATCH_HEAD_BYTES || memcmp(head->magic, DDLA_WATCH_MAGIC, sizeof head->magic))
+    return DDLA_FAIL(CORRUPT, "%s holds no events", path);
+  if (head->version != DDLA_WATCH_VERSION)
+    return DDLA_FAIL(INVALID, "%s is of version %u; this ddla reads version %d", path,
+                     head->version, DDLA_WATCH_VERSION);
+  uint32_t ring = head->ring_events;
+  bool sound = ring >= 1 && ring <= DDLA_WATCH_RING_MAX && (ring & (ring - 1)) == 0 &&
+               head->lanes >= 1 && head->lanes <= LANES_MAX && head->agents >= 1 &&
+               head->agents <= AGENTS_MAX && head->op_names == DDLA_WATCH_OPS_MAX &&
+               head->lane_bytes == ddla_watch_lane_bytes(ring) &&
+               bytes >= DDLA_WATCH_HEAD_BYTES + head->lanes * head->lane_bytes;
+  return sound ? DDLA_OK : DDLA_FAIL(CORRUPT, "%s is damaged: its sizes do not agree", path);
+}
+
+static ddla_status map_file(void **out, size_t *bytes, const char *path) {
+  struct stat found = {0};
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return ddla_file_fail(errno, "cannot open", path);
+  void *mapping = MAP_FAILED;
+  if (fstat(file, &found) == 0 && found.st_size > 0)
+    mapping = mmap(NULL, (size_t)found.st_size, PROT_READ, MAP_SHARED, file, 0);
+  int reason = errno;
+  close(file);
+  if (mapping == MAP_FAILED && found.st_size == 0)
+    return DDLA_FAIL(CORRUPT, "%s holds no events", path);
+  if (mapping == MAP_FAILED) return ddla_file_fail(reason, "cannot map", path);
+  *out = mapping;
+  *bytes = (size_t)found.st_size;
+  return DDLA_OK;
+}
+
+/* Adds agent `agents` of the watch. */
+static ddla_status map_agent(ddla_watch *watch, const char *directory) {
+  char path[PATH_BYTES];
+  void *mapping = NULL;
+  size_t bytes = 0;
+  snprintf(path, sizeof path, "%s/agents/%d.events", directory, watch->agents);
+  DDLA_TRY(map_file(&mapping, &bytes, path));
+  ddla_status status = check_head(mapping, bytes, path);
+  if (status == DDLA_OK && watch->agents > 0 && bytes != watch->bytes)
+    status = DDLA_FAIL(CORRUPT, "%s is of another run than that of agent 0", path);
+  if (status != DDLA_OK) {
+    munmap(mapping, bytes);
+    return status;
+  }
+  watch->bytes = bytes;
+  watch->agent[watch->agents++] = mapping;
+  return DDLA_OK;
+}
+
+static ddla_status map_agents(ddla_watch *watch, const char *directory) {
+  DDLA_TRY(DDLA_NEW(watch->agent, AGENTS_MAX));
+  DDLA_TRY(map_agent(watch, directory));
+  watch->lanes = (int)watch->agent[0]->lanes;
+  while (watch->agents < (int)watch->agent[0]->agents) DDLA_TRY(map_agent(watch, directory));
+  return DDLA_OK;
+}
+
+ddla_status ddla_watch_open(ddla_watch **out, const char *directory) {
+  ddla_watch *watch = NULL;
+  DDLA_TRY(DDLA_NEW(watch, 1));
+  ddla_status status = map_agents(watch, directory);
+  if (status != DDLA_OK) {
+    ddla_watch_destroy(watch);
+    return status;
+  }
+  *out = watch;
+  return DDLA_OK;
+}
+
+const ddla_watch_lane_head *ddla_watch_lane_at(const ddla_watch *watch, int agent, int lane) {
+  const ddla_watch_head *head = watch->agent[agent];
+  return (const ddla_watch_lane_head *)(const void *)((const char *)head + DDLA_WATCH_HEAD_BYTES +
+                                                      (size_t)lane * head->lane_bytes);
+}
+
+static const char *names_of(const ddla_watch_lane_head *lane) { return (const char *)(lane + 1); }
+
+const char *ddla_watch_op_text(const ddla_watch *watch, int agent, int lane, uint64_t name) {
+  const ddla_watch_lane_head *head = ddla_watch_lane_at(watch, agent, lane);
+  if (name == 0 || name > DDLA_WATCH_OPS_MAX || name > atomic_load(&head->op_count)) return "";
+  return names_of(head) + (name - 1) * DDLA_WATCH_OP_BYTES;
+}
+
+const char *ddla_watch_phase_text(ddla_phase phase) {
+  static const char *const words[DDLA_WATCH_PHASES_MAX] = {
+#define WORDS(name, number, text) [number] = text,
+      DDLA_PHASE_LIST(WORDS)
+#undef WORDS
+  };
+  return (unsigned)phase < DDLA_WATCH_PHASES_MAX && words[phase] ? words[phase] : "unknown";
+}
+
+bool ddla_watch_read(ddla_watch_seen *out, const ddla_watch *watch, int agent, int lane,
+                     uint64_t number) {
+  const ddla_watch_lane_head *head = ddla_watch_lane_at(watch, agent, lane);
+  const ddla_watch_event *ring =
+      (const ddla_watch_event *)(const void *)(names_of(head) +
+                                               (size_t)DDLA_WATCH_OPS_MAX * DDLA_WATCH_OP_BYTES);
+  const ddla_watch_event *slot = &ring[(number - 1) & (watch->agent[agent]->ring_events - 1)];
+  if (number == 0 || atomic_load_explicit(&slot->number, memory_order_acquire) != number)
+    return false;
+  int64_t time_ns = atomic_load_explicit(&slot->time_ns, memory_order_relaxed);
+  uint64_t what = atomic_load_explicit(&slot->what, memory_order_relaxed);
+  uint64_t detail = atomic_load_explicit(&slot->detail, memory_order_relaxed);
+  atomic_thread_fence(memory_order_acquire);
+  if (atomic_load_explicit(&slot->number, memory_order_relaxed) != number) return false;
+  *out = (ddla_watch_seen){.number = number,
+                           .time_ns = time_ns,
+                           .phase = (ddla_phase)(what >> 56),
+                           .step = what & 0xffffffffffffff,
+                           .detail = detail};
+  return true;
+}
+
+ddla_status ddla_watch_scene_create(ddla_watch_scene **out, const ddla_watch *watch) {
+  ddla_watch_scene *scene = NULL;
+  char boot[sizeof watch->agent[0]->boot] = "";
+  DDLA_TRY(DDLA_NEW(scene, 1));
+  scene->watch = watch;
+  scene->workers = watch->agents * watch->lanes;
+  scene->processors = ddla_machine_processors();
+  if (!ddla_machine_line(boot, sizeof boot, "/proc/sys/kernel/random/boot_id")) boot[0] = '\0';
+  scene->here = strncmp(boot, watch->agent[0]->boot, sizeof boot) == 0;
+  ddla_status status = DDLA_NEW(scene->view, scene->workers);
+  if (status != DDLA_OK) {
+    ddla_watch_scene_destroy(scene);
+    return status;
+  }
+  *out = scene;
+  return DDLA_OK;
+}
+
+void ddla_watch_scene_destroy(ddla_watch_scene *scene) {
+  if (!scene) return;
+  ddla_free(scene->view);
+  ddla_free(scene);
+}
+
+/* The newest event that is not an op's. The writer may overtake us: then the next round is newer.
+ */
+static void find_now(ddla_watch_view *view, const ddla_watch *watch,
+                     const ddla_watch_lane_head *head) {
+  view->count = atomic_load_explicit(&head->count, memory_order_acquire);
+  uint64_t ring = watch->agent[view->agent]->ring_events;
+  uint64_t oldest = view->count > ring ? view->count - ring : 0;
+  for (uint64_t n = view->count; n > oldest; n--) {
+    ddla_watch_seen seen;
+    if (!ddla_watch_read(&seen, watch, view->agent, view->lane, n)) continue;
+    if (seen.phase == DDLA_PHASE_OP) continue;
+    view->now = seen;
+    return;
+  }
+}
+
+static void find_op(ddla_watch_view *view, const ddla_watch *watch,
+                    const ddla_watch_lane_head *head) {
+  uint64_t word = atomic_load_explicit(&head->op, memory_order_relaxed);
+  int64_t us = (int64_t)(word & 0xffffffffffff);
+  view->op_word = word;
+  view->op[0] = '\0';
+  view->op_since_ns = watch->agent[view->agent]->opened_ns + us * 1000;
+  bool computes = view->now.phase == DDLA_PHASE_COMPUTE || view->now.phase == DDLA_PHASE_EVALUATE;
+  if (!computes || view->op_since_ns + 1000 < view->now.time_ns) return;
+  snprintf(view->op, sizeof view->op, "%s",
+           ddla_watch_op_text(watch, view->agent, view->lane, word >> 48));
+}
+
+/* A process of the same number that was started at another time is another one. */
+static void look_at_system(ddla_watch_view *view, const ddla_watch_scene *scene, double seconds) {
+  const ddla_watch_head *head = scene->watch->agent[view->agent];
+  int64_t before_ns = view->system.cpu_ns;
+  ddla_process_state process = ddla_process_look(view->process, 0);
+  view->system = (ddla_process_state){0};
+  view->processor = -1;
+  if (process.state == 0 || process.started != atomic_load(&head->process_started)) return;
+  ddla_process_state thread = ddla_process_look(view->process, view->thread);
+  view->system = process.state == 'Z' || view->thread == 0 ? process : thread;
+  if (seconds > 0 && before_ns <= view->system.cpu_ns)
+    view->processor = (double)(view->system.cpu_ns - before_ns) * 1e-9 / seconds;
+}
+
+static void look_at_lane(ddla_watch_view *view, const ddla_watch_scene *scene, int worker) {
+  const ddla_watch *watch = scene->watch;
+  view->worker = worker;
+  view->agent = worker / watch->lanes;
+  view->lane = worker % watch->lanes;
+  const ddla_watch_head *head = watch->agent[view->agent];
+  const ddla_watch_lane_head *lane = ddla_watch_lane_at(watch, view->agent, view->lane);
+  uint64_t ended = atomic_load(&head->ended);
+  view->process = (pid_t)atomic_load(&head->process);
+  view->thread = (pid_t)atomic_load(&lane->thread);
+  view->ended = (ddla_watch_end)(ended >> 32);
+  view->end_number = (int)(uint32_t)ended;
+  view->samples = atomic_load_explicit(&lane->samples, memory_order_relaxed);
+  find_now(view, watch, lane);
+  find_op(view, watch, lane);
+}
+
+void ddla_watch_scene_look(ddla_watch_scene *scene, bool system) {
+  int64_t now_ns = ddla_clock_now_ns(ddla_clock_monotonic());
+  double seconds = scene->looks > 0 ? (double)(now_ns - scene->now_ns) * 1e-9 : 0;
+  for (int w = 0; w < scene->workers; w++) {
+    ddla_watch_view *view = &scene->view[w];
+    uint64_t count = view->count, op_word = view->op_word;
+    look_at_lane(view, scene, w);
+    if (!system) continue;
+    view->moved = scene->looks > 0 && (view->count != count || view->op_word != op_word);
+    if (scene->here) look_at_system(view, scene, seconds);
+  }
+  scene->now_ns = now_ns;
+  if (!system) return;
+  scene->looks++;
+  const ddla_watch_head *head = scene->watch->agent[0];
+  scene->load = ddla_process_load_of();
+  scene->launcher = ddla_process_look((pid_t)atomic_load(&head->launcher), 0);
+  if (!scene->here || scene->launcher.started != atomic_load(&head->launcher_started))
+    scene->launcher = (ddla_process_state){0};
+}

@@ -1,0 +1,69 @@
+/* Reads what a run's lanes do and did, from their own memory or from the files of a run directory,
+ * while they write, or after they died. Threads: any; a look belongs to one thread. */
+#ifndef DDLA_WATCH_READER_H
+#define DDLA_WATCH_READER_H
+
+#include "watch/process.h"
+#include "watch/recorder.h"
+
+/* One event. */
+typedef struct ddla_watch_seen {
+  uint64_t number; /* from 1 */
+  int64_t time_ns;
+  ddla_phase phase;
+  uint64_t step, detail;
+} ddla_watch_seen;
+
+/* A lane at a moment. */
+typedef struct ddla_watch_view {
+  int agent, lane, worker;
+  pid_t process, thread;
+  ddla_watch_end ended;
+  int end_number;
+  uint64_t count, op_word;      /* events so far; see ddla_watch_lane_head */
+  ddla_watch_seen now;          /* phase it is in */
+  char op[DDLA_WATCH_OP_BYTES]; /* op it is in, or empty */
+  int64_t op_since_ns;
+  int64_t samples;
+  ddla_process_state system;
+  double processor; /* share of a processor used since the look before; -1: not known */
+  bool moved;       /* has another op or event than in the look before */
+} ddla_watch_view;
+
+/* All lanes of a run. */
+typedef struct ddla_watch_scene {
+  const ddla_watch *watch;
+  ddla_watch_view *view; /* [workers] */
+  int workers;
+  int64_t now_ns; /* of the newest look */
+  int looks;
+  bool here; /* the run's processes are those of this machine since its last start */
+  ddla_process_state launcher;
+  ddla_process_load load;
+  int processors;
+} ddla_watch_scene;
+
+/* Maps the files of a run directory for reading. Errors: INVALID where there are none or they are
+ * of another version, CORRUPT for a damaged one, those of files. */
+ddla_status ddla_watch_open(ddla_watch **out, const char *directory);
+
+/* Event `number` of a lane; false if it was overwritten or is being written. */
+bool ddla_watch_read(ddla_watch_seen *out, const ddla_watch *watch, int agent, int lane,
+                     uint64_t number);
+
+/* Borrowed: a lane's part of the file, and the text of an op's name ("" for 0). */
+const ddla_watch_lane_head *ddla_watch_lane_at(const ddla_watch *watch, int agent, int lane);
+const char *ddla_watch_op_text(const ddla_watch *watch, int agent, int lane, uint64_t name);
+
+/* The words of a phase in the list; "unknown" for others. */
+const char *ddla_watch_phase_text(ddla_phase phase);
+
+/* watch is borrowed. Errors: NO_MEMORY. */
+ddla_status ddla_watch_scene_create(ddla_watch_scene **out, const ddla_watch *watch);
+void ddla_watch_scene_destroy(ddla_watch_scene *scene);
+
+/* Looks at all lanes; with `system`, at their threads too, which reads /proc. Shares of processors
+ * and `moved` are those since the look with `system` before. */
+void ddla_watch_scene_look(ddla_watch_scene *scene, bool system);
+
+#endif

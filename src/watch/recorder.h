@@ -1,0 +1,98 @@
+/* Records what every lane of a run does, always on: a lane writes an event (some 50 ns) where its
+ * phase changes, and stores the op it is in (one relaxed store). Files are mapped before agents
+ * start, so that the launcher sees all of them; agents write nothing through the system. A null
+ * lane is allowed everywhere and records nothing.
+ *
+ * Threads: create, end and destroy by one thread; a lane's functions by its own thread; readers
+ * (watch/reader.h) by anybody at any time. */
+#ifndef DDLA_WATCH_RECORDER_H
+#define DDLA_WATCH_RECORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "watch/format.h"
+
+typedef struct ddla_watch_options {
+  const char *directory; /* of the run; null: nothing outlives the processes */
+  const char *source;    /* where the samples come from */
+  int agents, lanes, shards;
+  int64_t batch, total_steps, batches_per_epoch;
+  int64_t ring_events; /* a power of two; 0: DDLA_WATCH_RING */
+  bool ops;            /* ops are events too */
+  bool threads;        /* agents share the launcher's process */
+} ddla_watch_options;
+
+/* The mapped files of all agents. Plain value, copied by fork. */
+typedef struct ddla_watch {
+  ddla_watch_head **agent; /* [agents] */
+  size_t bytes;            /* of each */
+  int agents, lanes;
+  bool ops;
+} ddla_watch;
+
+/* A lane's pen. */
+typedef struct ddla_watch_lane {
+  ddla_watch_lane_head *head;
+  ddla_watch_event *ring;
+  char *names; /* [op_names][DDLA_WATCH_OP_BYTES] */
+  uint64_t count, mask, step;
+  int64_t opened_ns, since_ns;
+  ddla_phase phase;
+  bool ops;
+} ddla_watch_lane;
+
+/* Makes RUN/agents/N.events for all agents at their full size and maps them. Errors: those of
+ * files, with nothing left behind; a caller then goes on with directory null, which only fails with
+ * NO_MEMORY. */
+ddla_status ddla_watch_create(ddla_watch **out, const ddla_watch_options *options);
+
+/* Unmaps; files stay. Null is allowed. */
+void ddla_watch_destroy(ddla_watch *watch);
+
+/* Bytes of a lane's block with a ring of so many events. */
+size_t ddla_watch_lane_bytes(uint32_t ring_events);
+
+/* Notes the calling process as this agent's. */
+void ddla_watch_begin_agent(ddla_watch *watch, int agent);
+
+/* Notes how an agent ended, unless that is known already. */
+void ddla_watch_end_agent(ddla_watch *watch, int agent, ddla_watch_end how, int number);
+
+/* Numbers of the last committed step, by agent 0. */
+void ddla_watch_note_step(ddla_watch *watch, uint64_t step, double loss, double rate);
+
+/* Nanoseconds that all lanes of all agents spent in a phase, and in phases altogether. */
+int64_t ddla_watch_phase_ns(const ddla_watch *watch, ddla_phase phase);
+int64_t ddla_watch_all_ns(const ddla_watch *watch);
+
+/* The pen of a lane, taken by the lane's own thread. watch may be null: it then records nothing. */
+ddla_watch_lane ddla_watch_lane_open(const ddla_watch *watch, int agent, int lane);
+
+/* The lane goes over to a phase. */
+void ddla_watch_mark(ddla_watch_lane *lane, ddla_phase phase, uint64_t detail);
+
+/* From here on the lane works on this step. */
+void ddla_watch_set_step(ddla_watch_lane *lane, uint64_t step);
+
+/* Number of an op's name, from 1; the same text has the same number; 0 when there is no room.
+ * For set-up. */
+uint16_t ddla_watch_name(ddla_watch_lane *lane, const char *text);
+
+void ddla_watch_mark_op(ddla_watch_lane *lane, uint16_t name);
+
+/* The lane begins the op of this name. */
+static inline void ddla_watch_op(ddla_watch_lane *lane, uint16_t name) {
+  if (lane && lane->head) ddla_watch_mark_op(lane, name);
+}
+
+static inline void ddla_watch_add_samples(ddla_watch_lane *lane, int64_t count) {
+  if (lane && lane->head)
+    atomic_store_explicit(&lane->head->samples,
+                          atomic_load_explicit(&lane->head->samples, memory_order_relaxed) + count,
+                          memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,245 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka asks for these four before it */
+#include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "watch/reader.h"
+
+static char folder[64];
+
+static int make_folder(void **state) {
+  char path[96];
+  (void)state;
+  snprintf(folder, sizeof folder, "/tmp/ddla-watch-XXXXXX");
+  if (!mkdtemp(folder)) return -1;
+  snprintf(path, sizeof path, "%s/agents", folder);
+  return mkdir(path, 0777);
+}
+
+static int remove_folder(void **state) {
+  char path[96];
+  (void)state;
+  snprintf(path, sizeof path, "%s/agents", folder);
+  return ddla_file_remove_directory(path) == DDLA_OK ? rmdir(folder) : -1;
+}
+
+static const char *events_path(int agent) {
+  static char path[128];
+  snprintf(path, sizeof path, "%s/agents/%d.events", folder, agent);
+  return path;
+}
+
+static ddla_watch *create(int agents, int lanes, const char *directory) {
+  ddla_watch *watch = NULL;
+  const ddla_watch_options options = {
+      .directory = directory, .agents = agents, .lanes = lanes, .ring_events = 16};
+  assert_int_equal(ddla_watch_create(&watch, &options), DDLA_OK);
+  return watch;
+}
+
+static void events_come_back_and_old_ones_go(void **state) {
+  (void)state;
+  ddla_watch *written = create(2, 2, folder), *read = NULL;
+  ddla_watch_lane pen = ddla_watch_lane_open(written, 1, 1);
+  ddla_watch_set_step(&pen, 7);
+  for (uint64_t i = 1; i <= 20; i++) ddla_watch_mark(&pen, DDLA_PHASE_COMPUTE, 100 + i);
+  ddla_watch_destroy(written);
+  assert_int_equal(ddla_watch_open(&read, folder), DDLA_OK);
+  assert_int_equal(read->agents, 2);
+  ddla_watch_seen seen = {0}, before = {0};
+  for (uint64_t i = 1; i <= 4; i++) assert_false(ddla_watch_read(&seen, read, 1, 1, i));
+  for (uint64_t i = 5; i <= 20; i++) {
+    assert_true(ddla_watch_read(&seen, read, 1, 1, i));
+    assert_int_equal(seen.detail, 100 + i);
+    assert_int_equal(seen.phase, DDLA_PHASE_COMPUTE);
+    assert_int_equal(seen.step, 7);
+    assert_true(seen.time_ns >= before.time_ns);
+    before = seen;
+  }
+  assert_false(ddla_watch_read(&seen, read, 1, 1, 21));
+  assert_false(ddla_watch_read(&seen, read, 0, 0, 1));
+  ddla_watch_destroy(read);
+}
+
+/* Writes events whose parts belong together until it is killed. */
+static void write_for_ever(ddla_watch *watch) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when an assertion ends the test first */
+  ddla_watch_lane pen = ddla_watch_lane_open(watch, 0, 0);
+  for (uint64_t i = 1;; i++) {
+    ddla_watch_set_step(&pen, i);
+    ddla_watch_mark(&pen, DDLA_PHASE_DATA, i * UINT64_C(0x9e3779b97f4a7c15));
+  }
+}
+
+static int check_all(const ddla_watch *watch) {
+  int sound = 0;
+  ddla_watch_seen seen;
+  uint64_t count = atomic_load(&ddla_watch_lane_at(watch, 0, 0)->count);
+  for (uint64_t n = count > 16 ? count - 16 : 1; n <= count; n++) {
+    if (!ddla_watch_read(&seen, watch, 0, 0, n)) continue;
+    assert_int_equal(seen.step, n);
+    assert_int_equal(seen.detail, n * UINT64_C(0x9e3779b97f4a7c15));
+    sound++;
+  }
+  return sound;
+}
+
+/* A reader beside a writer, and after the writer was killed somewhere. */
+static void no_event_is_torn(void **state) {
+  (void)state;
+  for (int round = 0; round < 8; round++) {
+    ddla_watch *watch = create(1, 1, folder), *read = NULL;
+    pid_t writer = fork();
+    if (writer == 0) write_for_ever(watch);
+    assert_true(writer > 0);
+    ddla_watch_destroy(watch);
+    assert_int_equal(ddla_watch_open(&read, folder), DDLA_OK);
+    int64_t end_ns = ddla_clock_now_ns(ddla_clock_monotonic()) + 150000000;
+    int sound = 0;
+    while (ddla_clock_now_ns(ddla_clock_monotonic()) < end_ns) sound += check_all(read);
+    assert_true(sound > 1000);
+    kill(writer, SIGKILL);
+    waitpid(writer, NULL, 0);
+    assert_in_range(check_all(read), 14, 17); /* all but the one it was at */
+    ddla_watch_destroy(read);
+  }
+}
+
+static void names_are_kept_once(void **state) {
+  (void)state;
+  ddla_watch *watch = create(1, 1, NULL);
+  ddla_watch_lane pen = ddla_watch_lane_open(watch, 0, 0);
+  char text[64];
+  assert_int_equal(ddla_watch_name(&pen, "conv2d forward"), 1);
+  assert_int_equal(ddla_watch_name(&pen, "relu forward"), 2);
+  assert_int_equal(ddla_watch_name(&pen, "conv2d forward"), 1);
+  for (int i = 3; i <= DDLA_WATCH_OPS_MAX + 1; i++) {
+    snprintf(text, sizeof text, "op %d with a name that is longer than there is room", i);
+    int wanted = i <= DDLA_WATCH_OPS_MAX ? i : 0;
+    assert_int_equal(ddla_watch_name(&pen, text), wanted);
+  }
+  assert_string_equal(ddla_watch_op_text(watch, 0, 0, 2), "relu forward");
+  assert_string_equal(ddla_watch_op_text(watch, 0, 0, 0), "");
+  assert_string_equal(ddla_watch_op_text(watch, 0, 0, 60000), "");
+  ddla_watch_destroy(watch);
+}
+
+/* An op's beginning is seen as long as its phase lasts. */
+static void the_op_under_way_is_seen(void **state) {
+  (void)state;
+  ddla_watch *watch = create(1, 1, NULL);
+  ddla_watch_scene *scene = NULL;
+  ddla_watch_begin_agent(watch, 0);
+  ddla_watch_lane pen = ddla_watch_lane_open(watch, 0, 0);
+  uint16_t name = ddla_watch_name(&pen, "softmax forward");
+  assert_int_equal(ddla_watch_scene_create(&scene, watch), DDLA_OK);
+  ddla_watch_mark(&pen, DDLA_PHASE_COMPUTE, 3);
+  usleep(3000);
+  ddla_watch_op(&pen, name);
+  ddla_watch_scene_look(scene, true);
+  assert_string_equal(scene->view[0].op, "softmax forward");
+  assert_true(scene->view[0].op_since_ns >= scene->view[0].now.time_ns + 2000000);
+  assert_int_equal(scene->view[0].process, getpid());
+  assert_int_equal(scene->view[0].system.state, 'R');
+  ddla_watch_mark(&pen, DDLA_PHASE_ARRIVED, 3);
+  ddla_watch_scene_look(scene, true);
+  assert_string_equal(scene->view[0].op, "");
+  assert_true(ddla_watch_phase_ns(watch, DDLA_PHASE_COMPUTE) >= 3000000);
+  ddla_watch_scene_destroy(scene);
+  ddla_watch_destroy(watch);
+}
+
+static void a_full_disk_is_told_and_leaves_nothing(void **state) {
+  (void)state;
+  struct rlimit old, small;
+  ddla_watch *watch = NULL;
+  ddla_watch_options options = {.directory = folder, .agents = 1, .lanes = 1};
+  getrlimit(RLIMIT_FSIZE, &old);
+  small = old;
+  small.rlim_cur = 8192;
+  signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &small);
+  ddla_status status = ddla_watch_create(&watch, &options);
+  setrlimit(RLIMIT_FSIZE, &old);
+  assert_int_equal(status, DDLA_DISK_FULL);
+  assert_non_null(strstr(ddla_status_message(status), "0.events"));
+  assert_int_equal(access(events_path(0), F_OK), -1);
+  options.directory = NULL;
+  assert_int_equal(ddla_watch_create(&watch, &options), DDLA_OK);
+  ddla_watch_destroy(watch);
+}
+
+/* Puts bytes at a place of agent 0's file. */
+static void damage(off_t at, const void *bytes, size_t count) {
+  int file = open(events_path(0), O_RDWR);
+  assert_true(file >= 0);
+  assert_int_equal(pwrite(file, bytes, count, at), count);
+  close(file);
+}
+
+static void damaged_files_are_refused(void **state) {
+  (void)state;
+  ddla_watch *watch = NULL;
+  const uint32_t two = 2, huge = 0x7fffffff;
+  ddla_watch_destroy(create(1, 1, folder));
+  damage(8, &two, sizeof two);
+  assert_int_equal(ddla_watch_open(&watch, folder), DDLA_INVALID);
+  ddla_watch_destroy(create(1, 1, folder));
+  damage(12, &huge, sizeof huge); /* lanes */
+  assert_int_equal(ddla_watch_open(&watch, folder), DDLA_CORRUPT);
+  ddla_watch_destroy(create(1, 1, folder));
+  assert_int_equal(truncate(events_path(0), 4096), 0);
+  assert_int_equal(ddla_watch_open(&watch, folder), DDLA_CORRUPT);
+  assert_int_equal(truncate(events_path(0), 0), 0);
+  assert_int_equal(ddla_watch_open(&watch, folder), DDLA_CORRUPT);
+  unlink(events_path(0));
+  assert_int_equal(ddla_watch_open(&watch, folder), DDLA_INVALID);
+}
+
+static void without_a_recorder_nothing_happens(void **state) {
+  (void)state;
+  ddla_watch_lane pen = ddla_watch_lane_open(NULL, 0, 0);
+  ddla_watch_mark(&pen, DDLA_PHASE_DATA, 1);
+  ddla_watch_mark(NULL, DDLA_PHASE_DATA, 1);
+  ddla_watch_op(&pen, 1);
+  ddla_watch_op(NULL, 1);
+  ddla_watch_end_agent(NULL, 0, DDLA_WATCH_DONE, 0);
+  assert_int_equal(ddla_watch_name(&pen, "relu"), 0);
+}
+
+static void the_first_end_is_kept(void **state) {
+  (void)state;
+  ddla_watch *watch = create(2, 1, NULL);
+  ddla_watch_end_agent(watch, 1, DDLA_WATCH_KILLED, 9);
+  ddla_watch_end_agent(watch, 1, DDLA_WATCH_LEFT, 3);
+  assert_int_equal(atomic_load(&watch->agent[1]->ended), (uint64_t)DDLA_WATCH_KILLED << 32 | 9);
+  assert_int_equal(atomic_load(&watch->agent[0]->ended), 0);
+  ddla_watch_destroy(watch);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(events_come_back_and_old_ones_go),
+      cmocka_unit_test(no_event_is_torn),
+      cmocka_unit_test(names_are_kept_once),
+      cmocka_unit_test(the_op_under_way_is_seen),
+      cmocka_unit_test(a_full_disk_is_told_and_leaves_nothing),
+      cmocka_unit_test(damaged_files_are_refused),
+      cmocka_unit_test(without_a_recorder_nothing_happens),
+      cmocka_unit_test(the_first_end_is_kept),
+  };
+  return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
