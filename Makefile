@@ -7,6 +7,7 @@ demo:          ; @tools/setup build demo && tools/build release && build/ddla tr
 test:          ; @tools/setup build test demo && tools/build release && tools/run-tests release -LE full
 test-full:     ; @tools/setup build test demo && tools/build release && tools/run-tests release
 sim-full:      ; @tools/setup build test && tools/build release && tools/run-tests release -L sim
+hang-full:     ; @tools/setup build test && tools/build release && tools/run-tests release -R '^hang_full$$'
 tidy:          ; @tools/setup build && tools/build release ddla_tidy && build/bin/ddla_tidy .
 check-address: ; @tools/setup build test demo sanitize && tools/build address && tools/run-tests address -L 'unit|conformance|short' -LE full
 check-thread:  ; @tools/setup build test demo sanitize && tools/build thread && tools/run-tests thread -L 'unit|conformance|short' -LE full
@@ -22,5 +23,5 @@ clean:         ; @rm -rf build build-debug build-address build-thread build-clan
 ci:            ; @.ci/run
 help:          ; @sed -n 's/^\([a-z-]*\): *; @.*/make \1/p' Makefile
 
-.PHONY: all setup demo test test-full sim-full tidy check-address check-thread address-full thread-full
+.PHONY: all setup demo test test-full sim-full hang-full tidy check-address check-thread address-full thread-full
 .PHONY: fuzz check-clang debug bench install format clean ci help

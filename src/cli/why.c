@@ -24,9 +24,13 @@ static int count_ends(const ddla_watch_scene *scene, ddla_watch_end how) {
   return count;
 }
 
+/* A zombie counts as long as its launcher may still reap it. */
 static bool any_alive(const ddla_watch_scene *scene) {
-  for (int w = 0; w < scene->workers; w++)
-    if (scene->view[w].system.state != 0 && scene->view[w].ended == DDLA_WATCH_RUNS) return true;
+  for (int w = 0; w < scene->workers; w++) {
+    char state = scene->view[w].system.state;
+    bool there = state == 'Z' ? scene->launcher.state != 0 : state != 0;
+    if (there && scene->view[w].ended == DDLA_WATCH_RUNS) return true;
+  }
   return false;
 }
 
@@ -58,7 +62,7 @@ static void print_alive(const ddla_watch_scene *scene) {
   char cause[512];
   int worker = -1;
   ddla_verdict verdict = ddla_watch_blame(&worker, scene);
-  bool fine = verdict == DDLA_VERDICT_MOVES;
+  bool fine = verdict <= DDLA_VERDICT_COMPUTES && ddla_watch_any_moved(scene);
   const char *words = ddla_watch_cause(cause, sizeof cause, scene, worker, verdict);
   if (fine) printf("the run goes on\n\n");
   else printf("%s\n\n", words);

@@ -78,6 +78,18 @@ static void put_real(FILE *file, const char *key, double value) {
   fprintf(file, ", \"%s\": %s", key, text);
 }
 
+/* The share of the epoch that all lanes of all agents waited; the recorder knows it. */
+static void put_waiting(ddla_run *run, const ddla_worker *worker) {
+  if (!worker->watch) return;
+  int64_t waiting_ns = ddla_watch_phase_ns(worker->watch, DDLA_PHASE_WAIT);
+  int64_t all_ns = ddla_watch_all_ns(worker->watch);
+  put_real(
+      run->metrics, "waiting",
+      ratio((double)(waiting_ns - run->epoch_waiting_ns), (double)(all_ns - run->epoch_all_ns)));
+  run->epoch_waiting_ns = waiting_ns;
+  run->epoch_all_ns = all_ns;
+}
+
 static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t epoch,
                              double seconds) {
   FILE *file = run->metrics;
@@ -87,6 +99,7 @@ static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t e
   put_real(file, "learning_rate", worker->last.learning_rate);
   put_real(file, "samples_per_second", ratio((double)worker->epoch_samples, seconds));
   put_real(file, "seconds", (double)(now_ns() - run->train_start_ns) * 1e-9);
+  put_waiting(run, worker);
   if (run->training->job->train.clip_norm > 0)
     put_real(file, "gradient_norm", worker->last.gradient_norm);
   if (run->validated) {

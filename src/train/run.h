@@ -23,6 +23,7 @@ typedef struct ddla_run {
   int64_t train_start_ns, train_end_ns, shown_ns, epoch_start_ns;
   int64_t start_step; /* resumed from */
   int64_t shown_waiting_ns;
+  int64_t epoch_waiting_ns, epoch_all_ns; /* of all lanes, at the epoch's beginning */
   bool interrupted;
   bool (*on_step)(void *argument, const ddla_train_step *step); /* may be null */
   void *on_step_argument;

@@ -53,6 +53,12 @@ ddla_verdict ddla_watch_judge(const ddla_watch_scene *scene, int worker) {
   return phase == DDLA_PHASE_DATA ? DDLA_VERDICT_READS : DDLA_VERDICT_SLEEPS;
 }
 
+bool ddla_watch_any_moved(const ddla_watch_scene *scene) {
+  for (int w = 0; w < scene->workers; w++)
+    if (scene->view[w].moved) return true;
+  return false;
+}
+
 /* How far a waiting lane is: its step, and within it the words in the order of the strategy. */
 static uint64_t place_of(const ddla_watch_view *view) {
   return view->now.step << 8 | view->now.detail >> 56;
@@ -98,7 +104,9 @@ ddla_verdict ddla_watch_blame(int *out, const ddla_watch_scene *scene) {
       worst = verdict;
     }
   }
-  if (all_wait) {
+  for (int w = 0; w < scene->workers && all_wait; w++)
+    if (scene->view[w].moved) worst = DDLA_VERDICT_MOVES; /* short waits, between looks */
+  if (all_wait && worst != DDLA_VERDICT_MOVES) {
     best = find_skipper(scene);
     worst = best >= 0 ? DDLA_VERDICT_SKIPPED : DDLA_VERDICT_WAITS;
   }
@@ -169,7 +177,9 @@ static void cause_of_death(char *text, size_t bytes, const ddla_watch_scene *sce
                            const ddla_watch_view *view, const char *who) {
   int end = view->system.exit_code;
   char how[64] = "";
-  const char *launcher = scene->launcher.state == 'T' ? ": its launcher is stopped" : "";
+  const char *launcher = scene->launcher.state == 'T' ? ": its launcher is stopped"
+                         : scene->launcher.state == 0 ? ": it died with its launcher"
+                                                      : "";
   if (WIFSIGNALED(end))
     snprintf(how, sizeof how, " of signal %d (%s)", WTERMSIG(end), strsignal(WTERMSIG(end)));
   snprintf(text, bytes, "%s has died%s and is not yet reaped%s", who, how, launcher);
@@ -229,6 +239,10 @@ static void cause_of_skipping(char *text, size_t bytes, const ddla_watch_scene *
 const char *ddla_watch_cause(char *text, size_t bytes, const ddla_watch_scene *scene, int worker,
                              ddla_verdict verdict) {
   char who[96];
+  if (worker < 0 && verdict == DDLA_VERDICT_MOVES) {
+    snprintf(text, bytes, "the run goes on");
+    return text;
+  }
   if (worker < 0) {
     snprintf(text, bytes, "all wait for each other at the same place (a bug of the program)");
     return text;

@@ -143,6 +143,9 @@ static void who_skips_is_told_from_who_does_more(void **state) {
   expect(pair, 0, DDLA_VERDICT_SKIPPED, "agent 0 has skipped");
   ddla_watch_scene *all = four_waiting();
   expect(all, -1, DDLA_VERDICT_WAITS, "all wait for each other");
+  ddla_watch_scene *busy = apart(1, 10, DDLA_WAIT_FINAL);
+  busy->view[3].moved = true; /* not the same waits as in the look before */
+  expect(busy, -1, DDLA_VERDICT_MOVES, "the run goes on");
 }
 
 int main(void) {

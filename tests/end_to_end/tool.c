@@ -1,7 +1,9 @@
 /* What end-to-end scripts need and a bare machine may lack.
  *   tool json FILE [KEY...]           checks that FILE is JSON; prints the value under the keys
  *   tool png DATA INDEX FILE [SCALE]  writes a sample of a test part as a PNG image
- *   tool label DATA INDEX             prints its label */
+ *   tool label DATA INDEX             prints its label
+ *   tool trace FILE LANES             checks a trace: in each of so many lanes phases follow each
+ *                                     other, and ops lie inside of them; prints the ops' number */
 #include <jansson.h>
 #include <png.h>
 #include <stdio.h>
@@ -70,9 +72,57 @@ static int run_data(int count, char **words, bool wants_label) {
   return result;
 }
 
+/* Bars of one lane, seen in their order: where the newest phase ends, where the newest op does. */
+typedef struct lane_seen {
+  double phase_end, op_end;
+  int phases;
+} lane_seen;
+
+enum { TRACE_LANES_MAX = 64 };
+
+/* Times have three digits behind the point, so ends may be off by rounding. */
+static const char *check_bar(lane_seen *lane, const json_t *bar, int *ops) {
+  double start = json_number_value(json_object_get(bar, "ts"));
+  double end = start + json_number_value(json_object_get(bar, "dur"));
+  const char *kind = json_string_value(json_object_get(bar, "cat"));
+  if (!kind || !json_string_value(json_object_get(bar, "name"))) return "a bar without a name";
+  if (end < start) return "a bar ends before it begins";
+  bool op = strcmp(kind, "op") == 0;
+  if (start < (op ? lane->op_end : lane->phase_end) - 0.01) return "bars of a lane overlap";
+  if (op && end > lane->phase_end + 0.01) return "an op reaches out of its phase";
+  if (op) lane->op_end = end;
+  else lane->phase_end = end;
+  *ops += op;
+  lane->phases += !op;
+  return NULL;
+}
+
+static int run_trace(char **words) {
+  lane_seen seen[TRACE_LANES_MAX] = {{0}};
+  int lanes = (int)strtol(words[1], NULL, 10), found = 0, ops = 0;
+  size_t i = 0;
+  json_t *root = json_load_file(words[0], JSON_REJECT_DUPLICATES, NULL), *bar = NULL;
+  const char *wrong = root ? NULL : "no JSON";
+  json_array_foreach(json_object_get(root, "traceEvents"), i, bar) {
+    const char *kind = json_string_value(json_object_get(bar, "ph"));
+    json_int_t place = 8 * json_integer_value(json_object_get(bar, "pid")) +
+                       json_integer_value(json_object_get(bar, "tid"));
+    if (wrong || !kind || strcmp(kind, "X") != 0) continue;
+    wrong = place >= 0 && place < TRACE_LANES_MAX ? check_bar(&seen[place], bar, &ops) : "a lane";
+  }
+  json_decref(root);
+  for (int k = 0; k < TRACE_LANES_MAX; k++) found += seen[k].phases > 3;
+  if (!wrong && found != lanes) wrong = "another number of lanes";
+  if (wrong) return fail(wrong);
+  printf("%d\n", ops);
+  return 0;
+}
+
 int main(int argc, char **argv) {
   if (argc >= 3 && strcmp(argv[1], "json") == 0) return run_json(argc - 2, argv + 2);
   if (argc >= 5 && strcmp(argv[1], "png") == 0) return run_data(argc - 2, argv + 2, false);
   if (argc == 4 && strcmp(argv[1], "label") == 0) return run_data(argc - 2, argv + 2, true);
-  return fail("tool json FILE [KEY...] | png DATA INDEX FILE [SCALE] | label DATA INDEX");
+  if (argc == 4 && strcmp(argv[1], "trace") == 0) return run_trace(argv + 2);
+  return fail("tool json FILE [KEY...] | png DATA INDEX FILE [SCALE] | label DATA INDEX | trace "
+              "FILE LANES");
 }

@@ -1,0 +1,50 @@
+# ddla why, top, trace and plot: of a run that goes on, of one that is over, of what is no run; warnings of a full disk.
+. "$SOURCE/tests/end_to_end/training.sh"
+tool=$BUILD/bin/end_to_end_tool
+
+cat >job.yaml <<'J'
+data: {train: "synthetic:8x8x1:10:640", validation_fraction: 0.1}
+model: {kind: mlp, hidden: [32]}
+train: {batch: 32, epochs: 4}
+J
+
+train 0 run job.yaml -n 2 --set parallel.lanes=2 --set output.trace_steps=3
+train 0 other job.yaml -n 1 --set train.learning_rate=0.01
+
+# Traces: without ops where none were asked for.
+"$DDLA" trace run --steps 3 -o trace.json
+[ "$("$tool" trace trace.json 4)" -gt 40 ] || fail "no ops in the trace"
+says trace.json '"linear forward linear1"' '"what":"computes shard 7"' '"name":"agent 1"' '"step":72'
+if grep -q '"step":69' trace.json; then fail "more than three steps"; fi
+"$DDLA" trace other >other.json 2>err
+[ "$("$tool" trace other.json "$(sed -n 's/.*"lanes": \([0-9]*\),*/\1/p' other/report.json)")" = 0 ] || fail "ops that were not asked for"
+
+"$DDLA" why run >out
+says out "the run is finished" "2 agents with 2 lanes" "step 72 of 72"
+"$DDLA" top run >out
+says out "the run is over" "step 72/72" "epoch 4"
+
+# Pictures: every column of every run is there.
+"$DDLA" plot run other -o plot.svg
+says plot.svg "<svg " "</svg>" ">run<" ">other<" ">Loss<" ">Waiting<" "stroke-dasharray"
+[ "$(grep -c 'stroke-width="1.8"' plot.svg)" -eq 16 ] || fail "a line is missing in the picture"
+if grep -q -e nan -e inf plot.svg; then fail "the picture has what is no number"; fi
+
+# What is no run.
+for command in why top trace plot; do
+  got=0
+  "$DDLA" $command nowhere >out 2>err || got=$?
+  [ $got -eq 2 ] || fail "$command nowhere: exit status $got"
+  says err "nowhere"
+  got=0
+  "$DDLA" $command >out 2>err || got=$?
+  [ $got -eq 2 ] || fail "$command: exit status $got"
+done
+
+# Where events cannot be kept the run goes on, after one warning.
+train 0 quiet job.yaml --set output.events=false
+[ ! -e quiet/agents/0.events ] || fail "events that were not wanted"
+(ulimit -f 40; exec "$DDLA" train job.yaml -n 2 --set parallel.lanes=2 --set checkpoint.every_epochs=0 --out small) >out 2>err || got=$?
+says err "warning: cannot keep events in small/agents/0.events" "goes on without"
+[ "$(grep -c warning err)" -eq 1 ] || fail "more than one warning"
+says out "epoch 4/4"
