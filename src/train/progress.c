@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "train/run.h"
+#include "train/tensorboard.h"
 
 enum { SHOW_EVERY_MS = 100, BAR_CELLS = 24 };
 
@@ -113,12 +114,33 @@ static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t e
                         ddla_run_path(path, run->directory, "metrics.jsonl"));
 }
 
+/* The same numbers for TensorBoard, over steps. */
+static ddla_status write_tensorboard(const ddla_run *run, const ddla_worker *worker,
+                                     double seconds) {
+  FILE *file = run->tensorboard;
+  int64_t step = (int64_t)worker->last.step;
+  char path[DDLA_PATH_BYTES];
+  if (!file) return DDLA_OK;
+  ddla_tensorboard_scalar(file, step, "loss/train", run->train_loss);
+  ddla_tensorboard_scalar(file, step, "accuracy/train", run->train_accuracy);
+  ddla_tensorboard_scalar(file, step, "learning_rate", worker->last.learning_rate);
+  ddla_tensorboard_scalar(file, step, "samples_per_second",
+                          ratio((double)worker->epoch_samples, seconds));
+  if (run->validated) {
+    ddla_tensorboard_scalar(file, step, "loss/validation", run->validation.loss);
+    ddla_tensorboard_scalar(file, step, "accuracy/validation", run->validation.accuracy);
+  }
+  if (fflush(file) == 0 && !ferror(file)) return DDLA_OK;
+  return ddla_file_fail(errno, "cannot write", ddla_run_path(path, run->directory, "tensorboard"));
+}
+
 ddla_status ddla_run_show_epoch(ddla_run *run, const ddla_worker *worker, int64_t epoch) {
   double seconds = (double)(now_ns() - run->epoch_start_ns) * 1e-9;
   run->train_loss = ratio(worker->epoch_loss, worker->epoch_count);
   run->train_accuracy = ratio((double)worker->epoch_correct, worker->epoch_count);
   show_line(run, worker, epoch, seconds);
   ddla_status status = write_row(run, worker, epoch, seconds);
+  if (status == DDLA_OK) status = write_tensorboard(run, worker, seconds);
   run->epoch_start_ns = now_ns();
   run->validated = false;
   return status;

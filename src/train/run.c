@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "train/description.h"
+#include "train/tensorboard.h"
 
 const char *ddla_run_path(char *path, const char *directory, const char *name) {
   snprintf(path, DDLA_PATH_BYTES, "%s/%s", directory, name);
@@ -71,6 +72,7 @@ static ddla_status remove_results(const char *directory) {
   char path[DDLA_PATH_BYTES];
   for (int i = 1; i < FILE_COUNT; i++) unlink(ddla_run_path(path, directory, file_names[i]));
   DDLA_TRY(empty_folder(directory, "checkpoints"));
+  DDLA_TRY(empty_folder(directory, "tensorboard"));
   return empty_folder(directory, "agents");
 }
 
@@ -159,10 +161,13 @@ ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const ch
   *run = (ddla_run){.training = training, .directory = directory, .show = show};
   run->metrics = fopen(ddla_run_path(path, directory, "metrics.jsonl"), "a");
   if (!run->metrics) return ddla_file_fail(errno, "cannot write", path);
+  if (training->job->output.tensorboard)
+    DDLA_TRY(ddla_tensorboard_open(&run->tensorboard, directory));
   return DDLA_OK;
 }
 
 void ddla_run_close(ddla_run *run) {
   if (run->metrics) fclose(run->metrics);
+  if (run->tensorboard) fclose(run->tensorboard);
   *run = (ddla_run){0};
 }

@@ -20,6 +20,7 @@ typedef struct ddla_run {
   const char *directory;
   ddla_show show;
   FILE *metrics, *terminal; /* terminal: where progress is shown; may be null */
+  FILE *tensorboard;        /* events for TensorBoard; null where they are not wanted */
   int64_t train_start_ns, train_end_ns, shown_ns, epoch_start_ns;
   int64_t start_step; /* resumed from */
   int64_t shown_waiting_ns;
