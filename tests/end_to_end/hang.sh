@@ -19,7 +19,8 @@ draw() { # LIMIT: a number from 0 to LIMIT - 1, the next of the seed's
   drawn=$((seed / 65536 % $1))
 }
 
-now_ms() { echo $(($(date +%s%N) / 1000000)); }
+# Milliseconds of a clock that nobody sets.
+now_ms() { sed 's/^\([0-9]*\)\.\([0-9]*\) .*/\1\20/' /proc/uptime; }
 
 # process RANK: an agent's process, by its log.
 process() { sed -n "s/.*agent $1 of .*process \([0-9]*\),.*/\1/p" "run/agents/$1.log" 2>/dev/null | tail -1; }
