@@ -34,15 +34,18 @@ started() {
   done
 }
 
-# shown SINCE_MS: waits for the hang screen, which must come within 3 s of the limit, counted from SINCE_MS.
+# shown SINCE_MS: waits for the hang screen, which must come within 3 s of the limit, counted from SINCE_MS. The short
+# form runs beside other tests, on processors that may be busy with them, and is given longer.
+slack_ms=3000
+if [ "$1" -lt 100 ]; then slack_ms=15000; fi
 shown() {
   until grep -q 'processors*$' run.err; do
     took=$(($(now_ms) - $1))
-    [ $took -lt 20000 ] || fail "$kind: no screen: $(cat run.err)"
+    [ $took -lt $((limit_ms + slack_ms + 5000)) ] || fail "$kind: no screen: $(cat run.err)"
     sleep 0.05
   done
   took=$(($(now_ms) - $1))
-  [ $took -lt $((limit_ms + 3000)) ] || fail "$kind: the screen came $((took - limit_ms)) ms after the limit"
+  [ $took -lt $((limit_ms + slack_ms)) ] || fail "$kind: the screen came $((took - limit_ms)) ms after the limit"
   [ $took -gt $((limit_ms - 500)) ] || fail "$kind: a false alarm after $took ms: $(cat run.err)"
 }
 

@@ -117,7 +117,7 @@ static ddla_status run(int agents, const char *lanes, bool threads, const char *
   p.options.work = work;
   const ddla_watcher_options hang = ddla_recording_hang(p.training, directory, stderr);
   const ddla_launch_options launch = {.agents = agents,
-                                      .shared_bytes = memory.shared_bytes,
+                                      .shared_bytes = memory.region_bytes,
                                       .threads = threads,
                                       .watch = p.options.watch,
                                       .hang = &hang};
