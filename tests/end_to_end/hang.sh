@@ -6,6 +6,9 @@ rounds=$1
 seed=${DDLA_TEST_SEED:-1}
 program=$BUILD/bin/hang_program
 limit_ms=3000 # output.hang_seconds
+launcher=0
+trap '[ $launcher = 0 ] || kill -KILL $launcher 2>/dev/null || true' EXIT
+trap 'exit 1' INT TERM
 
 cat >job.yaml <<'J'
 data: {train: "synthetic:8x8x1:10:640"}
