@@ -62,7 +62,8 @@ static void compare(const ddla_trial *a, const ddla_trial *b, measure off, doubl
   }
 }
 
-static void check_layer(const ddla_op_call *sample, const char *kernel, bool first) {
+static void check_against(const ddla_op_call *sample, const char *kernel, const char *other,
+                          bool first) {
   ddla_trial trial = {0}, again = {0}, plain = {0};
   ddla_trial_options options = {.kernel = kernel, .seed = 7, .first = first};
   assert_int_equal(ddla_trial_open(&trial, sample, &options), DDLA_OK);
@@ -72,7 +73,7 @@ static void check_layer(const ddla_op_call *sample, const char *kernel, bool fir
   }
   options.shift_bytes = 20;
   assert_int_equal(ddla_trial_open(&again, sample, &options), DDLA_OK);
-  options = (ddla_trial_options){.kernel = "reference", .seed = 7, .first = first};
+  options = (ddla_trial_options){.kernel = other, .seed = 7, .first = first};
   assert_int_equal(ddla_trial_open(&plain, sample, &options), DDLA_OK);
   run(&plain);
   for (int round = 0; round < 2; round++) {
@@ -88,9 +89,9 @@ static void check_layer(const ddla_op_call *sample, const char *kernel, bool fir
 
 /* With the gradient of input 0 and, as in the first layer of a model, without. */
 static void check(const ddla_op_call *sample, const char *kernel) {
-  check_layer(sample, kernel, false);
+  check_against(sample, kernel, "reference", false);
   if (strcmp(sample->op->name, "conv2d") == 0 || strcmp(sample->op->name, "linear") == 0)
-    check_layer(sample, kernel, true);
+    check_against(sample, kernel, "reference", true);
 }
 
 static void check_op(const ddla_op *op, const char *kernel) {
@@ -163,6 +164,16 @@ static ddla_op_call attention_call(int64_t queries, int64_t keys, int64_t size, 
   return call;
 }
 
+static ddla_op_call matmul_call(ddla_shape a, ddla_shape b, int64_t transpose_a,
+                                int64_t transpose_b) {
+  ddla_op_call call = {.op = ddla_op_find("matmul"), .input_count = 2, .present = {true, true}};
+  call.input[0].shape = a;
+  call.input[1].shape = b;
+  ddla_attrs_set_int(&call.attrs, "transpose_a", transpose_a);
+  ddla_attrs_set_int(&call.attrs, "transpose_b", transpose_b);
+  return call;
+}
+
 /* Shapes of real models, odd batches and channel counts, for every kernel of the op. */
 static void realistic_shapes_agree_with_the_reference(void **state) {
   (void)state;
@@ -196,6 +207,18 @@ static void realistic_shapes_agree_with_the_reference(void **state) {
       if (strcmp(rows[i]->op, calls[c].op->name) == 0) check(&calls[c], rows[i]->name);
 }
 
+/* Products so large that the reference would take long: against oneDNN's. */
+static void large_products_agree(void **state) {
+  (void)state;
+  for (int64_t ta = 0; ta < 2; ta++)
+    for (int64_t tb = 0; tb < 2; tb++) {
+      const ddla_shape a = ta ? DDLA_SHAPE(2, 775, 785) : DDLA_SHAPE(2, 785, 775);
+      const ddla_shape b = tb ? DDLA_SHAPE(2, 803, 775) : DDLA_SHAPE(2, 775, 803);
+      const ddla_op_call call = matmul_call(a, b, ta, tb);
+      check_against(&call, "native_matmul", "onednn_matmul", false);
+    }
+}
+
 static void not_a_number_stays_visible(void **state) {
   (void)state;
   static const char *const ops[] = {"relu",  "gelu", "tanh", "sigmoid", "silu", "leaky_relu",
@@ -222,6 +245,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(kernels_agree_with_the_reference),
       cmocka_unit_test(realistic_shapes_agree_with_the_reference),
+      cmocka_unit_test(large_products_agree),
       cmocka_unit_test(not_a_number_stays_visible),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,10 +8,10 @@ enum {
   /* Depth of a stretch: a panel of b of this depth and 64 columns takes 256 KiB, a quarter of a
    * second cache of 1 MiB. c is read and written once for each stretch. */
   DEPTH_MAX = 1024,
-  APART = 16, /* floats after a row of a packed a, so that not all rows fall on the same sets */
+  APART = 16,  /* floats after a row of a packed a, so that not all rows fall on the same sets */
   AHEAD = 16,  /* rows of b that packing asks for in advance */
   AHEAD_B = 8, /* rows of a packed panel that a tile asks for in advance */
-  FETCH_C = 4 /* groups of 16 steps before the end of a tile at which its part of c is asked for */
+  FETCH_C = 4  /* groups of 16 steps before the end of a tile at which its part of c is asked for */
 };
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }

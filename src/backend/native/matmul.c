@@ -25,20 +25,17 @@ static ddla_gemm form(const ddla_op_call *call) {
 
 /* da = dy bᵀ, or for a transposed a, daᵀ = b dyᵀ. */
 static ddla_gemm form_a(const ddla_gemm *y) {
-  if (!y->a_transposed)
-    return (ddla_gemm){y->rows, y->columns, y->depth, false, !y->b_transposed};
+  if (!y->a_transposed) return (ddla_gemm){y->rows, y->columns, y->depth, false, !y->b_transposed};
   return (ddla_gemm){y->depth, y->columns, y->rows, y->b_transposed, true};
 }
 
 /* db = aᵀ dy, or for a transposed b, dbᵀ = dyᵀ a. */
 static ddla_gemm form_b(const ddla_gemm *y) {
-  if (!y->b_transposed)
-    return (ddla_gemm){y->depth, y->rows, y->columns, !y->a_transposed, false};
+  if (!y->b_transposed) return (ddla_gemm){y->depth, y->rows, y->columns, !y->a_transposed, false};
   return (ddla_gemm){y->columns, y->rows, y->depth, true, y->a_transposed};
 }
 
-/* Measured: where an edge is shorter, oneDNN's product is as fast or faster, forward or
- * backward. */
+/* Measured: where an edge is shorter, oneDNN is as fast or faster, forward or backward. */
 static bool accepts(const ddla_op_call *call) {
   enum { EDGE_MIN = 768 };
   if (ddla_cpu() < DDLA_CPU_AVX512) return false;
