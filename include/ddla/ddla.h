@@ -7,6 +7,7 @@
 #include <ddla/graph.h>
 #include <ddla/group.h>
 #include <ddla/job.h>
+#include <ddla/predictor.h>
 #include <ddla/status.h>
 #include <ddla/tensor.h>
 #include <ddla/train.h>

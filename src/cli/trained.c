@@ -33,43 +33,15 @@ static ddla_status find_given(ddla_trained *made, const char *directory, const c
   return DDLA_OK;
 }
 
-/* The run's own file, which must be the one that the run wrote. */
-static ddla_status find_own(ddla_trained *made, const char *directory) {
-  const ddla_description *description = &made->description;
-  int which = 0;
-  for (; which < DDLA_MODEL_LAST; which++) {
-    ddla_run_path(made->path, directory, ddla_description_file((ddla_model_file)which));
-    if (description->sha256[which][0] && exists(made->path)) break;
-  }
-  ddla_run_path(made->path, directory, ddla_description_file((ddla_model_file)which));
-  if (!exists(made->path))
-    return DDLA_FAIL(INVALID,
-                     "%s holds no model.safetensors: its run has not ended; go on with it (ddla "
-                     "train --resume) or name another file with --model",
-                     directory);
-  DDLA_TRY(ddla_sha256_of_file(made->sha256, made->path));
-  const char *noted = description->sha256[which];
-  if (!noted[0] || strcmp(noted, made->sha256) == 0) return DDLA_OK;
-  return DDLA_FAIL(
-      CORRUPT,
-      "%s is not the file that the run wrote (its SHA-256 begins with %.8s, model.json "
-      "says %.8s); name it with --model to use it all the same",
-      made->path, made->sha256, noted);
-}
-
 static ddla_status open_run(ddla_trained *made, const ddla_words *words, const char *directory,
                             const char *model) {
   char path[DDLA_PATH_BYTES];
-  if (strlen(directory) + 64 > sizeof path)
-    return DDLA_FAIL(INVALID, "the path of the run directory is too long");
-  if (!exists(ddla_run_path(path, directory, "job.yaml")))
-    return DDLA_FAIL(INVALID,
-                     "%s holds no job.yaml; expected the directory of a run, made by ddla train",
-                     directory);
-  DDLA_TRY(ddla_words_job(&made->job, words, path));
+  DDLA_TRY(ddla_run_check(directory));
+  DDLA_TRY(ddla_words_job(&made->job, words, ddla_run_path(path, directory, "job.yaml")));
   DDLA_TRY(ddla_job_check(made->job));
   DDLA_TRY(ddla_description_read(&made->description, directory));
-  return model ? find_given(made, directory, model) : find_own(made, directory);
+  return model ? find_given(made, directory, model)
+               : ddla_inference_find(made->path, made->sha256, &made->description, directory);
 }
 
 /* Without a run directory, the training data say what the model takes. */
@@ -98,7 +70,7 @@ static ddla_status open_place(ddla_trained *made, const ddla_words *words, const
   DDLA_TRY(S_ISDIR(found.st_mode) ? open_run(made, words, place, model)
                                   : open_job(made, words, place, model));
   if (!made->sha256[0]) DDLA_TRY(ddla_sha256_of_file(made->sha256, made->path));
-  return ddla_inference_open(&made->inference, made->job, &made->description, made->path);
+  return ddla_inference_open(&made->inference, made->job, NULL, &made->description, made->path);
 }
 
 ddla_status ddla_trained_open(ddla_trained *out, const ddla_words *words, const char *place,

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/kernel.h"
 #include "base/alloc.h"
@@ -11,6 +12,7 @@
 #include "data/batch.h"
 #include "optim/norm.h"
 #include "task/metrics.h"
+#include "train/run.h"
 #include "train/save.h"
 
 struct ddla_inference {
@@ -35,18 +37,27 @@ static size_t record_bytes(const ddla_description *description) {
   return (size_t)elements_of(description->shape) * each;
 }
 
-static ddla_status build(ddla_inference *made, const ddla_job *job, const char *model_path) {
+static ddla_status check_builder(const ddla_description *description, const ddla_own_model *own) {
+  if (description->own && !own)
+    return DDLA_FAIL(INVALID, "this run's model was built by a program of its own (model.json says "
+                              "own_model: ddla_train had options->own), so its job does not say "
+                              "how; use it in that program, with ddla_predictor_open");
+  if (own && !description->own)
+    return DDLA_FAIL(INVALID, "this run's model is described by its job; open it without a builder "
+                              "of your own");
+  return DDLA_OK;
+}
+
+static ddla_status build(ddla_inference *made, const ddla_job *job, const ddla_own_model *own,
+                         const char *model_path) {
   const ddla_description *description = made->description;
   const ddla_task *task = ddla_task_find(description->task);
-  if (description->own)
-    return DDLA_FAIL(INVALID, "this run's model was built by a program of its own (ddla_train with "
-                              "options->own); only that program can build it again");
+  DDLA_TRY(check_builder(description, own));
   if (!task)
     return DDLA_FAIL(UNSUPPORTED, "the run's task is %s, which this program does not have",
                      ddla_text_quote(description->task).text);
   DDLA_TRY(ddla_backend_start());
-  DDLA_TRY(
-      ddla_task_build(&made->graph, task, job, NULL, description->shape, description->classes));
+  DDLA_TRY(ddla_task_build(&made->graph, task, job, own, description->shape, description->classes));
   DDLA_TRY(DDLA_NEW(made->parameters, ddla_graph_space(made->graph.graph)));
   DDLA_TRY(DDLA_NEW(made->counts, ddla_metrics_count(description->classes)));
   made->batch = ddla_task_evaluation_batch(&made->graph);
@@ -57,12 +68,36 @@ static ddla_status build(ddla_inference *made, const ddla_job *job, const char *
   return ddla_train_load_model(made->parameters, made->graph.graph, model_path);
 }
 
+ddla_status ddla_inference_find(char path[DDLA_PATH_BYTES], char sha256[DDLA_SHA256_TEXT_BYTES],
+                                const ddla_description *description, const char *directory) {
+  int which = 0;
+  for (; which < DDLA_MODEL_LAST; which++) {
+    ddla_run_path(path, directory, ddla_description_file((ddla_model_file)which));
+    if (description->sha256[which][0] && access(path, F_OK) == 0) break;
+  }
+  ddla_run_path(path, directory, ddla_description_file((ddla_model_file)which));
+  if (access(path, F_OK) != 0)
+    return DDLA_FAIL(INVALID,
+                     "%s holds no model.safetensors: its run has not ended; go on with it (ddla "
+                     "train --resume) or name another file with --model",
+                     directory);
+  DDLA_TRY(ddla_sha256_of_file(sha256, path));
+  const char *noted = description->sha256[which];
+  if (!noted[0] || strcmp(noted, sha256) == 0) return DDLA_OK;
+  return DDLA_FAIL(
+      CORRUPT,
+      "%s is not the file that the run wrote (its SHA-256 begins with %.8s, model.json "
+      "says %.8s); name it with --model to use it all the same",
+      path, sha256, noted);
+}
+
 ddla_status ddla_inference_open(ddla_inference **out, const ddla_job *job,
-                                const ddla_description *description, const char *model_path) {
+                                const ddla_own_model *own, const ddla_description *description,
+                                const char *model_path) {
   ddla_inference *made = NULL;
   DDLA_TRY(DDLA_NEW(made, 1));
   made->description = description;
-  ddla_status status = build(made, job, model_path);
+  ddla_status status = build(made, job, own, model_path);
   if (status == DDLA_OK) *out = made;
   else ddla_inference_close(made);
   return status;

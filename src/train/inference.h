@@ -5,14 +5,22 @@
 
 #include "train/description.h"
 #include "train/forward.h"
+#include "train/run.h"
 
 typedef struct ddla_inference ddla_inference;
 
-/* Builds the job's model for the described samples and reads its parameters from a safetensors
- * file. job and description are borrowed until close. Errors: INVALID naming what does not fit job
- * and file, or a model that only its own program can build; CORRUPT; those of files. */
+/* The model file of a run directory: best, else average, else last, and its SHA-256. Errors:
+ * INVALID where the run has not ended; CORRUPT where it is not the file that the run wrote. */
+ddla_status ddla_inference_find(char path[DDLA_PATH_BYTES], char sha256[DDLA_SHA256_TEXT_BYTES],
+                                const ddla_description *description, const char *directory);
+
+/* Builds the job's model, or a program's own (own, else null), for the described samples and reads
+ * its parameters from a safetensors file. job and description are borrowed until close. Errors:
+ * INVALID naming what does not fit job and file, or a model that only its own program can build;
+ * CORRUPT; those of files. */
 ddla_status ddla_inference_open(ddla_inference **out, const ddla_job *job,
-                                const ddla_description *description, const char *model_path);
+                                const ddla_own_model *own, const ddla_description *description,
+                                const char *model_path);
 void ddla_inference_close(ddla_inference *inference);
 
 /* Opens a part of the job's data as the model needs it, without the others: validation that is

@@ -23,6 +23,15 @@ static bool exists(const char *directory, const char *name) {
   return stat(ddla_run_path(path, directory, name), &found) == 0;
 }
 
+ddla_status ddla_run_check(const char *directory) {
+  if (strlen(directory) + 64 > DDLA_PATH_BYTES)
+    return DDLA_FAIL(INVALID, "the path of the run directory is too long");
+  if (exists(directory, "job.yaml")) return DDLA_OK;
+  return DDLA_FAIL(INVALID,
+                   "%s holds no job.yaml; expected the directory of a run, made by ddla train",
+                   directory);
+}
+
 /* Removes the files and folders of files in a folder of the run directory; a missing one is fine.
  */
 static ddla_status empty_folder(const char *directory, const char *name) {

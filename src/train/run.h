@@ -39,6 +39,9 @@ typedef struct ddla_run {
 /* "directory/name" into path [DDLA_PATH_BYTES]; returns path. */
 const char *ddla_run_path(char *path, const char *directory, const char *name);
 
+/* INVALID unless the directory is that of a run. */
+ddla_status ddla_run_check(const char *directory);
+
 /* Makes the run directory. Refuses a directory that holds another run, unless it is to be resumed
  * or output.overwrite is on (old results are removed then). Errors: INVALID saying what to do;
  * those of files. */

@@ -51,3 +51,26 @@ grep -hE '^DDLA_API ' headers | grep -oE 'ddla_[a-z0-9_]+\(' | tr -d '(' | sort 
 while read -r name; do
   grep -qx "$name" symbols || fail "$name is declared DDLA_API, but libddla.so has no such symbol"
 done <declared
+
+# A network that a program builds: trained, evaluated and used by it; `ddla eval` says why it cannot.
+# shellcheck disable=SC2086
+${CC:-cc} -std=c11 $strict "$SOURCE/examples/own_model/own_model.c" -o own_model $flags
+export LD_LIBRARY_PATH="$prefix/$libdir"
+rows() { # FIRST COUNT: two numbers and the class, which says whether the first is the greater one
+  awk -v first="$1" -v count="$2" 'BEGIN { print "a,b,greater"
+    for (i = first; i < first + count; i++) { a = i * 37 % 101; b = i * 53 % 97; print a "," b "," (a > b ? "yes" : "no") } }'
+}
+rows 1 300 >train.csv
+rows 301 80 >test.csv
+./own_model train.csv test.csv run >own.out || fail "own_model: $(cat own.out)"
+accuracy=$(sed -n 's/^test accuracy \([0-9.]*\) .*/\1/p' own.out)
+for numbers in "90 5 yes" "5 90 no"; do
+  # shellcheck disable=SC2086
+  set -- $numbers
+  ./own_model predict run "$1" "$2" >own.out || fail "own_model predict"
+  grep -q "^class $3 with probability [01][.0-9]*; test accuracy $accuracy\$" own.out ||
+    fail "own_model predict $1 $2 says '$(cat own.out)', not $3 and accuracy $accuracy"
+done
+if ./own_model predict run 1 2 3 2>own.err; then fail "three numbers for a model of two"; fi
+if "$prefix/bin/ddla" eval run 2>own.err; then fail "ddla eval builds a model that it cannot know"; fi
+grep -q "built by a program of its own.*ddla_predictor_open" own.err || fail "ddla eval says '$(cat own.err)'"
