@@ -100,8 +100,7 @@ static ddla_status relu(ddla_value *x, const builder *b) {
   return ddla_layer_apply(x, b->graph, "relu", *x);
 }
 
-/* One convolution of a block: its number, edge of the kernel, stride, and whether a relu follows.
- */
+/* Convolution number `number` of a block, with its batch norm. */
 static ddla_status layer(ddla_value *x, const builder *b, int number, int64_t channels,
                          int64_t kernel, int64_t stride) {
   char name[2][16];
