@@ -1,6 +1,6 @@
-"""The training step of ddla's model `cnn` in PyTorch, as the peer that bench/step.sh measures against.
+"""The training step of ddla's models `cnn` and `resnet` in PyTorch, as the peer that bench/step.sh measures against.
 
-    python3 peer_step_torch.py --setting channels_last+fused [--rank 0 --ranks 2 --port 29511]
+    python3 peer_step_torch.py --setting channels_last+fused [--model resnet] [--rank 0 --ranks 2 --port 29511]
 
 It builds and warms up, prints one line of JSON about itself, and then obeys lines on standard input:
 
@@ -39,6 +39,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.nn import functional
+
+from resnet_torch import ResNet
 
 BATCH = 128
 MICRO_BATCHES = 8
@@ -130,7 +132,8 @@ class Trainer:
         self.batches = feed(images, labels, arguments)
         self.parts = MICRO_BATCHES if "micro" in words else 1
         self.order = torch.channels_last if "channels_last" in words else torch.contiguous_format
-        model = Cnn(arguments.dropout).to(memory_format=self.order)
+        model = Cnn(arguments.dropout) if arguments.model == "cnn" else ResNet(arguments.depth)
+        model = model.to(memory_format=self.order)
         self.parameters = sum(p.numel() for p in model.parameters())
         if arguments.ranks > 1:
             model = nn.parallel.DistributedDataParallel(
@@ -198,8 +201,10 @@ def curve(trainer, points):
 
 
 def read_arguments():
-    parser = argparse.ArgumentParser(description="training step of ddla's model cnn in PyTorch")
+    parser = argparse.ArgumentParser(description="training step of ddla's models in PyTorch")
     parser.add_argument("--setting", default="eager")
+    parser.add_argument("--model", default="cnn", choices=["cnn", "resnet"])
+    parser.add_argument("--depth", type=int, default=20, help="of resnet")
     parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist")
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=1)

@@ -49,7 +49,7 @@ function label(row) {
 function base(row) { return index(row, "two:") == 1 || row == "apart" ? "ours2" : "ours1" }
 
 function print_row(row,    value, agents, rate) {
-  value = median(all[row]); agents = base(row) == "ours2" || row == "ours2" ? 2 : 1; rate = value * 0.0250
+  value = median(all[row]); agents = base(row) == "ours2" || row == "ours2" ? 2 : 1; rate = value * mflop / 1000
   printf "%-66s %9.0f %9.0f %9.0f %8.2f %8.1f %6.0f%% %8.2f\n", label(row), value, least(all[row]), most(all[row]), \
     128000 / value, rate, 100 * rate / median(all["peak" agents]), ratio(base(row), row)
 }
@@ -97,7 +97,7 @@ function mean(text,    values, n, i, sum) {
 function print_json(    i) {
   printf "{\"bench\": \"step\", \"rounds\": %d, \"steps\": %d, \"machine\": \"%s\", \"ours\": \"%s\", \"peer\": \"%s\", ", \
     rounds, steps, machine, ours, peer
-  printf "\"mflop_per_sample\": 25.0, \"peak_gflops\": [%.4g, %.4g], \"rows\": [", median(all["peak1"]), median(all["peak2"])
+  printf "\"mflop_per_sample\": %.1f, \"peak_gflops\": [%.4g, %.4g], \"rows\": [", mflop, median(all["peak1"]), median(all["peak2"])
   for (i = 1; i <= names; i++) json_row(name[i], (i > 1 ? ", " : ""))
   printf "], \"two_over_one\": %.4g, \"two_over_apart\": %.4g", ratio("ours2", "ours1"), ratio("ours2", "apart")
   if (best("one:")) printf ", \"one_over_best\": %.4g, \"one_best\": \"%s\"", ratio("ours1", best("one:")), label(best("one:"))
@@ -111,8 +111,8 @@ function print_json(    i) {
 
 END {
   if (json) { print_json(); exit }
-  printf "training step of cnn, batch 128, fp32, %d rounds of %d steps, one thread for each agent\n%s\n%s; %s\n", rounds, steps, machine, ours, peer
-  printf "multiply-add peak %.0f GFLOP/s on one processor, %.0f on two; share of peak by 25.0 MFLOP a sample\n\n", median(all["peak1"]), median(all["peak2"])
+  printf "training step of %s, batch 128, fp32, %d rounds of %d steps, one thread for each agent\n%s\n%s; %s\n", model, rounds, steps, machine, ours, peer
+  printf "multiply-add peak %.0f GFLOP/s on one processor, %.0f on two; share of peak by %.1f MFLOP a sample\n\n", median(all["peak1"]), median(all["peak2"]), mflop
   printf "%-66s %9s %9s %9s %8s %8s %7s %8s\n", "", "samples/s", "least", "most", "ms", "GFLOP/s", "peak", "ours/it"
   for (i = 1; i <= names; i++) print_row(name[i])
   print_ratios()

@@ -3,6 +3,10 @@
 # with Nesterov momentum, dropout 0.25, feeding of data included on both sides.
 #
 #   PYTHON=torch/bin/python bench/step.sh [--json] [--rounds N] [--steps N] [--build DIR] [--without curve|two|all]...
+#       [--model cnn|resnet] [--job FILE]
+#
+# --model chooses the peer's network, --job ours; `--model resnet` means examples/resnet.yaml and depth 20, and
+# leaves out the loss curves.
 #
 # PYTHON is a Python with PyTorch in it (default: python3). Debian's PyTorch is no peer, it has no fast kernels:
 #   python3 -m venv torch && torch/bin/pip install torch
@@ -14,20 +18,22 @@
 # anew each time. Both leave out their first steps. A row's figure in a round is 128 / (median time of a step); the
 # table shows the median over rounds and least and most; ratios are taken within rounds.
 #
-# GFLOP/s counts 25.0 MFLOP for a sample, whatever a kernel saves by its algorithm: twice the multiply-adds of the
+# GFLOP/s counts, for cnn, 25.0 MFLOP for a sample, whatever a kernel saves by its algorithm: twice the multiply-adds of the
 # forward pass (8.48), of the weights' gradients (8.48) and of the inputs' gradients without the first layer's (8.03). The
 # peak is that of fused multiply-adds, measured by `ddla bench step` right before its steps.
 set -eu
 cd "$(dirname "$0")/.."
 . bench/measure.sh
-usage="usage: PYTHON=python3 bench/step.sh [--json] [--rounds N] [--steps N] [--build DIR] [--without curve|two|all]..."
-rounds=7 steps=60 json=0 build=build job=examples/fashion-mnist.yaml without=
+usage="usage: PYTHON=python3 bench/step.sh [--json] [--rounds N] [--steps N] [--build DIR] [--without curve|two|all]... [--model cnn|resnet] [--job FILE]"
+rounds=7 steps=60 json=0 build=build job= model=cnn without=
 while [ $# -gt 0 ]; do
   case $1 in
     --json) json=1 ;;
     --rounds) rounds=$2; shift ;;
     --steps) steps=$2; shift ;;
     --build) build=$2; shift ;;
+    --model) model=$2; shift ;;
+    --job) job=$2; shift ;;
     --without) without="$without $2"; shift ;;
     *) echo "$usage" >&2; exit 2 ;;
   esac
@@ -37,6 +43,14 @@ python=${PYTHON:-python3}
 port=$((20000 + $$ % 20000))
 # What both sides do: no decay of weights, a constant rate.
 ours="--set train.weight_decay=0 --set train.schedule=constant --set train.warmup_steps=0 --set model.dropout=0.25"
+if [ "$model" = resnet ]; then
+  ours="${ours% --set model.dropout*}"
+  without="$without curve"
+fi
+if [ -z "$job" ]; then
+  job=examples/fashion-mnist.yaml
+  if [ "$model" = resnet ]; then job=examples/resnet.yaml; fi
+fi
 one=(eager eager+dataloader channels_last+fused channels_last+fused+memory)
 two=(eager channels_last+fused+memory channels_last+fused+memory+view+static)
 if [[ $without != *all* ]]; then
@@ -68,7 +82,7 @@ start_peer() { # NAME SETTING PROCESSES
   port=$((port + 1))
   for ((rank = 0; rank < $3; rank++)); do
     mkfifo "$work/$1.$rank.in" "$work/$1.$rank.out"
-    taskset -c "${cores[rank]}" "$python" bench/peer_step_torch.py --setting "$2" --dropout 0.25 --rank $rank \
+    taskset -c "${cores[rank]}" "$python" bench/peer_step_torch.py --model "$model" --setting "$2" --dropout 0.25 --rank $rank \
       --ranks "$3" --port $port <"$work/$1.$rank.in" >"$work/$1.$rank.out" 2>"$work/$1.$rank.err" &
     peers+=($!)
     exec {in}>"$work/$1.$rank.in" {out}<"$work/$1.$rank.out"
@@ -150,6 +164,9 @@ if [ $torch = 1 ]; then
   about=$work/one:eager.about
   peer="PyTorch $(field torch <"$about"), $(field capability <"$about"), $(field onednn <"$about")"
 fi
-awk -v json=$json -v rounds="$rounds" -v steps="$steps" -v machine="$machine, $(load_average) at the end" \
+# The same for every row, whatever a kernel saves by its algorithm.
+mflop=$(awk -v rate="$(field gflops <"$work/ours.json")" -v samples="$(field samples_per_second <"$work/ours.json")" \
+  'BEGIN { print 1000 * rate / samples }')
+awk -v json=$json -v model="$model" -v mflop="$mflop" -v rounds="$rounds" -v steps="$steps" -v machine="$machine, $(load_average) at the end" \
   -v ours="ddla $("$program" --version | awk '{ print $NF }'), $(field library <"$work/ours.json")" -v peer="$peer" \
   -f bench/step.awk "$work/lines"

@@ -46,6 +46,21 @@ DDLA_API DDLA_MUST_USE ddla_status ddla_graph_parameter(ddla_value *out, ddla_gr
                                                         const char *name, const ddla_shape *shape,
                                                         const ddla_init *init);
 
+/* A buffer: fp32 state of the model that is not trained, read by ops as a parameter is. It is the
+ * same on all agents, is saved with the parameters, and changes only through a statistic. Errors:
+ * INVALID where a parameter or buffer has the name, NO_MEMORY. */
+DDLA_API DDLA_MUST_USE ddla_status ddla_graph_buffer(ddla_value *out, ddla_graph *graph,
+                                                     const char *name, const ddla_shape *shape,
+                                                     const ddla_init *init);
+
+/* After every training step the buffers mean [C] and variance [C] move towards what the step's
+ * samples showed: r + momentum * (observed - r), the variance unbiased. record, f64 [1 + 2C], is an
+ * op's result in training: rows, C means, C sums of squared deviations (output 1 of batch_norm).
+ * Errors: INVALID where shapes do not fit or a buffer has a statistic already, NO_MEMORY. */
+DDLA_API DDLA_MUST_USE ddla_status ddla_graph_statistic(ddla_graph *graph, ddla_value record,
+                                                        ddla_value mean, ddla_value variance,
+                                                        double momentum);
+
 /* Applies an op ("relu", "conv2d", …; `ddla info ops` lists them). out takes as many values as the
  * op has outputs (at most 2). attrs may be null. Errors: INVALID naming op and shapes. */
 DDLA_API DDLA_MUST_USE ddla_status ddla_graph_op(ddla_value *out, ddla_graph *graph, const char *op,
@@ -93,6 +108,20 @@ DDLA_API DDLA_MUST_USE ddla_status ddla_layer_conv2d(ddla_value *out, ddla_graph
 DDLA_API DDLA_MUST_USE ddla_status ddla_layer_linear(ddla_value *out, ddla_graph *graph,
                                                      const char *name, ddla_value x,
                                                      int64_t features);
+
+typedef struct ddla_batch_norm_options {
+  double epsilon;  /* added to the variance [1e-5] */
+  double momentum; /* share of the running values that a step replaces [0.1] */
+} ddla_batch_norm_options;
+
+/* x [N, ..., C] normalized over all dimensions but the last, in training by the mean and variance
+ * of its micro-batch, else by the buffers "<name>.running_mean" and "<name>.running_var"; then
+ * times
+ * "<name>.weight" [C] (starts as 1) plus "<name>.bias" [C] (starts as 0). options may be null.
+ * Errors: INVALID, NO_MEMORY. */
+DDLA_API DDLA_MUST_USE ddla_status ddla_layer_batch_norm(ddla_value *out, ddla_graph *graph,
+                                                         const char *name, ddla_value x,
+                                                         const ddla_batch_norm_options *options);
 
 /* x [N, ...] -> [N, product of the rest]. */
 DDLA_API DDLA_MUST_USE ddla_status ddla_layer_flatten(ddla_value *out, ddla_graph *graph,

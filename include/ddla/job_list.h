@@ -66,8 +66,9 @@
   X(model, dropout, REAL, "0", 0, 0.95, "", SAME, "chance that a unit is dropped in training")     \
   X(model, blocks, INT, "4", 1, 1024, "", SAME,                                                    \
     "transformers: blocks, each of attention and two linear layers; mlp-mixer: of four")           \
-  X(model, width, INT, "128", 1, 1048576, "", SAME,                                                \
-    "transformers: numbers for each place of a sequence; mlp-mixer: for each patch")               \
+  X(model, width, INT, "0", 0, 1048576, "", SAME,                                                  \
+    "transformers: numbers for each place, mlp-mixer: for each patch, 0: 128; "                    \
+    "resnet: channels of the first stage, 0: 16 for small images, else 64")                        \
   X(model, heads, INT, "4", 1, 65536, "", SAME,                                                    \
     "transformers: heads of attention; they share the width")                                      \
   X(model, window, INT, "128", 1, 1048576, "tokens", SAME,                                         \
@@ -81,6 +82,12 @@
     "mlp-mixer: width of the hidden layer that mixes patches")                                     \
   X(model, channel_width, INT, "512", 1, 1048576, "units", SAME,                                   \
     "mlp-mixer: width of the hidden layer that mixes the numbers of a patch")                      \
+  X(model, depth, INT, "20", 3, 10000, "layers", SAME,                                             \
+    "resnet: 18, 34, 50, 101, 152; for small images 20, 32, 44, 56, 110 or another 6n + 2")        \
+  X(model, block, CHOICE, "auto", 0, 0, "auto|basic|bottleneck", SAME,                             \
+    "resnet: kind of block; auto: basic but for depths 50, 101 and 152")                           \
+  X(model, weights, TEXT, "", 0, 0, "", FREE,                                                      \
+    "safetensors file that parameters and running values start from; empty: at random")            \
   X(model, layers, TREE, "", 0, 0, "", SAME,                                                       \
     "layers: one entry per layer, first to last: relu, or {conv2d: {channels: 32, kernel: 3}}")
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/vector.h"
 #include "base/assert.h"
 #include "graph/plan_parts.h"
 
@@ -35,15 +36,12 @@ ddla_tensor ddla_plan_value(const ddla_plan *plan, ddla_value value) {
                        plan->shape[value]};
 }
 
-static void add(float *restrict to, const float *restrict from, int64_t count) {
-  for (int64_t i = 0; i < count; i++) to[i] += from[i];
-}
-
 static ddla_status run_forward(ddla_plan *plan, plan_op *op, const ddla_plan_run *run) {
   ddla_op_call *call = &op->call;
   for (int k = 0; k < call->input_count; k++)
-    if (op->input[k].kind == PLACE_PARAMETER) {
-      const float *data = run->parameters + op->input[k].offset;
+    if (op->input[k].kind == PLACE_PARAMETER || op->input[k].kind == PLACE_BUFFER) {
+      const float *space = op->input[k].kind == PLACE_PARAMETER ? run->parameters : run->buffers;
+      const float *data = space + op->input[k].offset;
       memcpy(&call->input[k].data, &data, sizeof data); /* kernels only read inputs */
     }
   ddla_watch_op(plan->options.watch, op->name[0]);
@@ -65,8 +63,8 @@ static ddla_status run_backward(ddla_plan *plan, plan_op *op, const ddla_plan_ru
   if (!run->accumulate) return DDLA_OK;
   for (int k = 0; k < call->input_count; k++)
     if (op->input_grad[k].kind == PLACE_GRADIENT)
-      add(run->gradients + op->input_grad[k].offset, call->input_grad[k].data,
-          ddla_shape_count(&call->input_grad[k].shape));
+      ddla_vector_add(run->gradients + op->input_grad[k].offset, call->input_grad[k].data,
+                      ddla_shape_count(&call->input_grad[k].shape));
   return DDLA_OK;
 }
 
@@ -79,7 +77,7 @@ static void seed(const ddla_plan *plan, int buffer) {
 static void store(const ddla_plan *plan, const plan_step *step, const ddla_plan_run *run) {
   float *to = run->gradients + step->offset;
   const float *from = arena_at(plan, step->from);
-  if (run->accumulate) add(to, from, step->count);
+  if (run->accumulate) ddla_vector_add(to, from, step->count);
   else memcpy(to, from, (size_t)step->count * sizeof *to);
 }
 
@@ -90,7 +88,9 @@ static ddla_status run_step(ddla_plan *plan, const plan_step *step, const ddla_p
   case STEP_BACKWARD: return run_backward(plan, &plan->op[step->op], run);
   case STEP_SEED: seed(plan, step->to); break;
   case STEP_COPY: memcpy(arena_at(plan, step->to), arena_at(plan, step->from), bytes); break;
-  case STEP_ADD: add(arena_at(plan, step->to), arena_at(plan, step->from), step->count); break;
+  case STEP_ADD:
+    ddla_vector_add(arena_at(plan, step->to), arena_at(plan, step->from), step->count);
+    break;
   case STEP_STORE: store(plan, step, run); break;
   case STEP_ZERO:
     if (!run->accumulate) memset(run->gradients + step->offset, 0, bytes);
@@ -104,6 +104,7 @@ static ddla_status run_step(ddla_plan *plan, const plan_step *step, const ddla_p
 
 ddla_status ddla_plan_execute(ddla_plan *plan, const ddla_plan_run *run) {
   DDLA_ASSERT(plan->arena && (!plan->options.training || run->gradients));
+  DDLA_ASSERT(run->buffers || plan->graph->buffer_count == 0);
   const ddla_clock *clock = ddla_clock_monotonic();
   for (int i = 0; i < plan->step_count; i++) {
     int64_t start_ns = run->profile_ns ? ddla_clock_now_ns(clock) : 0;

@@ -18,6 +18,8 @@ void ddla_graph_destroy(ddla_graph *graph) {
   ddla_free(graph->value);
   ddla_free(graph->use);
   ddla_free(graph->parameter);
+  ddla_free(graph->buffer);
+  ddla_free(graph->statistic);
   ddla_free(graph->input);
   ddla_free(graph->output);
   ddla_free(graph);
@@ -80,7 +82,7 @@ ddla_status ddla_graph_input(ddla_value *out, ddla_graph *graph, const char *nam
     return DDLA_FAIL(INVALID, "the name %s is taken in this graph", name);
   DDLA_TRY(GROW(graph, input));
   ddla_value value = 0;
-  DDLA_TRY(add_value(&value, graph, &(ddla_graph_value){DDLA_VALUE_INPUT, dtype, *shape, -1}));
+  DDLA_TRY(add_value(&value, graph, &(ddla_graph_value){DDLA_VALUE_INPUT, dtype, *shape, -1, -1}));
   ddla_graph_name *row = &graph->input[graph->input_count++];
   snprintf(row->name, sizeof row->name, "%s", name);
   row->value = value;
@@ -88,28 +90,101 @@ ddla_status ddla_graph_input(ddla_value *out, ddla_graph *graph, const char *nam
   return DDLA_OK;
 }
 
+/* Parameters and buffers share one set of names: they lie in one file. */
+static ddla_status check_free(const ddla_graph *graph, const char *name) {
+  for (int i = 0; i < graph->parameter_count; i++)
+    if (strcmp(graph->parameter[i].name, name) == 0)
+      return DDLA_FAIL(INVALID, "this graph already has a parameter named %s", name);
+  for (int i = 0; i < graph->buffer_count; i++)
+    if (strcmp(graph->buffer[i].name, name) == 0)
+      return DDLA_FAIL(INVALID, "this graph already has a buffer named %s", name);
+  return DDLA_OK;
+}
+
+/* Fills a row and takes its place in the flat space that has *space elements so far. */
+static void place_row(ddla_graph_parameter_row *row, const char *name, const ddla_shape *shape,
+                      const ddla_init *init, int64_t *space) {
+  int64_t alignment = DDLA_PARAMETER_ALIGNMENT;
+  snprintf(row->name, sizeof row->name, "%s", name);
+  row->shape = *shape;
+  row->init = *init;
+  row->offset = *space;
+  row->count = ddla_shape_count(shape);
+  *space += (row->count + alignment - 1) / alignment * alignment;
+}
+
 ddla_status ddla_graph_parameter(ddla_value *out, ddla_graph *graph, const char *name,
                                  const ddla_shape *shape, const ddla_init *init) {
   DDLA_TRY(check_name(name));
   DDLA_TRY(check_shape(name, shape));
-  for (int i = 0; i < graph->parameter_count; i++)
-    if (strcmp(graph->parameter[i].name, name) == 0)
-      return DDLA_FAIL(INVALID, "this graph already has a parameter named %s", name);
+  DDLA_TRY(check_free(graph, name));
   DDLA_TRY(GROW(graph, parameter));
   ddla_value value = 0;
   DDLA_TRY(add_value(
       &value, graph,
-      &(ddla_graph_value){DDLA_VALUE_PARAMETER, DDLA_F32, *shape, graph->parameter_count}));
+      &(ddla_graph_value){DDLA_VALUE_PARAMETER, DDLA_F32, *shape, graph->parameter_count, -1}));
   ddla_graph_parameter_row *row = &graph->parameter[graph->parameter_count++];
-  snprintf(row->name, sizeof row->name, "%s", name);
+  place_row(row, name, shape, init, &graph->space);
   row->value = value;
-  row->shape = *shape;
-  row->init = *init;
-  row->offset = graph->space;
-  row->count = ddla_shape_count(shape);
-  int64_t alignment = DDLA_PARAMETER_ALIGNMENT;
-  graph->space += (row->count + alignment - 1) / alignment * alignment;
   *out = value;
+  return DDLA_OK;
+}
+
+ddla_status ddla_graph_buffer(ddla_value *out, ddla_graph *graph, const char *name,
+                              const ddla_shape *shape, const ddla_init *init) {
+  DDLA_TRY(check_name(name));
+  DDLA_TRY(check_shape(name, shape));
+  DDLA_TRY(check_free(graph, name));
+  DDLA_TRY(GROW(graph, buffer));
+  ddla_value value = 0;
+  DDLA_TRY(
+      add_value(&value, graph,
+                &(ddla_graph_value){DDLA_VALUE_BUFFER, DDLA_F32, *shape, -1, graph->buffer_count}));
+  ddla_graph_parameter_row *row = &graph->buffer[graph->buffer_count++];
+  place_row(row, name, shape, init, &graph->buffer_space);
+  row->value = value;
+  *out = value;
+  return DDLA_OK;
+}
+
+/* The row of a buffer [channels] that no statistic moves yet. */
+static ddla_status find_buffer(const ddla_graph_parameter_row **out, const ddla_graph *graph,
+                               ddla_value value, int64_t channels) {
+  if (value < 0 || value >= graph->value_count || graph->value[value].kind != DDLA_VALUE_BUFFER)
+    return DDLA_FAIL(INVALID, "a statistic moves buffers; value %d is none", value);
+  const ddla_graph_parameter_row *row = &graph->buffer[graph->value[value].buffer];
+  if (row->count != channels)
+    return DDLA_FAIL(INVALID, "buffer %s has %lld elements, but its statistic %lld channels",
+                     row->name, (long long)row->count, (long long)channels);
+  for (int i = 0; i < graph->statistic_count; i++)
+    if (graph->statistic[i].rule.mean == row->offset ||
+        graph->statistic[i].rule.variance == row->offset)
+      return DDLA_FAIL(INVALID, "buffer %s has a statistic already", row->name);
+  *out = row;
+  return DDLA_OK;
+}
+
+ddla_status ddla_graph_statistic(ddla_graph *graph, ddla_value record, ddla_value mean,
+                                 ddla_value variance, double momentum) {
+  const ddla_graph_parameter_row *row[2] = {NULL, NULL};
+  if (record < 0 || record >= graph->value_count ||
+      graph->value[record].kind != DDLA_VALUE_RESULT || graph->value[record].dtype != DDLA_F64 ||
+      ddla_shape_count(&graph->value[record].shape) % 2 != 1)
+    return DDLA_FAIL(INVALID, "a statistic's record is an op's result f64 [1 + 2 C]");
+  if (!(momentum >= 0 && momentum <= 1))
+    return DDLA_FAIL(INVALID, "momentum is %g; it can be 0 to 1", momentum);
+  const int64_t count = ddla_shape_count(&graph->value[record].shape), channels = (count - 1) / 2;
+  DDLA_TRY(find_buffer(&row[0], graph, mean, channels));
+  DDLA_TRY(find_buffer(&row[1], graph, variance, channels));
+  DDLA_TRY(GROW(graph, statistic));
+  graph->statistic[graph->statistic_count++] =
+      (ddla_graph_statistic_row){.record = record,
+                                 .rule = {.channels = channels,
+                                          .record = graph->record_space,
+                                          .mean = row[0]->offset,
+                                          .variance = row[1]->offset,
+                                          .momentum = momentum}};
+  graph->record_space += count;
   return DDLA_OK;
 }
 
@@ -162,9 +237,9 @@ ddla_status ddla_graph_op(ddla_value *out, ddla_graph *graph, const char *op,
   DDLA_TRY(GROW(graph, use));
   use.output_count = call.output_count;
   for (int i = 0; i < call.output_count; i++)
-    DDLA_TRY(add_value(
-        &use.output[i], graph,
-        &(ddla_graph_value){DDLA_VALUE_RESULT, call.output[i].dtype, call.output[i].shape, -1}));
+    DDLA_TRY(add_value(&use.output[i], graph,
+                       &(ddla_graph_value){DDLA_VALUE_RESULT, call.output[i].dtype,
+                                           call.output[i].shape, -1, -1}));
   graph->use[graph->use_count++] = use;
   for (int i = 0; i < use.output_count; i++) out[i] = use.output[i];
   return DDLA_OK;
@@ -195,6 +270,8 @@ ddla_dtype ddla_graph_dtype(const ddla_graph *graph, ddla_value value) {
 
 int64_t ddla_graph_space(const ddla_graph *graph) { return graph->space; }
 
+int64_t ddla_graph_buffer_space(const ddla_graph *graph) { return graph->buffer_space; }
+
 int64_t ddla_graph_parameter_total(const ddla_graph *graph) {
   int64_t total = 0;
   for (int i = 0; i < graph->parameter_count; i++) total += graph->parameter[i].count;
@@ -211,11 +288,21 @@ static float start_value(const ddla_init *init, ddla_rng *rng) {
   return 0;
 }
 
+/* The last number of the key tells buffers from parameters. */
+static void start_row(const ddla_graph_parameter_row *row, ddla_rng rng, float *space) {
+  for (int64_t i = 0; i < row->count; i++) space[row->offset + i] = start_value(&row->init, &rng);
+}
+
 void ddla_graph_initialise(const ddla_graph *graph, uint64_t seed, float *theta) {
   memset(theta, 0, (size_t)graph->space * sizeof *theta);
-  for (int p = 0; p < graph->parameter_count; p++) {
-    const ddla_graph_parameter_row *row = &graph->parameter[p];
-    ddla_rng rng = ddla_rng_make(ddla_rng_key(seed, DDLA_PURPOSE_INIT, (uint64_t)p, 0));
-    for (int64_t i = 0; i < row->count; i++) theta[row->offset + i] = start_value(&row->init, &rng);
-  }
+  for (int p = 0; p < graph->parameter_count; p++)
+    start_row(&graph->parameter[p],
+              ddla_rng_make(ddla_rng_key(seed, DDLA_PURPOSE_INIT, (uint64_t)p, 0)), theta);
+}
+
+void ddla_graph_initialise_buffers(const ddla_graph *graph, uint64_t seed, float *buffers) {
+  if (graph->buffer_space) memset(buffers, 0, (size_t)graph->buffer_space * sizeof *buffers);
+  for (int b = 0; b < graph->buffer_count; b++)
+    start_row(&graph->buffer[b],
+              ddla_rng_make(ddla_rng_key(seed, DDLA_PURPOSE_INIT, (uint64_t)b, 1)), buffers);
 }

@@ -6,6 +6,7 @@
 #include <ddla/graph.h>
 
 #include "op/op.h"
+#include "state/statistic.h"
 
 /* Parameters start on multiples of this many elements of the flat parameter space (64 bytes). */
 enum { DDLA_PARAMETER_ALIGNMENT = 16 };
@@ -13,6 +14,7 @@ enum { DDLA_PARAMETER_ALIGNMENT = 16 };
 typedef enum ddla_value_kind {
   DDLA_VALUE_INPUT,
   DDLA_VALUE_PARAMETER,
+  DDLA_VALUE_BUFFER,
   DDLA_VALUE_RESULT
 } ddla_value_kind;
 
@@ -21,6 +23,7 @@ typedef struct ddla_graph_value {
   ddla_dtype dtype;
   ddla_shape shape; /* with batch size 1 */
   int parameter;    /* index, or -1 */
+  int buffer;       /* index, where the kind is DDLA_VALUE_BUFFER */
 } ddla_graph_value;
 
 typedef struct ddla_graph_op_use {
@@ -30,13 +33,20 @@ typedef struct ddla_graph_op_use {
   ddla_value input[DDLA_OP_INPUTS_MAX], output[DDLA_OP_OUTPUTS_MAX];
 } ddla_graph_op_use;
 
+/* A parameter or a buffer. */
 typedef struct ddla_graph_parameter_row {
   char name[DDLA_NAME_BYTES];
   ddla_value value;
   ddla_shape shape;
   ddla_init init;
-  int64_t offset, count; /* place in the flat parameter space, in elements */
+  int64_t offset, count; /* place in the flat parameter or buffer space, in elements */
 } ddla_graph_parameter_row;
+
+/* A record that ops leave in training, and the buffers that follow it. */
+typedef struct ddla_graph_statistic_row {
+  ddla_value record;
+  ddla_statistic rule;
+} ddla_graph_statistic_row;
 
 typedef struct ddla_graph_name {
   char name[DDLA_NAME_BYTES];
@@ -46,15 +56,21 @@ typedef struct ddla_graph_name {
 struct ddla_graph {
   ddla_graph_value *value;
   ddla_graph_op_use *use; /* in an order in which they can run */
-  ddla_graph_parameter_row *parameter;
+  ddla_graph_parameter_row *parameter, *buffer;
+  ddla_graph_statistic_row *statistic;
   ddla_graph_name *input, *output;
-  int value_count, use_count, parameter_count, input_count, output_count;
-  int value_room, use_room, parameter_room, input_room, output_room;
-  int64_t space; /* elements of the flat parameter space so far */
+  int value_count, use_count, parameter_count, buffer_count, statistic_count, input_count,
+      output_count;
+  int value_room, use_room, parameter_room, buffer_room, statistic_room, input_room, output_room;
+  int64_t space, buffer_space; /* elements of the two flat spaces so far */
+  int64_t record_space;        /* doubles of all statistics' records of one shard */
 };
 
 /* Elements of the flat parameter space, gaps included (gaps stay zero). */
 int64_t ddla_graph_space(const ddla_graph *graph);
+
+/* Elements of the flat buffer space, gaps included; 0 where the model has no buffers. */
+int64_t ddla_graph_buffer_space(const ddla_graph *graph);
 
 /* Number of trainable numbers, without gaps. */
 int64_t ddla_graph_parameter_total(const ddla_graph *graph);
@@ -62,6 +78,9 @@ int64_t ddla_graph_parameter_total(const ddla_graph *graph);
 /* Writes starting values of all parameters into theta [ddla_graph_space], gaps zeroed. A value
  * depends only on (seed, parameter index, element). */
 void ddla_graph_initialise(const ddla_graph *graph, uint64_t seed, float *theta);
+
+/* The same for buffers [ddla_graph_buffer_space]. */
+void ddla_graph_initialise_buffers(const ddla_graph *graph, uint64_t seed, float *buffers);
 
 /* Fills a call for a use with batch size `batch` in dimension 0 where the graph has shapes of
  * values known so far in `shape` (indexed by value), and infers. Errors: as the op's infer. */

@@ -74,6 +74,8 @@ static ddla_status place_sources(ddla_plan *plan) {
     if (graph->value[v].kind == DDLA_VALUE_PARAMETER)
       plan->place[v] =
           (plan_place){PLACE_PARAMETER, -1, graph->parameter[graph->value[v].parameter].offset};
+    if (graph->value[v].kind == DDLA_VALUE_BUFFER)
+      plan->place[v] = (plan_place){PLACE_BUFFER, -1, graph->buffer[graph->value[v].buffer].offset};
     if (graph->value[v].kind != DDLA_VALUE_INPUT) continue;
     plan->shape[v].dim[0] = plan->options.batch;
     plan->place[v].kind = PLACE_ARENA;
@@ -173,10 +175,12 @@ static ddla_status compile_forward(ddla_plan *plan, plan_draft *draft, int index
   return add_step(plan, (plan_step){.kind = STEP_FORWARD, .op = index});
 }
 
-/* Gradient arrives at `value` in buffer `from` (by an alias or a second use): the first one is
- * copied or taken over where nobody else sends one, others are added. */
-static ddla_status join_gradient(ddla_plan *plan, plan_draft *draft, ddla_value value, int from) {
-  if (draft->grad[value] < 0 && draft->readers[value] == 1) {
+/* Gradient arrives at `value` in buffer `from`: the first one is taken over where nobody else sends
+ * one or nobody else reads it (`is_own`; an alias's is read elsewhere too), else copied; others are
+ * added. */
+static ddla_status join_gradient(ddla_plan *plan, plan_draft *draft, ddla_value value, int from,
+                                 bool is_own) {
+  if (draft->grad[value] < 0 && (is_own || draft->readers[value] == 1)) {
     draft->grad[value] = from;
     return DDLA_OK;
   }
@@ -226,7 +230,8 @@ static ddla_status join_input_grads(ddla_plan *plan, plan_draft *draft, const pl
     if (!op->call.wants_grad[i]) continue;
     ddla_value value = op->use->input[i];
     int buffer = op->input_grad[i].buffer;
-    if (op->input_grad[i].kind == PLACE_ARENA) DDLA_TRY(join_gradient(plan, draft, value, buffer));
+    if (op->input_grad[i].kind == PLACE_ARENA)
+      DDLA_TRY(join_gradient(plan, draft, value, buffer, true));
     if (plan->graph->value[value].parameter >= 0) DDLA_TRY(finish_parameter(plan, draft, value));
   }
   return DDLA_OK;
@@ -260,7 +265,7 @@ static ddla_status compile_backward(ddla_plan *plan, plan_draft *draft, int inde
   if (alias >= 0) {
     if (!op->call.wants_grad[alias]) return DDLA_OK;
     ddla_value value = op->use->input[alias];
-    DDLA_TRY(join_gradient(plan, draft, value, draft->grad[op->use->output[0]]));
+    DDLA_TRY(join_gradient(plan, draft, value, draft->grad[op->use->output[0]], false));
     return plan->graph->value[value].parameter >= 0 ? finish_parameter(plan, draft, value)
                                                     : DDLA_OK;
   }
@@ -332,6 +337,8 @@ static ddla_status compile(ddla_plan *plan, plan_draft *draft) {
     touch_place(plan, &plan->place[plan->graph->output[i].value]);
   for (int i = 0; i < plan->graph->input_count; i++)
     touch_place(plan, &plan->place[plan->graph->input[i].value]);
+  for (int i = 0; i < plan->graph->statistic_count; i++)
+    touch_place(plan, &plan->place[plan->graph->statistic[i].record]);
   return ddla_plan_lay_out(plan);
 }
 

@@ -30,6 +30,7 @@ typedef void (*ddla_plan_final)(void *argument, int64_t from);
 typedef struct ddla_plan_run {
   const float *parameters;    /* flat, ddla_graph_space elements */
   uint64_t parameter_version; /* names the contents of parameters for packed weights; 0: unknown */
+  const float *buffers;       /* flat, ddla_graph_buffer_space elements; null: the model has none */
   float *gradients;           /* flat; gradients of the SUM of losses. Null in an inference plan */
   bool accumulate; /* gradients = gradients + (this batch's, computed apart), else overwritten */
   ddla_plan_final final; /* may be null */
@@ -50,8 +51,8 @@ size_t ddla_plan_arena_bytes(const ddla_plan *plan);
  * run. */
 void ddla_plan_bind(ddla_plan *plan, void *arena);
 
-/* View of an input (to be written before a run) or a named output (readable after a run, or from
- * the first final call on). Borrowed until the next bind. */
+/* View of an input (to be written before a run), a named output or a statistic's record (readable
+ * after a run, or from the first final call on). Borrowed until the next bind. */
 ddla_tensor ddla_plan_value(const ddla_plan *plan, ddla_value value);
 
 /* Runs all steps. Allocates nothing. Errors: those of kernels. */

@@ -12,10 +12,16 @@ typedef struct plan_buffer {
   int first, last;
 } plan_buffer;
 
-typedef enum place_kind { PLACE_NONE, PLACE_ARENA, PLACE_PARAMETER, PLACE_GRADIENT } place_kind;
+typedef enum place_kind {
+  PLACE_NONE,
+  PLACE_ARENA,
+  PLACE_PARAMETER,
+  PLACE_BUFFER,
+  PLACE_GRADIENT
+} place_kind;
 
-/* Where a tensor's data lies: a buffer of the arena, or an offset into the flat parameters or
- * gradients. */
+/* Where a tensor's data lies: a buffer of the arena, or an offset into the flat parameters, the
+ * model's flat buffers or the gradients. */
 typedef struct plan_place {
   place_kind kind;
   int buffer; /* for PLACE_GRADIENT: where the gradient is computed before it is added */

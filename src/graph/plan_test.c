@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -162,6 +163,88 @@ static void rewrites_keep_every_bit(void **state) {
   ddla_graph_destroy(model.graph);
 }
 
+enum { NORMS = 3 };
+
+/* Two convolutions with batch norm, one behind the other, the second with a shortcut that has batch
+ * norm too and is read twice. */
+static test_model make_norm_model(void) {
+  ddla_graph *graph = NULL;
+  ddla_value image = 0, label = 0, x = 0, sum[2] = {0};
+  assert_int_equal(ddla_graph_create(&graph), DDLA_OK);
+  assert_int_equal(
+      ddla_graph_input(&image, graph, "image", DDLA_F32, &DDLA_SHAPE(1, EDGE, EDGE, 2)), 0);
+  assert_int_equal(ddla_graph_input(&label, graph, "label", DDLA_I32, &DDLA_SHAPE(1)), 0);
+  for (int i = 0; i < NORMS; i++) {
+    char name[DDLA_NAME_BYTES];
+    ddla_value in[5] = {0}, made[2] = {0};
+    snprintf(name, sizeof name, "c%d.weight", i);
+    ddla_attrs pad = one_attr("padding", i < 2);
+    ddla_shape shape = i < 2 ? DDLA_SHAPE(CLASSES, i ? CLASSES : 2, 3, 3) : DDLA_SHAPE(4, 2, 1, 1);
+    in[0] = apply(graph, "conv2d", i == 1 ? x : image, parameter(graph, name, shape), -1, &pad);
+    for (int k = 1; k < 5; k++) {
+      snprintf(name, sizeof name, "n%d.%d", i, k);
+      const ddla_init init = {k < 3 ? DDLA_INIT_UNIFORM : DDLA_INIT_ONES, 0.5};
+      shape = DDLA_SHAPE(CLASSES);
+      ddla_status status = k < 3 ? ddla_graph_parameter(&in[k], graph, name, &shape, &init)
+                                 : ddla_graph_buffer(&in[k], graph, name, &shape, &init);
+      assert_int_equal(status, DDLA_OK);
+    }
+    assert_int_equal(ddla_graph_op(made, graph, "batch_norm", in, 5, NULL), DDLA_OK);
+    assert_int_equal(ddla_graph_statistic(graph, made[1], in[3], in[4], 0.1), DDLA_OK);
+    x = made[0];
+    if (i == 0) x = apply(graph, "relu", x, -1, -1, NULL);
+    else sum[i - 1] = x;
+  }
+  x = apply(graph, "relu", apply(graph, "add", sum[0], sum[1], -1, NULL), -1, -1, NULL);
+  x = apply(graph, "global_average_pool", apply(graph, "add", x, sum[1], -1, NULL), -1, -1, NULL);
+  assert_int_equal(ddla_graph_output(graph, "logits", x), DDLA_OK);
+  test_model made = {graph, apply(graph, "cross_entropy", x, label, -1, NULL)};
+  assert_int_equal(ddla_graph_output(graph, "loss", made.loss), DDLA_OK);
+  return made;
+}
+
+static double run_norms(const test_model *model, const test_machine *machine, float *gradients) {
+  static float theta[SPACE_MAX], buffers[SPACE_MAX];
+  ddla_rng rng = ddla_rng_make(8);
+  ddla_graph_initialise(model->graph, 4, theta);
+  ddla_graph_initialise_buffers(model->graph, 4, buffers);
+  ddla_tensor image = ddla_plan_value(machine->plan, ddla_graph_find(model->graph, "image"));
+  for (int64_t i = 0; i < ddla_shape_count(&image.shape); i++)
+    ((float *)image.data)[i] = ddla_rng_normal(&rng);
+  for (int64_t n = 0; n < BATCH; n++)
+    ((int32_t *)ddla_plan_value(machine->plan, ddla_graph_find(model->graph, "label")).data)[n] =
+        (int32_t)n;
+  ddla_plan_run run = {.parameters = theta, .buffers = buffers, .gradients = gradients};
+  assert_int_equal(ddla_plan_execute(machine->plan, &run), DDLA_OK);
+  return *(double *)ddla_plan_value(machine->plan, model->loss).data;
+}
+
+/* Sums and relus that join a batch norm, by its reference and by its fast kernel. */
+static void joining_batch_norm_keeps_every_bit(void **state) {
+  (void)state;
+  static const char *const kernels[] = {"reference", NULL};
+  test_model model = make_norm_model();
+  static float fast[SPACE_MAX], slow[SPACE_MAX];
+  for (int k = 0; k < 2; k++) {
+    test_machine plain = make_machine(&model, true, kernels[k]),
+                 rewritten = make_machine(&model, false, kernels[k]);
+    assert_int_equal(ddla_plan_step_count(plain.plan) - ddla_plan_step_count(rewritten.plan) >= 6,
+                     1);
+    double a = run_norms(&model, &plain, slow), b = run_norms(&model, &rewritten, fast);
+    assert_true(a == b);
+    assert_memory_equal(slow, fast, (size_t)ddla_graph_space(model.graph) * sizeof(float));
+    for (int i = 0; i < NORMS; i++) {
+      ddla_tensor left = ddla_plan_value(plain.plan, model.graph->statistic[i].record),
+                  right = ddla_plan_value(rewritten.plan, model.graph->statistic[i].record);
+      assert_memory_equal(left.data, right.data, (1 + 2 * CLASSES) * sizeof(double));
+      assert_true(((double *)left.data)[0] == BATCH * EDGE * EDGE);
+    }
+    destroy_machine(&plain);
+    destroy_machine(&rewritten);
+  }
+  ddla_graph_destroy(model.graph);
+}
+
 /* What is added must be the bits of a separate computation, so that a pair of shards sums alike on
  * any agent. */
 static void adding_equals_computing_apart(void **state) {
@@ -256,6 +339,7 @@ static void whole_numbers_have_no_gradient(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(gradients_match_finite_differences),
                                      cmocka_unit_test(rewrites_keep_every_bit),
+                                     cmocka_unit_test(joining_batch_norm_keeps_every_bit),
                                      cmocka_unit_test(adding_equals_computing_apart),
                                      cmocka_unit_test(ranges_become_final_from_the_top_down),
                                      cmocka_unit_test(whole_numbers_have_no_gradient)};

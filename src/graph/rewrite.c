@@ -51,10 +51,33 @@ static bool move_relu(const ddla_graph *graph, ddla_graph_op_use *uses, int coun
   return true;
 }
 
+enum { RESIDUAL = 5 }; /* input of batch_norm */
+
+/* x -batch_norm-> n, n + r -> s becomes x, r -batch_norm-> s. The result stands where the sum
+ * stood: r may be computed between the two. */
+static bool fuse_add(const ddla_graph *graph, ddla_graph_op_use *uses, int *count, int index) {
+  ddla_graph_op_use norm = uses[index];
+  if (!is_op(&norm, "batch_norm") || norm.input_count > RESIDUAL) return false;
+  if (ddla_attrs_int(&norm.attrs, "activation", 0, 0) != 0) return false;
+  int reader = only_reader(graph, uses, *count, norm.output[0]);
+  if (reader < 0 || !is_op(&uses[reader], "add")) return false;
+  const ddla_value *sum = uses[reader].input;
+  if (!ddla_shape_equal(&graph->value[sum[0]].shape, &graph->value[sum[1]].shape)) return false;
+  norm.input[RESIDUAL] = sum[0] == norm.output[0] ? sum[1] : sum[0];
+  norm.input_count = RESIDUAL + 1;
+  norm.output[0] = uses[reader].output[0];
+  uses[reader] = norm;
+  remove_use(uses, count, index);
+  return true;
+}
+
+static bool takes_relu(const ddla_graph_op_use *use) {
+  return is_op(use, "linear") || is_op(use, "conv2d") || is_op(use, "conv1d") ||
+         is_op(use, "batch_norm");
+}
+
 static bool fuse_relu(const ddla_graph *graph, ddla_graph_op_use *uses, int *count, int index) {
-  if (!is_op(&uses[index], "linear") && !is_op(&uses[index], "conv2d") &&
-      !is_op(&uses[index], "conv1d"))
-    return false;
+  if (!takes_relu(&uses[index])) return false;
   if (ddla_attrs_int(&uses[index].attrs, "activation", 0, 0) != 0) return false;
   int reader = only_reader(graph, uses, *count, uses[index].output[0]);
   if (reader < 0 || !is_op(&uses[reader], "relu")) return false;
@@ -67,6 +90,7 @@ static bool fuse_relu(const ddla_graph *graph, ddla_graph_op_use *uses, int *cou
 void ddla_graph_rewrite(const ddla_graph *graph, ddla_graph_op_use *uses, int *count) {
   for (int i = 0; i < *count; i++)
     while (move_relu(graph, uses, *count, i)) continue;
+  for (int i = *count - 1; i >= 0; i--) fuse_add(graph, uses, count, i);
   for (int i = 0; i < *count; i++)
     while (fuse_relu(graph, uses, count, i)) continue;
 }

@@ -12,9 +12,9 @@
 
 ddla_status ddla_layer_weight(ddla_value *out, ddla_graph *graph, const char *layer,
                               const char *what, const ddla_shape *shape, int64_t fan_in) {
+  const ddla_init init = {DDLA_INIT_UNIFORM, 1 / sqrt((double)fan_in)};
   char name[2 * DDLA_NAME_BYTES];
   snprintf(name, sizeof name, "%s.%s", layer, what);
-  const ddla_init init = {DDLA_INIT_UNIFORM, 1 / sqrt((double)fan_in)};
   return ddla_graph_parameter(out, graph, name, shape, &init);
 }
 
@@ -60,6 +60,12 @@ static ddla_status check_conv2d(const ddla_graph *graph, const char *name, ddla_
 
 ddla_status ddla_layer_conv2d(ddla_value *out, ddla_graph *graph, const char *name, ddla_value x,
                               const ddla_conv2d_options *options) {
+  return ddla_layer_conv2d_from(out, graph, name, x, options, NULL);
+}
+
+ddla_status ddla_layer_conv2d_from(ddla_value *out, ddla_graph *graph, const char *name,
+                                   ddla_value x, const ddla_conv2d_options *options,
+                                   const ddla_init *init) {
   ddla_conv2d_options o = *options;
   if (o.kernel == 0) o.kernel = 3;
   if (o.stride == 0) o.stride = 1;
@@ -70,7 +76,10 @@ ddla_status ddla_layer_conv2d(ddla_value *out, ddla_graph *graph, const char *na
   const ddla_shape weight = DDLA_SHAPE(o.channels, in, o.kernel, o.kernel),
                    bias = DDLA_SHAPE(o.channels);
   ddla_value input[3] = {x, DDLA_NO_VALUE, DDLA_NO_VALUE};
-  DDLA_TRY(ddla_layer_weight(&input[1], graph, name, "weight", &weight, fan_in));
+  char weight_name[2 * DDLA_NAME_BYTES];
+  snprintf(weight_name, sizeof weight_name, "%s.weight", name);
+  DDLA_TRY(init ? ddla_graph_parameter(&input[1], graph, weight_name, &weight, init)
+                : ddla_layer_weight(&input[1], graph, name, "weight", &weight, fan_in));
   if (!o.no_bias) DDLA_TRY(ddla_layer_weight(&input[2], graph, name, "bias", &bias, fan_in));
   ddla_attrs attrs = {0};
   ddla_attrs_set_int(&attrs, "stride", o.stride);
@@ -117,6 +126,44 @@ ddla_status ddla_layer_max_pool(ddla_value *out, ddla_graph *graph, ddla_value x
   ddla_attrs attrs = {0};
   ddla_attrs_set_int(&attrs, "kernel", window);
   return ddla_graph_op(out, graph, "max_pool", &x, 1, &attrs);
+}
+
+/* A parameter or, where is_buffer, a buffer "<layer>.<what>" [channels]. */
+static ddla_status vector(ddla_value *out, ddla_graph *graph, const char *name, int64_t channels,
+                          ddla_init_kind kind, bool is_buffer) {
+  const ddla_init init = {kind, 0};
+  const ddla_shape shape = DDLA_SHAPE(channels);
+  return is_buffer ? ddla_graph_buffer(out, graph, name, &shape, &init)
+                   : ddla_graph_parameter(out, graph, name, &shape, &init);
+}
+
+ddla_status ddla_layer_batch_norm(ddla_value *out, ddla_graph *graph, const char *name,
+                                  ddla_value x, const ddla_batch_norm_options *options) {
+  static const struct {
+    const char *what;
+    ddla_init_kind kind;
+    bool is_buffer;
+  } rows[] = {{"weight", DDLA_INIT_ONES, false},
+              {"bias", DDLA_INIT_ZEROS, false},
+              {"running_mean", DDLA_INIT_ZEROS, true},
+              {"running_var", DDLA_INIT_ONES, true}};
+  ddla_batch_norm_options o = options ? *options : (ddla_batch_norm_options){0};
+  DDLA_TRY(check_rank(graph, name, x, 2, DDLA_RANK_MAX, "[batch, ..., channels]"));
+  const ddla_shape shape = ddla_graph_shape(graph, x);
+  ddla_value input[5] = {x}, made[2] = {DDLA_NO_VALUE, DDLA_NO_VALUE};
+  for (int i = 0; i < 4; i++) {
+    char full[2 * DDLA_NAME_BYTES];
+    snprintf(full, sizeof full, "%s.%s", name, rows[i].what);
+    DDLA_TRY(vector(&input[1 + i], graph, full, shape.dim[shape.rank - 1], rows[i].kind,
+                    rows[i].is_buffer));
+  }
+  ddla_attrs attrs = {0};
+  ddla_attrs_set_real(&attrs, "epsilon", o.epsilon != 0 ? o.epsilon : 1e-5);
+  DDLA_TRY(ddla_graph_op(made, graph, "batch_norm", input, 5, &attrs));
+  DDLA_TRY(
+      ddla_graph_statistic(graph, made[1], input[3], input[4], o.momentum != 0 ? o.momentum : 0.1));
+  *out = made[0];
+  return DDLA_OK;
 }
 
 /* Each dropout of a graph draws from a stream of its own: the number of dropouts before it. */

@@ -20,6 +20,10 @@ ddla_status ddla_layer_constant(ddla_value *out, ddla_graph *graph, const char *
 /* Value of an option, from `least` to 2^31. Errors: INVALID naming layer and option. */
 ddla_status ddla_layer_check_size(const char *layer, const char *what, int64_t value,
                                   int64_t least);
+/* As ddla_layer_conv2d, with weights that start as `init` says; null: as there. */
+ddla_status ddla_layer_conv2d_from(ddla_value *out, ddla_graph *graph, const char *name,
+                                   ddla_value x, const ddla_conv2d_options *options,
+                                   const ddla_init *init);
 
 /* x with another shape; `wanted` holds the dimensions after the batch, one of them may be -1. */
 ddla_status ddla_layer_reshape(ddla_value *out, ddla_graph *graph, ddla_value x,

@@ -99,6 +99,7 @@ static void the_cnn_as_a_list(void **state) {
 static void all_kinds(void **state) {
   (void)state;
   assert_int_equal(accept("  - conv2d: {channels: 8, groups: 2, bias: false, stride: 2}\n"
+                          "  - batch_norm\n  - batch_norm: {momentum: 0.2, epsilon: 0.001}\n"
                           "  - gelu\n  - tanh\n  - sigmoid\n  - scale: 2\n  - bias\n"
                           "  - average_pool: {kernel: [2, 1], stride: 1}\n"
                           "  - permute: [3, 1, 2]\n"
@@ -109,7 +110,7 @@ static void all_kinds(void **state) {
                           "  - linear: {features: classes, bias: false}\n"
                           "  - softmax\n",
                           DDLA_SHAPE(1, 11, 21, 4)),
-                   8 * 2 * 9 + 8 + 80);
+                   8 * 2 * 9 + 2 * 16 + 8 + 80);
 }
 
 static void more_kinds(void **state) {
@@ -186,6 +187,8 @@ static void refuses_what_does_not_fit(void **state) {
   const ddla_shape image = DDLA_SHAPE(1, 8, 8, 3);
   REFUSE("  - flatten\n  - relu\n  - conv2d: 32\n", image, "job.yaml:6:", "layer3", "conv2d",
          "[1, 192]", "images");
+  REFUSE("  - batch_norm: 1.5\n", image, "job.yaml:4:", "layer1", "batch_norm", "momentum");
+  REFUSE("  - batch_norm: {epsilon: -1}\n", image, "layer1", "epsilon");
   REFUSE("  - max_pool: 9\n", image, "job.yaml:4:", "layer1", "max_pool", "[1, 8, 8, 3]");
   REFUSE("  - flatten\n  - reshape: [7, 7]\n", image, "layer2", "[1, 192]", "[0, 7, 7]");
   REFUSE("  - flatten\n  - linear: 9\n", image, "[1, 9]", "[1, 10]");

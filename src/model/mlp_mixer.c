@@ -115,6 +115,7 @@ static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input
 
 const ddla_model ddla_model_mlp_mixer = {
     .name = "mlp-mixer",
+    .width = 128,
     .help =
         "linear layers over the patches of an image, then over the numbers of each patch, block "
         "by block; options patch, blocks, width, token_width, channel_width, dropout",

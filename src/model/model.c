@@ -85,7 +85,10 @@ ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value i
                                       .dropout = job->model.dropout,
                                       .layers = job->model.layers,
                                       .blocks = job->model.blocks,
-                                      .width = job->model.width,
+                                      .depth = job->model.depth,
+                                      .width = job->model.width > 0 ? job->model.width
+                                                                    : table[row]->width,
+                                      .block = job->model.block,
                                       .heads = job->model.heads,
                                       .window = job->model.window,
                                       .patch = job->model.patch,

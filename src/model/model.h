@@ -29,7 +29,10 @@ typedef struct ddla_model_options {
   const char *activation;                    /* cnn, mlp: an op such as "relu"; null means relu */
   double dropout;                            /* cnn, mlp: 0 (no such layer) to below 1 */
   const struct ddla_yaml *layers;            /* layers: the list of the job file */
-  int64_t blocks, width, heads, window;      /* transformers; mlp-mixer: the first two */
+  int64_t depth;                             /* resnet: layers */
+  const char *block;                         /* resnet: "basic", "bottleneck"; null: by depth */
+  int64_t width;                             /* resnet: channels of the first stage */
+  int64_t blocks, heads, window;             /* transformers; mlp-mixer: blocks */
   int64_t patch, token_width, channel_width; /* mlp-mixer */
   bool rotary;                               /* transformers: else a learned table of positions */
   bool tied;                                 /* transformer-decoder: logits by the token table */
@@ -37,6 +40,7 @@ typedef struct ddla_model_options {
 
 typedef struct ddla_model {
   const char *name, *help;
+  int64_t width; /* where model.width is 0; 0: the model's own choice */
   /* input [1, H, W, C], [1, F] or tokens i32 [1, S] -> logits [1, classes] or [1, positions,
    * classes]. Errors: INVALID naming the layer and the shapes, NO_MEMORY. */
   ddla_status (*build)(ddla_value *logits, ddla_graph *graph, ddla_value input,

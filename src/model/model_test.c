@@ -63,6 +63,75 @@ static void mixer_sizes(void **state) {
                    16 * 32 + 32 + 3 * block + 2 * 32 + 33 * 10);
 }
 
+/* The numbers of torchvision's models, and for the small form of the paper's with 1x1 shortcuts. */
+static void residual_networks(void **state) {
+  (void)state;
+  const ddla_shape large = DDLA_SHAPE(1, 224, 224, 3), small = DDLA_SHAPE(1, 32, 32, 3);
+  assert_int_equal(parameters_of("model: {kind: resnet, depth: 18}", large, 1000), 11689512);
+  assert_int_equal(parameters_of("model: {kind: resnet, depth: 34}", large, 1000), 21797672);
+  assert_int_equal(parameters_of("model: {kind: resnet, depth: 50}", large, 1000), 25557032);
+  assert_int_equal(parameters_of("model: {kind: resnet, depth: 101}", large, 1000), 44549160);
+  assert_int_equal(parameters_of("model: {kind: resnet, depth: 20}", small, 10), 272474);
+  assert_int_equal(parameters_of("model: {kind: resnet, depth: 56}", small, 10), 855770);
+  assert_int_equal(parameters_of("model: {kind: resnet, depth: 110}", small, 10), 1730714);
+  /* Block by block: 3 to 8 channels, then 8, 16 and 32 inside bottlenecks of 32, 64 and 128. */
+  const int64_t bottlenecks =
+      (8 * 8 + 9 * 8 * 8 + 8 * 32 + 8 * 32) + 2 * (8 + 8 + 32 + 32) +
+      (32 * 16 + 9 * 16 * 16 + 16 * 64 + 32 * 64) + 2 * (16 + 16 + 64 + 64) +
+      (64 * 32 + 9 * 32 * 32 + 32 * 128 + 64 * 128) + 2 * (32 + 32 + 128 + 128);
+  assert_int_equal(
+      parameters_of("model: {kind: resnet, depth: 11, width: 8, block: bottleneck}", small, 10),
+      27 * 8 + 16 + bottlenecks + 129 * 10);
+}
+
+static const ddla_graph_parameter_row *find_row(const ddla_graph_parameter_row *rows, int count,
+                                                const char *name) {
+  for (int i = 0; i < count; i++)
+    if (strcmp(rows[i].name, name) == 0) return &rows[i];
+  fail_msg("there is no %s", name);
+  return NULL;
+}
+
+/* Names as torchvision's, so that its files load; each buffer follows the statistic of its layer.
+ */
+static void names_of_residual_networks(void **state) {
+  (void)state;
+  static const char *const names[] = {"conv1.weight",          "bn1.bias",
+                                      "layer1.0.conv3.weight", "layer1.0.downsample.0.weight",
+                                      "layer4.2.bn3.weight",   "fc.bias"};
+  ddla_value input = 0, logits = 0;
+  ddla_graph *graph = graph_of(&input, &DDLA_SHAPE(1, 64, 64, 3));
+  const ddla_model_options options = {.task = {.classes = 7}, .depth = 50};
+  assert_int_equal(ddla_model_find("resnet")->build(&logits, graph, input, &options), DDLA_OK);
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    find_row(graph->parameter, graph->parameter_count, names[i]);
+  const ddla_graph_parameter_row *first =
+      find_row(graph->buffer, graph->buffer_count, "layer1.0.downsample.1.running_mean");
+  assert_int_equal(first->count, 256);
+  assert_int_equal(graph->buffer_count, 2 * 53);
+  assert_int_equal(graph->statistic_count, 53);
+  for (int i = 0; i < graph->statistic_count; i++) {
+    assert_int_equal(graph->statistic[i].rule.mean, graph->buffer[2 * i].offset);
+    assert_int_equal(graph->statistic[i].rule.variance, graph->buffer[2 * i + 1].offset);
+  }
+  ddla_graph_destroy(graph);
+}
+
+/* 4.09 billion multiply-adds for ResNet-50 at 224 x 224, as torchvision states. */
+static void operations_of_residual_networks(void **state) {
+  (void)state;
+  ddla_value input = 0, logits = 0;
+  ddla_graph *graph = graph_of(&input, &DDLA_SHAPE(1, 224, 224, 3));
+  const ddla_model_options options = {.task = {.classes = 1000}, .depth = 50};
+  ddla_summary made = {0};
+  assert_int_equal(ddla_model_find("resnet")->build(&logits, graph, input, &options), DDLA_OK);
+  assert_int_equal(ddla_summary_init(&made, graph), DDLA_OK);
+  assert_true(made.flops == 2.0 * 4089184256);
+  assert_int_equal(made.buffers, 53120);
+  ddla_summary_fini(&made);
+  ddla_graph_destroy(graph);
+}
+
 static void refuse(const char *words, ddla_shape shape, const char *expected) {
   ddla_value input = 0, logits = -7;
   ddla_job *job = NULL;
@@ -86,6 +155,9 @@ static void refuses(void **state) {
   refuse("model: {kind: mlp-mixer}", DDLA_SHAPE(1, 13), "the samples are [1, 13]");
   refuse("model: {kind: cn}", DDLA_SHAPE(1, 8, 8, 1), "cnn");
   refuse("model: {activation: rleu}", DDLA_SHAPE(1, 8, 8, 1), "relu");
+  refuse("model: {kind: resnet, depth: 21}", DDLA_SHAPE(1, 8, 8, 1), "6n + 2");
+  refuse("model: {kind: resnet, depth: 18, block: bottleneck}", DDLA_SHAPE(1, 8, 8, 1), "9n + 2");
+  refuse("model: {kind: resnet}", DDLA_SHAPE(1, 13), "mlp");
   refuse("model: {activation: max_pool}", DDLA_SHAPE(1, 8, 8, 1), "model.activation");
 }
 
@@ -208,6 +280,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(mixer_sizes),
       cmocka_unit_test(sizes),
+      cmocka_unit_test(residual_networks),
+      cmocka_unit_test(names_of_residual_networks),
+      cmocka_unit_test(operations_of_residual_networks),
       cmocka_unit_test(refuses),
       cmocka_unit_test(starts_as_promised),
       cmocka_unit_test(transformers),

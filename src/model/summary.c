@@ -41,6 +41,7 @@ static ddla_status fill(ddla_summary *summary, const ddla_graph *graph, const dd
   }
   summary->count = graph->use_count;
   summary->parameters = ddla_graph_parameter_total(graph);
+  for (int i = 0; i < graph->buffer_count; i++) summary->buffers += graph->buffer[i].count;
   return DDLA_OK;
 }
 
@@ -90,7 +91,7 @@ static summary_text flops_text(double flops) {
 }
 
 void ddla_summary_print(const ddla_summary *summary, FILE *file) {
-  static const char *const format = "%-16s %-20s %-24s %14s %10s\n";
+  static const char *const format = "%-22s %-20s %-24s %14s %10s\n";
   fprintf(file, format, "layer", "kind", "output of one sample", "parameters", "flops");
   for (int i = 0; i < summary->count; i++) {
     const ddla_summary_row *row = &summary->rows[i];
@@ -101,4 +102,6 @@ void ddla_summary_print(const ddla_summary *summary, FILE *file) {
   }
   fprintf(file, format, "total", "", "", with_commas(summary->parameters).text,
           flops_text(summary->flops).text);
+  if (summary->buffers)
+    fprintf(file, format, "not trained", "", "", with_commas(summary->buffers).text, "");
 }

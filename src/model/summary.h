@@ -20,6 +20,7 @@ typedef struct ddla_summary {
   ddla_summary_row *rows;
   int count;
   int64_t parameters; /* of the graph */
+  int64_t buffers;    /* numbers that are not trained */
   double flops;       /* of one forward for one sample */
 } ddla_summary;
 

@@ -24,6 +24,7 @@ static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input
 
 const ddla_model ddla_model_transformer_decoder = {
     .name = "transformer-decoder",
+    .width = 128,
     .help = "GPT: predicts the next token; options blocks, width, heads, window, positions, tied, "
             "dropout",
     .build = build};

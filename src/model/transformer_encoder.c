@@ -26,6 +26,7 @@ static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input
 
 const ddla_model ddla_model_transformer_encoder = {
     .name = "transformer-encoder",
+    .width = 128,
     .help = "each place of a sequence sees all others; options blocks, width, heads, window, "
             "positions, dropout",
     .build = build};

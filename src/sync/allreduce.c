@@ -2,7 +2,8 @@
  * arXiv:1602.06709), where all agents share one copy of the state: each worker sums its own piece
  * of the parameter space over all operands, in the fixed tree over the shards, and writes its piece
  * of version t+1; nothing is sent and nothing is gathered. The last worker to finish publishes the
- * step word, which commits the step.
+ * step word, which commits the step. Buffers (state that is not trained) are written beside it, by
+ * statistic.
  *
  * Waiting: a piece is summed when every worker has reported it final. With clipping by global norm
  * the sum is stored first, block norms are taken, all workers meet, and then the update follows. A
@@ -201,9 +202,20 @@ static void allreduce_put_record(ddla_sync *base, int worker, int shard,
   sync->record[version * (uint64_t)sync->options.shards + (uint64_t)shard] = *record;
 }
 
+/* Nobody reads them any more: the step before is committed. */
+static void clear_statistics(const allreduce *sync, const ddla_leaves *leaves) {
+  const ddla_sync_options *options = &sync->options;
+  if (options->statistic_count == 0) return;
+  size_t bytes =
+      (size_t)ddla_state_row_at(options->state, options->statistics)->count * sizeof(double);
+  for (int s = leaves->first; s < leaves->end; s++)
+    memset(ddla_state_array(options->state, options->statistics, 0, s), 0, bytes);
+}
+
 static void allreduce_begin(ddla_sync *base, int worker, int64_t samples) {
   allreduce *sync = of(base);
   worker_state *state = &sync->worker[worker];
+  clear_statistics(sync, &state->leaves);
   state->last_shard = -1;
   state->merged = 0;
   for (int b = 0; b < state->leaves.buffer_count; b++) state->filled[b] = false;
@@ -457,6 +469,21 @@ static void run_piece(allreduce *sync, int worker, const reduction *sum,
   }
 }
 
+/* Writes version t+1 of the buffers that follow statistics; a worker takes every workers-th. All
+ * shards' records are there: wait_final has seen something final of every worker. */
+static void update_buffers(const allreduce *sync, int worker) {
+  const ddla_sync_options *options = &sync->options;
+  uint64_t now = committed(sync);
+  for (int i = worker; i < options->statistic_count; i += sync->workers) {
+    const double *records = ddla_state_array(options->state, options->statistics, 0, 0);
+    int64_t stride =
+        (int64_t)(ddla_state_row_at(options->state, options->statistics)->stride / sizeof *records);
+    ddla_statistic_apply(ddla_state_array(options->state, options->buffers, now + 1, 0),
+                         ddla_state_array(options->state, options->buffers, now, 0),
+                         &options->statistic[i], records, stride, options->shards);
+  }
+}
+
 static ddla_status update(allreduce *sync, int worker, const reduction *sum,
                           const ddla_update_step *step) {
   const ddla_sync_options *options = &sync->options;
@@ -509,6 +536,7 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce 
   const ddla_update_step step = {.step = committed(sync),
                                  .gradient_scale = result->count > 0 ? factor / result->count : 0,
                                  .learning_rate = result->learning_rate};
+  update_buffers(sync, worker);
   return update(sync, worker, &sum, &step);
 }
 

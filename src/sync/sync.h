@@ -13,6 +13,7 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "state/state.h"
+#include "state/statistic.h"
 #include "transport/transport.h"
 #include "watch/recorder.h"
 
@@ -41,10 +42,14 @@ typedef struct ddla_sync_options {
                       update (a norm, factors), else -1 */
   int block_norms; /* row: one double for each block, with clip_norm; else -1 */
   int factors;     /* row: ddla_updates_factor_count floats; -1: the optimizer has none */
-  int section_sums;      /* row: ddla_updates_sum_count doubles; -1: it is not layered */
-  int average;           /* row: running mean of theta; -1: none is kept */
-  double average_decay;  /* of that mean */
-  int64_t average_first; /* the mean begins at this step, from 1 */
+  int section_sums;                /* row: ddla_updates_sum_count doubles; -1: it is not layered */
+  int average;                     /* row: running mean of theta; -1: none is kept */
+  double average_decay;            /* of that mean */
+  int64_t average_first;           /* the mean begins at this step, from 1 */
+  int buffers;                     /* row: state that is not trained, two versions; -1: none */
+  int statistics;                  /* row: the records of each shard, one copy for each; -1: none */
+  const ddla_statistic *statistic; /* [statistic_count] borrowed: how the buffers move */
+  int statistic_count;
   const ddla_optimizer *optimizer;
   ddla_optimizer_options optimizer_options;
   ddla_rate_schedule schedule;
@@ -122,7 +127,8 @@ void ddla_sync_close(ddla_sync *sync);
 /* First and last+1 shard of a worker. */
 void ddla_sync_shards(const ddla_sync *sync, int worker, int *first, int *end);
 
-/* Starts a step of `samples` samples on this worker. */
+/* Starts a step of `samples` samples on this worker; the records of its shards in the row
+ * `statistics` are cleared, and filled by the caller before it reports anything final. */
 void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples);
 
 /* The place of a shard's gradient, before it is computed. */

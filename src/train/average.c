@@ -30,9 +30,11 @@ ddla_status ddla_worker_average(ddla_worker *worker, int64_t epoch) {
   return ddla_sync_barrier(worker->sync, worker->worker);
 }
 
-const float *ddla_worker_measured(const ddla_worker *worker) {
+ddla_model_values ddla_worker_measured(const ddla_worker *worker) {
   const ddla_shared *shared = worker->shared;
   uint64_t step = ddla_sync_committed(shared->sync_control);
   bool averaged = ddla_training_has_average(worker->training, step);
-  return ddla_state_array(shared->state, averaged ? shared->average : shared->theta, step, 0);
+  return (ddla_model_values){
+      ddla_state_array(shared->state, averaged ? shared->average : shared->theta, step, 0),
+      ddla_shared_buffers(shared, step)};
 }

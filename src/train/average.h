@@ -6,7 +6,8 @@
  * not to their average (Izmailov et al. 2018, arXiv:1803.05407, section 3.2). Who adds a layer
  * whose statistics are rows of the state rebuilds them for the average in ddla_worker_measured's
  * caller, between ddla_worker_average and the evaluation: a pass over training samples with the
- * averaged parameters, in fixed batches, dealt out as in evaluate.c. The layers of today have none.
+ * averaged parameters, in fixed batches, dealt out as in evaluate.c. Until then training.c refuses
+ * an average of a model with statistics.
  */
 #ifndef DDLA_TRAIN_AVERAGE_H
 #define DDLA_TRAIN_AVERAGE_H
@@ -22,6 +23,6 @@ ddla_status ddla_worker_average(ddla_worker *worker, int64_t epoch);
 
 /* The parameters that are validated, tested and kept as best: the average where there is one, else
  * the last. [ddla_graph_space], borrowed until the next step. */
-const float *ddla_worker_measured(const ddla_worker *worker);
+ddla_model_values ddla_worker_measured(const ddla_worker *worker);
 
 #endif

@@ -8,14 +8,14 @@
 #include "train/worker.h"
 
 static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
-                                  const float *parameters) {
+                                  ddla_model_values values) {
   const ddla_training *training = worker->training;
   ddla_shared *shared = worker->shared;
   int64_t batches = ddla_forward_batches(&training->graph, set);
   int64_t *counts = shared->metrics + worker->worker * shared->metric_count;
   const ddla_forward forward = {.lane = &worker->compute,
                                 .graph = &training->graph,
-                                .parameters = parameters,
+                                .values = values,
                                 .version = (uint64_t)1 << 62 | (uint64_t)worker->evaluation_version,
                                 .mean = training->mean,
                                 .deviation = training->deviation,
@@ -29,12 +29,12 @@ static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
 }
 
 ddla_status ddla_worker_evaluate(ddla_evaluation *out, ddla_worker *worker, const ddla_dataset *set,
-                                 const float *parameters) {
+                                 ddla_model_values values) {
   ddla_shared *shared = worker->shared;
   const ddla_task_graph *graph = &worker->training->graph;
   const int64_t classes = graph->classes;
   worker->evaluation_version++;
-  DDLA_TRY(evaluate_share(worker, set, parameters));
+  DDLA_TRY(evaluate_share(worker, set, values));
   DDLA_TRY(ddla_sync_barrier(worker->sync, worker->worker));
   memset(worker->counts, 0, (size_t)shared->metric_count * sizeof *worker->counts);
   for (int w = 0; w < worker->workers; w++)

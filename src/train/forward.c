@@ -7,7 +7,8 @@
 #include "task/metrics.h"
 
 static ddla_status execute(ddla_plan *plan, const ddla_forward *forward) {
-  const ddla_plan_run run = {.parameters = forward->parameters,
+  const ddla_plan_run run = {.parameters = forward->values.parameters,
+                             .buffers = forward->values.buffers,
                              .parameter_version = forward->version};
   return ddla_plan_execute(plan, &run);
 }

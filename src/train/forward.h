@@ -8,11 +8,17 @@
 #include "task/task.h"
 #include "train/lane.h"
 
+/* The numbers of a model: its parameters [ddla_graph_space] and its buffers
+ * [ddla_graph_buffer_space], null where it has none. Borrowed. */
+typedef struct ddla_model_values {
+  float *parameters, *buffers;
+} ddla_model_values;
+
 /* Everything is borrowed. */
 typedef struct ddla_forward {
   ddla_lane *lane;
   const ddla_task_graph *graph;
-  const float *parameters;       /* [ddla_graph_space] */
+  ddla_model_values values;
   uint64_t version;              /* of parameters; see ddla_plan_run */
   const float *mean, *deviation; /* [channels]; null: samples are not standardised */
   int64_t *indices;              /* [ddla_task_evaluation_batch], scratch */

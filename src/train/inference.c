@@ -18,7 +18,7 @@
 struct ddla_inference {
   const ddla_description *description; /* borrowed */
   ddla_task_graph graph;
-  float *parameters;
+  ddla_model_values values; /* owned */
   ddla_pack_cache *packs;
   int64_t *counts;  /* merged, of the newest evaluation */
   ddla_lane lane;   /* of predictions */
@@ -58,14 +58,15 @@ static ddla_status build(ddla_inference *made, const ddla_job *job, const ddla_o
                      ddla_text_quote(description->task).text);
   DDLA_TRY(ddla_backend_start());
   DDLA_TRY(ddla_task_build(&made->graph, task, job, own, description->shape, description->classes));
-  DDLA_TRY(DDLA_NEW(made->parameters, ddla_graph_space(made->graph.graph)));
+  DDLA_TRY(DDLA_NEW(made->values.parameters, ddla_graph_space(made->graph.graph)));
+  DDLA_TRY(DDLA_NEW(made->values.buffers, ddla_graph_buffer_space(made->graph.graph)));
   DDLA_TRY(DDLA_NEW(made->counts, ddla_metrics_count(description->classes)));
   made->batch = ddla_task_evaluation_batch(&made->graph);
   DDLA_TRY(DDLA_NEW(made->indices, made->batch));
   DDLA_TRY(ddla_pack_cache_create(&made->packs));
   made->lane =
       (ddla_lane){.graph = made->graph.graph, .loss = made->graph.loss, .packs = made->packs};
-  return ddla_train_load_model(made->parameters, made->graph.graph, model_path);
+  return ddla_train_load_model(made->values, made->graph.graph, model_path);
 }
 
 ddla_status ddla_inference_find(char path[DDLA_PATH_BYTES], char sha256[DDLA_SHA256_TEXT_BYTES],
@@ -108,7 +109,8 @@ void ddla_inference_close(ddla_inference *inference) {
   ddla_lane_fini(&inference->lane);
   ddla_pack_cache_destroy(inference->packs);
   if (inference->graph.graph) ddla_task_graph_fini(&inference->graph);
-  ddla_free(inference->parameters);
+  ddla_free(inference->values.parameters);
+  ddla_free(inference->values.buffers);
   ddla_free(inference->counts);
   ddla_free(inference->indices);
   ddla_free(inference);
@@ -203,7 +205,7 @@ static ddla_status run_lane(evaluation_lane *work) {
   DDLA_TRY(DDLA_NEW(indices, inference->batch));
   const ddla_forward forward = {.lane = &lane,
                                 .graph = &inference->graph,
-                                .parameters = inference->parameters,
+                                .values = inference->values,
                                 .version = 1,
                                 .mean = description->mean,
                                 .deviation = description->deviation,
@@ -311,7 +313,7 @@ ddla_status ddla_inference_predict(double *probability, ddla_inference *inferenc
   size_t bytes = record_bytes(description);
   const ddla_forward forward = {.lane = &inference->lane,
                                 .graph = &inference->graph,
-                                .parameters = inference->parameters,
+                                .values = inference->values,
                                 .version = 1,
                                 .mean = description->mean,
                                 .deviation = description->deviation,
@@ -333,7 +335,7 @@ ddla_status ddla_inference_next(const float **logits, ddla_inference *inference,
   const int64_t window = inference->graph.rows, seen = count < window ? count : window;
   const ddla_forward forward = {.lane = &inference->lane,
                                 .graph = &inference->graph,
-                                .parameters = inference->parameters,
+                                .values = inference->values,
                                 .version = 1,
                                 .indices = inference->indices};
   void *place = NULL;

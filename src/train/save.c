@@ -15,7 +15,7 @@
 
 enum { NOTES_MAX = 96, NOTE_BYTES = 64, NAME_BYTES = 160 };
 
-/* Arrays of all tensors of one row of the parameter space, with names "tensor" or "row/tensor". */
+/* Arrays of all tensors of rows of the state, with names "tensor" or "row/tensor". */
 typedef struct array_list {
   ddla_safetensors_array *at;
   char (*name)[NAME_BYTES];
@@ -40,9 +40,10 @@ static void free_list(array_list *list) {
   *list = (array_list){0};
 }
 
-static void add_row(array_list *list, const ddla_graph *graph, const char *prefix, float *base) {
-  for (int i = 0; i < graph->parameter_count; i++) {
-    const ddla_graph_parameter_row *row = &graph->parameter[i];
+static void add_rows(array_list *list, const ddla_graph_parameter_row *rows, int count,
+                     const char *prefix, float *base) {
+  for (int i = 0; i < count; i++) {
+    const ddla_graph_parameter_row *row = &rows[i];
     char *name = list->name[list->count];
     snprintf(name, NAME_BYTES, "%s%s%s", prefix, prefix[0] ? "/" : "", row->name);
     list->at[list->count++] = (ddla_safetensors_array){.name = name,
@@ -64,16 +65,20 @@ static void add_vector(array_list *list, const ddla_state_row *row, void *base) 
                                                      .into = base};
 }
 
+/* The parameters, then the buffers. */
+static ddla_status list_model(array_list *out, const ddla_graph *graph, ddla_model_values values) {
+  DDLA_TRY(make_list(out, graph->parameter_count + graph->buffer_count + 1));
+  add_rows(out, graph->parameter, graph->parameter_count, "", values.parameters);
+  add_rows(out, graph->buffer, graph->buffer_count, "", values.buffers);
+  return DDLA_OK;
+}
+
 ddla_status ddla_train_save_model(char sha256[DDLA_SHA256_TEXT_BYTES],
-                                  const ddla_training *training, const float *parameters,
+                                  const ddla_training *training, ddla_model_values values,
                                   const char *path) {
-  const ddla_graph *graph = training->graph.graph;
   array_list list = {0};
   ddla_safetensors_digest digest = {{0}, {0}};
-  float *base = NULL;
-  memcpy(&base, &parameters, sizeof base); /* only `data` is used for writing */
-  DDLA_TRY(make_list(&list, graph->parameter_count + 1));
-  add_row(&list, graph, "", base);
+  DDLA_TRY(list_model(&list, training->graph.graph, values));
   ddla_status status = ddla_safetensors_write(
       &digest, path, &(ddla_safetensors_content){.arrays = list.at, .array_count = list.count});
   if (status == DDLA_OK && sha256) memcpy(sha256, digest.sha256, sizeof digest.sha256);
@@ -81,18 +86,62 @@ ddla_status ddla_train_save_model(char sha256[DDLA_SHA256_TEXT_BYTES],
   return status;
 }
 
-ddla_status ddla_train_load_model(float *parameters, const ddla_graph *graph, const char *path) {
+static bool is_listed(const array_list *list, const char *name) {
+  for (int i = 0; i < list->count; i++)
+    if (strcmp(list->at[i].name, name) == 0) return true;
+  return false;
+}
+
+static bool is_counter(const char *name) {
+  static const char tail[] = ".num_batches_tracked";
+  size_t length = strlen(name);
+  return length >= sizeof tail && strcmp(name + length - (sizeof tail - 1), tail) == 0;
+}
+
+/* INVALID naming all tensors of the file that the model does not have, beside what is wrong with
+ * those that it has. */
+static ddla_status check_names(const ddla_safetensors *file, const array_list *list) {
+  char extra[512] = "", words[DDLA_STATUS_TEXT_BYTES] = "";
+  size_t used = 0;
+  int count = 0;
+  for (int i = 0; i < ddla_safetensors_count(file); i++) {
+    const char *name = ddla_safetensors_at(file, i)->name;
+    if (is_listed(list, name) || is_counter(name)) continue;
+    if (used + DDLA_NAME_BYTES < sizeof extra)
+      used += (size_t)snprintf(extra + used, sizeof extra - used, "%s%.48s", count ? ", " : "",
+                               ddla_text_quote(name).text);
+    count++;
+  }
+  ddla_status status = ddla_safetensors_check(file, list->at, list->count);
+  if (count == 0) return status;
+  if (status != DDLA_OK) snprintf(words, sizeof words, "%s; ", ddla_status_message(status));
+  return DDLA_FAIL(INVALID, "%sthe file holds %d tensors that the model does not have: %s", words,
+                   count, extra);
+}
+
+static ddla_status load_model(ddla_model_values values, const ddla_graph *graph, const char *path,
+                              bool exactly) {
   array_list list = {0};
   ddla_safetensors *file = NULL;
   ddla_status status = DDLA_OK;
-  DDLA_TRY(make_list(&list, graph->parameter_count + 1));
-  add_row(&list, graph, "", parameters);
+  DDLA_TRY(list_model(&list, graph, values));
   DDLA_TRY_CLEAN(status, ddla_safetensors_open(&file, path, NULL));
+  if (exactly) DDLA_TRY_CLEAN(status, check_names(file, &list));
   DDLA_TRY_CLEAN(status, ddla_safetensors_read_all(file, list.at, list.count));
 cleanup:
   ddla_safetensors_close(file);
   free_list(&list);
   return status;
+}
+
+ddla_status ddla_train_load_model(ddla_model_values values, const ddla_graph *graph,
+                                  const char *path) {
+  return load_model(values, graph, path, false);
+}
+
+ddla_status ddla_train_start_from(ddla_model_values values, const ddla_graph *graph,
+                                  const char *path) {
+  return load_model(values, graph, path, true);
 }
 
 /* Key and value texts for checkpoints. */
@@ -161,20 +210,22 @@ static ddla_status make_notes(note_list **out, const ddla_worker *worker) {
 static ddla_status list_state(array_list parts[2], const ddla_training *training,
                               const ddla_shared *shared, uint64_t step) {
   const ddla_graph *graph = training->graph.graph;
-  int rows = ddla_state_row_count(shared->state);
-  DDLA_TRY(make_list(&parts[DDLA_CHECKPOINT_MODEL], graph->parameter_count + 1));
-  DDLA_TRY(make_list(&parts[DDLA_CHECKPOINT_STATE], rows * (graph->parameter_count + 1)));
+  int rows = ddla_state_row_count(shared->state),
+      tensors = graph->parameter_count + graph->buffer_count;
+  DDLA_TRY(make_list(&parts[DDLA_CHECKPOINT_MODEL], tensors + 1));
+  DDLA_TRY(make_list(&parts[DDLA_CHECKPOINT_STATE], rows * (tensors + 1)));
   for (int i = 0; i < rows; i++) {
     const ddla_state_row *row = ddla_state_row_at(shared->state, i);
     if (!row->saved) continue;
-    bool model = i == shared->theta;
+    bool model = i == shared->theta || i == shared->buffers;
+    array_list *list = &parts[model ? DDLA_CHECKPOINT_MODEL : DDLA_CHECKPOINT_STATE];
+    const char *prefix = model ? "" : row->name;
     void *base = ddla_state_array(shared->state, i, step, 0);
-    if (!row->parameter_shaped) {
-      add_vector(&parts[DDLA_CHECKPOINT_STATE], row, base);
-      continue;
-    }
-    add_row(&parts[model ? DDLA_CHECKPOINT_MODEL : DDLA_CHECKPOINT_STATE], graph,
-            model ? "" : row->name, base);
+    if (row->parameter_shaped)
+      add_rows(list, graph->parameter, graph->parameter_count, prefix, base);
+    else if (i == shared->buffers || i == shared->best_buffers)
+      add_rows(list, graph->buffer, graph->buffer_count, prefix, base);
+    else add_vector(list, row, base);
   }
   return DDLA_OK;
 }

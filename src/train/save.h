@@ -6,15 +6,22 @@
 #include "base/sha256.h"
 #include "train/worker.h"
 
-/* Writes parameters [ddla_graph_space] as a safetensors file; its SHA-256 into sha256 (may be
+/* Writes a model's parameters and buffers as a safetensors file; its SHA-256 into sha256 (may be
  * null). Errors: those of files. */
 ddla_status ddla_train_save_model(char sha256[DDLA_SHA256_TEXT_BYTES],
-                                  const ddla_training *training, const float *parameters,
+                                  const ddla_training *training, ddla_model_values values,
                                   const char *path);
 
-/* Reads a model file into parameters. Errors: INVALID naming all missing or misshapen tensors,
+/* Reads a model file into values. Errors: INVALID naming all missing or misshapen tensors,
  * CORRUPT. */
-ddla_status ddla_train_load_model(float *parameters, const ddla_graph *graph, const char *path);
+ddla_status ddla_train_load_model(ddla_model_values values, const ddla_graph *graph,
+                                  const char *path);
+
+/* The same for a file that another program may have written: the file must hold nothing else
+ * either, but for PyTorch's counters "….num_batches_tracked". Errors: INVALID naming every tensor
+ * that is missing, of another shape (with both), or not the model's. */
+ddla_status ddla_train_start_from(ddla_model_values values, const ddla_graph *graph,
+                                  const char *path);
 
 /* Writes a checkpoint of the committed step below the run directory. Errors: those of checkpoints.
  */

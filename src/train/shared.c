@@ -111,6 +111,36 @@ static ddla_status add_average(ddla_shared *shared, const ddla_training *trainin
                                           .copies = 1});
 }
 
+/* State that is not trained, and what each shard observes for it. A shard's records are written
+ * while a step is computed and read before it is committed, so one version of them is enough. */
+static ddla_status add_buffers(ddla_shared *shared, const ddla_training *training) {
+  const ddla_graph *graph = training->graph.graph;
+  ddla_state *state = shared->state;
+  ddla_state_row row = {.name = "buffers",
+                        .dtype = DDLA_F32,
+                        .scope = DDLA_SCOPE_REPLICATED,
+                        .saved = true,
+                        .versions = 2,
+                        .copies = 1,
+                        .count = ddla_graph_buffer_space(graph)};
+  shared->buffers = shared->statistics = shared->best_buffers = -1;
+  if (row.count == 0) return DDLA_OK;
+  DDLA_TRY(ddla_state_add(&shared->buffers, state, &row));
+  if (training->job->train.keep_best) {
+    row.name = "best_buffers";
+    row.versions = 1;
+    DDLA_TRY(ddla_state_add(&shared->best_buffers, state, &row));
+  }
+  if (graph->statistic_count == 0) return DDLA_OK;
+  return ddla_state_add(&shared->statistics, state,
+                        &(ddla_state_row){.name = "statistics",
+                                          .dtype = DDLA_F64,
+                                          .scope = DDLA_SCOPE_PER_LANE,
+                                          .versions = 1,
+                                          .copies = training->shards,
+                                          .count = graph->record_space});
+}
+
 static ddla_status make_state(ddla_shared *shared, const ddla_training *training) {
   const ddla_graph *graph = training->graph.graph;
   ddla_state_range *range = NULL;
@@ -132,6 +162,7 @@ static ddla_status make_state(ddla_shared *shared, const ddla_training *training
   DDLA_TRY(add_layered(shared, training));
   DDLA_TRY(add_gradients(shared, training));
   DDLA_TRY(add_average(shared, training));
+  DDLA_TRY(add_buffers(shared, training));
   shared->best = -1;
   if (!training->job->train.keep_best) return DDLA_OK;
   return ddla_state_add(&shared->best, shared->state,
@@ -213,6 +244,10 @@ ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training,
 cleanup:
   ddla_state_destroy(shared.state);
   return status;
+}
+
+float *ddla_shared_buffers(const ddla_shared *shared, uint64_t step) {
+  return shared->buffers < 0 ? NULL : ddla_state_array(shared->state, shared->buffers, step, 0);
 }
 
 void ddla_shared_close(ddla_shared *shared) {

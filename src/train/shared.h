@@ -36,7 +36,8 @@ typedef struct ddla_training_start {
 typedef struct ddla_shared {
   ddla_state *state;
   int theta, moment[DDLA_MOMENTS_MAX], factors, section_sums, gradients, reduced, block_norms, best,
-      average; /* rows; -1: not there */
+      average;                           /* rows; -1: not there */
+  int buffers, statistics, best_buffers; /* rows; -1: the model has no buffers */
   void *sync_control;
   ddla_training_start *start;
   ddla_worker_report *report; /* [workers] */
@@ -52,5 +53,8 @@ ddla_status ddla_shared_bytes(size_t *out, const ddla_training *training);
 ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training,
                              ddla_transport *transport);
 void ddla_shared_close(ddla_shared *shared);
+
+/* The model's buffers at a step; null where it has none. Borrowed. */
+float *ddla_shared_buffers(const ddla_shared *shared, uint64_t step);
 
 #endif

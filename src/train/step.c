@@ -46,6 +46,18 @@ static void feed(ddla_worker *worker, ddla_plan *plan, const ddla_order *order, 
                                    (uint64_t)worker->indices[i]);
 }
 
+/* What this micro-batch observed joins what the shard's earlier ones did. */
+static void add_statistics(const shard_work *work) {
+  const ddla_shared *shared = work->worker->shared;
+  const ddla_graph *graph = work->worker->training->graph.graph;
+  for (int i = 0; i < graph->statistic_count; i++) {
+    const ddla_graph_statistic_row *row = &graph->statistic[i];
+    double *records = ddla_state_array(shared->state, shared->statistics, 0, work->shard);
+    ddla_statistic_merge(records + row->rule.record, ddla_plan_value(work->plan, row->record).data,
+                         row->rule.channels);
+  }
+}
+
 /* The forward pass of the shard's last micro-batch is over: its loss and count are known. */
 static void add_record(shard_work *work) {
   const ddla_task_graph *graph = &work->worker->training->graph;
@@ -57,6 +69,7 @@ static void add_record(shard_work *work) {
       ddla_metrics_correct(logits.data, ddla_plan_value(work->plan, graph->label).data,
                            logits.shape.dim[0] * graph->rows, graph->classes);
   record->samples += logits.shape.dim[0];
+  add_statistics(work);
 }
 
 static void put_record(shard_work *work) {
@@ -99,6 +112,7 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_orde
     ddla_plan_run run = {
         .parameters = ddla_state_array(worker->shared->state, worker->shared->theta, step, 0),
         .parameter_version = step + 1,
+        .buffers = ddla_shared_buffers(worker->shared, step),
         .gradients = leaf.gradients,
         .accumulate = leaf.accumulate || part > 0,
         .final = last && leaf.last ? on_final : NULL,

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/kernel.h"
@@ -16,6 +17,7 @@ typedef struct agent_trainer {
   const ddla_trainer_options *options;
   ddla_shared shared;
   ddla_sync *sync;
+  ddla_statistic *statistic; /* of the graph */
   ddla_pack_cache *packs;
   ddla_run run;
   ddla_worker *worker;    /* [lanes] */
@@ -25,6 +27,30 @@ typedef struct agent_trainer {
   ddla_progress progress;
   uint64_t start_step;
 } agent_trainer;
+
+/* The state before the first step. */
+static ddla_status begin_state(const ddla_training *training, const ddla_shared *shared) {
+  const ddla_graph *graph = training->graph.graph;
+  float *theta = ddla_state_array(shared->state, shared->theta, 0, 0);
+  ddla_graph_initialise(graph, training->seed, theta);
+  float *buffers = ddla_shared_buffers(shared, 0);
+  if (buffers) ddla_graph_initialise_buffers(graph, training->seed, buffers);
+  const char *path = training->job->model.weights;
+  if (!path[0]) return DDLA_OK;
+  ddla_status status = ddla_train_start_from((ddla_model_values){theta, buffers}, graph, path);
+  if (status != DDLA_INVALID) return status;
+  char words[DDLA_STATUS_TEXT_BYTES];
+  snprintf(words, sizeof words, "%s", ddla_status_message(status));
+  return ddla_job_refuse(training->job, "model.weights", "%s", words);
+}
+
+/* A buffer without a statistic never changes: both versions hold it from the start. */
+static void copy_buffers(const ddla_shared *shared, uint64_t step) {
+  if (shared->buffers < 0) return;
+  memcpy(ddla_state_array(shared->state, shared->buffers, step + 1, 0),
+         ddla_state_array(shared->state, shared->buffers, step, 0),
+         (size_t)ddla_state_row_at(shared->state, shared->buffers)->count * sizeof(float));
+}
 
 /* Agent 0 starts or loads the state, the others wait for it. The meeting point is the word behind
  * the control block's own, published through the transport. */
@@ -38,9 +64,8 @@ static ddla_status start_state(agent_trainer *trainer) {
     if (trainer->options->resume)
       DDLA_TRY(ddla_train_load_checkpoint(&start->step, &start->progress, training, shared,
                                           trainer->options->directory));
-    if (start->step == 0)
-      ddla_graph_initialise(training->graph.graph, training->seed,
-                            ddla_state_array(shared->state, shared->theta, 0, 0));
+    if (start->step == 0) DDLA_TRY(begin_state(training, shared));
+    copy_buffers(shared, start->step);
     ddla_transport_word_publish(trainer->transport, &start->ready, 1);
   }
   ddla_watch_mark(&trainer->worker[0].pen, DDLA_PHASE_WAIT,
@@ -53,7 +78,10 @@ static ddla_status start_state(agent_trainer *trainer) {
 
 static ddla_status open_sync(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
+  const ddla_graph *graph = training->graph.graph;
   const ddla_shared *shared = &trainer->shared;
+  DDLA_TRY(DDLA_NEW(trainer->statistic, graph->statistic_count + 1));
+  for (int i = 0; i < graph->statistic_count; i++) trainer->statistic[i] = graph->statistic[i].rule;
   ddla_sync_options options = {
       .transport = trainer->transport,
       .agents = training->agents,
@@ -71,6 +99,10 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .block_norms = shared->block_norms,
       .factors = shared->factors,
       .section_sums = shared->section_sums,
+      .buffers = shared->buffers,
+      .statistics = shared->statistics,
+      .statistic = trainer->statistic,
+      .statistic_count = graph->statistic_count,
       .average = training->average == DDLA_AVERAGE_EMA ? shared->average : -1,
       .average_decay = training->job->train.average_decay,
       .average_first = (training->average_from - 1) * training->batches_per_epoch + 1,
@@ -234,6 +266,7 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
   ddla_pack_cache_destroy(trainer.packs);
   ddla_sync_close(trainer.sync);
   ddla_shared_close(&trainer.shared);
+  ddla_free(trainer.statistic);
   ddla_free(trainer.worker);
   ddla_free(trainer.pens);
   ddla_free(trainer.thread);

@@ -29,17 +29,35 @@ void ddla_worker_fini(ddla_worker *worker) {
   ddla_free(worker->counts);
 }
 
-static const float *theta_now(const ddla_worker *worker) {
+static float *theta_now(const ddla_worker *worker) {
   uint64_t step = ddla_sync_committed(worker->shared->sync_control);
   return ddla_state_array(worker->shared->state, worker->shared->theta, step, 0);
 }
 
-/* Each worker copies its piece of the measured parameters to the row `best`. */
+static ddla_model_values model_now(const ddla_worker *worker) {
+  uint64_t step = ddla_sync_committed(worker->shared->sync_control);
+  return (ddla_model_values){theta_now(worker), ddla_shared_buffers(worker->shared, step)};
+}
+
+/* The model in the rows `best` and `best_buffers`. */
+static ddla_model_values best_model(const ddla_worker *worker) {
+  const ddla_shared *shared = worker->shared;
+  return (ddla_model_values){ddla_state_array(shared->state, shared->best, 0, 0),
+                             shared->best_buffers < 0
+                                 ? NULL
+                                 : ddla_state_array(shared->state, shared->best_buffers, 0, 0)};
+}
+
+/* Each worker copies its piece of the measured parameters to the row `best`; the first one the
+ * buffers. */
 static void keep_best(ddla_worker *worker) {
   int64_t begin = 0, end = 0;
   ddla_sync_piece(worker->sync, worker->worker, &begin, &end);
-  float *best = ddla_state_array(worker->shared->state, worker->shared->best, 0, 0);
-  memcpy(best + begin, ddla_worker_measured(worker) + begin, (size_t)(end - begin) * sizeof *best);
+  ddla_model_values best = best_model(worker), now = ddla_worker_measured(worker);
+  memcpy(best.parameters + begin, now.parameters + begin, (size_t)(end - begin) * sizeof(float));
+  if (worker->worker > 0 || !best.buffers) return;
+  int64_t count = ddla_graph_buffer_space(worker->training->graph.graph);
+  memcpy(best.buffers, now.buffers, (size_t)count * sizeof(float));
 }
 
 static ddla_status save_best(ddla_worker *worker) {
@@ -189,7 +207,7 @@ static ddla_status save_models(ddla_worker *worker) {
   const ddla_training *training = worker->training;
   ddla_run *run = worker->run;
   char path[DDLA_PATH_BYTES];
-  DDLA_TRY(ddla_train_save_model(run->model_sha256, training, theta_now(worker),
+  DDLA_TRY(ddla_train_save_model(run->model_sha256, training, model_now(worker),
                                  ddla_run_path(path, run->directory, "model.safetensors")));
   DDLA_TRY(ddla_description_note(run->directory, DDLA_MODEL_LAST, run->model_sha256));
   if (!run->averaged) return DDLA_OK;
@@ -203,14 +221,13 @@ static ddla_status save_models(ddla_worker *worker) {
 static ddla_status finish(ddla_worker *worker) {
   const ddla_training *training = worker->training;
   bool best = worker->shared->best >= 0 && worker->progress.best_epoch > 0;
-  const float *parameters =
-      best ? ddla_state_array(worker->shared->state, worker->shared->best, 0, 0)
-           : ddla_worker_measured(worker);
   ddla_evaluation found = {0};
   bool test = training->test && !worker->stopped;
   if (worker->run) worker->run->train_end_ns = now_ns();
   write_report(worker);
-  if (test) DDLA_TRY(ddla_worker_evaluate(&found, worker, training->test, parameters));
+  if (test)
+    DDLA_TRY(ddla_worker_evaluate(&found, worker, training->test,
+                                  best ? best_model(worker) : ddla_worker_measured(worker)));
   DDLA_TRY(ddla_sync_barrier(worker->sync, worker->worker));
   if (!worker->run) return DDLA_OK;
   ddla_watch_mark(&worker->pen, DDLA_PHASE_MODEL, worker->last.step);

@@ -40,10 +40,10 @@ void ddla_worker_fini(ddla_worker *worker);
 /* Runs one step. Errors: NON_FINITE naming step, shard and samples; PEER_LOST; those of kernels. */
 ddla_status ddla_worker_step(ddla_worker *worker);
 
-/* Evaluates parameters [ddla_graph_space] on a data set, all workers together. Equal on all
+/* Evaluates a model on a data set, all workers together. Equal on all
  * workers. Errors: PEER_LOST, kernels. */
 ddla_status ddla_worker_evaluate(ddla_evaluation *out, ddla_worker *worker, const ddla_dataset *set,
-                                 const float *parameters);
+                                 ddla_model_values values);
 
 /* The whole job, from the committed step to the end. Errors: those of steps, evaluation and files;
  * INTERRUPTED after a clean stop. */

@@ -235,7 +235,7 @@ static void strange_attributes_are_refused_or_run(void **state) {
   for_each_case(check_attrs);
 }
 
-/* A loss's sum and count are fp64 scalars; every shape fits its gradients. */
+/* What is fp64 is a loss, and its sum and count are scalars; every shape fits its gradients. */
 static ddla_status check_gradients(const ddla_op *op, int index) {
   ddla_op_case op_case = {0};
   DDLA_TRY(ddla_op_case_describe(&op_case, op, index, NULL));
@@ -247,8 +247,8 @@ static ddla_status check_gradients(const ddla_op *op, int index) {
   for (int i = 0; i < call->output_count; i++)
     if (!ddla_shape_equal(&call->output[i].shape, &call->output_grad[i].shape))
       return DDLA_FAIL(INTERNAL, "the gradient of output %d has another shape", i);
-  const bool loss = call->output_count == 2 && call->output[1].dtype == DDLA_F64;
-  if (loss && (call->output[0].dtype != DDLA_F64 || call->output[1].shape.rank != 0))
+  bool is_loss = call->output[0].dtype == DDLA_F64;
+  if (is_loss && (call->output[0].shape.rank != 0 || call->output[1].shape.rank != 0))
     return DDLA_FAIL(INTERNAL, "a loss must be f64 []");
   return DDLA_OK;
 }

@@ -91,7 +91,26 @@ data: {train: text.txt}
 model: {kind: transformer-decoder, blocks: 1, width: 24, heads: 3, window: 14, positions: rotary, tied: false, dropout: 0.1}
 J
 
+# Batch norm: running values of shards with one and with several micro-batches, of empty shards, and of the best model.
+echo "optimizer: sgd, learning_rate: 0.1, schedule: constant, micro_batch: 5, keep_best: true" >resnet.train
+job resnet 8 135 66 2 <<'J'
+data: {train: few, validation_fraction: 0.1, flip: true}
+model: {kind: resnet, depth: 8, width: 4}
+J
+
+# goes_on JOB AGENTS STEPS: a run that stops after STEPS steps and goes on with twice as many agents and two lanes.
+goes_on() {
+  train 0 "$1-on" "$1.yaml" -n "$2" --set train.steps="$3"
+  train 0 "$1-on" "$1.yaml" -n $((2 * $2)) --set parallel.lanes=2 --resume
+  same_model "$(cat "$1.sha")" "$1-on"
+  rm -r "$1-on"
+}
+
 if [ "$much" = short ]; then
+  one resnet 1 1
+  one resnet 3 1
+  one resnet 2 2 --set parallel.agents_as=threads
+  goes_on resnet 1 3
   for agents in 1 2 3 5; do one gpt "$agents" 1; done
   for job in mlp parts; do
     one "$job" 1 1
@@ -102,11 +121,12 @@ if [ "$much" = short ]; then
   one cnn 3 1 --set parallel.agents_as=threads
   exit 0
 fi
-for job in mlp parts many cnn cnn_parts gpt rotary; do
+for job in mlp parts many cnn cnn_parts gpt rotary resnet; do
   for agents in 1 2 3 4 5 7 8; do
     for lanes in 1 2 3; do one "$job" "$agents" "$lanes"; done
   done
   for agents in 2 5 8; do one "$job" "$agents" 1 --set parallel.agents_as=threads; done
   one "$job" 3 2 --set parallel.agents_as=threads
 done
-[ "$(cat ./*.sha | sort -u | wc -l)" -eq 7 ] || fail "different jobs gave one model"
+goes_on resnet 2 3
+[ "$(cat ./*.sha | sort -u | wc -l)" -eq 8 ] || fail "different jobs gave one model"

@@ -64,7 +64,7 @@ static model open_model(int64_t batch, bool training, const char *kernel) {
   made.space = ddla_graph_space(made.graph.graph);
   check(DDLA_NEW(made.theta, made.space));
   snprintf(path, sizeof path, "%s/gpt.safetensors", folder);
-  check(ddla_train_load_model(made.theta, made.graph.graph, path));
+  check(ddla_train_load_model((ddla_model_values){made.theta, NULL}, made.graph.graph, path));
   const ddla_plan_options options = {
       .batch = batch, .training = training, .loss = made.graph.loss, .kernel = kernel};
   check(ddla_plan_create(&made.plan, made.graph.graph, &options));
