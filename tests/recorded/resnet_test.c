@@ -54,11 +54,12 @@ static void close_network(network *made) {
 static ddla_status run(const float **logits, network *made) {
   char path[PATH_BYTES], *images = NULL;
   size_t bytes = 0;
-  float *place = NULL;
+  void *input = NULL;
   const ddla_forward forward = {
       .lane = &made->lane, .graph = &made->task, .values = made->values, .version = 1};
   DDLA_TRY(ddla_file_read(&images, &bytes, path_of(path, "train-images-idx3-ubyte"), BYTES_MAX));
-  ddla_status status = ddla_forward_place(&place, &forward, SAMPLES);
+  ddla_status status = ddla_forward_place(&input, &forward, SAMPLES);
+  float *place = input;
   for (int i = 0; status == DDLA_OK && i < SAMPLES * SIDE * SIDE; i++)
     place[i] = ((float)(unsigned char)images[HEADER + i] / 255 - 0.5F) / 0.25F;
   ddla_free(images);
