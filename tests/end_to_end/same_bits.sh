@@ -29,8 +29,6 @@ one() {
   lanes=$3
   shift 3
   name=$job-$agents-$lanes${1:+-threads}
-  # ThreadSanitizer sees the lanes of one process and not what other processes do between them.
-  if [ "$SANITIZE" = thread ]; then set -- "$@" --set parallel.agents_as=threads; fi
   train 0 "$name" "$job.yaml" -n "$agents" --set "parallel.lanes=$lanes" "$@"
   [ -e "$job.sha" ] || sha "$name/model.safetensors" >"$job.sha"
   same_model "$(cat "$job.sha")" "$name"

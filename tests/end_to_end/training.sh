@@ -51,6 +51,10 @@ sha() {
   sha256sum "$1" | cut -d' ' -f1
 }
 
+# ThreadSanitizer sees the lanes of one process and not what other processes do between them.
+as_threads=
+if [ "${SANITIZE:-}" = thread ]; then as_threads="--set parallel.agents_as=threads"; fi
+
 # train STATUS RUN ARGUMENT...: runs `ddla train -q ARGUMENT... --out RUN`, which must end with STATUS. What it says
 # on standard error is in the file RUN.err.
 train() {
@@ -58,7 +62,8 @@ train() {
   run=$2
   shift 2
   got=0
-  "$DDLA" train -q "$@" --out "$run" >"$run.out" 2>"$run.err" || got=$?
+  # shellcheck disable=SC2086 # two words or none; what the caller sets comes later and counts
+  "$DDLA" train -q $as_threads "$@" --out "$run" >"$run.out" 2>"$run.err" || got=$?
   [ "$got" -eq "$wanted" ] || { cat "$run.err" >&2; fail "$run: exit status $got, not $wanted: train $*"; }
 }
 

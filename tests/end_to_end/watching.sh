@@ -44,7 +44,7 @@ done
 # Where events cannot be kept the run goes on, after one warning.
 train 0 quiet job.yaml --set output.events=false
 [ ! -e quiet/agents/0.events ] || fail "events that were not wanted"
-(ulimit -f 40; exec "$DDLA" train job.yaml -n 2 --set parallel.lanes=2 --set checkpoint.every_epochs=0 --out small) >out 2>err || got=$?
+(ulimit -f 40; exec "$DDLA" train $as_threads job.yaml -n 2 --set parallel.lanes=2 --set checkpoint.every_epochs=0 --out small) >out 2>err || got=$?
 says err "warning: cannot keep events in small/agents/0.events" "goes on without"
 [ "$(grep -c warning err)" -eq 1 ] || fail "more than one warning"
 says out "epoch 4/4"
