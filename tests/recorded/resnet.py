@@ -4,7 +4,8 @@
 
 A residual network of 8 layers and width 8 with random weights and running values, 64 random images of 12 x 12 in
 10 classes, its logits in evaluation, and the losses of 100 training steps on all 64 images from these weights (SGD,
-learning rate 0.01, no momentum, no decay). PyTorch computes in double precision, so that what is recorded is the
+learning rate 0.01, no momentum, no decay), and
+the loss in evaluation after them. PyTorch computes in double precision, so that what is recorded is the
 value and not a rounding of it.
 """
 
@@ -80,6 +81,8 @@ def main():
         optimizer.step()
         losses.append(loss.item())
     write_numbers(os.path.join(folder, "losses.txt"), losses)
+    with torch.no_grad():  # with the running values that training left
+        write_numbers(os.path.join(folder, "evaluated.txt"), [functional.cross_entropy(model.eval()(x), y).item()])
 
 
 if __name__ == "__main__":
