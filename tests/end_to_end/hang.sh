@@ -100,12 +100,13 @@ mishap() {
   draw 2
   as=processes
   [ "$drawn" = 0 ] || as=threads
-  "$program" "$1" $victim 400 $agents $lanes $as run >run.out 2>run.err &
+  "$program" "$1" $victim 1500 $agents $lanes $as run >run.out 2>run.err &
   launcher=$!
-  deadline=$(($(now_ms) + 30000))
-  until "$DDLA" why run 2>/dev/null | grep -qE 'step (399|400) of'; do # 400: the barrier after it was left out
+  deadline=$(($(now_ms) + 60000))
+  # So late that the watcher knows how long steps take; a first step has a longer limit.
+  until "$DDLA" why run 2>/dev/null | grep -qE 'step (1499|1500) of'; do # 1500: the barrier after it was left out
     began=$(now_ms)
-    [ "$began" -lt $deadline ] || fail "$kind: it does not come to step 400"
+    [ "$began" -lt $deadline ] || fail "$kind: it does not come to step 1500"
     sleep 0.05
     kill -0 $launcher 2>/dev/null || fail "$kind: the program has ended: $(cat run.err)"
   done
