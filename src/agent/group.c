@@ -69,11 +69,14 @@ ddla_status ddla_group_memory(ddla_group *group, void **out, size_t bytes) {
   return ddla_transport_alloc(group->transport, out, bytes, DDLA_MEMORY_OWN);
 }
 
-void ddla_group_share(const ddla_group *group, int64_t count, int64_t *first, int64_t *end) {
-  int64_t rank = ddla_group_rank(group), size = ddla_group_size(group);
+static void share_of(int64_t count, int64_t rank, int64_t size, int64_t *first, int64_t *end) {
   int64_t whole = count / size, rest = count % size;
   *first = whole * rank + rest * rank / size;
   *end = whole * (rank + 1) + rest * (rank + 1) / size;
+}
+
+void ddla_group_share(const ddla_group *group, int64_t count, int64_t *first, int64_t *end) {
+  share_of(count, ddla_group_rank(group), ddla_group_size(group), first, end);
 }
 
 static ddla_status type_of(ddla_coll_type *out, const ddla_group_array *array) {
@@ -115,9 +118,8 @@ static int list_shards(ddla_coll_operand *out, const ddla_group *group, int shar
                        const unsigned char *input, size_t stride_bytes) {
   int size = ddla_group_size(group), count = 0;
   for (int rank = 0; rank < size; rank++) {
-    int64_t whole = shards / size, rest = shards % size;
-    int64_t first = whole * rank + rest * rank / size;
-    int64_t end = whole * (rank + 1) + rest * (rank + 1) / size;
+    int64_t first = 0, end = 0;
+    share_of(shards, rank, size, &first, &end);
     for (int64_t s = first; s < end; s++)
       out[count++] = (ddla_coll_operand){input + (size_t)(s - first) * stride_bytes, rank, s, 1};
   }

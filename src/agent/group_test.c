@@ -82,8 +82,13 @@ static ddla_status exchange(ddla_group *group, void *argument) {
   if (!status) status = ddla_group_all_reduce(group, &array);
   if (!status && out[0] != (size - 1) * 10 * size)
     status = ddla_group_fail(DDLA_INTERNAL, "in place it is %lld", (long long)out[0]);
-  int64_t first = 0, end = 0;
+  int64_t first = 0, end = 0, dealt = 0;
   ddla_group_share(group, 7, &first, &end);
+  dealt = end - first;
+  array = (ddla_group_array){.type = DDLA_I64, .count = 1, .output = &dealt};
+  if (!status) status = ddla_group_all_reduce(group, &array);
+  if (!status && dealt != 7)
+    status = ddla_group_fail(DDLA_INTERNAL, "%lld of 7 items are dealt out", (long long)dealt);
   (void)argument;
   return status;
 }
