@@ -8,8 +8,17 @@
 
 enum { FEATURES_MAX = 1 << 24 };
 
+typedef struct recurrent_layer {
+  const char *op;   /* "lstm" or "gru" */
+  int gates;        /* 4 or 3 */
+  int64_t features; /* units */
+  bool bias, reverse;
+  bool bidirectional; /* both ways side by side: twice the features */
+  bool last;          /* only the state behind the last step of each way */
+} recurrent_layer;
+
 static ddla_status parameter(ddla_value *out, ddla_graph *graph, const char *name,
-                             const ddla_recurrent_layer *layer, const char *what,
+                             const recurrent_layer *layer, const char *what,
                              const ddla_shape *shape) {
   char full[2 * DDLA_NAME_BYTES];
   snprintf(full, sizeof full, "%s.%s_l0%s", name, what, layer->reverse ? "_reverse" : "");
@@ -29,7 +38,7 @@ static ddla_status slice_step(ddla_value *x, ddla_graph *graph, int64_t step) {
 
 /* One way through the sequence. */
 static ddla_status way(ddla_value *out, ddla_graph *graph, const char *name, ddla_value x,
-                       const ddla_recurrent_layer *layer) {
+                       const recurrent_layer *layer) {
   const ddla_shape shape = ddla_graph_shape(graph, x);
   const int64_t h = layer->features, rows = layer->gates * h;
   const ddla_shape w_input = DDLA_SHAPE(rows, shape.dim[2]), w_hidden = DDLA_SHAPE(rows, h),
@@ -48,7 +57,7 @@ static ddla_status way(ddla_value *out, ddla_graph *graph, const char *name, ddl
 }
 
 static ddla_status check(const ddla_graph *graph, const char *name, ddla_value x,
-                         const ddla_recurrent_layer *layer) {
+                         const recurrent_layer *layer) {
   const ddla_shape shape = ddla_graph_shape(graph, x);
   char text[96];
   if (shape.rank != 3)
@@ -64,16 +73,25 @@ static ddla_status check(const ddla_graph *graph, const char *name, ddla_value x
   return DDLA_OK;
 }
 
-ddla_status ddla_recurrent_layer_build(ddla_value *out, ddla_graph *graph, const char *name,
-                                       ddla_value x, const ddla_recurrent_layer *layer) {
-  DDLA_TRY(check(graph, name, x, layer));
-  if (!layer->bidirectional) return way(out, graph, name, x, layer);
-  ddla_recurrent_layer there = *layer, back = *layer;
+ddla_status ddla_recurrent_layer_build(ddla_value *out, const ddla_layer_use *use, const char *op,
+                                       int gates) {
+  const ddla_attrs *o = &use->options;
+  const bool bidirectional = ddla_attrs_int(o, "bidirectional", 0, 0) != 0;
+  ddla_graph *graph = use->list->graph;
+  recurrent_layer layer = {.op = op,
+                           .gates = gates,
+                           .features = ddla_attrs_int(o, "features", 0, 0),
+                           .bias = ddla_attrs_int(o, "bias", 0, 0) != 0,
+                           .reverse = ddla_attrs_int(o, "reverse", 0, 0) != 0,
+                           .bidirectional = bidirectional,
+                           .last = ddla_attrs_int(o, "last", 0, 0) != 0};
+  DDLA_TRY(check(graph, use->name, use->x, &layer));
+  if (!bidirectional) return way(out, graph, use->name, use->x, &layer);
   ddla_value both[2] = {DDLA_NO_VALUE, DDLA_NO_VALUE};
   ddla_attrs attrs = {0};
-  back.reverse = true;
-  DDLA_TRY(way(&both[0], graph, name, x, &there));
-  DDLA_TRY(way(&both[1], graph, name, x, &back));
+  DDLA_TRY(way(&both[0], graph, use->name, use->x, &layer));
+  layer.reverse = true;
+  DDLA_TRY(way(&both[1], graph, use->name, use->x, &layer));
   ddla_attrs_set_int(&attrs, "axis", -1);
   return ddla_graph_op(out, graph, "concat", both, 2, &attrs);
 }

@@ -95,21 +95,7 @@ static void step_back(const ddla_recurrent_back *back, const ddla_op_call *call,
 }
 
 static ddla_status backward(const ddla_op_call *call) {
-  const ddla_recurrent r = ddla_recurrent_of(call);
-  const ddla_recurrent_back back = ddla_recurrent_start_back(call);
-  const float *dy = call->output_grad[0].data;
-  for (int64_t n = 0; n < r.samples; n++) {
-    ddla_recurrent_clear_state(&back, call);
-    for (int64_t k = r.steps - 1; k >= 0; k--) {
-      const float *arriving = dy + (n * r.steps + ddla_recurrent_at(&r, k)) * r.units;
-      for (int64_t u = 0; u < r.units; u++) back.d_state[u] += (double)arriving[u];
-      step_back(&back, call, &r, n, k);
-      ddla_recurrent_spread(&back, call, n, k);
-    }
-    ddla_recurrent_end_sample(&back, call, n);
-  }
-  ddla_recurrent_end_back(&back, call);
-  return DDLA_OK;
+  return ddla_recurrent_backward(call, step_back);
 }
 
 static bool sample(int index, ddla_rng *rng, ddla_op_call *call) {

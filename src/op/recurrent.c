@@ -118,7 +118,7 @@ const float *ddla_recurrent_before(const ddla_op_call *call, int64_t n, int64_t 
   return y + (n * r.steps + ddla_recurrent_at(&r, k - 1)) * r.units;
 }
 
-ddla_recurrent_back ddla_recurrent_start_back(const ddla_op_call *call) {
+static ddla_recurrent_back start_back(const ddla_op_call *call) {
   const ddla_recurrent r = ddla_recurrent_of(call);
   ddla_recurrent_back back = {.w_input = call->scratch};
   back.w_hidden = back.w_input + r.rows * r.inputs;
@@ -132,7 +132,8 @@ ddla_recurrent_back ddla_recurrent_start_back(const ddla_op_call *call) {
   return back;
 }
 
-void ddla_recurrent_clear_state(const ddla_recurrent_back *back, const ddla_op_call *call) {
+/* Before the first step of a sample's backward pass. */
+static void clear_state(const ddla_recurrent_back *back, const ddla_op_call *call) {
   const ddla_recurrent r = ddla_recurrent_of(call);
   memset(back->d_state, 0, 2 * (size_t)r.units * sizeof *back->d_state);
 }
@@ -144,8 +145,10 @@ static void add_outer(double *sums, const double *d, const float *from, int64_t 
     for (int64_t i = 0; i < columns; i++) sums[j * columns + i] += d[j] * (double)from[i];
 }
 
-void ddla_recurrent_spread(const ddla_recurrent_back *back, const ddla_op_call *call, int64_t n,
-                           int64_t k) {
+/* Takes d_input and d_hidden of sample n in step k to the gradients of x, weights and biases, and
+ * adds w_hiddenᵀ d_hidden to d_state. */
+static void spread(const ddla_recurrent_back *back, const ddla_op_call *call, int64_t n,
+                   int64_t k) {
   const ddla_recurrent r = ddla_recurrent_of(call);
   const float *w_input = call->input[DDLA_RECURRENT_W_INPUT].data;
   const float *w_hidden = call->input[DDLA_RECURRENT_W_HIDDEN].data;
@@ -178,19 +181,38 @@ static void add_to(const ddla_op_call *call, int input, int64_t at, const double
   for (int64_t i = 0; i < count; i++) to[i] += (float)from[i];
 }
 
-void ddla_recurrent_end_sample(const ddla_recurrent_back *back, const ddla_op_call *call,
-                               int64_t n) {
+/* After the last step of sample n: d_state and d_cell are the gradients of the initial state. */
+static void end_sample(const ddla_recurrent_back *back, const ddla_op_call *call, int64_t n) {
   const ddla_recurrent r = ddla_recurrent_of(call);
   add_to(call, DDLA_RECURRENT_HIDDEN, n * r.units, back->d_state, r.units);
   add_to(call, DDLA_RECURRENT_CELL, n * r.units, back->d_cell, r.units);
 }
 
-void ddla_recurrent_end_back(const ddla_recurrent_back *back, const ddla_op_call *call) {
+/* Adds the sums to the gradients of weights and biases. */
+static void end_back(const ddla_recurrent_back *back, const ddla_op_call *call) {
   const ddla_recurrent r = ddla_recurrent_of(call);
   add_to(call, DDLA_RECURRENT_W_INPUT, 0, back->w_input, r.rows * r.inputs);
   add_to(call, DDLA_RECURRENT_W_HIDDEN, 0, back->w_hidden, r.rows * r.units);
   add_to(call, DDLA_RECURRENT_B_INPUT, 0, back->b_input, r.rows);
   add_to(call, DDLA_RECURRENT_B_HIDDEN, 0, back->b_hidden, r.rows);
+}
+
+ddla_status ddla_recurrent_backward(const ddla_op_call *call, ddla_recurrent_step_back *step_back) {
+  const ddla_recurrent r = ddla_recurrent_of(call);
+  const ddla_recurrent_back back = start_back(call);
+  const float *dy = call->output_grad[0].data;
+  for (int64_t n = 0; n < r.samples; n++) {
+    clear_state(&back, call);
+    for (int64_t k = r.steps - 1; k >= 0; k--) {
+      const float *arriving = dy + (n * r.steps + ddla_recurrent_at(&r, k)) * r.units;
+      for (int64_t u = 0; u < r.units; u++) back.d_state[u] += (double)arriving[u];
+      step_back(&back, call, &r, n, k);
+      spread(&back, call, n, k);
+    }
+    end_sample(&back, call, n);
+  }
+  end_back(&back, call);
+  return DDLA_OK;
 }
 
 bool ddla_recurrent_sample(int index, ddla_op_call *call, int gates) {

@@ -47,22 +47,13 @@ typedef struct ddla_recurrent_back {
   double *w_input, *w_hidden, *b_input, *b_hidden, *d_input, *d_hidden, *d_state, *d_cell;
 } ddla_recurrent_back;
 
-ddla_recurrent_back ddla_recurrent_start_back(const ddla_op_call *call);
+/* One step of an op: from d_state (and d_cell) behind step k of sample n to d_input and d_hidden;
+ * what it leaves in d_state and d_cell goes straight to the state before. */
+typedef void ddla_recurrent_step_back(const ddla_recurrent_back *back, const ddla_op_call *call,
+                                      const ddla_recurrent *r, int64_t n, int64_t k);
 
-/* Before the first step of a sample's backward pass: clears d_state and d_cell. */
-void ddla_recurrent_clear_state(const ddla_recurrent_back *back, const ddla_op_call *call);
-
-/* Takes d_input and d_hidden of sample n in step k to the gradients of x, weights and biases, and
- * adds w_hiddenᵀ d_hidden to d_state. */
-void ddla_recurrent_spread(const ddla_recurrent_back *back, const ddla_op_call *call, int64_t n,
-                           int64_t k);
-
-/* After the last step of sample n: d_state and d_cell are the gradients of the initial state. */
-void ddla_recurrent_end_sample(const ddla_recurrent_back *back, const ddla_op_call *call,
-                               int64_t n);
-
-/* Adds the sums to the gradients of weights and biases. */
-void ddla_recurrent_end_back(const ddla_recurrent_back *back, const ddla_op_call *call);
+/* The plain backward of both ops. */
+ddla_status ddla_recurrent_backward(const ddla_op_call *call, ddla_recurrent_step_back *step_back);
 
 /* sample, fill and flops of both ops. */
 bool ddla_recurrent_sample(int index, ddla_op_call *call, int gates);
