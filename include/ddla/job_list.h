@@ -77,6 +77,8 @@
     "transformers: how places are known; a table of vectors, or queries and keys turned by them")  \
   X(model, tied, BOOL, "true", 0, 0, "", SAME,                                                     \
     "transformer-decoder: the last layer uses the first one's table")                              \
+  X(model, sparse, BOOL, "false", 0, 0, "", SAME,                                                  \
+    "transformers: only the rows of the token table that a step reads are updated")                \
   X(model, patch, INT, "4", 1, 4096, "pixels", SAME, "mlp-mixer: side of a patch of the image")    \
   X(model, token_width, INT, "64", 1, 1048576, "units", SAME,                                      \
     "mlp-mixer: width of the hidden layer that mixes patches")                                     \

@@ -81,6 +81,39 @@ static void store(const ddla_plan *plan, const plan_step *step, const ddla_plan_
   else memcpy(to, from, (size_t)step->count * sizeof *to);
 }
 
+/* Scratch of a table's gradient: two arrays of sort keys, and a list for what is added to another. */
+size_t ddla_plan_rows_bytes(int64_t count, int64_t width) {
+  return (size_t)count * (3 * sizeof(uint64_t) + (size_t)width * sizeof(float)) + sizeof(uint64_t);
+}
+
+static ddla_rows scratch_list(uint64_t *scratch, int64_t count, int64_t width) {
+  int64_t *numbers = (int64_t *)(scratch + 2 * count);
+  return (ddla_rows){.width = width,
+                     .capacity = count,
+                     .count = numbers,
+                     .row = numbers + 1,
+                     .value = (float *)(numbers + 1 + count)};
+}
+
+static void run_rows(const ddla_plan *plan, const plan_step *step, const ddla_plan_run *run) {
+  const ddla_op_call *call = &plan->op[step->op].call;
+  const ddla_rows *to = &run->rows[plan->op[step->op].rows];
+  const int64_t count = ddla_shape_count(&call->input[0].shape);
+  uint64_t *scratch = arena_at(plan, step->from);
+  const ddla_rows_source source = {.count = count,
+                                   .index = call->input[0].data,
+                                   .wide = call->input[0].dtype == DDLA_I64,
+                                   .value = call->output_grad[0].data,
+                                   .scratch = scratch};
+  if (!run->accumulate && !step->to) {
+    ddla_rows_sum(to, &source);
+    return;
+  }
+  const ddla_rows made = scratch_list(scratch, count, to->width);
+  ddla_rows_sum(&made, &source);
+  ddla_rows_merge(to, &made);
+}
+
 static ddla_status run_step(ddla_plan *plan, const plan_step *step, const ddla_plan_run *run) {
   size_t bytes = (size_t)step->count * sizeof(float);
   switch (step->kind) {
@@ -94,6 +127,10 @@ static ddla_status run_step(ddla_plan *plan, const plan_step *step, const ddla_p
   case STEP_STORE: store(plan, step, run); break;
   case STEP_ZERO:
     if (!run->accumulate) memset(run->gradients + step->offset, 0, bytes);
+    break;
+  case STEP_ROWS: run_rows(plan, step, run); break;
+  case STEP_NO_ROWS:
+    if (!run->accumulate) *run->rows[step->to].count = 0;
     break;
   case STEP_FINAL:
     if (run->final) run->final(run->final_argument, step->offset);
@@ -133,7 +170,8 @@ int ddla_plan_step_count(const ddla_plan *plan) { return plan->step_count; }
 
 const char *ddla_plan_step_text(const ddla_plan *plan, int step, char *text, size_t bytes) {
   static const char *const words[] = {"forward",       "backward",       "seed",  "copy gradient",
-                                      "add gradients", "store gradient", "clear", "final"};
+                                      "add gradients", "store gradient", "clear", "gradient by row",
+                                      "clear rows",    "final"};
   const plan_step *row = &plan->step[step];
   if (row->kind > STEP_BACKWARD) {
     snprintf(text, bytes, "%s", words[row->kind]);

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "state/state.h"
 
 ddla_status ddla_graph_create(ddla_graph **out) {
   ddla_graph *graph = NULL;
@@ -101,16 +102,37 @@ static ddla_status check_free(const ddla_graph *graph, const char *name) {
   return DDLA_OK;
 }
 
-/* Fills a row and takes its place in the flat space that has *space elements so far. */
-static void place_row(ddla_graph_parameter_row *row, const char *name, const ddla_shape *shape,
-                      const ddla_init *init, int64_t *space) {
+/* Takes a row's place in a flat space that has *space elements so far. */
+static void place_row(ddla_graph_parameter_row *row, int64_t *space) {
   int64_t alignment = DDLA_PARAMETER_ALIGNMENT;
+  row->offset = *space;
+  *space += (row->count + alignment - 1) / alignment * alignment;
+}
+
+static void fill_row(ddla_graph_parameter_row *row, const char *name, const ddla_shape *shape,
+                     const ddla_init *init) {
   snprintf(row->name, sizeof row->name, "%s", name);
   row->shape = *shape;
   row->init = *init;
-  row->offset = *space;
   row->count = ddla_shape_count(shape);
-  *space += (row->count + alignment - 1) / alignment * alignment;
+}
+
+/* Parameters in the order in which they were made; those by row behind the others, at a block's
+ * border, so that norms and pieces of the others do not see them. */
+static void place_parameters(ddla_graph *graph) {
+  const int64_t block = DDLA_STATE_BLOCK;
+  bool by_row = false;
+  graph->space = 0;
+  for (int p = 0; p < graph->parameter_count; p++) {
+    by_row |= graph->parameter[p].by_row;
+    if (!graph->parameter[p].by_row) place_row(&graph->parameter[p], &graph->space);
+  }
+  graph->dense = graph->space;
+  if (!by_row) return;
+  graph->space = graph->space > 0 ? (graph->space + block - 1) / block * block : block;
+  graph->dense = graph->space;
+  for (int p = 0; p < graph->parameter_count; p++)
+    if (graph->parameter[p].by_row) place_row(&graph->parameter[p], &graph->space);
 }
 
 ddla_status ddla_graph_parameter(ddla_value *out, ddla_graph *graph, const char *name,
@@ -124,8 +146,9 @@ ddla_status ddla_graph_parameter(ddla_value *out, ddla_graph *graph, const char 
       &value, graph,
       &(ddla_graph_value){DDLA_VALUE_PARAMETER, DDLA_F32, *shape, graph->parameter_count, -1}));
   ddla_graph_parameter_row *row = &graph->parameter[graph->parameter_count++];
-  place_row(row, name, shape, init, &graph->space);
+  fill_row(row, name, shape, init);
   row->value = value;
+  place_parameters(graph);
   *out = value;
   return DDLA_OK;
 }
@@ -141,9 +164,44 @@ ddla_status ddla_graph_buffer(ddla_value *out, ddla_graph *graph, const char *na
       add_value(&value, graph,
                 &(ddla_graph_value){DDLA_VALUE_BUFFER, DDLA_F32, *shape, -1, graph->buffer_count}));
   ddla_graph_parameter_row *row = &graph->buffer[graph->buffer_count++];
-  place_row(row, name, shape, init, &graph->buffer_space);
+  fill_row(row, name, shape, init);
   row->value = value;
+  place_row(row, &graph->buffer_space);
   *out = value;
+  return DDLA_OK;
+}
+
+ddla_status ddla_graph_sparse(ddla_graph *graph, ddla_value parameter) {
+  if (parameter < 0 || parameter >= graph->value_count ||
+      graph->value[parameter].kind != DDLA_VALUE_PARAMETER)
+    return DDLA_FAIL(INVALID, "a sparse gradient is for parameters; value %d is none", parameter);
+  ddla_graph_parameter_row *row = &graph->parameter[graph->value[parameter].parameter];
+  if (row->shape.rank != 2 || row->shape.dim[0] > INT32_MAX)
+    return DDLA_FAIL(INVALID, "%s: a sparse gradient is for tables [rows, width] of at most 2^31 "
+                              "rows", row->name);
+  row->by_row = true;
+  place_parameters(graph);
+  return DDLA_OK;
+}
+
+ddla_status ddla_graph_touched(int64_t *out, const ddla_graph *graph, int parameter) {
+  const ddla_graph_parameter_row *row = &graph->parameter[parameter];
+  int64_t touched = 0;
+  for (int u = 0; u < graph->use_count; u++) {
+    const ddla_graph_op_use *use = &graph->use[u];
+    for (int i = 0; i < use->input_count; i++) {
+      if (use->input[i] != row->value) continue;
+      if (strcmp(use->op->name, "embedding") != 0 || i != 1)
+        return DDLA_FAIL(INVALID,
+                         "%s has a sparse gradient, but is also read by the op %s; only embeddings "
+                         "may read such a table",
+                         row->name, use->op->name);
+      touched += ddla_shape_count(&graph->value[use->input[0]].shape);
+    }
+  }
+  if (touched == 0)
+    return DDLA_FAIL(INVALID, "%s has a sparse gradient, but no embedding reads it", row->name);
+  *out = touched;
   return DDLA_OK;
 }
 

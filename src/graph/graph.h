@@ -40,6 +40,7 @@ typedef struct ddla_graph_parameter_row {
   ddla_shape shape;
   ddla_init init;
   int64_t offset, count; /* place in the flat parameter or buffer space, in elements */
+  bool by_row;           /* its gradient is a list of rows (tensor/rows.h) */
 } ddla_graph_parameter_row;
 
 /* A record that ops leave in training, and the buffers that follow it. */
@@ -63,6 +64,7 @@ struct ddla_graph {
       output_count;
   int value_room, use_room, parameter_room, buffer_room, statistic_room, input_room, output_room;
   int64_t space, buffer_space; /* elements of the two flat spaces so far */
+  int64_t dense; /* of space: what lies before the parameters by row */
   int64_t record_space;        /* doubles of all statistics' records of one shard */
 };
 
@@ -71,6 +73,10 @@ int64_t ddla_graph_space(const ddla_graph *graph);
 
 /* Elements of the flat buffer space, gaps included; 0 where the model has no buffers. */
 int64_t ddla_graph_buffer_space(const ddla_graph *graph);
+
+/* Rows of a parameter by row that one sample can touch: the indices of the embeddings that read it.
+ * Errors: INVALID where another op reads it, or none. */
+ddla_status ddla_graph_touched(int64_t *out, const ddla_graph *graph, int parameter);
 
 /* Number of trainable numbers, without gaps. */
 int64_t ddla_graph_parameter_total(const ddla_graph *graph);

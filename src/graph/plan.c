@@ -18,6 +18,7 @@ typedef struct plan_draft {
   int *readers;  /* by value: uses (counted per input) through which gradient comes back to it */
   int *grad;     /* by value: buffer of its gradient, or -1 */
   int *missing;  /* by parameter: contributions still to come */
+  bool *summed;  /* by parameter by row: a contribution is in its list */
 } plan_draft;
 
 static ddla_status add_step(ddla_plan *plan, plan_step step) {
@@ -125,6 +126,11 @@ static void mark_reached(plan_draft *draft) {
   }
 }
 
+static bool is_by_row(const ddla_plan *plan, ddla_value value) {
+  const int parameter = plan->graph->value[value].parameter;
+  return parameter >= 0 && plan->graph->parameter[parameter].by_row;
+}
+
 static ddla_status prepare_op(ddla_plan *plan, plan_draft *draft, plan_op *op) {
   DDLA_TRY(ddla_graph_call(&op->call, plan->graph, op->use, plan->shape));
   ddla_op_call *call = &op->call;
@@ -135,6 +141,10 @@ static ddla_status prepare_op(ddla_plan *plan, plan_draft *draft, plan_op *op) {
     if (value < 0) continue;
     op->input[i] = plan->place[value];
     call->wants_grad[i] = draft->needs[value] && draft->reached[value];
+    if (call->wants_grad[i] && is_by_row(plan, value)) {
+      op->rows = plan->graph->value[value].parameter;
+      call->wants_grad[i] = false; /* the plan makes it, not the kernel */
+    }
   }
   DDLA_TRY(ddla_op_infer(call)); /* again: training and wanted gradients may matter to it */
   op->kernel = ddla_kernel_choose(call, plan->options.kernel);
@@ -165,7 +175,7 @@ static void touch_place(ddla_plan *plan, const plan_place *place) {
 static ddla_status compile_forward(ddla_plan *plan, plan_draft *draft, int index) {
   plan_op *op = &plan->op[index];
   op->use = &plan->use[index];
-  op->saved = op->scratch[0] = op->scratch[1] = -1;
+  op->saved = op->scratch[0] = op->scratch[1] = op->rows = -1;
   DDLA_TRY(prepare_op(plan, draft, op));
   DDLA_TRY(place_outputs(plan, op));
   if (op->call.alias >= 0) return DDLA_OK;
@@ -258,6 +268,24 @@ static void touch_backward(ddla_plan *plan, plan_draft *draft, plan_op *op) {
   touch(plan, op->saved);
 }
 
+/* The gradient of an embedding's table by row, from its indices and the gradient of its output. */
+static ddla_status compile_rows(ddla_plan *plan, plan_draft *draft, const plan_op *op, int index) {
+  const int64_t count = ddla_shape_count(&op->call.input[0].shape);
+  plan_step step = {.kind = STEP_ROWS, .op = index, .to = draft->summed[op->rows]};
+  touch_place(plan, &op->input[0]);
+  DDLA_TRY(add_buffer(&step.from, plan,
+                      ddla_plan_rows_bytes(count, op->call.input[1].shape.dim[1])));
+  draft->summed[op->rows] = true;
+  draft->missing[op->rows]--;
+  return add_step(plan, step);
+}
+
+static bool wants_any(const ddla_op_call *call) {
+  for (int i = 0; i < call->input_count; i++)
+    if (call->wants_grad[i]) return true;
+  return false;
+}
+
 static ddla_status compile_backward(ddla_plan *plan, plan_draft *draft, int index) {
   plan_op *op = &plan->op[index];
   if (!sends_gradient(draft, op)) return DDLA_OK;
@@ -269,6 +297,9 @@ static ddla_status compile_backward(ddla_plan *plan, plan_draft *draft, int inde
     return plan->graph->value[value].parameter >= 0 ? finish_parameter(plan, draft, value)
                                                     : DDLA_OK;
   }
+  touch_backward(plan, draft, op);
+  if (op->rows >= 0) DDLA_TRY(compile_rows(plan, draft, op, index));
+  if (op->rows >= 0 && !wants_any(&op->call)) return DDLA_OK;
   touch_backward(plan, draft, op);
   if (op->call.scratch_bytes) DDLA_TRY(add_buffer(&op->scratch[1], plan, op->call.scratch_bytes));
   for (int i = 0; i < op->call.input_count; i++)
@@ -282,7 +313,9 @@ static int64_t final_from(const ddla_plan *plan, const plan_draft *draft) {
   int64_t from = 0;
   for (int p = 0; p < plan->graph->parameter_count; p++) {
     const ddla_graph_parameter_row *row = &plan->graph->parameter[p];
-    if (draft->missing[p] > 0 && row->offset + row->count > from) from = row->offset + row->count;
+    if (draft->missing[p] == 0) continue;
+    const int64_t end = row->by_row ? 1 : row->offset + row->count; /* lists come with the last */
+    if (end > from) from = end;
   }
   return from;
 }
@@ -291,8 +324,9 @@ static ddla_status clear_unreached(ddla_plan *plan, const plan_draft *draft) {
   for (int p = 0; p < plan->graph->parameter_count; p++) {
     const ddla_graph_parameter_row *row = &plan->graph->parameter[p];
     if (draft->missing[p] > 0) continue;
-    DDLA_TRY(
-        add_step(plan, (plan_step){.kind = STEP_ZERO, .offset = row->offset, .count = row->count}));
+    plan_step step = {.kind = STEP_ZERO, .offset = row->offset, .count = row->count};
+    if (row->by_row) step = (plan_step){.kind = STEP_NO_ROWS, .to = p};
+    DDLA_TRY(add_step(plan, step));
   }
   return DDLA_OK;
 }
@@ -309,8 +343,16 @@ static ddla_status check_loss(const ddla_plan *plan) {
                    ddla_shape_text(text, sizeof text, &plan->shape[loss]));
 }
 
+static ddla_status check_rows(const ddla_graph *graph) {
+  int64_t touched = 0;
+  for (int p = 0; p < graph->parameter_count; p++)
+    if (graph->parameter[p].by_row) DDLA_TRY(ddla_graph_touched(&touched, graph, p));
+  return DDLA_OK;
+}
+
 static ddla_status compile_training(ddla_plan *plan, plan_draft *draft) {
   DDLA_TRY(check_loss(plan));
+  DDLA_TRY(check_rows(plan->graph));
   ddla_value loss = plan->options.loss;
   DDLA_TRY(clear_unreached(plan, draft));
   DDLA_TRY(add_buffer(&draft->grad[loss], plan, value_bytes(plan, loss)));
@@ -351,6 +393,7 @@ static ddla_status draft_compile(ddla_plan *plan) {
   DDLA_TRY_CLEAN(status, DDLA_NEW(draft.readers, values));
   DDLA_TRY_CLEAN(status, DDLA_NEW(draft.grad, values));
   DDLA_TRY_CLEAN(status, DDLA_NEW(draft.missing, parameters));
+  DDLA_TRY_CLEAN(status, DDLA_NEW(draft.summed, parameters));
   for (int v = 0; v < values; v++) draft.grad[v] = -1;
   DDLA_TRY_CLEAN(status, compile(plan, &draft));
 cleanup:
@@ -359,6 +402,7 @@ cleanup:
   ddla_free(draft.readers);
   ddla_free(draft.grad);
   ddla_free(draft.missing);
+  ddla_free(draft.summed);
   return status;
 }
 

@@ -35,6 +35,7 @@ typedef struct plan_op {
   ddla_kernel_state *state;
   plan_place input[DDLA_OP_INPUTS_MAX], output[DDLA_OP_OUTPUTS_MAX];
   plan_place output_grad[DDLA_OP_OUTPUTS_MAX], input_grad[DDLA_OP_INPUTS_MAX];
+  int rows;              /* parameter whose gradient it makes by row, or -1 */
   uint16_t name[2];      /* in the recorder: forward, backward */
   int saved, scratch[2]; /* buffers: kept forward to backward; scratch of forward and of backward;
                             -1: none */
@@ -49,6 +50,8 @@ typedef enum plan_step_kind {
   STEP_ADD,      /* to += from */
   STEP_STORE,    /* gradients at offset (=|+=) from */
   STEP_ZERO,     /* gradients at offset = 0 unless accumulating */
+  STEP_ROWS,     /* op's table by row, with scratch `from`; `to`: not the table's first */
+  STEP_NO_ROWS,  /* the list of parameter `to` is empty unless accumulating */
   STEP_FINAL     /* all at offset and above is final */
 } plan_step_kind;
 
@@ -71,6 +74,9 @@ struct ddla_plan {
   size_t arena_bytes;
   char *arena;
 };
+
+/* Bytes of scratch for the gradient by row of `count` indices. */
+size_t ddla_plan_rows_bytes(int64_t count, int64_t width);
 
 /* Gives every buffer an offset: largest first, at the lowest place that no buffer alive at the same
  * time holds. */

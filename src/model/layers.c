@@ -137,8 +137,10 @@ static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input
                          const ddla_model_options *options) {
   if (!options->layers) return DDLA_FAIL(INVALID, "model.layers lists no layers");
   bool is_placed = false;
-  const ddla_layer_list list = {
-      .graph = graph, .classes = options->task.classes, .is_placed = &is_placed};
+  const ddla_layer_list list = {.graph = graph,
+                                .classes = options->task.classes,
+                                .vocabulary = options->task.vocabulary,
+                                .is_placed = &is_placed};
   DDLA_TRY(ddla_layer_build_list(logits, &list, "layer", input, options->layers));
   ddla_status status = ddla_model_check_logits(graph, *logits, &options->task);
   if (status != DDLA_INVALID) return status;

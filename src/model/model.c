@@ -95,7 +95,8 @@ ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value i
                                       .token_width = job->model.token_width,
                                       .channel_width = job->model.channel_width,
                                       .rotary = strcmp(job->model.positions, "rotary") == 0,
-                                      .tied = job->model.tied};
+                                      .tied = job->model.tied,
+                                      .sparse = job->model.sparse};
   ddla_status status = build_row(logits, table[row], graph, input, &options);
   if (status == DDLA_OK || options.layers) return status; /* a list names places in the file */
   return ddla_status_prefix(status, "model %s: ", names[row]);

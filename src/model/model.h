@@ -36,6 +36,7 @@ typedef struct ddla_model_options {
   int64_t patch, token_width, channel_width; /* mlp-mixer */
   bool rotary;                               /* transformers: else a learned table of positions */
   bool tied;                                 /* transformer-decoder: logits by the token table */
+  bool sparse; /* transformers: the token table's gradient is kept by row */
 } ddla_model_options;
 
 typedef struct ddla_model {

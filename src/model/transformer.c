@@ -78,6 +78,7 @@ static ddla_status embed(ddla_value *x, ddla_transformer *made, ddla_value token
   if (!o->rotary)
     DDLA_TRY(parameter(&input[2], made->graph, "transformer.wpe", "weight", &places, init));
   made->table = input[1];
+  if (o->sparse) DDLA_TRY(ddla_graph_sparse(made->graph, made->table));
   DDLA_TRY(ddla_graph_op(x, made->graph, "embedding", input, o->rotary ? 2 : 3, NULL));
   return drop(x, made);
 }

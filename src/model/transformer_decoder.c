@@ -12,6 +12,9 @@ static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input
   if (options->task.positions == 0)
     return DDLA_FAIL(INVALID, "gives logits for each place of a sequence, but the task wants them "
                               "for each sample; transformer-encoder does that");
+  if (options->tied && options->sparse)
+    return DDLA_FAIL(INVALID, "model.sparse is for a token table that only the embedding reads, but "
+                              "model.tied makes it the last layer too; set one of them false");
   if (options->tied && options->task.classes != options->task.vocabulary)
     return DDLA_FAIL(INVALID, "model.tied needs as many classes as there are tokens; set it false");
   DDLA_TRY(ddla_transformer_build(&x[0], &made, input));
@@ -26,5 +29,5 @@ const ddla_model ddla_model_transformer_decoder = {
     .name = "transformer-decoder",
     .width = 128,
     .help = "GPT: predicts the next token; options blocks, width, heads, window, positions, tied, "
-            "dropout",
+            "sparse, dropout",
     .build = build};

@@ -8,7 +8,9 @@
 enum { ROW_ALIGNMENT = 4096 }; /* a page, so that rows of different owners share none */
 
 struct ddla_state {
-  int64_t space;
+  int64_t space, dense;
+  int64_t numbers, values; /* of all lists of rows */
+  int64_t (*place)[2];     /* [range_count] of a range's list in them */
   ddla_state_range *range;
   ddla_state_row row[DDLA_STATE_ROWS_MAX];
   int range_count, row_count;
@@ -18,15 +20,36 @@ struct ddla_state {
 
 static size_t round_up(size_t value, size_t to) { return (value + to - 1) / to * to; }
 
+static int64_t columns_of(const ddla_state_range *range) {
+  return range->count / range->shape.dim[0];
+}
+
+/* A list: its length and the rows' numbers; the values beside. */
+static void place_lists(ddla_state *state) {
+  state->dense = state->space;
+  for (int i = 0; i < state->range_count; i++) {
+    const ddla_state_range *range = &state->range[i];
+    if (range->touched_max == 0) continue;
+    DDLA_ASSERT(range->offset % DDLA_STATE_BLOCK == 0 || state->dense < range->offset);
+    if (range->offset < state->dense) state->dense = range->offset;
+    state->place[i][0] = state->numbers;
+    state->place[i][1] = state->values;
+    state->numbers += 1 + range->touched_max;
+    state->values += range->touched_max * columns_of(range);
+  }
+}
+
 ddla_status ddla_state_create(ddla_state **out, int64_t space, const ddla_state_range *ranges,
                               int range_count) {
   ddla_state *state = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, DDLA_NEW(state, 1));
   DDLA_TRY_CLEAN(status, DDLA_NEW(state->range, range_count));
+  DDLA_TRY_CLEAN(status, DDLA_NEW(state->place, range_count));
   if (range_count) memcpy(state->range, ranges, (size_t)range_count * sizeof *ranges);
   state->range_count = range_count;
   state->space = (int64_t)round_up((size_t)(space > 0 ? space : 1), DDLA_STATE_BLOCK);
+  place_lists(state);
   *out = state;
   return DDLA_OK;
 cleanup:
@@ -37,6 +60,7 @@ cleanup:
 void ddla_state_destroy(ddla_state *state) {
   if (!state) return;
   ddla_free(state->range);
+  ddla_free(state->place);
   ddla_free(state);
 }
 
@@ -57,6 +81,27 @@ ddla_status ddla_state_add(int *out, ddla_state *state, const ddla_state_row *ro
 }
 
 int64_t ddla_state_space(const ddla_state *state) { return state->space; }
+int64_t ddla_state_dense(const ddla_state *state) { return state->dense; }
+int64_t ddla_state_list_numbers(const ddla_state *state) { return state->numbers; }
+int64_t ddla_state_list_values(const ddla_state *state) { return state->values; }
+
+int64_t ddla_state_list_place(const ddla_state *state, int range) {
+  return state->place[range][0] + 1;
+}
+
+ddla_rows ddla_state_list(const ddla_state *state, int range, const int list[2], uint64_t step,
+                          int copy) {
+  const ddla_state_range *table = ddla_state_range_at(state, range);
+  int64_t *numbers = ddla_state_array(state, list[0], step, copy);
+  float *values = ddla_state_array(state, list[1], step, copy);
+  DDLA_ASSERT(table->touched_max > 0);
+  return (ddla_rows){.width = columns_of(table),
+                     .capacity = table->touched_max,
+                     .count = numbers + state->place[range][0],
+                     .row = numbers + ddla_state_list_place(state, range),
+                     .value = values + state->place[range][1]};
+}
+
 size_t ddla_state_bytes(const ddla_state *state) { return state->bytes; }
 void ddla_state_bind(ddla_state *state, void *memory) { state->memory = memory; }
 

@@ -9,10 +9,11 @@
 #include <ddla/tensor.h>
 
 #include "base/status.h"
+#include "tensor/rows.h"
 
 /* Norms are taken over blocks of this many elements of the parameter space; range borders lie on
  * block borders. */
-enum { DDLA_STATE_BLOCK = 4096, DDLA_STATE_NAME_BYTES = 64, DDLA_STATE_ROWS_MAX = 16 };
+enum { DDLA_STATE_BLOCK = 4096, DDLA_STATE_NAME_BYTES = 64, DDLA_STATE_ROWS_MAX = 24 };
 
 typedef enum ddla_scope {
   DDLA_SCOPE_REPLICATED, /* the same on all agents */
@@ -36,12 +37,14 @@ typedef struct ddla_state_row {
   size_t stride; /* (table) bytes from one copy of one version to the next */
 } ddla_state_row;
 
-/* A named piece of the parameter space: one tensor. */
+/* A named piece of the parameter space: one tensor. Tables whose gradients are kept by row
+ * (tensor/rows.h) lie behind all others, from a block's border on. */
 typedef struct ddla_state_range {
   char name[DDLA_STATE_NAME_BYTES];
   ddla_shape shape;
   int64_t offset, count;
-  bool decays; /* weight decay applies */
+  bool decays;         /* weight decay applies */
+  int64_t touched_max; /* by row: rows that a step can touch at most; else 0 */
 } ddla_state_range;
 
 typedef struct ddla_state ddla_state;
@@ -57,6 +60,23 @@ ddla_status ddla_state_add(int *out, ddla_state *state, const ddla_state_row *ro
 
 /* Elements of the padded parameter space: a multiple of DDLA_STATE_BLOCK. */
 int64_t ddla_state_space(const ddla_state *state);
+
+/* Elements before the first table that is kept by row, padded to whole blocks; without such tables
+ * this is the space. */
+int64_t ddla_state_dense(const ddla_state *state);
+
+/* Lists of rows, one for each table that is kept by row, lie in two rows of the state: numbers (i64)
+ * and values (f32). Elements of one copy of each; 0: there are no such tables. */
+int64_t ddla_state_list_numbers(const ddla_state *state);
+int64_t ddla_state_list_values(const ddla_state *state);
+
+/* Place of the list's first row among the numbers of a copy: where an array with as many elements
+ * has something for each row of the list. */
+int64_t ddla_state_list_place(const ddla_state *state, int range);
+
+/* The list of a range that is kept by row, in these rows of the state. Borrows their memory. */
+ddla_rows ddla_state_list(const ddla_state *state, int range, const int list[2], uint64_t step,
+                          int copy);
 
 /* Bytes of memory that the table wants; then give it (64-byte aligned, zeroed, borrowed). */
 size_t ddla_state_bytes(const ddla_state *state);

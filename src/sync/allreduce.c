@@ -19,6 +19,7 @@
 #include "coll/tree.h"
 #include "optim/norm.h"
 #include "sync/leaves.h"
+#include "sync/row_sums.h"
 #include "sync/update.h"
 
 enum { LINE_BYTES = 64, CHUNK_BLOCKS = 4, RECORD_VERSIONS = 2 };
@@ -54,6 +55,7 @@ typedef struct worker_state {
   int last_shard;          /* whose ranges may be reported final while it is computed; -1: none */
   int last_filled, merged; /* last shard with samples, or -1; merges that this step has done */
   bool *filled;            /* by buffer: holds something in this step */
+  ddla_rows *rows;         /* by range: the lists of the shard under way; null: no tables by row */
   char gap[LINE_BYTES];
 } worker_state;
 
@@ -111,6 +113,8 @@ static ddla_status make_workers(allreduce *sync) {
     ddla_leaves_share(&first, &end, options->shards, options->agents, options->lanes, i);
     DDLA_TRY(ddla_leaves_create(leaves, options->shards, first, end, options->direct));
     DDLA_TRY(DDLA_NEW(sync->worker[i].filled, leaves->buffer_count + 1));
+    if (ddla_row_sums_needed(options->state))
+      DDLA_TRY(DDLA_NEW(sync->worker[i].rows, ddla_state_range_count(options->state)));
     if (leaves->buffer_count > sync->copies_per_worker)
       sync->copies_per_worker = leaves->buffer_count;
   }
@@ -136,7 +140,7 @@ static ddla_status allreduce_open(ddla_sync **out, const ddla_sync_options *opti
   sync->base.strategy = &ddla_strategy_allreduce;
   sync->options = *options;
   sync->workers = options->agents * options->lanes;
-  sync->blocks = ddla_state_space(options->state) / DDLA_STATE_BLOCK;
+  sync->blocks = ddla_state_dense(options->state) / DDLA_STATE_BLOCK;
   sync->control = options->control;
   sync->line = (worker_line *)(sync->control + 1);
   sync->record = (ddla_sync_record *)(sync->line + sync->workers);
@@ -157,6 +161,7 @@ static void allreduce_close(ddla_sync *base) {
   for (int i = 0; sync->worker && i < sync->workers; i++) {
     ddla_leaves_destroy(&sync->worker[i].leaves);
     ddla_free(sync->worker[i].filled);
+    ddla_free(sync->worker[i].rows);
   }
   ddla_free(sync->worker);
   ddla_updates_destroy(sync->updates);
@@ -183,10 +188,21 @@ static void publish_final(allreduce *sync, int worker, int64_t final_blocks) {
   ddla_transport_word_publish(sync->options.transport, &sync->line[worker].final_word, word);
 }
 
+static int copy_of(const allreduce *sync, int worker, int buffer) {
+  return worker * sync->copies_per_worker + buffer;
+}
+
 static float *operand_at(const allreduce *sync, int worker, int buffer) {
   const ddla_sync_options *options = &sync->options;
-  return ddla_state_array(options->state, options->gradients, 0,
-                          worker * sync->copies_per_worker + buffer);
+  return ddla_state_array(options->state, options->gradients, 0, copy_of(sync, worker, buffer));
+}
+
+/* False where the range is not kept by row. */
+static bool list_at(ddla_rows *out, const allreduce *sync, int range, int worker, int buffer) {
+  const ddla_sync_options *options = &sync->options;
+  if (ddla_state_range_at(options->state, range)->touched_max == 0) return false;
+  *out = ddla_state_list(options->state, range, options->lists, 0, copy_of(sync, worker, buffer));
+  return true;
 }
 
 static bool shard_is_empty(const allreduce *sync, int64_t samples, int64_t shard) {
@@ -231,6 +247,17 @@ static void allreduce_begin(ddla_sync *base, int worker, int64_t samples) {
     if (state->leaves.merge[i].after_shard >= state->last_shard) state->last_shard = -1;
 }
 
+static void merge_lists(const allreduce *sync, int worker, const ddla_leaves_merge *merge) {
+  const worker_state *state = &sync->worker[worker];
+  ddla_rows to, from;
+  for (int i = 0; state->rows && i < ddla_state_range_count(sync->options.state); i++) {
+    if (!list_at(&to, sync, i, worker, merge->to)) continue;
+    list_at(&from, sync, i, worker, merge->from);
+    if (state->filled[merge->to]) ddla_rows_merge(&to, &from);
+    else ddla_rows_copy(&to, &from);
+  }
+}
+
 /* Adds operands up that the plan of leaves adds before this shard. A shard without samples has its
  * turn too: it frees the buffer that a later shard takes. */
 static void merge_before(allreduce *sync, int worker, int shard) {
@@ -241,12 +268,13 @@ static void merge_before(allreduce *sync, int worker, int shard) {
     if (!state->filled[merge->from]) continue;
     float *to = operand_at(sync, worker, merge->to);
     const float *from = operand_at(sync, worker, merge->from);
-    int64_t space = ddla_state_space(sync->options.state);
+    int64_t space = sync->blocks * DDLA_STATE_BLOCK;
     if (state->filled[merge->to]) {
       for (int64_t k = 0; k < space; k++) to[k] += from[k];
     } else {
       memcpy(to, from, (size_t)space * sizeof *to);
     }
+    merge_lists(sync, worker, merge);
     state->filled[merge->to] = true;
     state->filled[merge->from] = false;
   }
@@ -257,7 +285,10 @@ static ddla_sync_leaf allreduce_leaf_place(ddla_sync *base, int worker, int shar
   worker_state *state = &sync->worker[worker];
   merge_before(sync, worker, shard);
   int buffer = state->leaves.buffer[shard - state->leaves.first];
+  for (int i = 0; state->rows && i < ddla_state_range_count(sync->options.state); i++)
+    list_at(&state->rows[i], sync, i, worker, buffer);
   return (ddla_sync_leaf){.gradients = operand_at(sync, worker, buffer),
+                          .rows = state->rows,
                           .accumulate = state->filled[buffer],
                           .last = shard == state->last_shard};
 }
@@ -356,6 +387,7 @@ typedef struct reduction {
   ddla_tree_plan plan;
   ddla_tree_part part[DDLA_TREE_OPERANDS_MAX];
   const void *data[DDLA_TREE_OPERANDS_MAX];
+  int copy[DDLA_TREE_OPERANDS_MAX];
   bool absent[DDLA_TREE_OPERANDS_MAX];
   int count;
 } reduction;
@@ -371,6 +403,7 @@ static ddla_status plan_reduction(reduction *out, const allreduce *sync, int64_t
       DDLA_ASSERT(out->count < DDLA_TREE_OPERANDS_MAX); /* checked at open */
       out->part[out->count] = (ddla_tree_part){operand->first, operand->end - operand->first};
       out->data[out->count] = operand_at(sync, w, operand->buffer);
+      out->copy[out->count] = copy_of(sync, w, operand->buffer);
       out->absent[out->count++] = empty;
     }
   }
@@ -415,6 +448,20 @@ static ddla_status meet_within(allreduce *sync, int worker) {
   return meet(sync, worker, &sync->control->normed, &sync->control->normed_word, round);
 }
 
+/* Sums this worker's rows of tables that are kept by row; their lists are whole when all workers have
+ * reported everything final. */
+static ddla_status sum_rows(allreduce *sync, int worker, const reduction *sum) {
+  const ddla_row_operands operands = {.part = sum->part,
+                                      .absent = sum->absent,
+                                      .copy = sum->copy,
+                                      .count = sum->count,
+                                      .shards = sync->options.shards};
+  if (!sync->worker[worker].rows) return DDLA_OK;
+  DDLA_TRY(wait_final(sync, worker, 0));
+  mark_update(sync, worker);
+  return ddla_row_sums_make(&sync->options, worker, committed(sync), &operands);
+}
+
 /* Stores this worker's piece of the summed gradient, and its blocks' norms. */
 static ddla_status store_gradient(allreduce *sync, int worker, const reduction *sum) {
   const ddla_sync_options *options = &sync->options;
@@ -430,6 +477,7 @@ static ddla_status store_gradient(allreduce *sync, int worker, const reduction *
       ddla_norm_block_sums(&norms[at / DDLA_STATE_BLOCK], reduced + at, DDLA_STATE_BLOCK,
                            DDLA_ISA_BEST);
   }
+  DDLA_TRY(sum_rows(sync, worker, sum));
   DDLA_TRY(meet_within(sync, worker));
   mark_update(sync, worker);
   return DDLA_OK;
@@ -438,8 +486,10 @@ static ddla_status store_gradient(allreduce *sync, int worker, const reduction *
 static ddla_status clip_factor(double *factor, ddla_sync_result *result, const allreduce *sync) {
   const ddla_sync_options *options = &sync->options;
   const double *norms = ddla_state_array(options->state, options->block_norms, 0, 0);
-  result->gradient_norm = ddla_norm_value(ddla_norm_tree(norms, sync->blocks),
-                                          result->count > 0 ? 1 / result->count : 0);
+  double squares = ddla_norm_tree(norms, sync->blocks);
+  if (ddla_row_sums_needed(options->state))
+    squares += ddla_row_sums_squares(options, committed(sync));
+  result->gradient_norm = ddla_norm_value(squares, result->count > 0 ? 1 / result->count : 0);
   if (!isfinite(result->gradient_norm)) /* equal on all workers */
     return DDLA_FAIL(NON_FINITE,
                      "the gradient's norm is %g at step %" PRIu64
@@ -494,6 +544,9 @@ static ddla_status update(allreduce *sync, int worker, const reduction *sum,
     DDLA_TRY(meet_within(sync, worker));
   }
   run_piece(sync, worker, sum, step);
+  if (options->reduced < 0) DDLA_TRY(sum_rows(sync, worker, sum));
+  if (sync->worker[worker].rows)
+    ddla_row_sums_apply(options, sync->updates, worker, step);
   if (!options->optimizer->apply) return DDLA_OK;
   DDLA_TRY(meet_within(sync, worker));
   allreduce_piece(&sync->base, worker, &begin, &end);

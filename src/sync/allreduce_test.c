@@ -206,6 +206,33 @@ static void any_split_gives_the_plain_bits_rmsprop_and_lion(void **state) {
       .shards = 5, .steps = 3, .optimizer = "lion", .clip_norm = 3, .samples = UNEVEN});
 }
 
+/* A table whose gradient is kept by row: few and many operands, shards added up before, shards
+ * without samples, clipping. */
+static void any_split_gives_the_plain_bits_by_row(void **state) {
+  (void)state;
+  static const char *const names[] = {"sgd", "adamw", "rmsprop", "lion"};
+  for (int i = 0; i < 4; i++) {
+    check_splits((group_case){.shards = 8 + i,
+                              .steps = 5,
+                              .direct = i % 2 == 0,
+                              .optimizer = names[i],
+                              .sparse = true,
+                              .samples = UNEVEN});
+    check_splits((group_case){.shards = 11,
+                              .steps = 4,
+                              .optimizer = names[i],
+                              .sparse = true,
+                              .clip_norm = 2,
+                              .samples = UNEVEN});
+  }
+  check_splits((group_case){.shards = 61,
+                            .steps = 4,
+                            .direct = true,
+                            .optimizer = "adamw",
+                            .sparse = true,
+                            .samples = UNEVEN});
+}
+
 static void many_and_few_shards(void **state) {
   (void)state;
   check_splits(
@@ -324,6 +351,7 @@ int main(void) {
       cmocka_unit_test(any_split_gives_the_plain_bits_with_clipping),
       cmocka_unit_test(any_split_gives_the_plain_bits_layered),
       cmocka_unit_test(any_split_gives_the_plain_bits_rmsprop_and_lion),
+      cmocka_unit_test(any_split_gives_the_plain_bits_by_row),
       cmocka_unit_test(many_and_few_shards),
       cmocka_unit_test(a_loss_that_is_not_finite_commits_nothing),
       cmocka_unit_test(a_gradient_that_is_not_finite_is_not_clipped),

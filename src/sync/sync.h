@@ -14,6 +14,7 @@
 #include "optim/schedule.h"
 #include "state/state.h"
 #include "state/statistic.h"
+#include "tensor/rows.h"
 #include "transport/transport.h"
 #include "watch/recorder.h"
 
@@ -38,6 +39,10 @@ typedef struct ddla_sync_options {
   ddla_state *state;
   int theta, moment[DDLA_MOMENTS_MAX]; /* rows of the state table; -1: none */
   int gradients;                       /* row: one copy for each operand of each worker */
+  int lists[2]; /* rows: numbers and values of the lists of tables whose gradients are kept by row,
+                   copies as gradients; -1: there are no such tables */
+  int sums[2];  /* rows: numbers (two versions) and values of each worker's summed lists; else -1 */
+  int row_norms; /* row: one double for each number of a summed list, with clip_norm; else -1 */
   int reduced;     /* row: the summed gradient where something of all of it must be known before the
                       update (a norm, factors), else -1 */
   int block_norms; /* row: one double for each block, with clip_norm; else -1 */
@@ -81,7 +86,9 @@ typedef struct ddla_sync {
 /* Where the gradient of a shard goes. */
 typedef struct ddla_sync_leaf {
   float *gradients;
-  bool accumulate; /* add to what is there */
+  const ddla_rows *rows; /* by range of the state: where its gradient is kept by row; null: nowhere.
+                            Valid until the worker's next leaf_place */
+  bool accumulate;       /* add to what is there */
   bool last;       /* the worker's last shard: report final ranges while it is computed */
 } ddla_sync_leaf;
 
@@ -158,7 +165,7 @@ ddla_status ddla_sync_barrier(ddla_sync *sync, int worker);
 /* Asks the group to stop after the step that is under way. Any thread, also a signal handler. */
 void ddla_sync_ask_stop(ddla_sync *sync);
 
-/* This worker's piece of the parameter space: whole blocks. */
+/* This worker's piece of the parameter space without tables kept by row: whole blocks. */
 void ddla_sync_piece(const ddla_sync *sync, int worker, int64_t *begin, int64_t *end);
 
 ddla_sync_time ddla_sync_time_of(const ddla_sync *sync, int worker);

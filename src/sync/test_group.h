@@ -12,6 +12,7 @@ typedef struct group_agent {
   ddla_state *state;
   void *control;
   ddla_sync *sync;
+  int lists[2], sums[2], row_norms;
   int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms, factors, section_sums,
       average;
   bool computing; /* a worker still computes gradients of the step (groups of one lane) */
@@ -27,9 +28,27 @@ static inline ddla_status group_add_layered_rows(group_agent *a) {
   row.name = "average";
   row.parameter_shaped = true;
   if (a->c->average_first > 0) DDLA_TRY(ddla_state_add(&a->average, a->state, &row));
-  row = (ddla_state_row){.name = "sums", .dtype = DDLA_F64, .versions = 1, .copies = 1};
+  row = (ddla_state_row){.name = "section sums", .dtype = DDLA_F64, .versions = 1, .copies = 1};
   row.count = ddla_updates_sum_count(a->state, optimizer);
   return row.count > 0 ? ddla_state_add(&a->section_sums, a->state, &row) : DDLA_OK;
+}
+
+static inline ddla_status group_add_lists(group_agent *a, int copies) {
+  const int64_t numbers = ddla_state_list_numbers(a->state),
+                values = ddla_state_list_values(a->state);
+  const int workers = a->c->agents * a->c->lanes;
+  ddla_state_row rows[] = {
+      {.name = "rows", .dtype = DDLA_I64, .count = numbers, .versions = 1, .copies = copies},
+      {.name = "values", .count = values, .versions = 1, .copies = copies},
+      {.name = "sums", .dtype = DDLA_I64, .count = numbers, .versions = 2, .copies = workers},
+      {.name = "sum values", .count = values, .versions = 1, .copies = workers},
+      {.name = "row norms", .dtype = DDLA_F64, .count = numbers, .versions = 1, .copies = workers}};
+  int *into[] = {&a->lists[0], &a->lists[1], &a->sums[0], &a->sums[1], &a->row_norms};
+  for (int i = 0; i < 5; i++) {
+    *into[i] = -1;
+    if (numbers > 0) DDLA_TRY(ddla_state_add(into[i], a->state, &rows[i]));
+  }
+  return DDLA_OK;
 }
 
 /* The summed gradient is stored where something of all of it is needed. */
@@ -50,19 +69,22 @@ static inline ddla_status group_add_rows(group_agent *a) {
     a->moment[m] = -1;
     if (m < moments) DDLA_TRY(ddla_state_add(&a->moment[m], a->state, &row));
   }
-  row = (ddla_state_row){
-      .name = "gradients", .parameter_shaped = true, .versions = 1, .copies = copies};
+  row = (ddla_state_row){.name = "gradients",
+                         .count = ddla_state_dense(a->state),
+                         .versions = 1,
+                         .copies = copies};
   DDLA_TRY(ddla_state_add(&a->gradients, a->state, &row));
   row = (ddla_state_row){.name = "reduced", .parameter_shaped = true, .versions = 1, .copies = 1};
   DDLA_TRY(ddla_state_add(&a->reduced, a->state, &row));
   row = (ddla_state_row){
       .name = "norms", .dtype = DDLA_F64, .versions = 1, .copies = 1, .count = GROUP_BLOCKS};
   DDLA_TRY(ddla_state_add(&a->block_norms, a->state, &row));
+  DDLA_TRY(group_add_lists(a, copies));
   return group_add_layered_rows(a);
 }
 
 static inline ddla_status group_make_state(group_agent *a) {
-  ddla_state_range ranges[GROUP_RANGES] = {{{0}}};
+  ddla_state_range ranges[GROUP_RANGES + 1] = {{{0}}};
   for (int i = 0; i < GROUP_RANGES; i++)
     ranges[i] =
         (ddla_state_range){.name = {(char)('a' + i)},
@@ -70,7 +92,13 @@ static inline ddla_status group_make_state(group_agent *a) {
                            .offset = group_ranges[i].offset,
                            .count = group_ranges[i].count,
                            .decays = group_ranges[i].decays};
-  DDLA_TRY(ddla_state_create(&a->state, GROUP_SPACE - 100, ranges, GROUP_RANGES));
+  ranges[GROUP_RANGES] = (ddla_state_range){.name = "table",
+                                            .shape = DDLA_SHAPE(GROUP_ROWS, GROUP_WIDTH),
+                                            .offset = GROUP_TABLE,
+                                            .count = GROUP_ROWS * GROUP_WIDTH,
+                                            .touched_max = GROUP_ROWS};
+  DDLA_TRY(ddla_state_create(&a->state, GROUP_SPACE - 100, ranges,
+                             GROUP_RANGES + (a->c->sparse ? 1 : 0)));
   return group_add_rows(a);
 }
 
@@ -85,17 +113,28 @@ static inline ddla_status group_bytes(size_t *out, const group_case *c) {
   return status;
 }
 
+/* Both versions of the table are alike. */
+static inline void group_equal_tables(const group_agent *a) {
+  const int rows[] = {a->theta, a->moment[0], a->moment[1], a->moment[2]};
+  for (int i = 0; i < 1 + DDLA_MOMENTS_MAX && rows[i] >= 0; i++)
+    memcpy(
+        (float *)ddla_state_array(a->state, rows[i], a->c->start_step + 1, 0) + GROUP_TABLE,
+        (const float *)ddla_state_array(a->state, rows[i], a->c->start_step, 0) + GROUP_TABLE,
+        (GROUP_SPACE - GROUP_TABLE) * sizeof(float));
+}
+
 /* Agent 0 writes what the group begins with; the others see it when they have opened: see
  * group_open. */
 static inline void group_begin(group_agent *a) {
   const group_case *c = a->c;
   float *theta = ddla_state_array(a->state, a->theta, c->start_step, 0);
-  if (!c->start[0]) group_initialise(theta);
+  if (!c->start[0]) group_initialise(theta, c->sparse);
   if (c->start[0]) memcpy(theta, c->start[0], GROUP_SPACE * sizeof *theta);
   for (int m = 0; m < DDLA_MOMENTS_MAX && a->moment[m] >= 0; m++) {
     float *moment = ddla_state_array(a->state, a->moment[m], c->start_step, 0);
     if (c->start[1 + m]) memcpy(moment, c->start[1 + m], GROUP_SPACE * sizeof *moment);
   }
+  if (c->sparse) group_equal_tables(a);
 }
 
 /* Takes memory, begins, opens the strategy. The group meets on a word behind everything else. */
@@ -127,6 +166,9 @@ static inline ddla_status group_open(group_agent *a, const group_case *c,
                                      .theta = a->theta,
                                      .moment = {a->moment[0], a->moment[1], a->moment[2]},
                                      .gradients = a->gradients,
+                                     .lists = {a->lists[0], a->lists[1]},
+                                     .sums = {a->sums[0], a->sums[1]},
+                                     .row_norms = c->clip_norm > 0 ? a->row_norms : -1,
                                      .reduced = group_stores(a) ? a->reduced : -1,
                                      .block_norms = c->clip_norm > 0 ? a->block_norms : -1,
                                      .factors = a->factors,
@@ -153,6 +195,25 @@ static inline const float *group_array(const group_agent *a, int row, uint64_t s
   return ddla_state_array(a->state, row, step, 0);
 }
 
+/* The touched rows of a shard, added to its list. */
+static inline void group_touch(const group_agent *a, const ddla_sync_leaf *leaf, int shard,
+                               uint64_t step, int64_t count) {
+  int64_t rows = 0, row[GROUP_ROWS];
+  float value[GROUP_ROWS * GROUP_WIDTH];
+  const float *theta = group_array(a, a->theta, step);
+  const ddla_rows made = {
+      .width = GROUP_WIDTH, .capacity = GROUP_ROWS, .count = &rows, .row = row, .value = value};
+  for (int64_t r = 0; r < GROUP_ROWS; r++) {
+    if (!group_touches(a->c, step, shard, r)) continue;
+    for (int64_t k = 0; k < GROUP_WIDTH; k++)
+      value[rows * GROUP_WIDTH + k] =
+          group_gradient(a->c, theta, step, shard, count, GROUP_TABLE + r * GROUP_WIDTH + k);
+    row[rows++] = r;
+  }
+  if (leaf->accumulate) ddla_rows_merge(&leaf->rows[GROUP_RANGES], &made);
+  else ddla_rows_copy(&leaf->rows[GROUP_RANGES], &made);
+}
+
 /* A shard's gradient from the space's end to its beginning, as a backward pass makes it. On the
  * simulator a rank may crash between its parts. */
 static inline ddla_status group_shard(group_agent *a, int worker, int shard, uint64_t step,
@@ -172,6 +233,7 @@ static inline ddla_status group_shard(group_agent *a, int worker, int shard, uin
       float value = group_gradient(a->c, theta, step, shard, count, k);
       leaf.gradients[k] = leaf.accumulate ? leaf.gradients[k] + value : value;
     }
+    if (border[i + 1] == 0 && a->c->sparse) group_touch(a, &leaf, shard, step, count);
     if (leaf.last) ddla_sync_final(a->sync, worker, border[i + 1]);
     DDLA_TRY(ddla_transport_check(a->transport));
   }

@@ -16,7 +16,16 @@
 #include "optim/norm.h"
 #include "sync/sync.h"
 
-enum { GROUP_STEPS_MAX = 8, GROUP_SHARDS_MAX = 64, GROUP_BLOCKS = 7, GROUP_RANGES = 4 };
+enum { GROUP_STEPS_MAX = 8, GROUP_SHARDS_MAX = 64, GROUP_BLOCKS = 9, GROUP_RANGES = 4 };
+
+/* A table whose gradient is kept by row lies in the last blocks of the space, in cases that ask for
+ * it. */
+enum {
+  GROUP_DENSE_BLOCKS = 7,
+  GROUP_TABLE = GROUP_DENSE_BLOCKS * DDLA_STATE_BLOCK,
+  GROUP_ROWS = 300,
+  GROUP_WIDTH = 24
+};
 
 enum { GROUP_SPACE = GROUP_BLOCKS * DDLA_STATE_BLOCK };
 
@@ -27,6 +36,7 @@ typedef struct group_case {
   bool direct;
   const char *optimizer;
   double clip_norm;
+  bool sparse;                      /* with the table */
   int64_t average_first;            /* a running mean is kept from this step on; 0: none */
   int64_t samples[GROUP_STEPS_MAX]; /* of each step; fewer than shards leaves some empty */
   /* What goes wrong: the loss of this shard is NaN, or its gradient infinite, in this step (from 1;
@@ -110,16 +120,27 @@ static inline bool group_in_tensor(int64_t k) {
   return false;
 }
 
-static inline void group_initialise(float *theta) {
+static inline bool group_in_table(int64_t k) {
+  return k >= GROUP_TABLE && k < GROUP_TABLE + GROUP_ROWS * GROUP_WIDTH;
+}
+
+static inline void group_initialise(float *theta, bool sparse) {
   for (int64_t k = 0; k < GROUP_SPACE; k++)
-    theta[k] = group_in_tensor(k) ? group_noise(99, 99, k) : 0;
+    theta[k] = group_in_tensor(k) || (sparse && group_in_table(k)) ? group_noise(99, 99, k) : 0;
 }
 
 typedef struct group_reference {
   float *gradient[GROUP_SHARDS_MAX];
   float sum[GROUP_SPACE], direction[GROUP_SPACE];
-  double norms[GROUP_BLOCKS];
+  double norms[GROUP_BLOCKS], row_norms[GROUP_ROWS];
+  const group_case *c;
+  uint64_t step;
 } group_reference;
+
+/* Whether a shard with samples touches a row of the table. */
+static inline bool group_touches(const group_case *c, uint64_t step, int shard, int64_t row) {
+  return group_samples(c, step, shard) > 0 && group_noise(step + 7, shard, -2 - row) > 0.05f;
+}
 
 /* Sum over the tree of [first, end); false if all of them are empty. */
 static inline bool reference_sum(float *out, const group_reference *r, int first, int end,
@@ -127,6 +148,9 @@ static inline bool reference_sum(float *out, const group_reference *r, int first
   float left = 0, right = 0;
   if (end - first == 1) {
     if (!r->gradient[first]) return false;
+    if (r->c->sparse && group_in_table(k) &&
+        !group_touches(r->c, r->step, first, (k - GROUP_TABLE) / GROUP_WIDTH))
+      return false;
     *out = r->gradient[first][k];
     return true;
   }
@@ -152,8 +176,11 @@ static inline ddla_status reference_gradients(group_reference *r, const group_ca
     if (count == 0) continue;
     DDLA_TRY(DDLA_NEW(r->gradient[s], GROUP_SPACE));
     for (int64_t k = 0; k < GROUP_SPACE; k++)
-      if (group_in_tensor(k)) r->gradient[s][k] = group_gradient(c, theta, step, s, count, k);
+      if (group_in_tensor(k) || (c->sparse && group_in_table(k)))
+        r->gradient[s][k] = group_gradient(c, theta, step, s, count, k);
   }
+  r->c = c;
+  r->step = step;
   for (int64_t k = 0; k < GROUP_SPACE; k++) reference_sum(&r->sum[k], r, 0, c->shards, k);
   return DDLA_OK;
 }
@@ -224,6 +251,46 @@ static inline void reference_average(group_model *model, const group_case *c, ui
   }
 }
 
+static inline bool reference_touches(const group_case *c, uint64_t step, int64_t row) {
+  for (int s = 0; s < c->shards; s++)
+    if (group_touches(c, step, s, row)) return true;
+  return false;
+}
+
+/* Squares of the gradient's elements: of the other tensors by block, of touched rows one after
+ * another. */
+static inline double reference_squares(group_reference *r, const group_case *c, uint64_t step) {
+  const int blocks = c->sparse ? GROUP_DENSE_BLOCKS : GROUP_BLOCKS;
+  int count = 0;
+  ddla_norm_block_sums(r->norms, r->sum, (int64_t)blocks * DDLA_STATE_BLOCK, DDLA_ISA_BEST);
+  const double others = ddla_norm_tree(r->norms, blocks);
+  if (!c->sparse) return others;
+  for (int64_t row = 0; row < GROUP_ROWS; row++) {
+    if (!reference_touches(c, step, row)) continue;
+    double sum = 0;
+    for (int64_t k = GROUP_TABLE + row * GROUP_WIDTH; k < GROUP_TABLE + (row + 1) * GROUP_WIDTH; k++)
+      sum += (double)r->sum[k] * (double)r->sum[k];
+    r->row_norms[count++] = sum;
+  }
+  return others + (count > 0 ? reference_tree(r->row_norms, 0, count) : 0);
+}
+
+/* Row by row, those that a shard touches; no weight decay. */
+static inline void reference_table(group_model *model, const group_reference *r,
+                                   const group_case *c, ddla_update update) {
+  update.count = GROUP_WIDTH;
+  update.weight_decay = 0;
+  for (int64_t row = 0; c->sparse && row < GROUP_ROWS; row++) {
+    const int64_t at = GROUP_TABLE + row * GROUP_WIDTH;
+    if (!reference_touches(c, (uint64_t)update.step - 1, row)) continue;
+    update.gradient = r->sum + at;
+    update.theta = update.theta_next = model->theta + at;
+    for (int m = 0; m < DDLA_MOMENTS_MAX; m++)
+      update.moment[m] = update.moment_next[m] = model->moment[m] + at;
+    ddla_optimizer_find(c->optimizer)->update(&update);
+  }
+}
+
 /* model becomes version step + 1. */
 static inline ddla_status reference_step(group_model *model, group_reference *r,
                                          const group_case *c, uint64_t step) {
@@ -235,9 +302,7 @@ static inline ddla_status reference_step(group_model *model, group_reference *r,
   result->learning_rate = ddla_rate_schedule_at(&schedule, (int64_t)step + 1, GROUP_TOTAL_STEPS);
   double factor = 1;
   if (c->clip_norm > 0) {
-    ddla_norm_block_sums(r->norms, r->sum, GROUP_SPACE, DDLA_ISA_BEST);
-    result->gradient_norm =
-        ddla_norm_value(ddla_norm_tree(r->norms, GROUP_BLOCKS), 1 / result->count);
+    result->gradient_norm = ddla_norm_value(reference_squares(r, c, step), 1 / result->count);
     factor = ddla_norm_clip(result->gradient_norm, c->clip_norm);
   }
   float *factors = model->factors;
@@ -256,7 +321,8 @@ static inline ddla_status reference_step(group_model *model, group_reference *r,
       update.moment[m] = update.moment_next[m] = model->moment[m] + range->offset;
     const ddla_optimizer *optimizer = ddla_optimizer_find(c->optimizer);
     if (optimizer->update) optimizer->update(&update);
-    else factors += reference_layered(r, optimizer, update, range, factors);
+    if (i == 0) reference_table(model, r, c, update);
+    if (!optimizer->update) factors += reference_layered(r, optimizer, update, range, factors);
   }
   reference_average(model, c, step);
   return DDLA_OK;
@@ -266,7 +332,7 @@ static inline ddla_status reference_step(group_model *model, group_reference *r,
 static inline ddla_status reference_train(group_model *models, const group_case *c) {
   group_reference *r = NULL;
   ddla_status status = DDLA_NEW(r, 1);
-  group_initialise(models[0].theta);
+  group_initialise(models[0].theta, c->sparse);
   for (int t = 0; t < c->steps && status == DDLA_OK; t++) {
     models[t + 1] = models[t];
     status = reference_step(&models[t + 1], r, c, (uint64_t)t);

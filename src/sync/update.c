@@ -1,5 +1,7 @@
 #include "sync/update.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "optim/average.h"
 
@@ -40,12 +42,13 @@ static ddla_status make_segments(ddla_updates *updates) {
   for (int i = 0; i < ranges; i++) {
     const ddla_state_range *range = ddla_state_range_at(state, i);
     int last = updates->segment_count - 1;
+    if (range->touched_max > 0) continue;
     if (last >= 0 && updates->segment[last].decays == range->decays) continue;
     if (last >= 0) updates->segment[last].end = range->offset;
     updates->segment[updates->segment_count++] = (segment){range->offset, 0, range->decays};
   }
   if (updates->segment_count == 0) updates->segment[updates->segment_count++] = (segment){0};
-  updates->segment[updates->segment_count - 1].end = ddla_state_space(state);
+  updates->segment[updates->segment_count - 1].end = ddla_state_dense(state);
   return DDLA_OK;
 }
 
@@ -177,6 +180,25 @@ static void run_segments(const ddla_updates *updates, const float *gradient, int
     update.weight_decay = part->decays ? updates->options->weight_decay : 0;
     updates->options->optimizer->update(&update);
   }
+}
+
+void ddla_updates_run_row(const ddla_updates *updates, int range, int64_t row,
+                          const float *gradient, const ddla_update_step *step) {
+  const ddla_state_range *table = ddla_state_range_at(updates->options->state, range);
+  const int64_t width = columns_of(table), begin = table->offset + row * width;
+  const ddla_update update = span(updates, gradient, begin, begin + width, step);
+  updates->options->optimizer->update(&update);
+}
+
+void ddla_updates_keep_row(const ddla_updates *updates, int range, int64_t row,
+                           const ddla_update_step *step) {
+  const ddla_state_range *table = ddla_state_range_at(updates->options->state, range);
+  const int64_t width = columns_of(table), begin = table->offset + row * width;
+  const ddla_update update = span(updates, NULL, begin, begin + width, step);
+  const size_t bytes = (size_t)width * sizeof(float);
+  memcpy(update.theta_next, update.theta, bytes);
+  for (int m = 0; m < DDLA_MOMENTS_MAX && update.moment[m]; m++)
+    memcpy(update.moment_next[m], update.moment[m], bytes);
 }
 
 /* What is known of a tensor before its sections have been summed. */

@@ -35,6 +35,15 @@ void ddla_updates_factor(ddla_updates *updates, int worker, const float *gradien
 void ddla_updates_run(ddla_updates *updates, const float *gradient, int64_t begin, int64_t end,
                       const ddla_update_step *step);
 
+/* Version t + 1 of a row of a table whose gradient is kept by row; gradient holds the row. As
+ * PyTorch's SparseAdam: no weight decay, and the moments of rows that are not touched stay. */
+void ddla_updates_run_row(const ddla_updates *updates, int range, int64_t row,
+                          const float *gradient, const ddla_update_step *step);
+
+/* Version t + 1 of a row is version t. */
+void ddla_updates_keep_row(const ddla_updates *updates, int range, int64_t row,
+                           const ddla_update_step *step);
+
 /* Layered: the update of [begin, end), whole blocks. Others: nothing is left to do. */
 void ddla_updates_apply(ddla_updates *updates, int64_t begin, int64_t end,
                         const ddla_update_step *step);

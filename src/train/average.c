@@ -18,15 +18,18 @@ ddla_status ddla_worker_average(ddla_worker *worker, int64_t epoch) {
   if (training->average != DDLA_AVERAGE_SWA || epoch < training->average_from) return DDLA_OK;
   uint64_t step = ddla_sync_committed(shared->sync_control);
   int64_t begin = 0, end = 0;
-  ddla_sync_piece(worker->sync, worker->worker, &begin, &end);
   const float *theta = ddla_state_array(shared->state, shared->theta, step, 0);
   float *average = ddla_state_array(shared->state, shared->average, step, 0);
-  ddla_average_run(
-      &(ddla_average){.count = end - begin,
-                      .theta = theta + begin,
-                      .average = average + begin,
-                      .next = average + begin,
-                      .weight = ddla_average_equal(epoch - training->average_from + 1)});
+  for (int part = 0; part < 2; part++) {
+    if (part == 0) ddla_sync_piece(worker->sync, worker->worker, &begin, &end);
+    else ddla_shared_tail(shared, worker->worker, worker->workers, &begin, &end);
+    ddla_average_run(
+        &(ddla_average){.count = end - begin,
+                        .theta = theta + begin,
+                        .average = average + begin,
+                        .next = average + begin,
+                        .weight = ddla_average_equal(epoch - training->average_from + 1)});
+  }
   return ddla_sync_barrier(worker->sync, worker->worker);
 }
 

@@ -8,18 +8,29 @@
 #include "sync/update.h"
 #include "task/metrics.h"
 
-static ddla_status make_ranges(ddla_state_range **out, const ddla_graph *graph) {
-  ddla_state_range *range = NULL;
-  DDLA_TRY(DDLA_NEW(range, graph->parameter_count));
+/* Rows of a parameter by row that one step can touch. */
+static ddla_status touched_most(int64_t *out, const ddla_training *training, int parameter) {
+  const ddla_graph *graph = training->graph.graph;
+  const int64_t rows = graph->parameter[parameter].shape.dim[0];
+  int64_t touched = 0;
+  *out = 0;
+  if (!graph->parameter[parameter].by_row) return DDLA_OK;
+  DDLA_TRY(ddla_graph_touched(&touched, graph, parameter));
+  *out = touched > rows / training->batch ? rows : touched * training->batch;
+  return DDLA_OK;
+}
+
+static ddla_status make_ranges(ddla_state_range *range, const ddla_training *training) {
+  const ddla_graph *graph = training->graph.graph;
   for (int i = 0; i < graph->parameter_count; i++) {
     const ddla_graph_parameter_row *row = &graph->parameter[i];
     range[i] = (ddla_state_range){.shape = row->shape,
                                   .offset = row->offset,
                                   .count = row->count,
-                                  .decays = row->shape.rank >= 2};
+                                  .decays = row->shape.rank >= 2 && !row->by_row};
     snprintf(range[i].name, sizeof range[i].name, "%s", row->name);
+    DDLA_TRY(touched_most(&range[i].touched_max, training, i));
   }
-  *out = range;
   return DDLA_OK;
 }
 
@@ -64,6 +75,36 @@ static ddla_status add_layered(ddla_shared *shared, const ddla_training *trainin
                                           .count = sums});
 }
 
+/* Lists of touched rows: of each gradient, and each worker's sums, whose rows' numbers are needed once
+ * more in the step after. */
+static ddla_status add_lists(ddla_shared *shared, const ddla_training *training, int copies) {
+  ddla_state *state = shared->state;
+  const int64_t numbers = ddla_state_list_numbers(state), values = ddla_state_list_values(state);
+  const int workers = training->agents * training->lanes;
+  const struct {
+    int *row;
+    ddla_state_row what;
+  } rows[] = {
+      {&shared->lists[0], {.name = "rows", .dtype = DDLA_I64, .count = numbers, .copies = copies}},
+      {&shared->lists[1],
+       {.name = "row_gradients", .dtype = DDLA_F32, .count = values, .copies = copies}},
+      {&shared->sums[0],
+       {.name = "summed_rows", .dtype = DDLA_I64, .count = numbers, .copies = workers}},
+      {&shared->sums[1],
+       {.name = "summed_row_gradients", .dtype = DDLA_F32, .count = values, .copies = workers}},
+      {&shared->row_norms,
+       {.name = "row_norms", .dtype = DDLA_F64, .count = numbers, .copies = workers}}};
+  const int count = training->job->train.clip_norm > 0 ? 5 : 4;
+  for (int i = 0; i < 5; i++) *rows[i].row = -1;
+  for (int i = 0; numbers > 0 && i < count; i++) {
+    ddla_state_row row = rows[i].what;
+    row.scope = DDLA_SCOPE_PER_LANE;
+    row.versions = rows[i].row == &shared->sums[0] ? 2 : 1;
+    DDLA_TRY(ddla_state_add(rows[i].row, state, &row));
+  }
+  return DDLA_OK;
+}
+
 static ddla_status add_gradients(ddla_shared *shared, const ddla_training *training) {
   ddla_state *state = shared->state;
   int copies = ddla_sync_operand_copies(training->strategy, training->agents, training->lanes,
@@ -73,9 +114,10 @@ static ddla_status add_gradients(ddla_shared *shared, const ddla_training *train
                           &(ddla_state_row){.name = "gradients",
                                             .dtype = DDLA_F32,
                                             .scope = DDLA_SCOPE_PER_LANE,
-                                            .parameter_shaped = true,
+                                            .count = ddla_state_dense(state),
                                             .versions = 1,
                                             .copies = copies}));
+  DDLA_TRY(add_lists(shared, training, copies));
   shared->reduced = shared->block_norms = -1;
   const bool clips = training->job->train.clip_norm > 0;
   if (!clips && !training->optimizer->factor) return DDLA_OK;
@@ -83,7 +125,7 @@ static ddla_status add_gradients(ddla_shared *shared, const ddla_training *train
                           &(ddla_state_row){.name = "gradient",
                                             .dtype = DDLA_F32,
                                             .scope = DDLA_SCOPE_OWNED,
-                                            .parameter_shaped = true,
+                                            .count = ddla_state_dense(state),
                                             .versions = 1,
                                             .copies = 1}));
   if (!clips) return DDLA_OK;
@@ -93,7 +135,7 @@ static ddla_status add_gradients(ddla_shared *shared, const ddla_training *train
                                           .scope = DDLA_SCOPE_OWNED,
                                           .versions = 1,
                                           .copies = 1,
-                                          .count = ddla_state_space(state) / DDLA_STATE_BLOCK});
+                                          .count = ddla_state_dense(state) / DDLA_STATE_BLOCK});
 }
 
 /* The running mean is part of every step and has two versions; the equal mean changes only between
@@ -144,9 +186,11 @@ static ddla_status add_buffers(ddla_shared *shared, const ddla_training *trainin
 static ddla_status make_state(ddla_shared *shared, const ddla_training *training) {
   const ddla_graph *graph = training->graph.graph;
   ddla_state_range *range = NULL;
-  DDLA_TRY(make_ranges(&range, graph));
-  ddla_status status =
-      ddla_state_create(&shared->state, ddla_graph_space(graph), range, graph->parameter_count);
+  DDLA_TRY(DDLA_NEW(range, graph->parameter_count));
+  ddla_status status = make_ranges(range, training);
+  if (status == DDLA_OK)
+    status =
+        ddla_state_create(&shared->state, ddla_graph_space(graph), range, graph->parameter_count);
   ddla_free(range);
   DDLA_TRY(status);
   DDLA_TRY(ddla_state_add(&shared->theta, shared->state,
@@ -244,6 +288,14 @@ ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training,
 cleanup:
   ddla_state_destroy(shared.state);
   return status;
+}
+
+void ddla_shared_tail(const ddla_shared *shared, int worker, int workers, int64_t *begin,
+                      int64_t *end) {
+  const int64_t dense = ddla_state_dense(shared->state);
+  const int64_t count = ddla_state_space(shared->state) - dense;
+  *begin = dense + count * worker / workers;
+  *end = dense + count * (worker + 1) / workers;
 }
 
 float *ddla_shared_buffers(const ddla_shared *shared, uint64_t step) {

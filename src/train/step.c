@@ -114,6 +114,7 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_orde
         .parameter_version = step + 1,
         .buffers = ddla_shared_buffers(worker->shared, step),
         .gradients = leaf.gradients,
+        .rows = leaf.rows,
         .accumulate = leaf.accumulate || part > 0,
         .final = last && leaf.last ? on_final : NULL,
         .final_argument = &work,

@@ -52,6 +52,18 @@ static void copy_buffers(const ddla_shared *shared, uint64_t step) {
          (size_t)ddla_state_row_at(shared->state, shared->buffers)->count * sizeof(float));
 }
 
+/* Steps write touched rows alone, so both versions begin alike. Moments of a new run are zero. */
+static void copy_tables(const ddla_shared *shared, uint64_t step) {
+  const int64_t dense = ddla_state_dense(shared->state);
+  const size_t bytes = (size_t)(ddla_state_space(shared->state) - dense) * sizeof(float);
+  const int rows[] = {shared->theta, shared->moment[0], shared->moment[1], shared->moment[2]};
+  for (int i = 0; i < 1 + DDLA_MOMENTS_MAX && bytes > 0; i++) {
+    if (rows[i] < 0 || (i > 0 && step == 0)) continue;
+    memcpy((float *)ddla_state_array(shared->state, rows[i], step + 1, 0) + dense,
+           (const float *)ddla_state_array(shared->state, rows[i], step, 0) + dense, bytes);
+  }
+}
+
 /* Agent 0 starts or loads the state, the others wait for it. The meeting point is the word behind
  * the control block's own, published through the transport. */
 static ddla_status start_state(agent_trainer *trainer) {
@@ -66,6 +78,7 @@ static ddla_status start_state(agent_trainer *trainer) {
                                           trainer->options->directory));
     if (start->step == 0) DDLA_TRY(begin_state(training, shared));
     copy_buffers(shared, start->step);
+    copy_tables(shared, start->step);
     ddla_transport_word_publish(trainer->transport, &start->ready, 1);
   }
   ddla_watch_mark(&trainer->worker[0].pen, DDLA_PHASE_WAIT,
@@ -95,6 +108,9 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .theta = shared->theta,
       .moment = {shared->moment[0], shared->moment[1], shared->moment[2]},
       .gradients = shared->gradients,
+      .lists = {shared->lists[0], shared->lists[1]},
+      .sums = {shared->sums[0], shared->sums[1]},
+      .row_norms = shared->row_norms,
       .reduced = shared->reduced,
       .block_norms = shared->block_norms,
       .factors = shared->factors,

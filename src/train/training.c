@@ -178,6 +178,22 @@ static ddla_status check_average(const ddla_training *training) {
                          training->job->train.average);
 }
 
+/* Whole tensors' numbers, and a mean that every step moves, would need every row in every step. */
+static ddla_status check_sparse(const ddla_training *training) {
+  const ddla_graph *graph = training->graph.graph;
+  if (graph->dense == graph->space) return DDLA_OK;
+  if (!training->optimizer->update)
+    return ddla_job_refuse(training->job, "train.optimizer",
+                           "is %s, which needs numbers of whole tensors, but the model has a sparse "
+                           "table; use sgd, adamw, rmsprop or lion, or set sparse to false",
+                           training->optimizer->name);
+  if (training->average == DDLA_AVERAGE_EMA)
+    return ddla_job_refuse(training->job, "train.average",
+                           "is ema, which moves in every step, but the model has a sparse table, "
+                           "of which a step sees few rows; use swa or none, or set sparse to false");
+  return DDLA_OK;
+}
+
 static ddla_status choose_strategy(ddla_training *training) {
   int count = 0, index = 0;
   const ddla_strategy *const *rows = ddla_strategy_table(&count);
@@ -304,6 +320,7 @@ static ddla_status prepare(ddla_training *training) {
   DDLA_TRY(name_classes(training, classes));
   DDLA_TRY(ddla_training_build(training, ddla_dataset_shape(training->whole), classes));
   DDLA_TRY(check_average(training));
+  DDLA_TRY(check_sparse(training));
   return make_board(training);
 }
 
@@ -399,7 +416,7 @@ ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_trainin
   DDLA_TRY(ddla_shared_bytes(&memory.shared_bytes, training));
   memory.region_bytes = memory.shared_bytes + ddla_identity_bytes(training->agents);
   DDLA_TRY(arena_estimate(&arena, training));
-  size_t packs = 2 * sizeof(float) * (size_t)ddla_graph_space(training->graph.graph);
+  size_t packs = 2 * sizeof(float) * (size_t)training->graph.graph->dense;
   memory.agent_bytes = (size_t)training->lanes * arena + packs;
   memory.data_bytes = ddla_dataset_bytes(training->whole);
   ddla_machine_memory machine = ddla_machine_memory_of();

@@ -55,6 +55,8 @@ static void keep_best(ddla_worker *worker) {
   ddla_sync_piece(worker->sync, worker->worker, &begin, &end);
   ddla_model_values best = best_model(worker), now = ddla_worker_measured(worker);
   memcpy(best.parameters + begin, now.parameters + begin, (size_t)(end - begin) * sizeof(float));
+  ddla_shared_tail(worker->shared, worker->worker, worker->workers, &begin, &end);
+  memcpy(best.parameters + begin, now.parameters + begin, (size_t)(end - begin) * sizeof(float));
   if (worker->worker > 0 || !best.buffers) return;
   int64_t count = ddla_graph_buffer_space(worker->training->graph.graph);
   memcpy(best.buffers, now.buffers, (size_t)count * sizeof(float));

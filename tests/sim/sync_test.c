@@ -16,7 +16,7 @@
 
 static uint64_t seed_count = 200, seed_first = 1;
 
-enum { CASES = 5 };
+enum { CASES = 7 };
 
 /* Batches that leave shards empty are among them. */
 static const group_case cases[CASES] = {
@@ -29,7 +29,15 @@ static const group_case cases[CASES] = {
      .optimizer = "sgd",
      .clip_norm = 0.5,
      .samples = {16, 16, 2, 9}},
-    {.shards = 7, .steps = 5, .optimizer = "sgd", .samples = {7, 70, 1, 2, 30}}};
+    {.shards = 7, .steps = 5, .optimizer = "sgd", .samples = {7, 70, 1, 2, 30}},
+    {.shards = 9, .steps = 5, .optimizer = "adamw", .sparse = true, .samples = {18, 3, 40, 2, 9}},
+    {.shards = 8,
+     .steps = 4,
+     .direct = true,
+     .optimizer = "sgd",
+     .sparse = true,
+     .clip_norm = 1,
+     .samples = {8, 5, 64, 16}}};
 
 static group_model *expected[CASES]; /* [steps + 1] by case */
 
@@ -44,9 +52,18 @@ typedef struct story {
   group_model copy;
 } story;
 
+/* Of the table, the rows of its share that the step touches. */
+static void scribble_rows(const story *s, float *array, uint64_t next, int worker) {
+  const int64_t first = GROUP_ROWS * worker / s->c.agents;
+  const int64_t end = GROUP_ROWS * (worker + 1) / s->c.agents;
+  for (int64_t row = first; row < end; row++)
+    for (int64_t k = 0; k < GROUP_WIDTH && reference_touches(&s->c, next - 1, row); k++)
+      array[GROUP_TABLE + row * GROUP_WIDTH + k] = 1e30f;
+}
+
 /* What a rank that dies in the midst of its work may leave behind: rubbish wherever it alone
  * writes. */
-static void scribble(group_agent *a, int worker) {
+static void scribble(const story *s, const group_agent *a, int worker) {
   uint64_t next = ddla_sync_committed(a->control) + 1;
   int64_t begin = 0, end = 0;
   ddla_sync_piece(a->sync, worker, &begin, &end);
@@ -55,6 +72,7 @@ static void scribble(group_agent *a, int worker) {
     if (rows[i] < 0) continue;
     float *array = ddla_state_array(a->state, rows[i], next, 0);
     for (int64_t k = begin; k < end; k++) array[k] = 1e30f;
+    if (s->c.sparse) scribble_rows(s, array, next, worker);
   }
 }
 
@@ -99,7 +117,7 @@ static ddla_status rank_main(ddla_transport *transport, void *argument) {
   ddla_status status = group_open(&a, &s->c, transport);
   if (status == DDLA_OK) {
     status = work(s, &a, &seen);
-    if (status == DDLA_CANCELLED && a.computing) scribble(&a, rank);
+    if (status == DDLA_CANCELLED && a.computing) scribble(s, &a, rank);
     if (status == DDLA_PEER_LOST) {
       ddla_status looked = look(s, &a, seen);
       if (looked != DDLA_OK) status = looked;

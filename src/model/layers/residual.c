@@ -21,6 +21,7 @@ static ddla_status branch(ddla_value *out, const ddla_layer_use *use, const char
                           const ddla_yaml *entries) {
   const ddla_layer_list list = {.graph = use->list->graph,
                                 .classes = use->list->classes,
+                                .vocabulary = use->list->vocabulary,
                                 .depth = use->list->depth + 1,
                                 .is_placed = use->list->is_placed};
   char name[DDLA_NAME_BYTES + 16];
