@@ -24,7 +24,7 @@ typedef struct model {
   int64_t count, row[MOST];
   float value[MOST * WIDTH];
   ddla_rows rows[8]; /* by parameter */
-  int64_t last_final, finals;
+  int64_t last_final, finals, count_when_final; /* count_when_final: of the list, at the first 0 */
 } model;
 
 static void well(ddla_status status) {
@@ -85,6 +85,7 @@ static void end(model *m) {
 
 static void on_final(void *argument, int64_t from) {
   model *m = argument;
+  if (from == 0 && m->last_final != 0) m->count_when_final = m->count;
   m->last_final = from;
   m->finals++;
 }
@@ -156,8 +157,7 @@ static void rows_are_those_of_the_dense_gradient(void **state) {
   }
 }
 
-/* The table lies at a block's border behind all others, and nothing is final from its place on
- * before everything is. */
+/* The table lies at a block's border behind all others. */
 static void the_table_lies_last(void **state) {
   (void)state;
   model m = {0};
@@ -167,10 +167,19 @@ static void the_table_lies_last(void **state) {
   assert_int_equal(table->offset, DDLA_STATE_BLOCK);
   assert_int_equal(m.graph->parameter[1].offset, 0);
   assert_true(ddla_graph_space(m.graph) >= DDLA_STATE_BLOCK + ROWS * WIDTH);
+  end(&m);
+}
+
+static void lists_are_final_at_the_very_end(void **state) {
+  (void)state;
+  model m = {.count = -1, .last_final = -1};
+  build(&m, true, true, false); /* all other parameters are final before the embeddings */
   start(&m, NULL);
   run(&m, 0, false);
   assert_true(m.finals > 1);
   assert_int_equal(m.last_final, 0);
+  assert_true(m.count_when_final > 0);
+  assert_int_equal(m.count_when_final, m.count);
   end(&m);
 }
 
@@ -213,6 +222,7 @@ static void other_readers_are_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(rows_are_those_of_the_dense_gradient), cmocka_unit_test(the_table_lies_last),
+      cmocka_unit_test(lists_are_final_at_the_very_end),
       cmocka_unit_test(nothing_is_touched_where_nothing_is_read),
       cmocka_unit_test(other_readers_are_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,7 @@ check() {
 
 table adamw true "optimizer: adamw, learning_rate: 0.01"
 table clip true "optimizer: lion, learning_rate: 0.001, clip_norm: 0.3, shards: 11, micro_batch: 2"
-table swa true "learning_rate: 0.05, schedule: constant, average: swa, keep_best: true"
+table swa true "momentum: 0, learning_rate: 0.05, schedule: constant, average: swa, keep_best: true"
 decoder text true "optimizer: rmsprop, learning_rate: 0.002, beta2: 0.99"
 for job in adamw clip swa text; do check $job; done
 [ "$(sha swa/average.safetensors)" = "$(sha swa-5/average.safetensors)" ] || fail "another average on 5 agents"
@@ -74,11 +74,15 @@ for job in adamw clip swa text; do check $job; done
 # Without moments a row that is not touched stays in the dense update too.
 table plain true "momentum: 0, learning_rate: 0.1"
 table plain_dense false "momentum: 0, learning_rate: 0.1"
+table swa_dense false "momentum: 0, learning_rate: 0.05, schedule: constant, average: swa, keep_best: true"
 decoder text_plain true "momentum: 0, learning_rate: 0.1"
 decoder text_dense false "momentum: 0, learning_rate: 0.1"
-for job in plain plain_dense text_plain text_dense; do train 0 $job $job.yaml -n 2; done
+for job in plain plain_dense swa_dense text_plain text_dense; do train 0 $job $job.yaml -n 2; done
 same_model "$(sha plain_dense/model.safetensors)" plain
 same_model "$(sha text_dense/model.safetensors)" text_plain
+for file in model average best; do
+  [ "$(sha swa/$file.safetensors)" = "$(sha swa_dense/$file.safetensors)" ] || fail "$file: another one than the dense update's"
+done
 # With moments it does not, so the two differ.
 table adamw_dense false "optimizer: adamw, learning_rate: 0.01"
 train 0 adamw_dense adamw_dense.yaml -n 2
