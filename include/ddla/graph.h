@@ -48,8 +48,8 @@ DDLA_API DDLA_MUST_USE ddla_status ddla_graph_parameter(ddla_value *out, ddla_gr
 
 /* Keeps the gradient of a table [rows, width] as a list of the rows that a step touches: only these
  * are summed and updated, the others keep weights and moments, and no row gets weight decay. For
- * large tables of which a batch reads few rows; only the op "embedding" may read it. Errors: INVALID
- * where the value is no such parameter. */
+ * large tables of which a batch reads few rows; only the op "embedding" may read it. Errors:
+ * INVALID where the value is no such parameter. */
 DDLA_API DDLA_MUST_USE ddla_status ddla_graph_sparse(ddla_graph *graph, ddla_value parameter);
 
 /* A buffer: fp32 state of the model that is not trained, read by ops as a parameter is. It is the

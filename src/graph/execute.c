@@ -81,7 +81,8 @@ static void store(const ddla_plan *plan, const plan_step *step, const ddla_plan_
   else memcpy(to, from, (size_t)step->count * sizeof *to);
 }
 
-/* Scratch of a table's gradient: two arrays of sort keys, and a list for what is added to another. */
+/* Scratch of a table's gradient: two arrays of sort keys, and a list for what is added to another.
+ */
 size_t ddla_plan_rows_bytes(int64_t count, int64_t width) {
   return (size_t)count * (3 * sizeof(uint64_t) + (size_t)width * sizeof(float)) + sizeof(uint64_t);
 }

@@ -177,8 +177,10 @@ ddla_status ddla_graph_sparse(ddla_graph *graph, ddla_value parameter) {
     return DDLA_FAIL(INVALID, "a sparse gradient is for parameters; value %d is none", parameter);
   ddla_graph_parameter_row *row = &graph->parameter[graph->value[parameter].parameter];
   if (row->shape.rank != 2 || row->shape.dim[0] > INT32_MAX)
-    return DDLA_FAIL(INVALID, "%s: a sparse gradient is for tables [rows, width] of at most 2^31 "
-                              "rows", row->name);
+    return DDLA_FAIL(INVALID,
+                     "%s: a sparse gradient is for tables [rows, width] of at most 2^31 "
+                     "rows",
+                     row->name);
   row->by_row = true;
   place_parameters(graph);
   return DDLA_OK;

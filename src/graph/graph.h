@@ -64,7 +64,7 @@ struct ddla_graph {
       output_count;
   int value_room, use_room, parameter_room, buffer_room, statistic_room, input_room, output_room;
   int64_t space, buffer_space; /* elements of the two flat spaces so far */
-  int64_t dense; /* of space: what lies before the parameters by row */
+  int64_t dense;               /* of space: what lies before the parameters by row */
   int64_t record_space;        /* doubles of all statistics' records of one shard */
 };
 

@@ -273,8 +273,8 @@ static ddla_status compile_rows(ddla_plan *plan, plan_draft *draft, const plan_o
   const int64_t count = ddla_shape_count(&op->call.input[0].shape);
   plan_step step = {.kind = STEP_ROWS, .op = index, .to = draft->summed[op->rows]};
   touch_place(plan, &op->input[0]);
-  DDLA_TRY(add_buffer(&step.from, plan,
-                      ddla_plan_rows_bytes(count, op->call.input[1].shape.dim[1])));
+  DDLA_TRY(
+      add_buffer(&step.from, plan, ddla_plan_rows_bytes(count, op->call.input[1].shape.dim[1])));
   draft->summed[op->rows] = true;
   draft->missing[op->rows]--;
   return add_step(plan, step);

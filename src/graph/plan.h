@@ -24,8 +24,8 @@ typedef struct ddla_plan_options {
 } ddla_plan_options;
 
 /* Called on the lane's thread during the backward pass: every element of the parameter space at
- * `from` and above is final in `gradients`; where `from` is 0, so are the lists of rows. The first call comes after the forward pass, so loss
- * and counts can be read in it. */
+ * `from` and above is final in `gradients`; where `from` is 0, so are the lists of rows. The first
+ * call comes after the forward pass, so loss and counts can be read in it. */
 typedef void (*ddla_plan_final)(void *argument, int64_t from);
 
 typedef struct ddla_plan_run {
@@ -33,7 +33,7 @@ typedef struct ddla_plan_run {
   uint64_t parameter_version; /* names the contents of parameters for packed weights; 0: unknown */
   const float *buffers;       /* flat, ddla_graph_buffer_space elements; null: the model has none */
   float *gradients;           /* flat; gradients of the SUM of losses. Null in an inference plan */
-  const ddla_rows *rows; /* by parameter: gradients of those by row; null: there are none */
+  const ddla_rows *rows;      /* by parameter: gradients of those by row; null: there are none */
   bool accumulate; /* gradients = gradients + (this batch's, computed apart), else overwritten */
   ddla_plan_final final; /* may be null */
   void *final_argument;

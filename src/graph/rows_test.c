@@ -1,5 +1,5 @@
-/* The gradient of a table by row against the dense one, bit for bit: one embedding and two of the same
- * table, overwritten and added to; what is refused. */
+/* The gradient of a table by row against the dense one, bit for bit: one embedding and two of the
+ * same table, overwritten and added to; what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ typedef struct model {
   float *theta, *gradients;
   int64_t count, row[MOST];
   float value[MOST * WIDTH];
-  ddla_rows rows[8]; /* by parameter */
+  ddla_rows rows[8];                            /* by parameter */
   int64_t last_final, finals, count_when_final; /* count_when_final: of the list, at the first 0 */
 } model;
 
@@ -220,10 +220,10 @@ static void other_readers_are_refused(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(rows_are_those_of_the_dense_gradient), cmocka_unit_test(the_table_lies_last),
-      cmocka_unit_test(lists_are_final_at_the_very_end),
-      cmocka_unit_test(nothing_is_touched_where_nothing_is_read),
-      cmocka_unit_test(other_readers_are_refused)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(rows_are_those_of_the_dense_gradient),
+                                     cmocka_unit_test(the_table_lies_last),
+                                     cmocka_unit_test(lists_are_final_at_the_very_end),
+                                     cmocka_unit_test(nothing_is_touched_where_nothing_is_read),
+                                     cmocka_unit_test(other_readers_are_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,8 +21,8 @@ typedef struct ddla_layer_list {
   ddla_graph *graph;
   int64_t classes;
   int64_t vocabulary; /* the input is whole numbers below this; 0: it is real numbers */
-  int depth;       /* of this list: 0 outside */
-  bool *is_placed; /* a failure already names its place in the job file */
+  int depth;          /* of this list: 0 outside */
+  bool *is_placed;    /* a failure already names its place in the job file */
 } ddla_layer_list;
 
 /* One entry of the list. */

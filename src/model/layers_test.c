@@ -143,6 +143,24 @@ static void refuses_what_more_kinds_do_not_take(void **state) {
   REFUSE("  - one_hot: 3\n", image, "no layer");
 }
 
+static void embeddings(void **state) {
+  (void)state;
+  const ddla_shape columns = DDLA_SHAPE(1, 1, 1, 3);
+  assert_int_equal(
+      accept("  - embedding: {rows: 50, width: 4}\n  - flatten\n  - linear: 10\n", columns),
+      50 * 4 + 12 * 10 + 10);
+  built b = build(
+      "  - embedding: {rows: 50, width: 4, sparse: true}\n  - flatten\n  - linear: 10\n", columns);
+  assert_int_equal(b.status, DDLA_OK);
+  assert_string_equal(b.graph->parameter[0].name, "layer1.weight");
+  assert_true(b.graph->parameter[0].by_row);
+  assert_int_equal(b.graph->parameter[0].offset, b.graph->dense);
+  destroy(&b);
+  REFUSE("  - embedding: 4\n", columns, "layer1", "needs rows");
+  REFUSE("  - embedding: {rows: 50}\n", columns, "needs width");
+  REFUSE("  - embedding: {rows: -1, width: 4}\n", columns, "rows is -1");
+}
+
 /* Parameters are PyTorch's, by name and number; both ways side by side have twice the features. */
 static void recurrent_layers(void **state) {
   (void)state;
@@ -248,6 +266,7 @@ int main(void) {
       cmocka_unit_test(more_kinds),
       cmocka_unit_test(refuses_what_more_kinds_do_not_take),
       cmocka_unit_test(recurrent_layers),
+      cmocka_unit_test(embeddings),
       cmocka_unit_test(residual_blocks),
       cmocka_unit_test(refuses_what_does_not_fit),
       cmocka_unit_test(refuses_what_is_misspelt),

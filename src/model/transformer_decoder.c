@@ -13,8 +13,9 @@ static ddla_status build(ddla_value *logits, ddla_graph *graph, ddla_value input
     return DDLA_FAIL(INVALID, "gives logits for each place of a sequence, but the task wants them "
                               "for each sample; transformer-encoder does that");
   if (options->tied && options->sparse)
-    return DDLA_FAIL(INVALID, "model.sparse is for a token table that only the embedding reads, but "
-                              "model.tied makes it the last layer too; set one of them false");
+    return DDLA_FAIL(INVALID,
+                     "model.sparse is for a token table that only the embedding reads, but "
+                     "model.tied makes it the last layer too; set one of them false");
   if (options->tied && options->task.classes != options->task.vocabulary)
     return DDLA_FAIL(INVALID, "model.tied needs as many classes as there are tokens; set it false");
   DDLA_TRY(ddla_transformer_build(&x[0], &made, input));

@@ -65,8 +65,8 @@ int64_t ddla_state_space(const ddla_state *state);
  * this is the space. */
 int64_t ddla_state_dense(const ddla_state *state);
 
-/* Lists of rows, one for each table that is kept by row, lie in two rows of the state: numbers (i64)
- * and values (f32). Elements of one copy of each; 0: there are no such tables. */
+/* Lists of rows, one for each table that is kept by row, lie in two rows of the state: numbers
+ * (i64) and values (f32). Elements of one copy of each; 0: there are no such tables. */
 int64_t ddla_state_list_numbers(const ddla_state *state);
 int64_t ddla_state_list_values(const ddla_state *state);
 

@@ -448,8 +448,8 @@ static ddla_status meet_within(allreduce *sync, int worker) {
   return meet(sync, worker, &sync->control->normed, &sync->control->normed_word, round);
 }
 
-/* Sums this worker's rows of tables that are kept by row; their lists are whole when all workers have
- * reported everything final. */
+/* Sums this worker's rows of tables that are kept by row; their lists are whole when all workers
+ * have reported everything final. */
 static ddla_status sum_rows(allreduce *sync, int worker, const reduction *sum) {
   const ddla_row_operands operands = {.part = sum->part,
                                       .absent = sum->absent,
@@ -545,8 +545,7 @@ static ddla_status update(allreduce *sync, int worker, const reduction *sum,
   }
   run_piece(sync, worker, sum, step);
   if (options->reduced < 0) DDLA_TRY(sum_rows(sync, worker, sum));
-  if (sync->worker[worker].rows)
-    ddla_row_sums_apply(options, sync->updates, worker, step);
+  if (sync->worker[worker].rows) ddla_row_sums_apply(options, sync->updates, worker, step);
   if (!options->optimizer->apply) return DDLA_OK;
   DDLA_TRY(meet_within(sync, worker));
   allreduce_piece(&sync->base, worker, &begin, &end);

@@ -1,9 +1,9 @@
-/* Tables whose gradients are kept by row, from the workers' lists to version t + 1. Each worker has a
- * range of every table's rows. It sums these over all operands, row by row in the fixed tree, into a
- * list of its own; an operand without the row is absent there. The update writes version t + 1 of
- * the rows in the list. Rows that the step before touched and this one does not are copied from
- * version t; in all others both versions of the state are equal already. So a step works on touched
- * rows alone.
+/* Tables whose gradients are kept by row, from the workers' lists to version t + 1. Each worker has
+ * a range of every table's rows. It sums these over all operands, row by row in the fixed tree,
+ * into a list of its own; an operand without the row is absent there. The update writes version t +
+ * 1 of the rows in the list. Rows that the step before touched and this one does not are copied
+ * from version t; in all others both versions of the state are equal already. So a step works on
+ * touched rows alone.
  *
  * Threads: a worker calls for its own ranges, between the words that the strategy waits for. */
 #ifndef DDLA_SYNC_ROW_SUMS_H
@@ -28,8 +28,8 @@ bool ddla_row_sums_needed(const ddla_state *state);
 ddla_status ddla_row_sums_make(const ddla_sync_options *options, int worker, uint64_t step,
                                const ddla_row_operands *operands);
 
-/* Sum of squares over all workers' rows, in the order of tables and rows and a fixed tree over them.
- * All have been made. */
+/* Sum of squares over all workers' rows, in the order of tables and rows and a fixed tree over
+ * them. All have been made. */
 double ddla_row_sums_squares(const ddla_sync_options *options, uint64_t step);
 
 /* Version t + 1 of this worker's rows. */

@@ -1,5 +1,5 @@
-/* Updates by row against PyTorch 2.15's SparseAdam and SGD on sparse gradients: its numbers after five
- * steps, and in all rows that a step does not touch equal versions of the state. */
+/* Updates by row against PyTorch 2.15's SparseAdam and SGD on sparse gradients: its numbers after
+ * five steps, and in all rows that a step does not touch equal versions of the state. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -42,7 +42,7 @@ typedef struct ddla_sync_options {
   int lists[2]; /* rows: numbers and values of the lists of tables whose gradients are kept by row,
                    copies as gradients; -1: there are no such tables */
   int sums[2];  /* rows: numbers (two versions) and values of each worker's summed lists; else -1 */
-  int row_norms; /* row: one double for each number of a summed list, with clip_norm; else -1 */
+  int row_norms;   /* row: one double for each number of a summed list, with clip_norm; else -1 */
   int reduced;     /* row: the summed gradient where something of all of it must be known before the
                       update (a norm, factors), else -1 */
   int block_norms; /* row: one double for each block, with clip_norm; else -1 */
@@ -89,7 +89,7 @@ typedef struct ddla_sync_leaf {
   const ddla_rows *rows; /* by range of the state: where its gradient is kept by row; null: nowhere.
                             Valid until the worker's next leaf_place */
   bool accumulate;       /* add to what is there */
-  bool last;       /* the worker's last shard: report final ranges while it is computed */
+  bool last;             /* the worker's last shard: report final ranges while it is computed */
 } ddla_sync_leaf;
 
 /* One row. The slots are the functions below without the prefix; what each does stands there. */

@@ -69,10 +69,8 @@ static inline ddla_status group_add_rows(group_agent *a) {
     a->moment[m] = -1;
     if (m < moments) DDLA_TRY(ddla_state_add(&a->moment[m], a->state, &row));
   }
-  row = (ddla_state_row){.name = "gradients",
-                         .count = ddla_state_dense(a->state),
-                         .versions = 1,
-                         .copies = copies};
+  row = (ddla_state_row){
+      .name = "gradients", .count = ddla_state_dense(a->state), .versions = 1, .copies = copies};
   DDLA_TRY(ddla_state_add(&a->gradients, a->state, &row));
   row = (ddla_state_row){.name = "reduced", .parameter_shaped = true, .versions = 1, .copies = 1};
   DDLA_TRY(ddla_state_add(&a->reduced, a->state, &row));
@@ -117,10 +115,9 @@ static inline ddla_status group_bytes(size_t *out, const group_case *c) {
 static inline void group_equal_tables(const group_agent *a) {
   const int rows[] = {a->theta, a->moment[0], a->moment[1], a->moment[2]};
   for (int i = 0; i < 1 + DDLA_MOMENTS_MAX && rows[i] >= 0; i++)
-    memcpy(
-        (float *)ddla_state_array(a->state, rows[i], a->c->start_step + 1, 0) + GROUP_TABLE,
-        (const float *)ddla_state_array(a->state, rows[i], a->c->start_step, 0) + GROUP_TABLE,
-        (GROUP_SPACE - GROUP_TABLE) * sizeof(float));
+    memcpy((float *)ddla_state_array(a->state, rows[i], a->c->start_step + 1, 0) + GROUP_TABLE,
+           (const float *)ddla_state_array(a->state, rows[i], a->c->start_step, 0) + GROUP_TABLE,
+           (GROUP_SPACE - GROUP_TABLE) * sizeof(float));
 }
 
 /* Agent 0 writes what the group begins with; the others see it when they have opened: see

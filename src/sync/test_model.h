@@ -1,133 +1,12 @@
-/* For tests of strategies: a small analytic model, and its training computed plainly by one thread,
- * with an array for each shard and sums by recursion. All sums depend on their order; no two
- * elements are alike.
- *
- * A shard's gradient at parameters p is count * (p[k] / 4 + noise(step, shard, k)); its loss is a
- * number of its own. */
+/* For tests of strategies: the training of test_case.h computed plainly by one thread, with an
+ * array for each shard and sums by recursion. All sums depend on their order. */
 #ifndef DDLA_SYNC_TEST_MODEL_H
 #define DDLA_SYNC_TEST_MODEL_H
 
-#include <math.h>
-#include <string.h>
-
 #include "base/alloc.h"
 #include "coll/tree.h"
-#include "data/batch.h"
 #include "optim/norm.h"
-#include "sync/sync.h"
-
-enum { GROUP_STEPS_MAX = 8, GROUP_SHARDS_MAX = 64, GROUP_BLOCKS = 9, GROUP_RANGES = 4 };
-
-/* A table whose gradient is kept by row lies in the last blocks of the space, in cases that ask for
- * it. */
-enum {
-  GROUP_DENSE_BLOCKS = 7,
-  GROUP_TABLE = GROUP_DENSE_BLOCKS * DDLA_STATE_BLOCK,
-  GROUP_ROWS = 300,
-  GROUP_WIDTH = 24
-};
-
-enum { GROUP_SPACE = GROUP_BLOCKS * DDLA_STATE_BLOCK };
-
-#define GROUP_AVERAGE_DECAY 0.75
-
-typedef struct group_case {
-  int agents, lanes, shards, steps;
-  bool direct;
-  const char *optimizer;
-  double clip_norm;
-  bool sparse;                      /* with the table */
-  int64_t average_first;            /* a running mean is kept from this step on; 0: none */
-  int64_t samples[GROUP_STEPS_MAX]; /* of each step; fewer than shards leaves some empty */
-  /* What goes wrong: the loss of this shard is NaN, or its gradient infinite, in this step (from 1;
-   * 0: nothing). */
-  int bad_step, bad_shard;
-  bool bad_gradient;
-  uint64_t start_step;
-  const float
-      *start[1 + DDLA_MOMENTS_MAX]; /* theta and moments to begin with; null: the beginning's */
-} group_case;
-
-/* Everything that a committed step leaves. */
-typedef struct group_model {
-  float theta[GROUP_SPACE], moment[DDLA_MOMENTS_MAX][GROUP_SPACE];
-  float factors[2 * GROUP_SPACE], average[GROUP_SPACE];
-  ddla_sync_result result;
-} group_model;
-
-/* A number from -1 to 1, another for each argument, of widely differing size. */
-static inline float group_noise(uint64_t step, int shard, int64_t k) {
-  uint64_t x = step * 0x9E3779B97F4A7C15u + (uint64_t)shard * 0xBF58476D1CE4E5B9u + (uint64_t)k;
-  x = (x ^ x >> 31) * 0xD6E8FEB86659FD93u;
-  x = (x ^ x >> 29) * 0xD6E8FEB86659FD93u;
-  float unit = (float)(int32_t)(x >> 32) * 0x1p-31f;
-  return ldexpf(unit, -(int)(x & 7));
-}
-
-static inline bool group_is_bad(const group_case *c, uint64_t step, int shard) {
-  return c->bad_step > 0 && step + 1 == (uint64_t)c->bad_step && shard == c->bad_shard;
-}
-
-static inline float group_gradient(const group_case *c, const float *theta, uint64_t step,
-                                   int shard, int64_t count, int64_t k) {
-  if (c->bad_gradient && k == 5000 && group_is_bad(c, step, shard)) return INFINITY;
-  return (float)count * (theta[k] * 0.25f + group_noise(step, shard, k));
-}
-
-static inline double group_loss(const group_case *c, uint64_t step, int shard) {
-  if (!c->bad_gradient && group_is_bad(c, step, shard)) return NAN;
-  return 2.0 + (double)group_noise(step, shard, -1);
-}
-
-static inline int64_t group_samples(const group_case *c, uint64_t step, int shard) {
-  const ddla_batch_span whole = {0, c->samples[step % GROUP_STEPS_MAX]};
-  return ddla_batch_span_count(ddla_batch_shard(whole, shard, c->shards));
-}
-
-static inline ddla_optimizer_options group_optimizer_options(void) {
-  return (ddla_optimizer_options){.momentum = 0.9,
-                                  .nesterov = true,
-                                  .beta1 = 0.9,
-                                  .beta2 = 0.99,
-                                  .epsilon = 1e-8,
-                                  .clip_update = 0.5,
-                                  .least_scale = 0.01};
-}
-
-static inline ddla_rate_schedule group_schedule(void) {
-  return (ddla_rate_schedule){
-      .kind = DDLA_SCHEDULE_cosine, .rate = 0.05, .warmup_steps = 2, .final = 0.1};
-}
-
-enum { GROUP_TOTAL_STEPS = GROUP_STEPS_MAX };
-
-/* Tensors of the space: with weight decay, without, with, without; gaps lie between them. Rows that
- * are longer than a block, vectors, rows that lie across a block's border. */
-static const struct group_range {
-  int64_t offset, count;
-  bool decays;
-  int rank;
-  int64_t dim[3];
-} group_ranges[GROUP_RANGES] = {{0, 9002, true, 2, {2, 4501}},
-                                {9008, 33, false, 1, {33}},
-                                {9056, 12000, true, 3, {100, 8, 15}},
-                                {21072, 7200, false, 1, {7200}}};
-
-static inline bool group_in_tensor(int64_t k) {
-  for (int i = 0; i < GROUP_RANGES; i++)
-    if (k >= group_ranges[i].offset && k < group_ranges[i].offset + group_ranges[i].count)
-      return true;
-  return false;
-}
-
-static inline bool group_in_table(int64_t k) {
-  return k >= GROUP_TABLE && k < GROUP_TABLE + GROUP_ROWS * GROUP_WIDTH;
-}
-
-static inline void group_initialise(float *theta, bool sparse) {
-  for (int64_t k = 0; k < GROUP_SPACE; k++)
-    theta[k] = group_in_tensor(k) || (sparse && group_in_table(k)) ? group_noise(99, 99, k) : 0;
-}
+#include "sync/test_case.h"
 
 typedef struct group_reference {
   float *gradient[GROUP_SHARDS_MAX];
@@ -136,11 +15,6 @@ typedef struct group_reference {
   const group_case *c;
   uint64_t step;
 } group_reference;
-
-/* Whether a shard with samples touches a row of the table. */
-static inline bool group_touches(const group_case *c, uint64_t step, int shard, int64_t row) {
-  return group_samples(c, step, shard) > 0 && group_noise(step + 7, shard, -2 - row) > 0.05f;
-}
 
 /* Sum over the tree of [first, end); false if all of them are empty. */
 static inline bool reference_sum(float *out, const group_reference *r, int first, int end,
@@ -268,7 +142,8 @@ static inline double reference_squares(group_reference *r, const group_case *c, 
   for (int64_t row = 0; row < GROUP_ROWS; row++) {
     if (!reference_touches(c, step, row)) continue;
     double sum = 0;
-    for (int64_t k = GROUP_TABLE + row * GROUP_WIDTH; k < GROUP_TABLE + (row + 1) * GROUP_WIDTH; k++)
+    for (int64_t k = GROUP_TABLE + row * GROUP_WIDTH; k < GROUP_TABLE + (row + 1) * GROUP_WIDTH;
+         k++)
       sum += (double)r->sum[k] * (double)r->sum[k];
     r->row_norms[count++] = sum;
   }

@@ -75,8 +75,8 @@ static ddla_status add_layered(ddla_shared *shared, const ddla_training *trainin
                                           .count = sums});
 }
 
-/* Lists of touched rows: of each gradient, and each worker's sums, whose rows' numbers are needed once
- * more in the step after. */
+/* Lists of touched rows: of each gradient, and each worker's sums, whose rows' numbers are needed
+ * once more in the step after. */
 static ddla_status add_lists(ddla_shared *shared, const ddla_training *training, int copies) {
   ddla_state *state = shared->state;
   const int64_t numbers = ddla_state_list_numbers(state), values = ddla_state_list_values(state);

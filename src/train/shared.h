@@ -38,7 +38,7 @@ typedef struct ddla_shared {
   int theta, moment[DDLA_MOMENTS_MAX], factors, section_sums, gradients, reduced, block_norms, best,
       average;                           /* rows; -1: not there */
   int buffers, statistics, best_buffers; /* rows; -1: the model has no buffers */
-  int lists[2], sums[2], row_norms; /* rows; -1: no parameter's gradient is kept by row */
+  int lists[2], sums[2], row_norms;      /* rows; -1: no parameter's gradient is kept by row */
   void *sync_control;
   ddla_training_start *start;
   ddla_worker_report *report; /* [workers] */
@@ -55,8 +55,8 @@ ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training,
                              ddla_transport *transport);
 void ddla_shared_close(ddla_shared *shared);
 
-/* This worker's share of the tables that are kept by row: they lie behind all workers' pieces of the
- * parameter space. */
+/* This worker's share of the tables that are kept by row: they lie behind all workers' pieces of
+ * the parameter space. */
 void ddla_shared_tail(const ddla_shared *shared, int worker, int workers, int64_t *begin,
                       int64_t *end);
 

@@ -183,14 +183,16 @@ static ddla_status check_sparse(const ddla_training *training) {
   const ddla_graph *graph = training->graph.graph;
   if (graph->dense == graph->space) return DDLA_OK;
   if (!training->optimizer->update)
-    return ddla_job_refuse(training->job, "train.optimizer",
-                           "is %s, which needs numbers of whole tensors, but the model has a sparse "
-                           "table; use sgd, adamw, rmsprop or lion, or set sparse to false",
-                           training->optimizer->name);
+    return ddla_job_refuse(
+        training->job, "train.optimizer",
+        "is %s, which needs numbers of whole tensors, but the model has a sparse "
+        "table; use sgd, adamw, rmsprop or lion, or set sparse to false",
+        training->optimizer->name);
   if (training->average == DDLA_AVERAGE_EMA)
-    return ddla_job_refuse(training->job, "train.average",
-                           "is ema, which moves in every step, but the model has a sparse table, "
-                           "of which a step sees few rows; use swa or none, or set sparse to false");
+    return ddla_job_refuse(
+        training->job, "train.average",
+        "is ema, which moves in every step, but the model has a sparse table, "
+        "of which a step sees few rows; use swa or none, or set sparse to false");
   return DDLA_OK;
 }
 

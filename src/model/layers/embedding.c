@@ -1,5 +1,6 @@
 /* Learned vectors: every whole number becomes the row of a table that it names. The table is
- * "<layer>.weight" [rows, width] and starts normal with deviation 1, as PyTorch's Embedding does. */
+ * "<layer>.weight" [rows, width] and starts normal with deviation 1, as PyTorch's Embedding does.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -21,8 +22,9 @@ static ddla_status build(ddla_value *out, const ddla_layer_use *use) {
   ddla_value input[2] = {use->x, DDLA_NO_VALUE};
   if (rows == 0) rows = use->list->vocabulary;
   if (rows == 0)
-    return DDLA_FAIL(INVALID, "%s: needs rows, one more than the largest number in the data; only "
-                              "texts bring it along",
+    return DDLA_FAIL(INVALID,
+                     "%s: needs rows, one more than the largest number in the data; only "
+                     "texts bring it along",
                      use->name);
   DDLA_TRY(ddla_layer_check_size(use->name, "rows", rows, 1));
   DDLA_TRY(ddla_layer_check_size(use->name, "width", width, 1));
@@ -35,8 +37,8 @@ static ddla_status build(ddla_value *out, const ddla_layer_use *use) {
   return ddla_graph_op(out, graph, "embedding", input, 2, NULL);
 }
 
-const ddla_layer_row ddla_layer_row_embedding = {
-    .name = "embedding",
-    .help = "whole numbers become rows of a learned table",
-    .keys = "width= rows=0 sparse=false",
-    .build = build};
+const ddla_layer_row ddla_layer_row_embedding = {.name = "embedding",
+                                                 .help =
+                                                     "whole numbers become rows of a learned table",
+                                                 .keys = "width= rows=0 sparse=false",
+                                                 .build = build};
