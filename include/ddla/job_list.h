@@ -155,7 +155,9 @@
     "when agents wait for each other")                                                             \
   X(sync, method, NAME, "allreduce", 0, 0, "", SAME, "algorithm within the mode")                  \
   X(sync, reduction, CHOICE, "tree", 0, 0, "tree", SAME,                                           \
-    "order of sums; tree: fixed, so that any number of agents gives the same bits")
+    "order of sums; tree: fixed, so that any number of agents gives the same bits")                \
+  X(sync, range_bytes, INT, "0", 0, 1073741824, "bytes", FREE,                                     \
+    "what hosts exchange at a time; 0: chosen from the model's size and the number of hosts")
 
 #define DDLA_JOB_ROWS_share(X)                                                                     \
   X(share, method, CHOICE, "local", 0, 0, "local", FREE,                                           \
@@ -166,6 +168,8 @@
     "processes that train together; -n sets it too")                                               \
   X(parallel, lanes, INT, "0", 0, 4096, "lanes", FREE,                                             \
     "threads of one agent that compute; 0: the processors shared out among this machine's agents") \
+  X(parallel, hosts, INT, "1", 1, 64, "hosts", FREE,                                               \
+    "play so many hosts on this machine: each has a state of its own, and they exchange messages") \
   X(parallel, agents_as, CHOICE, "processes", 0, 0, "processes|threads", FREE,                     \
     "what agents of one machine are; threads of one process are for checking the program")
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/hosts.h"
 #include "agent/launch.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -20,6 +21,8 @@
 typedef struct train_call {
   ddla_training *training;
   ddla_trainer_options options;
+  size_t shared_bytes;      /* of a host */
+  ddla_local_region *link;  /* of played hosts */
 } train_call;
 
 /* A signal handler reaches nothing else. */
@@ -42,15 +45,17 @@ static void write_log(ddla_log_level level, const char *line, void *argument) {
 
 /* Opens agents/RANK.log in the run directory. Agents that are threads of one process have no log of
  * their own. */
-static ddla_status open_log(FILE **out, const ddla_transport *transport, const char *directory) {
+static ddla_status open_log(FILE **out, const train_call *call, const ddla_transport *transport) {
   char name[32], path[DDLA_PATH_BYTES];
-  snprintf(name, sizeof name, "agents/%d.log", ddla_transport_rank(transport));
+  const ddla_cluster *cluster = &call->training->cluster;
+  const int agent = cluster->first[cluster->host] + ddla_transport_rank(transport);
+  const char *directory = call->options.directory;
+  snprintf(name, sizeof name, "agents/%d.log", agent);
   FILE *file = fopen(ddla_run_path(path, directory, name), "a");
   if (!file) return ddla_file_fail(errno, "cannot write", path);
   ddla_log_set_sink(write_log, file);
-  ddla_log_line(DDLA_LOG_INFO, "agent %d of %d, process %d, transport %s",
-                ddla_transport_rank(transport), ddla_transport_ranks(transport), (int)getpid(),
-                ddla_transport_name(transport));
+  ddla_log_line(DDLA_LOG_INFO, "agent %d of %d, process %d, transport %s", agent,
+                ddla_cluster_agents(cluster), (int)getpid(), ddla_transport_name(transport));
   *out = file;
   return DDLA_OK;
 }
@@ -59,7 +64,7 @@ static ddla_status run_logged(const train_call *call, ddla_transport *transport)
   FILE *log = NULL;
   if (strcmp(call->training->job->parallel.agents_as, "threads") == 0)
     return ddla_trainer_run(call->training, transport, &call->options);
-  DDLA_TRY(open_log(&log, transport, call->options.directory));
+  DDLA_TRY(open_log(&log, call, transport));
   ddla_status status = ddla_trainer_run(call->training, transport, &call->options);
   ddla_log_line(DDLA_LOG_INFO, "ends: %s",
                 status == DDLA_OK ? "done" : ddla_status_message(status));
@@ -69,7 +74,7 @@ static ddla_status run_logged(const train_call *call, ddla_transport *transport)
 }
 
 static bool agents_share_process(const ddla_training *training) {
-  return training->agents == 1 || strcmp(training->job->parallel.agents_as, "threads") == 0;
+  return ddla_cluster_here(&training->cluster) == 1 || strcmp(training->job->parallel.agents_as, "threads") == 0;
 }
 
 static ddla_status agent_main(ddla_transport *transport, void *argument) {
@@ -157,17 +162,43 @@ static ddla_status open_events(train_call *call) {
   return DDLA_OK;
 }
 
-static ddla_status launch_agents(train_call *call, size_t shared_bytes) {
+static ddla_status launch_agents(train_call *call) {
   const ddla_training *training = call->training;
   const ddla_watcher_options hang = ddla_recording_hang(training, call->options.directory, stderr);
-  const ddla_launch_options launch = {.agents = training->agents,
-                                      .shared_bytes = shared_bytes,
+  const ddla_launch_options launch = {.agents = ddla_cluster_here(&training->cluster),
+                                      .shared_bytes = call->shared_bytes,
                                       .threads =
                                           strcmp(training->job->parallel.agents_as, "threads") == 0,
                                       .where = where,
                                       .watch = call->options.watch,
                                       .hang = hang.least_seconds > 0 ? &hang : NULL};
   return ddla_launch(&launch, agent_main, call);
+}
+
+static ddla_status open_played_link(ddla_transport **link, ddla_cluster *cluster, void *argument) {
+  const train_call *call = argument;
+  const ddla_local_setup setup = {.region = call->link, .rank = cluster->host, .adopted = true};
+  return ddla_transport_open(link, "local", &setup);
+}
+
+/* One of the hosts that this machine plays: all but the first are silent. */
+static ddla_status be_host(int host, ddla_local_region *link, void *argument) {
+  train_call *call = argument;
+  call->training->cluster.host = host;
+  call->link = link;
+  call->options.hosts = (ddla_trainer_hosts){open_played_link, call};
+  if (host > 0) call->options.show = DDLA_SHOW_NONE;
+  if (host == 0) DDLA_TRY(open_events(call));
+  ddla_status status = launch_agents(call);
+  ddla_watch_destroy(call->options.watch);
+  return status;
+}
+
+static ddla_status run_all(train_call *call) {
+  const ddla_cluster *cluster = &call->training->cluster;
+  if (cluster->hosts > 1) return ddla_play_hosts(cluster->hosts, be_host, call);
+  DDLA_TRY(open_events(call));
+  return launch_agents(call);
 }
 
 static ddla_status run(train_call *call) {
@@ -181,8 +212,8 @@ static ddla_status run(train_call *call) {
   DDLA_TRY(ddla_training_estimate(&memory, training));
   DDLA_TRY(ddla_run_prepare(training, directory, call->options.resume));
   if (show == DDLA_SHOW_BAR || show == DDLA_SHOW_LINES) show_plan(training, &memory, directory);
-  DDLA_TRY(open_events(call));
-  ddla_status status = launch_agents(call, memory.region_bytes);
+  call->shared_bytes = memory.region_bytes;
+  ddla_status status = run_all(call);
   if (status != DDLA_OK && show == DDLA_SHOW_BAR) fputc('\n', stdout);
   if (status == DDLA_PEER_LOST)
     return ddla_status_prefix(

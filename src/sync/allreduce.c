@@ -1,9 +1,14 @@
 /* Synchronous data parallelism with one update per step (the plain form of Das et al. 2016,
- * arXiv:1602.06709), where all agents share one copy of the state: each worker sums its own piece
- * of the parameter space over all operands, in the fixed tree over the shards, and writes its piece
- * of version t+1; nothing is sent and nothing is gathered. The last worker to finish publishes the
- * step word, which commits the step. Buffers (state that is not trained) are written beside it, by
- * statistic.
+ * arXiv:1602.06709). The agents of a host share one copy of the state: each worker sums its own
+ * piece of the parameter space over all operands, in the fixed tree over the shards, and writes its
+ * piece of version t+1; within a host nothing is sent and nothing is gathered. The last worker to
+ * finish publishes the step word, which commits the step. Buffers (state that is not trained) are
+ * written beside it, by statistic.
+ *
+ * On several hosts the sums come from the bridge (sync/bridge.h), which adds up what all hosts
+ * computed in the same tree and gives it to all; every host then makes the whole of version t+1 for
+ * itself. A host commits when its workers are through: that nobody else is behind by more than this
+ * step follows from the sums, which need what everybody computed.
  *
  * Waiting: a piece is summed when every worker has reported it final. With clipping by global norm
  * the sum is stored first, block norms are taken, all workers meet, and then the update follows. A
@@ -18,6 +23,7 @@
 #include "base/clock.h"
 #include "coll/tree.h"
 #include "optim/norm.h"
+#include "sync/bridge.h"
 #include "sync/leaves.h"
 #include "sync/row_sums.h"
 #include "sync/update.h"
@@ -34,7 +40,7 @@ typedef struct worker_line {
   char gap[LINE_BYTES - sizeof(uint64_t)];
 } worker_line;
 
-/* Shared by all agents, zeroed at the start. Counters only grow. */
+/* Shared by the agents of a host, zeroed at the start. Counters only grow. */
 typedef struct control_block {
   _Atomic uint64_t step_word; /* committed steps */
   char gap0[LINE_BYTES - sizeof(uint64_t)];
@@ -50,7 +56,7 @@ typedef struct control_block {
 
 typedef struct worker_state {
   ddla_leaves leaves;
-  uint64_t barriers, meetings;
+  uint64_t barriers, meetings, orders; /* orders: given to the bridge by this host */
   int64_t waiting_ns, exchange_ns;
   int last_shard;          /* whose ranges may be reported final while it is computed; -1: none */
   int last_filled, merged; /* last shard with samples, or -1; merges that this step has done */
@@ -70,8 +76,12 @@ typedef struct allreduce {
   worker_state *worker;
   ddla_updates *updates;
   float *chunk; /* [workers][CHUNK_BLOCKS * block] summed gradient of what is being updated */
-  int workers, copies_per_worker;
+  int workers, copies_per_worker; /* of this host; the most operands of any worker */
   int64_t blocks;
+  bool bridged; /* there are other hosts */
+  ddla_bridge_layout layout;
+  ddla_bridge_board *board;
+  ddla_bridge *bridge; /* null but on the host's first agent */
 } allreduce;
 
 static allreduce *of(ddla_sync *base) { return (allreduce *)base; }
@@ -80,9 +90,17 @@ static const allreduce *of_const(const ddla_sync *base) { return (const allreduc
 
 static size_t lines_bytes(int workers) { return (size_t)workers * sizeof(worker_line); }
 
+static size_t records_bytes(int shards) {
+  return RECORD_VERSIONS * (size_t)shards * sizeof(ddla_sync_record);
+}
+
+static size_t board_offset(int workers, int shards) {
+  size_t bytes = sizeof(control_block) + lines_bytes(workers) + records_bytes(shards);
+  return (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+}
+
 static size_t allreduce_control_bytes(int workers, int shards) {
-  return sizeof(control_block) + lines_bytes(workers) +
-         RECORD_VERSIONS * (size_t)shards * sizeof(ddla_sync_record);
+  return board_offset(workers, shards) + sizeof(ddla_bridge_board);
 }
 
 /* -1: no memory. */
@@ -99,24 +117,28 @@ static int most_buffers(int agents, int lanes, int shards, bool direct) {
   return most;
 }
 
-static int allreduce_operand_copies(int agents, int lanes, int shards, bool direct) {
-  return agents * lanes * most_buffers(agents, lanes, shards, direct);
+static int allreduce_operand_copies(const ddla_cluster *cluster, int lanes, int shards,
+                                    bool direct) {
+  return ddla_cluster_here(cluster) * lanes *
+         most_buffers(ddla_cluster_agents(cluster), lanes, shards, direct);
 }
 
 static ddla_status make_workers(allreduce *sync) {
   const ddla_sync_options *options = &sync->options;
-  sync->copies_per_worker = 1; /* the most that one has, as allreduce_operand_copies says */
+  const ddla_cluster *cluster = options->cluster;
+  const int agents = ddla_cluster_agents(cluster), lanes = options->lanes;
+  const int before = cluster->first[cluster->host] * lanes; /* workers of earlier hosts */
+  sync->copies_per_worker = most_buffers(agents, lanes, options->shards, options->direct);
+  if (sync->copies_per_worker < 0) return DDLA_FAIL(NO_MEMORY, "no memory to lay out gradients");
   DDLA_TRY(DDLA_NEW(sync->worker, sync->workers));
   for (int i = 0; i < sync->workers; i++) {
     int first = 0, end = 0;
     ddla_leaves *leaves = &sync->worker[i].leaves;
-    ddla_leaves_share(&first, &end, options->shards, options->agents, options->lanes, i);
+    ddla_leaves_share(&first, &end, options->shards, agents, lanes, before + i);
     DDLA_TRY(ddla_leaves_create(leaves, options->shards, first, end, options->direct));
     DDLA_TRY(DDLA_NEW(sync->worker[i].filled, leaves->buffer_count + 1));
     if (ddla_row_sums_needed(options->state))
       DDLA_TRY(DDLA_NEW(sync->worker[i].rows, ddla_state_range_count(options->state)));
-    if (leaves->buffer_count > sync->copies_per_worker)
-      sync->copies_per_worker = leaves->buffer_count;
   }
   return DDLA_NEW(sync->chunk, (int64_t)sync->workers * CHUNK_BLOCKS * DDLA_STATE_BLOCK);
 }
@@ -131,6 +153,8 @@ static ddla_status check_operands(const allreduce *sync) {
                    count, DDLA_TREE_OPERANDS_MAX);
 }
 
+static ddla_status open_bridge(allreduce *sync);
+
 static void allreduce_close(ddla_sync *base);
 
 static ddla_status allreduce_open(ddla_sync **out, const ddla_sync_options *options) {
@@ -139,15 +163,19 @@ static ddla_status allreduce_open(ddla_sync **out, const ddla_sync_options *opti
   DDLA_TRY(DDLA_NEW(sync, 1));
   sync->base.strategy = &ddla_strategy_allreduce;
   sync->options = *options;
-  sync->workers = options->agents * options->lanes;
+  sync->workers = ddla_cluster_here(options->cluster) * options->lanes;
+  sync->bridged = options->cluster->hosts > 1;
   sync->blocks = ddla_state_dense(options->state) / DDLA_STATE_BLOCK;
   sync->control = options->control;
   sync->line = (worker_line *)(sync->control + 1);
   sync->record = (ddla_sync_record *)(sync->line + sync->workers);
+  sync->board = (ddla_bridge_board *)(void *)((char *)options->control +
+                                              board_offset(sync->workers, options->shards));
   atomic_store(&sync->control->step_word, options->start_step);
   DDLA_TRY_CLEAN(status, ddla_updates_create(&sync->updates, &sync->options));
   DDLA_TRY_CLEAN(status, make_workers(sync));
   DDLA_TRY_CLEAN(status, check_operands(sync));
+  if (sync->bridged) DDLA_TRY_CLEAN(status, open_bridge(sync));
   *out = &sync->base;
   return DDLA_OK;
 cleanup:
@@ -158,6 +186,7 @@ cleanup:
 static void allreduce_close(ddla_sync *base) {
   if (!base) return;
   allreduce *sync = of(base);
+  ddla_bridge_destroy(sync->bridge);
   for (int i = 0; sync->worker && i < sync->workers; i++) {
     ddla_leaves_destroy(&sync->worker[i].leaves);
     ddla_free(sync->worker[i].filled);
@@ -228,9 +257,18 @@ static void clear_statistics(const allreduce *sync, const ddla_leaves *leaves) {
     memset(ddla_state_array(options->state, options->statistics, 0, s), 0, bytes);
 }
 
+/* The host's first worker tells the bridge. */
+static void order_step(allreduce *sync, int worker, int64_t samples) {
+  uint64_t number = ++sync->worker[worker].orders;
+  const ddla_bridge_order order = {.step = committed(sync) + 1, .samples = samples};
+  if (worker == 0 && sync->bridged)
+    ddla_bridge_post(sync->options.transport, sync->board, number, &order);
+}
+
 static void allreduce_begin(ddla_sync *base, int worker, int64_t samples) {
   allreduce *sync = of(base);
   worker_state *state = &sync->worker[worker];
+  order_step(sync, worker, samples);
   clear_statistics(sync, &state->leaves);
   state->last_shard = -1;
   state->merged = 0;
@@ -343,10 +381,21 @@ static ddla_status wait_word(allreduce *sync, int worker, _Atomic uint64_t *word
   return status;
 }
 
-/* Waits until all workers' operands are final from element `begin` on. */
+/* Waits until the bridge has come so far. */
+static ddla_status wait_bridge(allreduce *sync, int worker, uint64_t target) {
+  return wait_word(sync, worker, &sync->board->progress, target,
+                   ddla_watch_wait_pack(DDLA_WAIT_HOSTS, DDLA_WATCH_ALL, target));
+}
+
+/* Waits until all workers' operands are final from element `begin` on; on several hosts, until the
+ * sums are there from `begin` on. */
 static ddla_status wait_final(allreduce *sync, int worker, int64_t begin) {
   uint64_t blocks = (uint64_t)(sync->blocks - begin / DDLA_STATE_BLOCK);
   uint64_t wanted = steps_since_open(sync) * (uint64_t)(sync->blocks + 1) + blocks;
+  if (sync->bridged)
+    return wait_bridge(sync, worker,
+                       ddla_bridge_target_down_to(&sync->layout, sync->worker[worker].orders,
+                                                  begin));
   for (int i = 0; i < sync->workers; i++)
     DDLA_TRY(wait_word(sync, worker, &sync->line[i].final_word, wanted,
                        ddla_watch_wait_pack(DDLA_WAIT_FINAL, i, blocks)));
@@ -392,20 +441,35 @@ typedef struct reduction {
   int count;
 } reduction;
 
-static ddla_status plan_reduction(reduction *out, const allreduce *sync, int64_t samples) {
-  out->count = 0;
+/* The operands of this host's workers. */
+static int list_operands(ddla_bridge_operand *out, void *argument, int64_t samples) {
+  const allreduce *sync = argument;
+  int count = 0;
   for (int w = 0; w < sync->workers; w++) {
     const ddla_leaves *leaves = &sync->worker[w].leaves;
     for (int i = 0; i < leaves->operand_count; i++) {
       const ddla_leaves_operand *operand = &leaves->operand[i];
       bool empty = true;
       for (int s = operand->first; s < operand->end; s++) empty &= shard_is_empty(sync, samples, s);
-      DDLA_ASSERT(out->count < DDLA_TREE_OPERANDS_MAX); /* checked at open */
-      out->part[out->count] = (ddla_tree_part){operand->first, operand->end - operand->first};
-      out->data[out->count] = operand_at(sync, w, operand->buffer);
-      out->copy[out->count] = copy_of(sync, w, operand->buffer);
-      out->absent[out->count++] = empty;
+      DDLA_ASSERT(count < DDLA_TREE_OPERANDS_MAX); /* checked at open */
+      out[count++] =
+          (ddla_bridge_operand){.part = {operand->first, operand->end - operand->first},
+                                .data = operand_at(sync, w, operand->buffer),
+                                .copy = copy_of(sync, w, operand->buffer),
+                                .absent = empty};
     }
+  }
+  return count;
+}
+
+static ddla_status plan_reduction(reduction *out, allreduce *sync, int64_t samples) {
+  ddla_bridge_operand operand[DDLA_TREE_OPERANDS_MAX];
+  out->count = list_operands(operand, sync, samples);
+  for (int i = 0; i < out->count; i++) {
+    out->part[i] = operand[i].part;
+    out->data[i] = operand[i].data;
+    out->copy[i] = operand[i].copy;
+    out->absent[i] = operand[i].absent;
   }
   return ddla_tree_plan_make(&out->plan, sync->options.shards, out->part, out->absent, out->count);
 }
@@ -434,10 +498,19 @@ static ddla_status meet(allreduce *sync, int worker, _Atomic uint64_t *counter,
       ddla_watch_wait_pack(barrier ? DDLA_WAIT_MET : DDLA_WAIT_NORMED, DDLA_WATCH_ALL, round));
 }
 
-static ddla_status allreduce_barrier(ddla_sync *base, int worker) {
+/* The hosts meet when the workers of each have. */
+static ddla_status allreduce_share(ddla_sync *base, int worker, const ddla_sync_part *parts,
+                                   int count) {
   allreduce *sync = of(base);
   uint64_t round = ++sync->worker[worker].barriers;
   DDLA_TRY(meet(sync, worker, &sync->control->met, &sync->control->met_word, round));
+  if (sync->bridged) {
+    uint64_t number = ++sync->worker[worker].orders;
+    ddla_bridge_order order = {.part_count = count};
+    for (int i = 0; i < count; i++) order.part[i] = parts[i];
+    if (worker == 0) ddla_bridge_post(sync->options.transport, sync->board, number, &order);
+    DDLA_TRY(wait_bridge(sync, worker, ddla_bridge_target_done(&sync->layout, number)));
+  }
   mark(sync, worker, DDLA_PHASE_COMMITTED, committed(sync));
   return DDLA_OK;
 }
@@ -462,7 +535,8 @@ static ddla_status sum_rows(allreduce *sync, int worker, const reduction *sum) {
   return ddla_row_sums_make(&sync->options, worker, committed(sync), &operands);
 }
 
-/* Stores this worker's piece of the summed gradient, and its blocks' norms. */
+/* Stores this worker's piece of the summed gradient (which the bridge has done already), and its
+ * blocks' norms. */
 static ddla_status store_gradient(allreduce *sync, int worker, const reduction *sum) {
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0;
@@ -472,7 +546,7 @@ static ddla_status store_gradient(allreduce *sync, int worker, const reduction *
                       ? NULL
                       : ddla_state_array(options->state, options->block_norms, 0, 0);
   for (int64_t at = begin; at < end; at += DDLA_STATE_BLOCK) {
-    reduce(sum, reduced + at, at, DDLA_STATE_BLOCK);
+    if (!sync->bridged) reduce(sum, reduced + at, at, DDLA_STATE_BLOCK);
     if (norms)
       ddla_norm_block_sums(&norms[at / DDLA_STATE_BLOCK], reduced + at, DDLA_STATE_BLOCK,
                            DDLA_ISA_BEST);
@@ -560,7 +634,8 @@ static ddla_status commit(allreduce *sync, int worker, ddla_sync_result *result)
   mark(sync, worker, DDLA_PHASE_ARRIVED, next);
   uint64_t before = atomic_fetch_add_explicit(&control->arrived, 1, memory_order_acq_rel);
   if (before + 1 == round * (uint64_t)sync->workers) {
-    atomic_store(&control->stop_committed, atomic_load(&control->stop_asked));
+    atomic_store(&control->stop_committed,
+                 atomic_load(sync->bridged ? &sync->board->stop : &control->stop_asked));
     ddla_transport_word_publish(sync->options.transport, &control->step_word, next);
   } else {
     DDLA_TRY(wait_word(sync, worker, &control->step_word, next,
@@ -569,6 +644,13 @@ static ddla_status commit(allreduce *sync, int worker, ddla_sync_result *result)
   mark(sync, worker, DDLA_PHASE_COMMITTED, next);
   result->stop = atomic_load(&control->stop_committed) != 0;
   return DDLA_OK;
+}
+
+/* Whether something of all of the gradient must be known before the update. */
+static bool needs_whole(const allreduce *sync) {
+  const ddla_sync_options *options = &sync->options;
+  return options->clip_norm > 0 || options->optimizer->factor ||
+         (options->reduced >= 0 && !sync->bridged);
 }
 
 static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce *sync, int worker) {
@@ -580,8 +662,8 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce 
   DDLA_TRY(sum_records(result, bad_shard, sync));
   double factor = 1;
   reduction sum;
-  DDLA_TRY(plan_reduction(&sum, sync, result->samples));
-  if (options->reduced >= 0) DDLA_TRY(store_gradient(sync, worker, &sum));
+  if (!sync->bridged) DDLA_TRY(plan_reduction(&sum, sync, result->samples));
+  if (needs_whole(sync)) DDLA_TRY(store_gradient(sync, worker, &sum));
   if (options->clip_norm > 0) DDLA_TRY(clip_factor(&factor, result, sync));
   result->learning_rate =
       ddla_rate_schedule_at(&options->schedule, (int64_t)committed(sync) + 1, options->total_steps);
@@ -616,6 +698,63 @@ static ddla_sync_time allreduce_time_of(const ddla_sync *base, int worker) {
   return (ddla_sync_time){sync->worker[worker].waiting_ns, sync->worker[worker].exchange_ns};
 }
 
+static ddla_sync_traffic allreduce_traffic(const ddla_sync *base) {
+  const ddla_bridge_board *board = of_const(base)->board;
+  return (ddla_sync_traffic){.sent_bytes = atomic_load(&board->sent_bytes),
+                             .exchange_ns = atomic_load(&board->exchange_ns),
+                             .exposed_ns = atomic_load(&board->exposed_ns)};
+}
+
+/* What the bridge waits for: the first worker whose gradients are not final down to an element. */
+static bool bridge_waits(ddla_bridge_word *out, void *argument, uint64_t step, int64_t element) {
+  const allreduce *sync = argument;
+  uint64_t blocks = (uint64_t)(sync->blocks - element / DDLA_STATE_BLOCK);
+  uint64_t before = step - 1 - sync->options.start_step;
+  uint64_t wanted = before * (uint64_t)(sync->blocks + 1) + blocks;
+  if (wanted == 0) wanted = 1; /* a word of 0 says nothing of the first step's records */
+  for (int i = 0; i < sync->workers; i++) {
+    *out = (ddla_bridge_word){&sync->line[i].final_word, wanted};
+    if (atomic_load_explicit(out->word, memory_order_acquire) < wanted) return true;
+  }
+  return false;
+}
+
+static int bridge_slices(ddla_bridge_slices out[DDLA_BRIDGE_SLICES_MAX], void *argument,
+                         uint64_t step) {
+  const allreduce *sync = argument;
+  const ddla_sync_options *options = &sync->options;
+  int shards = options->shards;
+  out[0] = (ddla_bridge_slices){sync->record + step % RECORD_VERSIONS * (uint64_t)shards,
+                                sizeof *sync->record};
+  if (options->statistic_count == 0) return 1;
+  out[1] =
+      (ddla_bridge_slices){ddla_state_array(options->state, options->statistics, 0, 0),
+                           ddla_state_row_at(options->state, options->statistics)->stride};
+  return 2;
+}
+
+static bool bridge_stop(void *argument) {
+  const allreduce *sync = argument;
+  return atomic_load(&sync->control->stop_asked) != 0;
+}
+
+/* All agents know the layout; the first one of the host has the thread. */
+static ddla_status open_bridge(allreduce *sync) {
+  const ddla_sync_options *options = &sync->options;
+  DDLA_TRY(ddla_bridge_layout_make(&sync->layout, options->cluster, options->shards,
+                                   options->lanes, ddla_state_dense(options->state),
+                                   options->range_bytes));
+  if (!options->link) return DDLA_OK;
+  const ddla_bridge_options bridge = {
+      .local = options->transport,
+      .link = options->link,
+      .layout = &sync->layout,
+      .board = sync->board,
+      .reduced = ddla_state_array(options->state, options->reduced, 0, 0),
+      .calls = {list_operands, bridge_waits, bridge_slices, bridge_stop, sync}};
+  return ddla_bridge_create(&sync->bridge, &bridge);
+}
+
 const ddla_strategy ddla_strategy_allreduce = {
     .mode = "synchronous",
     .method = "allreduce",
@@ -632,7 +771,8 @@ const ddla_strategy ddla_strategy_allreduce = {
     .final = allreduce_final,
     .leaf_done = allreduce_leaf_done,
     .piece = allreduce_piece,
-    .barrier = allreduce_barrier,
+    .share = allreduce_share,
     .finish = allreduce_finish,
     .ask_stop = allreduce_ask_stop,
-    .time_of = allreduce_time_of};
+    .time_of = allreduce_time_of,
+    .traffic = allreduce_traffic};

@@ -33,7 +33,7 @@ static ddla_rows sum_list(const ddla_sync_options *options, int range, uint64_t 
 /* Places of the worker's rows in every operand's list. */
 static void open_lists(row_merge *merge, const ddla_sync_options *options, int range, int worker) {
   const int64_t rows = ddla_state_range_at(options->state, range)->shape.dim[0];
-  const int64_t workers = options->agents * options->lanes;
+  const int64_t workers = ddla_cluster_here(options->cluster) * options->lanes;
   const int64_t first = rows * worker / workers, end = rows * (worker + 1) / workers;
   for (int i = 0; i < merge->operands->count; i++) {
     merge->at[i] = merge->end[i] = 0;
@@ -149,7 +149,7 @@ double ddla_row_sums_squares(const ddla_sync_options *options, uint64_t step) {
   running_tree tree = {0};
   for (int i = 0; i < ddla_state_range_count(options->state); i++) {
     if (!is_table(options->state, i)) continue;
-    for (int w = 0; w < options->agents * options->lanes; w++) {
+    for (int w = 0; w < ddla_cluster_here(options->cluster) * options->lanes; w++) {
       const ddla_rows sum = sum_list(options, i, step + 1, w);
       const double *norms = norms_of(options, i, w);
       for (int64_t k = 0; k < *sum.count; k++) tree_push(&tree, norms[k]);

@@ -43,7 +43,8 @@ static void open_table(table *t, const char *optimizer, double momentum) {
                                   .offset = TABLE,
                                   .count = COUNT,
                                   .touched_max = ROWS};
-  *o = (ddla_sync_options){.agents = 1,
+  static const ddla_cluster alone = {.hosts = 1, .first = {0, 1}};
+  *o = (ddla_sync_options){.cluster = &alone,
                            .lanes = 1,
                            .shards = 1,
                            .row_norms = -1,

@@ -30,9 +30,9 @@ size_t ddla_sync_control_bytes(const ddla_strategy *strategy, int workers, int s
   return strategy->control_bytes(workers, shards);
 }
 
-int ddla_sync_operand_copies(const ddla_strategy *strategy, int agents, int lanes, int shards,
-                             bool direct) {
-  return strategy->operand_copies(agents, lanes, shards, direct);
+int ddla_sync_operand_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes,
+                             int shards, bool direct) {
+  return strategy->operand_copies(cluster, lanes, shards, direct);
 }
 
 ddla_status ddla_sync_open(ddla_sync **out, const ddla_strategy *strategy,
@@ -77,7 +77,11 @@ const ddla_sync_record *ddla_sync_records(const ddla_sync *sync, uint64_t step) 
 }
 
 ddla_status ddla_sync_barrier(ddla_sync *sync, int worker) {
-  return sync->strategy->barrier(sync, worker);
+  return sync->strategy->share(sync, worker, NULL, 0);
+}
+
+ddla_status ddla_sync_share(ddla_sync *sync, int worker, const ddla_sync_part *parts, int count) {
+  return sync->strategy->share(sync, worker, parts, count);
 }
 
 void ddla_sync_ask_stop(ddla_sync *sync) { sync->strategy->ask_stop(sync); }
@@ -88,6 +92,10 @@ void ddla_sync_piece(const ddla_sync *sync, int worker, int64_t *begin, int64_t 
 
 ddla_sync_time ddla_sync_time_of(const ddla_sync *sync, int worker) {
   return sync->strategy->time_of(sync, worker);
+}
+
+ddla_sync_traffic ddla_sync_traffic_of(const ddla_sync *sync) {
+  return sync->strategy->traffic(sync);
 }
 
 uint64_t ddla_sync_committed(const void *control) {

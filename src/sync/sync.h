@@ -2,11 +2,12 @@
  * keys sync.mode and sync.method choose it. It is handed the state table and the transport; it
  * starts no threads and keeps no globals.
  *
- * The group's compute threads are numbered 0 … workers-1: worker = agent * lanes + lane. Every
- * worker calls begin, then leaf for each of its shards, and finish, for every step, in the same
- * order. A step reads version t of the state and writes version t+1; it is committed when the last
- * worker to finish publishes the step word. Threads: open and close by one thread of an agent; the
- * other calls by every worker's own thread. */
+ * The agents of one host share the state; on several hosts each has a copy of it. A host's compute
+ * threads are numbered 0 … workers-1: worker = (agent - the host's first agent) * lanes + lane.
+ * Every worker calls begin, then leaf for each of its shards, and finish, for every step, in the
+ * same order. A step reads version t of the state and writes version t+1; it is committed when the
+ * last worker of a host to finish publishes the host's step word. Threads: open and close by one
+ * thread of an agent; the other calls by every worker's own thread. */
 #ifndef DDLA_SYNC_SYNC_H
 #define DDLA_SYNC_SYNC_H
 
@@ -14,6 +15,7 @@
 #include "optim/schedule.h"
 #include "state/state.h"
 #include "state/statistic.h"
+#include "sync/cluster.h"
 #include "tensor/rows.h"
 #include "transport/transport.h"
 #include "watch/recorder.h"
@@ -28,9 +30,22 @@ typedef struct ddla_sync_record {
   int64_t reserved[2];
 } ddla_sync_record;
 
+enum { DDLA_SYNC_PARTS_MAX = 4 };
+
+/* An array that the workers of all hosts fill together, worker by worker: of `items` items the
+ * worker in place p of all has [items * p / workers, items * (p + 1) / workers). */
+typedef struct ddla_sync_part {
+  void *base; /* in memory that the host's agents share */
+  size_t bytes;
+  int64_t items;
+} ddla_sync_part;
+
 typedef struct ddla_sync_options {
-  ddla_transport *transport;
-  int agents, lanes, agent; /* of the group; this agent's rank */
+  ddla_transport *transport; /* of this host's agents */
+  ddla_transport *link;      /* between hosts; null on one host, and but on a host's first agent */
+  const ddla_cluster *cluster;
+  int lanes, agent;    /* of an agent; this agent's number among all */
+  int64_t range_bytes; /* of what hosts exchange at a time; 0: chosen */
   int shards;
   bool direct; /* a shard is one micro-batch, so its gradient may be added to its sibling's at once
                 */
@@ -43,8 +58,8 @@ typedef struct ddla_sync_options {
                    copies as gradients; -1: there are no such tables */
   int sums[2];  /* rows: numbers (two versions) and values of each worker's summed lists; else -1 */
   int row_norms;   /* row: one double for each number of a summed list, with clip_norm; else -1 */
-  int reduced;     /* row: the summed gradient where something of all of it must be known before the
-                      update (a norm, factors), else -1 */
+  int reduced;     /* row: the summed gradient, where something of all of it must be known before the
+                      update (a norm, factors) and on several hosts; else -1 */
   int block_norms; /* row: one double for each block, with clip_norm; else -1 */
   int factors;     /* row: ddla_updates_factor_count floats; -1: the optimizer has none */
   int section_sums;                /* row: ddla_updates_sum_count doubles; -1: it is not layered */
@@ -76,6 +91,12 @@ typedef struct ddla_sync_time {
   int64_t waiting_ns, exchange_ns;
 } ddla_sync_time;
 
+/* What went between hosts since open, of this host. */
+typedef struct ddla_sync_traffic {
+  int64_t sent_bytes;
+  int64_t exchange_ns, exposed_ns; /* all of it; what no computing hid */
+} ddla_sync_traffic;
+
 struct ddla_strategy;
 
 /* What every strategy's own struct begins with. */
@@ -97,7 +118,7 @@ typedef struct ddla_strategy {
   const char *mode, *method; /* keys sync.mode and sync.method */
   const char *help;
   size_t (*control_bytes)(int workers, int shards);
-  int (*operand_copies)(int agents, int lanes, int shards, bool direct);
+  int (*operand_copies)(const ddla_cluster *cluster, int lanes, int shards, bool direct);
   ddla_status (*open)(ddla_sync **out, const ddla_sync_options *options);
   void (*close)(ddla_sync *sync);
   void (*shards)(const ddla_sync *sync, int worker, int *first, int *end);
@@ -108,10 +129,11 @@ typedef struct ddla_strategy {
   void (*leaf_done)(ddla_sync *sync, int worker, int shard);
   ddla_status (*finish)(ddla_sync_result *out, int *bad_shard, ddla_sync *sync, int worker);
   const ddla_sync_record *(*records)(const ddla_sync *sync, uint64_t step);
-  ddla_status (*barrier)(ddla_sync *sync, int worker);
+  ddla_status (*share)(ddla_sync *sync, int worker, const ddla_sync_part *parts, int count);
   void (*ask_stop)(ddla_sync *sync);
   void (*piece)(const ddla_sync *sync, int worker, int64_t *begin, int64_t *end);
   ddla_sync_time (*time_of)(const ddla_sync *sync, int worker);
+  ddla_sync_traffic (*traffic)(const ddla_sync *sync);
 } ddla_strategy;
 
 /* The table; count in *count. Borrowed for ever. */
@@ -120,11 +142,11 @@ const ddla_strategy *const *ddla_strategy_table(int *count);
 /* Row of this mode and method, or null. */
 const ddla_strategy *ddla_strategy_find(const char *mode, const char *method);
 
-/* Bytes of shared control memory for a group, and operands (gradient copies) that the row
- * `gradients` must have (negative: no memory to find out). */
+/* Bytes of a host's shared control memory, and operands (gradient copies) that its row `gradients`
+ * must have (negative: no memory to find out). */
 size_t ddla_sync_control_bytes(const ddla_strategy *strategy, int workers, int shards);
-int ddla_sync_operand_copies(const ddla_strategy *strategy, int agents, int lanes, int shards,
-                             bool direct);
+int ddla_sync_operand_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes,
+                             int shards, bool direct);
 
 /* Errors: NO_MEMORY. */
 ddla_status ddla_sync_open(ddla_sync **out, const ddla_strategy *strategy,
@@ -159,16 +181,22 @@ ddla_status ddla_sync_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *s
 /* Records of the step before last commit: [shards]. Borrowed until the step after next. */
 const ddla_sync_record *ddla_sync_records(const ddla_sync *sync, uint64_t step);
 
-/* Waits until all workers are here. Errors: PEER_LOST, CANCELLED. */
+/* Waits until all workers of all hosts are here. Errors: PEER_LOST, CANCELLED. */
 ddla_status ddla_sync_barrier(ddla_sync *sync, int worker);
+
+/* The same, and then every host has all items of these arrays: at most DDLA_SYNC_PARTS_MAX, the same
+ * for all workers. */
+ddla_status ddla_sync_share(ddla_sync *sync, int worker, const ddla_sync_part *parts, int count);
 
 /* Asks the group to stop after the step that is under way. Any thread, also a signal handler. */
 void ddla_sync_ask_stop(ddla_sync *sync);
 
-/* This worker's piece of the parameter space without tables kept by row: whole blocks. */
+/* This worker's piece of its host's parameter space without tables kept by row: whole blocks. */
 void ddla_sync_piece(const ddla_sync *sync, int worker, int64_t *begin, int64_t *end);
 
 ddla_sync_time ddla_sync_time_of(const ddla_sync *sync, int worker);
+
+ddla_sync_traffic ddla_sync_traffic_of(const ddla_sync *sync);
 
 /* Committed steps: the first word of every strategy's control memory. Any thread of any agent. */
 uint64_t ddla_sync_committed(const void *control);

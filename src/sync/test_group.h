@@ -8,6 +8,7 @@
 
 typedef struct group_agent {
   const group_case *c;
+  ddla_cluster cluster;
   ddla_transport *transport;
   ddla_state *state;
   void *control;
@@ -59,9 +60,10 @@ static inline bool group_stores(const group_agent *a) {
 static inline ddla_status group_add_rows(group_agent *a) {
   ddla_optimizer_options options = group_optimizer_options();
   const ddla_strategy *strategy = ddla_strategy_find("synchronous", "allreduce");
+  const ddla_cluster cluster = ddla_cluster_single(a->c->agents);
   int moments = ddla_optimizer_moments(ddla_optimizer_find(a->c->optimizer), &options);
   int copies =
-      ddla_sync_operand_copies(strategy, a->c->agents, a->c->lanes, a->c->shards, a->c->direct);
+      ddla_sync_operand_copies(strategy, &cluster, a->c->lanes, a->c->shards, a->c->direct);
   ddla_state_row row = {.name = "theta", .parameter_shaped = true, .versions = 2, .copies = 1};
   DDLA_TRY(ddla_state_add(&a->theta, a->state, &row));
   for (int m = 0; m < DDLA_MOMENTS_MAX; m++) {
@@ -139,7 +141,8 @@ static inline ddla_status group_open(group_agent *a, const group_case *c,
                                      ddla_transport *transport) {
   size_t bytes = 0;
   void *memory = NULL;
-  *a = (group_agent){.c = c, .transport = transport};
+  *a = (group_agent){
+      .c = c, .transport = transport, .cluster = ddla_cluster_single(c->agents)};
   DDLA_TRY(group_bytes(&bytes, c));
   DDLA_TRY(group_make_state(a));
   DDLA_TRY(ddla_transport_alloc(transport, &memory, bytes + sizeof(ddla_word), DDLA_MEMORY_ONE));
@@ -152,7 +155,7 @@ static inline ddla_status group_open(group_agent *a, const group_case *c,
   }
   DDLA_TRY(ddla_transport_word_wait(transport, ready, 1, -1));
   const ddla_sync_options options = {.transport = transport,
-                                     .agents = c->agents,
+                                     .cluster = &a->cluster,
                                      .lanes = c->lanes,
                                      .agent = ddla_transport_rank(transport),
                                      .shards = c->shards,

@@ -310,7 +310,7 @@ static void share(int64_t *first, int64_t *end, int64_t count, int worker, int w
 void ddla_updates_factor(ddla_updates *updates, int worker, const float *gradient,
                          const ddla_update_step *step) {
   const ddla_sync_options *options = updates->options;
-  const int workers = options->agents * options->lanes;
+  const int workers = ddla_cluster_here(options->cluster) * options->lanes;
   for (int i = 0; i < updates->tensor_count; i++) {
     const ddla_state_range *range = ddla_state_range_at(options->state, i);
     const ddla_update_tensor tensor = tensor_of(updates, i, step);

@@ -12,7 +12,7 @@ static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
   const ddla_training *training = worker->training;
   ddla_shared *shared = worker->shared;
   int64_t batches = ddla_forward_batches(&training->graph, set);
-  int64_t *counts = shared->metrics + worker->worker * shared->metric_count;
+  int64_t *counts = shared->metrics + worker->place * shared->metric_count;
   const ddla_forward forward = {.lane = &worker->compute,
                                 .graph = &training->graph,
                                 .values = values,
@@ -21,7 +21,9 @@ static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
                                 .deviation = training->deviation,
                                 .indices = worker->indices};
   memset(counts, 0, (size_t)shared->metric_count * sizeof *counts);
-  for (int64_t batch = worker->worker; batch < batches; batch += worker->workers) {
+  const int64_t first = batches * worker->place / worker->places,
+                end = batches * (worker->place + 1) / worker->places;
+  for (int64_t batch = first; batch < end; batch++) {
     ddla_watch_mark(&worker->pen, DDLA_PHASE_EVALUATE, (uint64_t)batch);
     DDLA_TRY(ddla_forward_evaluate(counts, &shared->losses[batch], &forward, set, batch));
   }
@@ -35,11 +37,15 @@ ddla_status ddla_worker_evaluate(ddla_evaluation *out, ddla_worker *worker, cons
   const int64_t classes = graph->classes;
   worker->evaluation_version++;
   DDLA_TRY(evaluate_share(worker, set, values));
-  DDLA_TRY(ddla_sync_barrier(worker->sync, worker->worker));
+  const int64_t batches = ddla_forward_batches(graph, set);
+  const ddla_sync_part parts[] = {
+      {shared->metrics, (size_t)shared->metric_count * sizeof *shared->metrics, worker->places},
+      {shared->losses, sizeof *shared->losses, batches}};
+  DDLA_TRY(ddla_sync_share(worker->sync, worker->worker, parts, 2));
   memset(worker->counts, 0, (size_t)shared->metric_count * sizeof *worker->counts);
-  for (int w = 0; w < worker->workers; w++)
+  for (int w = 0; w < worker->places; w++)
     ddla_metrics_merge(worker->counts, shared->metrics + w * shared->metric_count, classes);
-  double loss = ddla_norm_tree(shared->losses, ddla_forward_batches(graph, set));
+  double loss = ddla_norm_tree(shared->losses, batches);
   const int64_t rows = ddla_dataset_count(set) * graph->rows;
   *out = (ddla_evaluation){.loss = loss / (double)rows,
                            .count = rows,

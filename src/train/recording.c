@@ -20,7 +20,7 @@ ddla_status ddla_recording_create(ddla_watch **out, ddla_failure *failure,
   if (!job->output.events) return DDLA_OK;
   ddla_watch_options options = {.directory = directory,
                                 .source = job->data.train,
-                                .agents = training->agents,
+                                .agents = ddla_cluster_here(&training->cluster),
                                 .lanes = training->lanes,
                                 .shards = training->shards,
                                 .batch = training->batch,
@@ -28,7 +28,7 @@ ddla_status ddla_recording_create(ddla_watch **out, ddla_failure *failure,
                                 .batches_per_epoch = training->batches_per_epoch,
                                 .ring_events = ring_for(training),
                                 .ops = job->output.trace_steps > 0,
-                                .threads = training->agents == 1 ||
+                                .threads = ddla_cluster_here(&training->cluster) == 1 ||
                                            strcmp(job->parallel.agents_as, "threads") == 0};
   ddla_status status = ddla_watch_create(out, &options);
   if (status == DDLA_OK || !directory) return status;

@@ -35,7 +35,7 @@ static summary summarise(const ddla_run *run, const ddla_worker *worker) {
   summary made = {0};
   double time = 0, compute = 0, exchange = 0, waiting = 0, data = 0;
   made.seconds = (double)(run->train_end_ns - run->train_start_ns) * 1e-9;
-  for (int w = 0; w < worker->workers; w++) {
+  for (int w = 0; w < worker->places; w++) {
     const ddla_worker_report *report = &worker->shared->report[w];
     time += (double)(run->train_end_ns - run->train_start_ns);
     compute += (double)report->compute_ns;

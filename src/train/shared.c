@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "coll/coll.h"
 #include "data/batch.h"
 #include "sync/update.h"
 #include "task/metrics.h"
@@ -80,7 +81,7 @@ static ddla_status add_layered(ddla_shared *shared, const ddla_training *trainin
 static ddla_status add_lists(ddla_shared *shared, const ddla_training *training, int copies) {
   ddla_state *state = shared->state;
   const int64_t numbers = ddla_state_list_numbers(state), values = ddla_state_list_values(state);
-  const int workers = training->agents * training->lanes;
+  const int workers = ddla_cluster_here(&training->cluster) * training->lanes;
   const struct {
     int *row;
     ddla_state_row what;
@@ -107,7 +108,7 @@ static ddla_status add_lists(ddla_shared *shared, const ddla_training *training,
 
 static ddla_status add_gradients(ddla_shared *shared, const ddla_training *training) {
   ddla_state *state = shared->state;
-  int copies = ddla_sync_operand_copies(training->strategy, training->agents, training->lanes,
+  int copies = ddla_sync_operand_copies(training->strategy, &training->cluster, training->lanes,
                                         training->shards, training->direct);
   if (copies < 0) return DDLA_FAIL(NO_MEMORY, "no memory to lay out gradients");
   DDLA_TRY(ddla_state_add(&shared->gradients, state,
@@ -119,8 +120,8 @@ static ddla_status add_gradients(ddla_shared *shared, const ddla_training *train
                                             .copies = copies}));
   DDLA_TRY(add_lists(shared, training, copies));
   shared->reduced = shared->block_norms = -1;
-  const bool clips = training->job->train.clip_norm > 0;
-  if (!clips && !training->optimizer->factor) return DDLA_OK;
+  const bool clips = training->job->train.clip_norm > 0, bridged = training->cluster.hosts > 1;
+  if (!clips && !training->optimizer->factor && !bridged) return DDLA_OK;
   DDLA_TRY(ddla_state_add(&shared->reduced, state,
                           &(ddla_state_row){.name = "gradient",
                                             .dtype = DDLA_F32,
@@ -238,7 +239,8 @@ enum { BLOCKS = 5 };
 static void block_sizes(size_t sizes[BLOCKS], const ddla_shared *shared,
                         const ddla_training *training) {
   size_t workers = (size_t)training->agents * (size_t)training->lanes;
-  sizes[0] = rounded(ddla_sync_control_bytes(training->strategy, (int)workers, training->shards));
+  int here = ddla_cluster_here(&training->cluster) * training->lanes;
+  sizes[0] = rounded(ddla_sync_control_bytes(training->strategy, here, training->shards));
   sizes[1] = rounded(sizeof(ddla_training_start));
   sizes[2] = rounded(workers * sizeof(ddla_worker_report));
   sizes[3] = rounded(workers * (size_t)shared->metric_count * sizeof(int64_t));
@@ -296,6 +298,32 @@ void ddla_shared_tail(const ddla_shared *shared, int worker, int workers, int64_
   const int64_t count = ddla_state_space(shared->state) - dense;
   *begin = dense + count * worker / workers;
   *end = dense + count * (worker + 1) / workers;
+}
+
+static ddla_status spread(ddla_coll *coll, void *data, size_t bytes) {
+  const ddla_coll_call call = {.type = DDLA_COLL_BYTE, .count = (int64_t)bytes, .output = data};
+  return bytes > 0 ? ddla_coll_broadcast(coll, &call) : DDLA_OK;
+}
+
+static ddla_status spread_all(ddla_shared *shared, ddla_coll *coll) {
+  ddla_training_start *start = shared->start;
+  DDLA_TRY(spread(coll, &start->step, sizeof start->step));
+  DDLA_TRY(spread(coll, &start->progress, sizeof start->progress));
+  for (int i = 0; i < ddla_state_row_count(shared->state); i++) {
+    const ddla_state_row *row = ddla_state_row_at(shared->state, i);
+    if (!row->saved) continue;
+    DDLA_TRY(spread(coll, ddla_state_array(shared->state, i, start->step, 0),
+                    (size_t)row->count * ddla_dtype_bytes(row->dtype)));
+  }
+  return DDLA_OK;
+}
+
+ddla_status ddla_shared_spread(ddla_shared *shared, ddla_transport *link) {
+  ddla_coll *coll = NULL;
+  DDLA_TRY(ddla_coll_create(&coll, link));
+  ddla_status status = spread_all(shared, coll);
+  ddla_coll_destroy(coll);
+  return status;
 }
 
 float *ddla_shared_buffers(const ddla_shared *shared, uint64_t step) {

@@ -24,6 +24,8 @@ typedef struct ddla_worker_report {
   int64_t shards;     /* computed */
   int64_t peak_bytes; /* of the worker's agent */
   int64_t process;
+  int64_t sent_bytes, hosts_ns, exposed_ns; /* to other hosts: ddla_sync_traffic, on the first
+                                               worker of a host */
 } ddla_worker_report;
 
 /* How agent 0 found or made the state, for the others. */
@@ -31,6 +33,7 @@ typedef struct ddla_training_start {
   ddla_word ready;
   uint64_t step;
   ddla_progress progress;
+  ddla_cluster cluster; /* as all hosts know it now */
 } ddla_training_start;
 
 typedef struct ddla_shared {
@@ -41,13 +44,13 @@ typedef struct ddla_shared {
   int lists[2], sums[2], row_norms;      /* rows; -1: no parameter's gradient is kept by row */
   void *sync_control;
   ddla_training_start *start;
-  ddla_worker_report *report; /* [workers] */
-  int64_t *metrics;           /* [workers][metric_count]: evaluation counts */
+  ddla_worker_report *report; /* [places] */
+  int64_t *metrics;           /* [places][metric_count]: evaluation counts */
   double *losses;             /* [eval batches]: loss sums of evaluation batches */
   int64_t metric_count, loss_count;
 } ddla_shared;
 
-/* Bytes of transport memory for all agents together. Errors: NO_MEMORY. */
+/* Bytes of transport memory for a host's agents together. Errors: NO_MEMORY. */
 ddla_status ddla_shared_bytes(size_t *out, const ddla_training *training);
 
 /* Takes memory from the transport (collective) and lays it out. Errors: NO_MEMORY. */
@@ -59,6 +62,10 @@ void ddla_shared_close(ddla_shared *shared);
  * the parameter space. */
 void ddla_shared_tail(const ddla_shared *shared, int worker, int workers, int64_t *begin,
                       int64_t *end);
+
+/* Collective over the hosts' link: start and the saved rows at start->step become those of host 0.
+ * The link's cluster member, `cluster` of start, stays. Errors: NO_MEMORY, PEER_LOST. */
+ddla_status ddla_shared_spread(ddla_shared *shared, ddla_transport *link);
 
 /* The model's buffers at a step; null where it has none. Borrowed. */
 float *ddla_shared_buffers(const ddla_shared *shared, uint64_t step);

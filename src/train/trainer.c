@@ -13,7 +13,9 @@
 /* One agent. */
 typedef struct agent_trainer {
   const ddla_training *training;
-  ddla_transport *transport;
+  ddla_transport *transport; /* of this host's agents */
+  ddla_transport *link;      /* between hosts: of the first agent of each of several; else null */
+  ddla_cluster cluster;
   const ddla_trainer_options *options;
   ddla_shared shared;
   ddla_sync *sync;
@@ -64,19 +66,26 @@ static void copy_tables(const ddla_shared *shared, uint64_t step) {
   }
 }
 
-/* Agent 0 starts or loads the state, the others wait for it. The meeting point is the word behind
- * the control block's own, published through the transport. */
+/* The state as agent 0 makes or loads it. */
+static ddla_status make_state(agent_trainer *trainer) {
+  ddla_training_start *start = trainer->shared.start;
+  start->progress.best_metric = -1;
+  if (trainer->options->resume)
+    DDLA_TRY(ddla_train_load_checkpoint(&start->step, &start->progress, trainer->training,
+                                        &trainer->shared, trainer->options->directory));
+  return start->step == 0 ? begin_state(trainer->training, &trainer->shared) : DDLA_OK;
+}
+
+/* The first agent of a host makes the state ready, the others wait for it. The meeting point is the
+ * word behind the control block's own, published through the transport. */
 static ddla_status start_state(agent_trainer *trainer) {
-  const ddla_training *training = trainer->training;
   ddla_shared *shared = &trainer->shared;
   ddla_training_start *start = shared->start;
   ddla_watch_mark(&trainer->worker[0].pen, DDLA_PHASE_LOAD, 0);
   if (ddla_transport_rank(trainer->transport) == 0) {
-    start->progress.best_metric = -1;
-    if (trainer->options->resume)
-      DDLA_TRY(ddla_train_load_checkpoint(&start->step, &start->progress, training, shared,
-                                          trainer->options->directory));
-    if (start->step == 0) DDLA_TRY(begin_state(training, shared));
+    start->cluster = trainer->cluster;
+    if (trainer->cluster.host == 0) DDLA_TRY(make_state(trainer));
+    if (trainer->link) DDLA_TRY(ddla_shared_spread(shared, trainer->link));
     copy_buffers(shared, start->step);
     copy_tables(shared, start->step);
     ddla_transport_word_publish(trainer->transport, &start->ready, 1);
@@ -84,9 +93,15 @@ static ddla_status start_state(agent_trainer *trainer) {
   ddla_watch_mark(&trainer->worker[0].pen, DDLA_PHASE_WAIT,
                   ddla_watch_wait_pack(DDLA_WAIT_START, 0, 1));
   DDLA_TRY(ddla_transport_word_wait(trainer->transport, &start->ready, 1, -1));
+  trainer->cluster = start->cluster;
   trainer->start_step = start->step;
   trainer->progress = start->progress;
   return DDLA_OK;
+}
+
+/* This agent's number among those of all hosts. */
+static int agent_of(const agent_trainer *trainer) {
+  return trainer->cluster.first[trainer->cluster.host] + ddla_transport_rank(trainer->transport);
 }
 
 static ddla_status open_sync(agent_trainer *trainer) {
@@ -97,9 +112,11 @@ static ddla_status open_sync(agent_trainer *trainer) {
   for (int i = 0; i < graph->statistic_count; i++) trainer->statistic[i] = graph->statistic[i].rule;
   ddla_sync_options options = {
       .transport = trainer->transport,
-      .agents = training->agents,
+      .link = trainer->link,
+      .cluster = &trainer->cluster,
       .lanes = training->lanes,
-      .agent = ddla_transport_rank(trainer->transport),
+      .agent = agent_of(trainer),
+      .range_bytes = training->job->sync.range_bytes,
       .shards = training->shards,
       .direct = training->direct,
       .start_step = trainer->start_step,
@@ -134,7 +151,7 @@ static ddla_status open_sync(agent_trainer *trainer) {
 
 static ddla_status make_workers(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
-  int rank = ddla_transport_rank(trainer->transport);
+  const int rank = ddla_transport_rank(trainer->transport), agent = agent_of(trainer);
   DDLA_TRY(DDLA_NEW(trainer->thread, training->lanes));
   DDLA_TRY(DDLA_NEW(trainer->failure, training->lanes));
   for (int lane = 0; lane < training->lanes; lane++) {
@@ -147,11 +164,13 @@ static ddla_status make_workers(agent_trainer *trainer) {
         .stop = trainer->options->stop,
         .watch = trainer->options->watch,
         .pen = worker->pen,
-        .agent = rank,
+        .agent = agent,
         .lane = lane,
         .worker = rank * training->lanes + lane,
-        .workers = training->agents * training->lanes,
-        .run = rank == 0 && lane == 0 && trainer->options->directory ? &trainer->run : NULL};
+        .workers = ddla_cluster_here(&trainer->cluster) * training->lanes,
+        .place = agent * training->lanes + lane,
+        .places = training->agents * training->lanes,
+        .run = agent == 0 && lane == 0 && trainer->options->directory ? &trainer->run : NULL};
     worker->compute = (ddla_lane){.graph = training->graph.graph,
                                   .loss = training->graph.loss,
                                   .packs = trainer->packs,
@@ -165,7 +184,9 @@ static ddla_status make_workers(agent_trainer *trainer) {
 static void work(agent_trainer *trainer, int lane) {
   const ddla_trainer_options *options = trainer->options;
   ddla_worker *worker = &trainer->worker[lane];
-  if (lane > 0) worker->pen = ddla_watch_lane_open(options->watch, worker->agent, lane);
+  if (lane > 0)
+    worker->pen =
+        ddla_watch_lane_open(options->watch, ddla_transport_rank(trainer->transport), lane);
   ddla_status status =
       options->work ? options->work(worker, options->work_argument) : ddla_worker_train(worker);
   ddla_watch_mark(&worker->pen, DDLA_PHASE_END, 0);
@@ -216,12 +237,21 @@ static ddla_status run_lanes(agent_trainer *trainer) {
   return first_failure(trainer);
 }
 
-/* Before anything is computed that must be the same everywhere. */
-static ddla_status check_identity(ddla_transport *transport) {
+/* Before anything is computed that must be the same everywhere: the agents of a host, then the
+ * first ones of the hosts. */
+static ddla_status check_identity(const agent_trainer *trainer) {
   ddla_identity mine;
-  if (ddla_transport_ranks(transport) == 1) return DDLA_OK;
+  if (ddla_transport_ranks(trainer->transport) == 1 && !trainer->link) return DDLA_OK;
   DDLA_TRY(ddla_identity_of(&mine));
-  return ddla_identity_agree(transport, &mine);
+  DDLA_TRY(ddla_identity_agree(trainer->transport, &mine));
+  return trainer->link ? ddla_identity_agree(trainer->link, &mine) : DDLA_OK;
+}
+
+static ddla_status open_link(agent_trainer *trainer) {
+  const ddla_trainer_hosts *hosts = &trainer->options->hosts;
+  trainer->cluster = trainer->training->cluster;
+  if (!hosts->open || ddla_transport_rank(trainer->transport) > 0) return DDLA_OK;
+  return hosts->open(&trainer->link, &trainer->cluster, hosts->argument);
 }
 
 /* Lanes record from the start on; the first one's pen is taken here, by its own thread. */
@@ -241,12 +271,13 @@ static ddla_status run_agent(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   DDLA_TRY(open_pens(trainer));
   DDLA_TRY(ddla_backend_start());
-  DDLA_TRY(check_identity(trainer->transport));
+  DDLA_TRY(open_link(trainer));
+  DDLA_TRY(check_identity(trainer));
   DDLA_TRY(ddla_shared_open(&trainer->shared, training, trainer->transport));
   DDLA_TRY(start_state(trainer));
   DDLA_TRY(open_sync(trainer));
   DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
-  if (ddla_transport_rank(trainer->transport) == 0 && trainer->options->directory)
+  if (agent_of(trainer) == 0 && trainer->options->directory)
     DDLA_TRY(ddla_run_open(&trainer->run, training, trainer->options->directory,
                            trainer->options->show, (int64_t)trainer->start_step));
   trainer->run.terminal = trainer->options->terminal;
@@ -267,6 +298,14 @@ static void write_result(ddla_train_result *out, const agent_trainer *trainer) {
   memcpy(out->model_sha256, run->model_sha256, sizeof out->model_sha256);
 }
 
+/* So that the other hosts end too, with these words. */
+static void tell_hosts(const agent_trainer *trainer, ddla_status status) {
+  ddla_failure failure = {0};
+  if (!trainer->link) return;
+  ddla_status_take(&failure, status);
+  ddla_transport_fail(trainer->link, &failure);
+}
+
 ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *transport,
                              const ddla_trainer_options *options) {
   agent_trainer trainer = {.training = training, .transport = transport, .options = options};
@@ -274,13 +313,15 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
   ddla_watch_end_agent(options->watch, ddla_transport_rank(transport),
                        status == DDLA_OK ? DDLA_WATCH_DONE : DDLA_WATCH_FAILED,
                        ddla_status_exit(status));
-  if (status == DDLA_OK && options->result && ddla_transport_rank(transport) == 0)
+  if (status == DDLA_OK && options->result && agent_of(&trainer) == 0)
     write_result(options->result, &trainer);
+  if (status != DDLA_OK) tell_hosts(&trainer, status);
   for (int lane = 0; trainer.worker && lane < training->lanes; lane++)
     ddla_worker_fini(&trainer.worker[lane]);
   ddla_run_close(&trainer.run);
   ddla_pack_cache_destroy(trainer.packs);
   ddla_sync_close(trainer.sync);
+  ddla_transport_close(trainer.link);
   ddla_shared_close(&trainer.shared);
   ddla_free(trainer.statistic);
   ddla_free(trainer.worker);

@@ -8,6 +8,13 @@
 #include "train/run.h"
 #include "transport/transport.h"
 
+/* How agents reach those of other hosts. The first agent of each host opens the link to the first
+ * ones of the others, and learns who is where; it closes it as a transport. */
+typedef struct ddla_trainer_hosts {
+  ddla_status (*open)(ddla_transport **link, ddla_cluster *cluster, void *argument);
+  void *argument;
+} ddla_trainer_hosts;
+
 typedef struct ddla_trainer_options {
   const char *directory; /* the run directory, prepared; null: no files are written */
   bool resume;
@@ -18,12 +25,13 @@ typedef struct ddla_trainer_options {
   void *on_step_argument;
   ddla_train_result *result; /* written on agent 0 when all went well; may be null */
   ddla_watch *watch;         /* where agents record what they do; may be null */
+  ddla_trainer_hosts hosts;  /* open is null where there is one host */
   /* What every worker does instead of ddla_worker_train, for measurements. May be null. */
   ddla_status (*work)(ddla_worker *worker, void *argument);
   void *work_argument;
 } ddla_trainer_options;
 
-/* Runs a prepared training on this agent until the job is done or cleanly stopped. *stopped (may be
+/* transport: of this host's agents. Runs a prepared training on this agent until the job is done or cleanly stopped. *stopped (may be
  * null) says which, on agent 0. Errors: the first failure of a lane. */
 ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *transport,
                              const ddla_trainer_options *options);

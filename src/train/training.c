@@ -182,6 +182,11 @@ static ddla_status check_average(const ddla_training *training) {
 static ddla_status check_sparse(const ddla_training *training) {
   const ddla_graph *graph = training->graph.graph;
   if (graph->dense == graph->space) return DDLA_OK;
+  if (training->cluster.hosts > 1)
+    return ddla_job_refuse(training->job, "sync.method",
+                           "is %s, which does not exchange sparse tables between hosts yet; run "
+                           "on one host, or set sparse to false",
+                           training->strategy->method);
   if (!training->optimizer->update)
     return ddla_job_refuse(
         training->job, "train.optimizer",
@@ -238,6 +243,20 @@ static void make_schedule(ddla_training *training) {
                            .gamma = job->train.step_factor};
 }
 
+/* Agents are shared out among the hosts that this machine plays. */
+static ddla_status play_hosts(ddla_training *training) {
+  const ddla_job *job = training->job;
+  ddla_cluster *cluster = &training->cluster;
+  *cluster = (ddla_cluster){.hosts = (int)job->parallel.hosts};
+  if (cluster->hosts > training->agents)
+    return ddla_job_refuse(job, "parallel.hosts",
+                           "is %d, and each needs an agent: raise parallel.agents, which is %d",
+                           cluster->hosts, training->agents);
+  for (int h = 0; h <= cluster->hosts; h++)
+    cluster->first[h] = training->agents * h / cluster->hosts;
+  return DDLA_OK;
+}
+
 static ddla_status check_group(ddla_training *training) {
   const ddla_job *job = training->job;
   training->agents = (int)job->parallel.agents;
@@ -247,7 +266,8 @@ static ddla_status check_group(ddla_training *training) {
                            "is %d, and so many agents cannot share %d shards; raise train.shards "
                            "to at least %d or start fewer",
                            training->agents, training->shards, training->agents);
-  if (training->agents > DDLA_TRANSPORT_RANKS_MAX)
+  DDLA_TRY(play_hosts(training));
+  if (ddla_cluster_here(&training->cluster) > DDLA_TRANSPORT_RANKS_MAX)
     return ddla_job_refuse(job, "parallel.agents",
                            "is %d, but at most %d agents run on one machine", training->agents,
                            DDLA_TRANSPORT_RANKS_MAX);

@@ -193,7 +193,9 @@ static void write_report(ddla_worker *worker) {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   ddla_sync_time time = ddla_sync_time_of(worker->sync, worker->worker);
-  worker->shared->report[worker->worker] =
+  ddla_sync_traffic traffic = {0};
+  if (worker->worker == 0) traffic = ddla_sync_traffic_of(worker->sync);
+  worker->shared->report[worker->place] =
       (ddla_worker_report){.compute_ns = worker->compute_ns,
                            .data_ns = worker->data_ns,
                            .waiting_ns = time.waiting_ns,
@@ -201,7 +203,17 @@ static void write_report(ddla_worker *worker) {
                            .samples = worker->samples,
                            .shards = worker->shards,
                            .peak_bytes = (int64_t)usage.ru_maxrss * 1024,
+                           .sent_bytes = traffic.sent_bytes,
+                           .hosts_ns = traffic.exchange_ns,
+                           .exposed_ns = traffic.exposed_ns,
                            .process = getpid()};
+}
+
+/* Everybody's report is everywhere. */
+static ddla_status share_reports(ddla_worker *worker) {
+  ddla_worker_report *report = worker->shared->report;
+  const ddla_sync_part part = {report, sizeof *report, worker->places};
+  return ddla_sync_share(worker->sync, worker->worker, &part, 1);
 }
 
 /* The model files of a run's end. */
@@ -230,7 +242,7 @@ static ddla_status finish(ddla_worker *worker) {
   if (test)
     DDLA_TRY(ddla_worker_evaluate(&found, worker, training->test,
                                   best ? best_model(worker) : ddla_worker_measured(worker)));
-  DDLA_TRY(ddla_sync_barrier(worker->sync, worker->worker));
+  DDLA_TRY(share_reports(worker));
   if (!worker->run) return DDLA_OK;
   ddla_watch_mark(&worker->pen, DDLA_PHASE_MODEL, worker->last.step);
   worker->run->test = found;

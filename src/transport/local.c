@@ -56,7 +56,7 @@ static ddla_status local_open(ddla_transport **out, const void *setup) {
   t->base = (ddla_transport){
       .ops = ddla_transport_find("local"), .rank = given->rank, .ranks = region->ranks};
   t->region = region;
-  t->forked = getpid() != region->launcher;
+  t->forked = getpid() != region->launcher && !given->adopted;
   t->generation = atomic_load(&region->generation);
   DDLA_TRY_CLEAN(status, DDLA_NEW(t->blocks, DDLA_LOCAL_BLOCKS_MAX));
   DDLA_TRY_CLEAN(status, DDLA_NEW(t->receivers, region->ranks));

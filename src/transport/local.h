@@ -17,6 +17,8 @@ typedef struct ddla_local_region ddla_local_region;
 typedef struct ddla_local_setup {
   ddla_local_region *region; /* borrowed until the launcher destroys it */
   int rank;
+  bool adopted; /* by a process that was not forked by the region's maker; who watches over it is
+                   another matter then */
 } ddla_local_setup;
 
 /* Address space for `ranks` agents and `bytes` of blocks over all ranks together (each block of

@@ -56,7 +56,8 @@ typedef enum ddla_phase {
   X(NORMED, 3, "the gradient's norm")                                                              \
   X(STEP, 4, "the end of the step")                                                                \
   X(MET, 5, "the others at a barrier")                                                             \
-  X(MESSAGE, 6, "a message")
+  X(MESSAGE, 6, "a message")                                                                       \
+  X(HOSTS, 7, "the other hosts")
 
 typedef enum ddla_watch_word {
 #define DDLA_WAIT_ENUM(name, number, words) DDLA_WAIT_##name = number,

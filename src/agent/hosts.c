@@ -1,0 +1,122 @@
+#include "agent/hosts.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/status.h"
+
+enum { LINK_BYTES = 8 << 20 /* for a host: words and staging memory of collectives */ };
+
+typedef struct host_group {
+  int hosts;
+  ddla_host_main main;
+  void *argument;
+  ddla_local_region *link;
+  ddla_failure *failure; /* [hosts] shared; code DDLA_OK: went well */
+  pid_t pid[DDLA_HOSTS_MAX];
+  bool killed; /* a host was */
+} host_group;
+
+/* Signals to pass on; a handler can reach nothing else. */
+static volatile sig_atomic_t asked;
+
+static void on_signal(int number) { asked = number; }
+
+static _Noreturn void be_host(host_group *group, int host, pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(ddla_status_exit(DDLA_PEER_LOST));
+  ddla_status status = group->main(host, group->link, group->argument);
+  if (status != DDLA_OK) ddla_status_take(&group->failure[host], status);
+  fflush(NULL);
+  _exit(ddla_status_exit(status));
+}
+
+static void take_end(host_group *group, int host, int end) {
+  group->pid[host] = 0;
+  if (WIFEXITED(end) && WEXITSTATUS(end) == 0) return;
+  if (WIFSIGNALED(end)) group->killed = true;
+  ddla_failure *failure = &group->failure[host];
+  if (failure->code == DDLA_OK) {
+    DDLA_FAIL(PEER_LOST, "host %d was ended by signal %d", host,
+              WIFSIGNALED(end) ? WTERMSIG(end) : 0);
+    ddla_status_take(failure, DDLA_PEER_LOST);
+  }
+  ddla_local_region_fail(group->link, host, failure);
+}
+
+static void pass_signal(const host_group *group) {
+  int number = asked;
+  asked = 0;
+  for (int h = 0; number && h < group->hosts; h++)
+    if (group->pid[h] > 0) kill(group->pid[h], number);
+}
+
+static void wait_all(host_group *group, int alive) {
+  while (alive > 0) {
+    int end = 0;
+    pid_t ended = waitpid(-1, &end, 0); /* a signal interrupts it */
+    pass_signal(group);
+    for (int h = 0; ended > 0 && h < group->hosts; h++) {
+      if (group->pid[h] != ended) continue;
+      take_end(group, h, end);
+      alive--;
+    }
+    if (ended < 0 && errno == ECHILD) return;
+  }
+}
+
+static ddla_status verdict(const host_group *group) {
+  const ddla_failure *found = NULL;
+  for (int h = 0; h < group->hosts; h++) {
+    const ddla_failure *failure = &group->failure[h];
+    if (failure->code == DDLA_OK) continue;
+    if (!found || (found->code == DDLA_PEER_LOST && failure->code != DDLA_PEER_LOST))
+      found = failure;
+  }
+  return found ? ddla_status_raise(found) : DDLA_OK;
+}
+
+static ddla_status run(host_group *group) {
+  struct sigaction action = {.sa_handler = on_signal}, old_int, old_term;
+  ddla_status status = DDLA_OK;
+  int alive = 0;
+  sigemptyset(&action.sa_mask);
+  fflush(NULL); /* else every host would write what is buffered now */
+  asked = 0;
+  pid_t parent = getpid();
+  for (; alive < group->hosts && status == DDLA_OK; alive++) {
+    pid_t pid = fork();
+    if (pid == 0) be_host(group, alive, parent);
+    if (pid < 0) status = DDLA_FAIL(NO_MEMORY, "cannot start host %d: %s", alive, strerror(errno));
+    group->pid[alive] = pid;
+  }
+  sigaction(SIGINT, &action, &old_int);
+  sigaction(SIGTERM, &action, &old_term);
+  for (int h = 0; h < group->hosts && status != DDLA_OK; h++)
+    if (group->pid[h] > 0) kill(group->pid[h], SIGTERM);
+  wait_all(group, alive);
+  sigaction(SIGINT, &old_int, NULL);
+  sigaction(SIGTERM, &old_term, NULL);
+  return status != DDLA_OK ? status : verdict(group);
+}
+
+ddla_status ddla_play_hosts(int hosts, ddla_host_main main, void *argument) {
+  host_group group = {.hosts = hosts, .main = main, .argument = argument};
+  size_t bytes = (size_t)hosts * sizeof *group.failure;
+  DDLA_TRY(ddla_local_region_create(&group.link, hosts, (size_t)hosts * LINK_BYTES));
+  void *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ddla_status status = block == MAP_FAILED ? DDLA_FAIL(NO_MEMORY, "no memory to share") : DDLA_OK;
+  if (status == DDLA_OK) {
+    group.failure = block;
+    status = run(&group);
+    munmap(block, bytes);
+  }
+  ddla_local_region_destroy(group.link);
+  return status;
+}

@@ -1,0 +1,101 @@
+/* The bridge between hosts. The agents of a host sum and update in memory that they share; what
+ * their sums lack is what other hosts computed. A thread of the host's first agent, the only one
+ * that calls the link, sends and receives it: see bridge_layout.h for who sends what.
+ *
+ * Orders. Workers tell the thread what comes next by orders, numbered from 1, which are the same on
+ * all hosts: a step, or a meeting at which small arrays are shared. The thread tells how far it is
+ * by a word: an order's `progress` grows as its parts arrive. A range of a step leaves as soon as
+ * the host's workers have reported it final, while they still compute what lies below it.
+ *
+ * A failure on either side ends both: a host's agents learn of another host's failure through their
+ * own transport, and the other way round. Threads: create and destroy by one thread of an agent;
+ * the others by any worker. */
+#ifndef DDLA_SYNC_BRIDGE_H
+#define DDLA_SYNC_BRIDGE_H
+
+#include "sync/bridge_layout.h"
+#include "sync/sync.h"
+
+/* What a host's workers tell the thread to do. */
+typedef struct ddla_bridge_order {
+  uint64_t step;   /* that is made, from 1; 0: a meeting */
+  int64_t samples; /* of the step */
+  int part_count;  /* what is shared at a meeting */
+  ddla_sync_part part[DDLA_SYNC_PARTS_MAX];
+} ddla_bridge_order;
+
+/* What the agents of a host and the thread share, zeroed at the start. */
+typedef struct ddla_bridge_board {
+  _Alignas(64) ddla_word posted;   /* orders given */
+  _Alignas(64) ddla_word progress; /* see ddla_bridge_target_* */
+  _Alignas(64) ddla_bridge_order order[2];
+  _Atomic uint32_t stop;        /* a host asked for a stop before this step's records left it */
+  _Atomic int64_t sent_bytes;   /* by this host */
+  _Atomic int64_t exchange_ns;  /* from the first range that leaves to the last that is there */
+  _Atomic int64_t exposed_ns;   /* of it, after the host's workers had computed everything */
+} ddla_bridge_board;
+
+/* One partial gradient of this host: the sum over the shards of a subtree. */
+typedef struct ddla_bridge_operand {
+  ddla_tree_part part;
+  const float *data; /* [space] */
+  int copy;          /* of the state's row of gradients, which data is */
+  bool absent;       /* no samples were in it */
+} ddla_bridge_operand;
+
+/* Something of which every host has the items of its shards. */
+typedef struct ddla_bridge_slices {
+  void *base;
+  size_t stride; /* bytes from a shard's item to the next */
+} ddla_bridge_slices;
+
+/* A word that must reach a value. */
+typedef struct ddla_bridge_word {
+  const ddla_word *word;
+  uint64_t value;
+} ddla_bridge_word;
+
+enum { DDLA_BRIDGE_SLICES_MAX = 2 };
+
+/* What the thread asks the strategy. */
+typedef struct ddla_bridge_calls {
+  /* This host's partial gradients of a step of so many samples, by rising shards. At most
+   * DDLA_TREE_OPERANDS_MAX. */
+  int (*operands)(ddla_bridge_operand *out, void *argument, int64_t samples);
+  /* What must be reached before the step's gradients are final from an element on; the first that
+   * is not, or none. element = space: before the shards' records are there. */
+  bool (*waits)(ddla_bridge_word *out, void *argument, uint64_t step, int64_t element);
+  /* What is shared of a step beside gradients: records of shards. */
+  int (*slices)(ddla_bridge_slices out[DDLA_BRIDGE_SLICES_MAX], void *argument, uint64_t step);
+  bool (*stop_asked)(void *argument);
+  void *argument;
+} ddla_bridge_calls;
+
+typedef struct ddla_bridge_options {
+  ddla_transport *local; /* of this host's agents */
+  ddla_transport *link;  /* messages between hosts; the thread's until destroy */
+  const ddla_bridge_layout *layout;
+  ddla_bridge_board *board;
+  float *reduced; /* [space]: where sums arrive */
+  ddla_bridge_calls calls;
+} ddla_bridge_options;
+
+typedef struct ddla_bridge ddla_bridge;
+
+/* Starts the thread. Everything is borrowed until destroy. Errors: NO_MEMORY. */
+ddla_status ddla_bridge_create(ddla_bridge **out, const ddla_bridge_options *options);
+
+/* Ends the thread; what is under way is dropped. Null is allowed. */
+void ddla_bridge_destroy(ddla_bridge *bridge);
+
+/* Gives order `number`: one worker of the host for all. The one before last is done. */
+void ddla_bridge_post(ddla_transport *local, ddla_bridge_board *board, uint64_t number,
+                      const ddla_bridge_order *order);
+
+/* What board->progress must reach: until an order is done; until a step's records are there, and
+ * its sums down to an element. */
+uint64_t ddla_bridge_target_done(const ddla_bridge_layout *layout, uint64_t number);
+uint64_t ddla_bridge_target_down_to(const ddla_bridge_layout *layout, uint64_t number,
+                                    int64_t element);
+
+#endif

@@ -1,0 +1,85 @@
+#include "sync/bridge_layout.h"
+
+#include "state/state.h"
+
+enum {
+  RANGE_BYTES = 1 << 20,      /* short enough to overlap, long enough for a network's rate */
+  SMALLEST_BYTES = 32 * 1024, /* below, a message's latency is more than its bytes */
+  POSTED_MAX = 96             /* receives that a range may have under way with one other host */
+};
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+static ddla_status make_parts(ddla_bridge_layout *layout) {
+  const ddla_cluster *cluster = &layout->cluster;
+  const int64_t agents = ddla_cluster_agents(cluster);
+  for (int h = 0; h < cluster->hosts; h++) {
+    ddla_bridge_host *host = &layout->host[h];
+    host->first_shard = (int)(layout->shards * (int64_t)cluster->first[h] / agents);
+    host->end_shard = (int)(layout->shards * (int64_t)cluster->first[h + 1] / agents);
+    host->first_part = layout->part_count;
+    host->part_count =
+        ddla_tree_cut(&layout->part[layout->part_count],
+                      DDLA_TREE_OPERANDS_MAX - layout->part_count, layout->shards,
+                      (ddla_tree_part){host->first_shard, host->end_shard - host->first_shard});
+    if (host->part_count < 0)
+      return DDLA_FAIL(INVALID,
+                       "%d shards on %d agents of %d hosts need more than %d partial sums; make "
+                       "train.shards a power of two, or lower it",
+                       layout->shards, (int)agents, cluster->hosts, DDLA_TREE_OPERANDS_MAX);
+    layout->part_count += host->part_count;
+  }
+  return DDLA_OK;
+}
+
+/* As many ranges as hosts at least, where they are long enough for it. */
+static void make_ranges(ddla_bridge_layout *layout, int64_t range_bytes) {
+  const int64_t block = DDLA_STATE_BLOCK, hosts = layout->cluster.hosts;
+  const int64_t bytes = layout->space * (int64_t)sizeof(float);
+  int64_t most_parts = 1;
+  for (int h = 0; h < hosts; h++) most_parts = larger(most_parts, layout->host[h].part_count);
+  int64_t most = smaller(DDLA_BRIDGE_RANGES_MAX, larger(1, POSTED_MAX * hosts / (1 + most_parts)));
+  int64_t count = range_bytes > 0 ? (bytes + range_bytes - 1) / range_bytes
+                                  : larger(bytes / RANGE_BYTES,
+                                           smaller(hosts, bytes / SMALLEST_BYTES));
+  count = larger(1, smaller(count, most));
+  if (count > hosts && (count + hosts - 1) / hosts * hosts <= most)
+    count = (count + hosts - 1) / hosts * hosts; /* every host has as many */
+  layout->range_elements = ((layout->space + count - 1) / count + block - 1) / block * block;
+  layout->ranges =
+      (int)larger(1, (layout->space + layout->range_elements - 1) / layout->range_elements);
+}
+
+ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster *cluster,
+                                    int shards, int lanes, int64_t space, int64_t range_bytes) {
+  *out = (ddla_bridge_layout){
+      .cluster = *cluster, .shards = shards, .lanes = lanes, .space = space};
+  DDLA_TRY(make_parts(out));
+  make_ranges(out, range_bytes);
+  return DDLA_OK;
+}
+
+void ddla_bridge_range(const ddla_bridge_layout *layout, int range, int64_t *begin,
+                       int64_t *count) {
+  int64_t end = layout->space - range * layout->range_elements;
+  *begin = larger(0, end - layout->range_elements);
+  *count = end - *begin;
+}
+
+int ddla_bridge_owner(const ddla_bridge_layout *layout, int range) {
+  return range % layout->cluster.hosts;
+}
+
+int ddla_bridge_range_down_to(const ddla_bridge_layout *layout, int64_t element) {
+  if (element >= layout->space) return 0;
+  return (int)((layout->space - element - 1) / layout->range_elements);
+}
+
+void ddla_bridge_items(const ddla_bridge_layout *layout, int host, int64_t items, int64_t *first,
+                       int64_t *end) {
+  const ddla_cluster *cluster = &layout->cluster;
+  const int64_t lanes = layout->lanes, workers = lanes * ddla_cluster_agents(cluster);
+  *first = items * (cluster->first[host] * lanes) / workers;
+  *end = items * (cluster->first[host + 1] * lanes) / workers;
+}

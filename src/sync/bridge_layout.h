@@ -1,0 +1,48 @@
+/* What hosts send each other in a step: pure functions of the cluster, shards and parameters, so
+ * that all hosts know the same without talking.
+ *
+ * The parameter space is cut into ranges of equal size, numbered from the top down because the last
+ * layers' gradients are there first. Range r belongs to host r mod hosts: every other host sends it
+ * its partial sums of the range, it adds them up in the fixed tree and gives the sum to all. A
+ * host's partial sums are those over the subtrees of its shards: one where shards and hosts are
+ * powers of two. */
+#ifndef DDLA_SYNC_BRIDGE_LAYOUT_H
+#define DDLA_SYNC_BRIDGE_LAYOUT_H
+
+#include "coll/tree.h"
+#include "sync/cluster.h"
+
+enum { DDLA_BRIDGE_RANGES_MAX = 64 };
+
+typedef struct ddla_bridge_host {
+  int first_shard, end_shard;
+  int first_part, part_count; /* of `part` below */
+} ddla_bridge_host;
+
+typedef struct ddla_bridge_layout {
+  ddla_cluster cluster;
+  int shards, lanes, ranges;
+  int64_t space, range_elements; /* elements; the last range may be shorter */
+  ddla_bridge_host host[DDLA_HOSTS_MAX];
+  ddla_tree_part part[DDLA_TREE_OPERANDS_MAX]; /* of all hosts, by rising shards */
+  int part_count;
+} ddla_bridge_layout;
+
+/* range_bytes 0: chosen. Errors: INVALID where shards and agents fit so badly that a sum would have
+ * more than DDLA_TREE_OPERANDS_MAX parts. */
+ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster *cluster,
+                                    int shards, int lanes, int64_t space, int64_t range_bytes);
+
+/* Elements [*begin, *begin + *count) of a range, and whose it is. */
+void ddla_bridge_range(const ddla_bridge_layout *layout, int range, int64_t *begin, int64_t *count);
+int ddla_bridge_owner(const ddla_bridge_layout *layout, int range);
+
+/* The last range, from the top down, that reaches down to this element. */
+int ddla_bridge_range_down_to(const ddla_bridge_layout *layout, int64_t element);
+
+/* Items [*first, *end) of `items` that are dealt out evenly to all workers of all hosts: a host's.
+ */
+void ddla_bridge_items(const ddla_bridge_layout *layout, int host, int64_t items, int64_t *first,
+                       int64_t *end);
+
+#endif
