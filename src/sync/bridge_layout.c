@@ -44,8 +44,7 @@ static void make_ranges(ddla_bridge_layout *layout, int64_t range_bytes) {
                                   : larger(bytes / RANGE_BYTES,
                                            smaller(hosts, bytes / SMALLEST_BYTES));
   count = larger(1, smaller(count, most));
-  if (count > hosts && (count + hosts - 1) / hosts * hosts <= most)
-    count = (count + hosts - 1) / hosts * hosts; /* every host has as many */
+  if (count > hosts) count -= count % hosts; /* every host has as many */
   layout->range_elements = ((layout->space + count - 1) / count + block - 1) / block * block;
   layout->ranges =
       (int)larger(1, (layout->space + layout->range_elements - 1) / layout->range_elements);
