@@ -383,6 +383,8 @@ static ddla_status wait_word(allreduce *sync, int worker, _Atomic uint64_t *word
 
 /* Waits until the bridge has come so far. */
 static ddla_status wait_bridge(allreduce *sync, int worker, uint64_t target) {
+  if (sync->options.threadless && sync->bridge && worker == 0)
+    return ddla_bridge_serve(sync->bridge, target);
   return wait_word(sync, worker, &sync->board->progress, target,
                    ddla_watch_wait_pack(DDLA_WAIT_HOSTS, DDLA_WATCH_ALL, target));
 }
@@ -751,6 +753,7 @@ static ddla_status open_bridge(allreduce *sync) {
       .layout = &sync->layout,
       .board = sync->board,
       .reduced = ddla_state_array(options->state, options->reduced, 0, 0),
+      .threadless = options->threadless,
       .calls = {list_operands, bridge_waits, bridge_slices, bridge_stop, sync}};
   return ddla_bridge_create(&sync->bridge, &bridge);
 }

@@ -105,8 +105,9 @@ static void *agent_main(void *argument) {
 static void run_group(run *r) {
   const group_case *c = r->c;
   agent_thread agent[WORKERS_MAX];
+  const ddla_cluster alone = ddla_cluster_single(c->agents);
   size_t bytes = 0;
-  assert_int_equal(group_bytes(&bytes, c), DDLA_OK);
+  assert_int_equal(group_bytes(&bytes, c, &alone), DDLA_OK);
   if (c->agents > 1)
     assert_int_equal(ddla_local_region_create(&r->region, c->agents, bytes + 64), DDLA_OK);
   for (int i = 0; i < c->agents; i++) {

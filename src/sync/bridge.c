@@ -47,16 +47,18 @@ struct ddla_bridge {
   float *received; /* [other hosts' parts][range_elements of each own range] */
   ddla_bridge_share share;
   int64_t sent_bytes;
-  /* The order under way. */
+  /* The order under way, or the last one. */
   uint64_t number;
   ddla_bridge_order order;
-  bool shared, sharing, absent[DDLA_TREE_OPERANDS_MAX];
+  bool running, shared, sharing, absent[DDLA_TREE_OPERANDS_MAX];
   int computed, here; /* ranges from the top down whose gradients are final; that are there */
   ddla_tree_plan total; /* the sum over all hosts' parts */
   int64_t first_ns, computed_ns;
 };
 
-static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); }
+static int64_t now_ns(const ddla_bridge *b) {
+  return ddla_clock_now_ns(ddla_transport_clock(b->options.link));
+}
 
 static uint64_t stride(const ddla_bridge_layout *layout) { return (uint64_t)layout->ranges + 2; }
 
@@ -329,11 +331,11 @@ static ddla_status start_ranges(ddla_bridge *b, bool *moved) {
   while (b->computed < b->layout.ranges) {
     range *r = &b->range[b->computed];
     if (calls->waits(&wanted, calls->argument, b->order.step, r->begin)) return DDLA_OK;
-    if (b->first_ns == 0) b->first_ns = now_ns();
+    if (b->first_ns == 0) b->first_ns = now_ns(b);
     DDLA_TRY(r->owner == b->layout.cluster.host ? gather(b, b->computed)
                                                 : hand_over(b, b->computed));
     *moved = true;
-    if (++b->computed == b->layout.ranges) b->computed_ns = now_ns();
+    if (++b->computed == b->layout.ranges) b->computed_ns = now_ns(b);
   }
   return DDLA_OK;
 }
@@ -367,17 +369,51 @@ static bool is_over(const ddla_bridge *b) {
   return true;
 }
 
-static ddla_status advance(ddla_bridge *b, bool *moved) {
-  DDLA_TRY(ddla_transport_check(b->options.local));
-  DDLA_TRY(ddla_transport_progress(b->options.link, moved));
-  DDLA_TRY(advance_share(b, moved));
-  return b->order.step > 0 ? advance_step(b, moved) : DDLA_OK;
+/* ---- orders ---- */
+
+static ddla_status begin_order(ddla_bridge *b) {
+  b->number++;
+  b->order = b->options.board->order[b->number % 2];
+  b->running = true;
+  b->shared = b->sharing = false;
+  b->computed = b->here = 0;
+  return b->order.step > 0 ? begin_step(b) : DDLA_OK;
 }
 
-/* ---- the thread ---- */
+static void count_up(ddla_bridge *b) {
+  ddla_bridge_board *board = b->options.board;
+  atomic_fetch_add(&board->sent_bytes, b->sent_bytes);
+  b->sent_bytes = 0;
+  if (b->order.step == 0) return;
+  int64_t end_ns = now_ns(b);
+  atomic_fetch_add(&board->exchange_ns, end_ns - b->first_ns);
+  atomic_fetch_add(&board->exposed_ns, end_ns - b->computed_ns);
+}
+
+/* Does whatever can be done without waiting. */
+static ddla_status advance(ddla_bridge *b, bool *moved) {
+  DDLA_TRY(ddla_transport_check(b->options.local));
+  DDLA_TRY(ddla_transport_check(b->options.link));
+  DDLA_TRY(ddla_transport_progress(b->options.link, moved));
+  if (!b->running) {
+    if (atomic_load(&b->options.board->posted) <= b->number) return DDLA_OK;
+    DDLA_TRY(begin_order(b));
+    *moved = true;
+  }
+  DDLA_TRY(advance_share(b, moved));
+  if (b->order.step > 0) DDLA_TRY(advance_step(b, moved));
+  if (!is_over(b)) return DDLA_OK;
+  count_up(b);
+  b->running = false;
+  *moved = true;
+  publish(b, ddla_bridge_target_done(&b->layout, b->number));
+  return DDLA_OK;
+}
+
+/* ---- with a thread of its own ---- */
 
 static bool under_way(const ddla_bridge *b) {
-  return b->sharing || (b->order.step > 0 && b->here < b->computed);
+  return b->running && (b->sharing || (b->order.step > 0 && b->here < b->computed));
 }
 
 static ddla_ready look_no_further(void *argument) {
@@ -385,16 +421,21 @@ static ddla_ready look_no_further(void *argument) {
   return DDLA_READY_NOTHING;
 }
 
-/* Until something may have happened: on the link while messages are under way, else for the host's
- * workers, whom the link must not wait for too long. */
-static ddla_status rest(ddla_bridge *b) {
+/* What the host's workers have to do first; false: nothing. */
+static bool waits_for_workers(ddla_bridge_word *out, const ddla_bridge *b) {
   const ddla_bridge_calls *calls = &b->options.calls;
+  *out = (ddla_bridge_word){&b->options.board->posted, b->number + 1};
+  if (!b->running) return true;
+  if (b->order.step == 0 || b->computed == b->layout.ranges) return false;
+  return calls->waits(out, calls->argument, b->order.step, b->range[b->computed].begin);
+}
+
+/* Until something may have happened: on the link while messages are under way, else for the host's
+ * workers, but so that the link is served now and then. */
+static ddla_status rest(ddla_bridge *b) {
   ddla_bridge_word wanted = {0};
-  const int64_t element = b->computed < b->layout.ranges ? b->range[b->computed].begin : 0;
-  bool waits = b->order.step > 0 &&
-               calls->waits(&wanted, calls->argument, b->order.step, element);
-  ddla_status status = DDLA_TIMEOUT;
-  if (waits && !under_way(b)) {
+  ddla_status status = DDLA_OK;
+  if (!under_way(b) && waits_for_workers(&wanted, b)) {
     status = ddla_transport_word_wait(b->options.local, wanted.word, wanted.value, IDLE_MS);
   } else {
     const ddla_waiting waiting = {.ready = look_no_further};
@@ -403,59 +444,13 @@ static ddla_status rest(ddla_bridge *b) {
   return status == DDLA_TIMEOUT ? DDLA_OK : status;
 }
 
-static void count_up(ddla_bridge *b) {
-  ddla_bridge_board *board = b->options.board;
-  atomic_fetch_add(&board->sent_bytes, b->sent_bytes);
-  b->sent_bytes = 0;
-  if (b->order.step == 0) return;
-  int64_t end_ns = now_ns();
-  atomic_fetch_add(&board->exchange_ns, end_ns - b->first_ns);
-  atomic_fetch_add(&board->exposed_ns, end_ns - b->computed_ns);
-}
-
-static ddla_status run_order(ddla_bridge *b) {
-  b->order = b->options.board->order[b->number % 2];
-  b->shared = b->sharing = false;
-  b->computed = b->here = 0;
-  if (b->order.step > 0) DDLA_TRY(begin_step(b));
-  while (!is_over(b)) {
-    bool moved = false;
-    DDLA_TRY(advance(b, &moved));
-    if (!moved && !is_over(b)) DDLA_TRY(rest(b));
-    if (atomic_load(&b->closing)) return DDLA_OK;
-  }
-  count_up(b);
-  publish(b, ddla_bridge_target_done(&b->layout, b->number));
-  return DDLA_OK;
-}
-
-/* The next order, or the end. */
-static ddla_status wait_order(bool *found, ddla_bridge *b) {
-  ddla_bridge_board *board = b->options.board;
-  *found = false;
+static ddla_status run(ddla_bridge *b) {
   while (!atomic_load(&b->closing)) {
     bool moved = false;
-    ddla_status status =
-        ddla_transport_word_wait(b->options.local, &board->posted, b->number + 1, IDLE_MS);
-    if (status == DDLA_OK) {
-      *found = true;
-      b->number++;
-      return DDLA_OK;
-    }
-    if (status != DDLA_TIMEOUT) return status;
-    DDLA_TRY(ddla_transport_progress(b->options.link, &moved));
-    DDLA_TRY(ddla_transport_check(b->options.link));
+    DDLA_TRY(advance(b, &moved));
+    if (!moved) DDLA_TRY(rest(b));
   }
   return DDLA_OK;
-}
-
-static ddla_status run(ddla_bridge *b) {
-  for (;;) {
-    bool found = false;
-    DDLA_TRY(wait_order(&found, b));
-    if (!found) return DDLA_OK;
-    DDLA_TRY(run_order(b));
-  }
 }
 
 static void *thread_main(void *argument) {
@@ -467,6 +462,30 @@ static void *thread_main(void *argument) {
   ddla_transport_fail(b->options.link, &failure); /* whoever was first is kept on each side */
   ddla_transport_fail(b->options.local, &failure);
   return NULL;
+}
+
+/* ---- without ---- */
+
+typedef struct service {
+  ddla_bridge *bridge;
+  uint64_t target;
+  ddla_status status;
+} service;
+
+static ddla_ready serve(void *argument) {
+  service *s = argument;
+  bool moved = false;
+  s->status = advance(s->bridge, &moved);
+  if (s->status != DDLA_OK || atomic_load(&s->bridge->options.board->progress) >= s->target)
+    return DDLA_READY_DONE;
+  return moved ? DDLA_READY_MOVED : DDLA_READY_NOTHING;
+}
+
+ddla_status ddla_bridge_serve(ddla_bridge *b, uint64_t target) {
+  service s = {.bridge = b, .target = target};
+  const ddla_waiting waiting = {.ready = serve, .argument = &s};
+  DDLA_TRY(ddla_transport_wait(b->options.link, &waiting, -1));
+  return s.status;
 }
 
 ddla_status ddla_bridge_create(ddla_bridge **out, const ddla_bridge_options *options) {
@@ -481,9 +500,9 @@ ddla_status ddla_bridge_create(ddla_bridge **out, const ddla_bridge_options *opt
                                          .room = 2 * DDLA_HOSTS_MAX,
                                          .sent_bytes = &b->sent_bytes};
   DDLA_TRY_CLEAN(status, make_ranges(b));
-  if (pthread_create(&b->thread, NULL, thread_main, b) != 0)
+  if (!options->threadless && pthread_create(&b->thread, NULL, thread_main, b) != 0)
     DDLA_TRY_CLEAN(status, DDLA_FAIL(NO_MEMORY, "cannot start the thread that talks to hosts"));
-  b->started = true;
+  b->started = !options->threadless;
   *out = b;
   return DDLA_OK;
 cleanup:

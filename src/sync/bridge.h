@@ -7,6 +7,9 @@
  * by a word: an order's `progress` grows as its parts arrive. A range of a step leaves as soon as
  * the host's workers have reported it final, while they still compute what lies below it.
  *
+ * Where there can be no thread (a simulator, an MPI library that grants none), the first worker of
+ * the host does its work while it waits; then nothing leaves while it computes.
+ *
  * A failure on either side ends both: a host's agents learn of another host's failure through their
  * own transport, and the other way round. Threads: create and destroy by one thread of an agent;
  * the others by any worker. */
@@ -76,17 +79,22 @@ typedef struct ddla_bridge_options {
   ddla_transport *link;  /* messages between hosts; the thread's until destroy */
   const ddla_bridge_layout *layout;
   ddla_bridge_board *board;
-  float *reduced; /* [space]: where sums arrive */
+  float *reduced;  /* [space]: where sums arrive */
+  bool threadless; /* see ddla_bridge_serve */
   ddla_bridge_calls calls;
 } ddla_bridge_options;
 
 typedef struct ddla_bridge ddla_bridge;
 
-/* Starts the thread. Everything is borrowed until destroy. Errors: NO_MEMORY. */
+/* Starts the thread, if there is to be one. Everything is borrowed until destroy. Errors: NO_MEMORY. */
 ddla_status ddla_bridge_create(ddla_bridge **out, const ddla_bridge_options *options);
 
 /* Ends the thread; what is under way is dropped. Null is allowed. */
 void ddla_bridge_destroy(ddla_bridge *bridge);
+
+/* Without a thread: does its work while the caller, always the same thread of the host's first
+ * agent, waits until board->progress reaches a target. Errors: those of the transports. */
+ddla_status ddla_bridge_serve(ddla_bridge *bridge, uint64_t target);
 
 /* Gives order `number`: one worker of the host for all. The one before last is done. */
 void ddla_bridge_post(ddla_transport *local, ddla_bridge_board *board, uint64_t number,

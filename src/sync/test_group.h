@@ -9,6 +9,7 @@
 typedef struct group_agent {
   const group_case *c;
   ddla_cluster cluster;
+  ddla_transport *link; /* between hosts of one agent each; null: one host has all agents */
   ddla_transport *transport;
   ddla_state *state;
   void *control;
@@ -60,10 +61,9 @@ static inline bool group_stores(const group_agent *a) {
 static inline ddla_status group_add_rows(group_agent *a) {
   ddla_optimizer_options options = group_optimizer_options();
   const ddla_strategy *strategy = ddla_strategy_find("synchronous", "allreduce");
-  const ddla_cluster cluster = ddla_cluster_single(a->c->agents);
   int moments = ddla_optimizer_moments(ddla_optimizer_find(a->c->optimizer), &options);
   int copies =
-      ddla_sync_operand_copies(strategy, &cluster, a->c->lanes, a->c->shards, a->c->direct);
+      ddla_sync_operand_copies(strategy, &a->cluster, a->c->lanes, a->c->shards, a->c->direct);
   ddla_state_row row = {.name = "theta", .parameter_shaped = true, .versions = 2, .copies = 1};
   DDLA_TRY(ddla_state_add(&a->theta, a->state, &row));
   for (int m = 0; m < DDLA_MOMENTS_MAX; m++) {
@@ -103,11 +103,12 @@ static inline ddla_status group_make_state(group_agent *a) {
 }
 
 /* Bytes of common memory for the group. */
-static inline ddla_status group_bytes(size_t *out, const group_case *c) {
-  group_agent a = {.c = c};
+static inline ddla_status group_bytes(size_t *out, const group_case *c,
+                                      const ddla_cluster *cluster) {
+  group_agent a = {.c = c, .cluster = *cluster};
   ddla_status status = group_make_state(&a);
   size_t control = ddla_sync_control_bytes(ddla_strategy_find("synchronous", "allreduce"),
-                                           c->agents * c->lanes, c->shards);
+                                           ddla_cluster_here(cluster) * c->lanes, c->shards);
   if (status == DDLA_OK) *out = (ddla_state_bytes(a.state) + 63) / 64 * 64 + control;
   ddla_state_destroy(a.state);
   return status;
@@ -136,14 +137,22 @@ static inline void group_begin(group_agent *a) {
   if (c->sparse) group_equal_tables(a);
 }
 
-/* Takes memory, begins, opens the strategy. The group meets on a word behind everything else. */
-static inline ddla_status group_open(group_agent *a, const group_case *c,
-                                     ddla_transport *transport) {
+/* One agent for each host. */
+static inline ddla_cluster group_hosts(const group_case *c, const ddla_transport *link) {
+  ddla_cluster made = {.hosts = c->agents, .host = ddla_transport_rank(link)};
+  for (int h = 0; h <= c->agents; h++) made.first[h] = h;
+  return made;
+}
+
+/* Takes memory, begins, opens the strategy. The agents of a host meet on a word behind everything
+ * else. link: null, or between hosts that have one agent each. */
+static inline ddla_status group_open_on(group_agent *a, const group_case *c,
+                                        ddla_transport *transport, ddla_transport *link) {
   size_t bytes = 0;
   void *memory = NULL;
-  *a = (group_agent){
-      .c = c, .transport = transport, .cluster = ddla_cluster_single(c->agents)};
-  DDLA_TRY(group_bytes(&bytes, c));
+  *a = (group_agent){.c = c, .transport = transport, .link = link};
+  a->cluster = link ? group_hosts(c, link) : ddla_cluster_single(c->agents);
+  DDLA_TRY(group_bytes(&bytes, c, &a->cluster));
   DDLA_TRY(group_make_state(a));
   DDLA_TRY(ddla_transport_alloc(transport, &memory, bytes + sizeof(ddla_word), DDLA_MEMORY_ONE));
   ddla_state_bind(a->state, memory);
@@ -155,9 +164,11 @@ static inline ddla_status group_open(group_agent *a, const group_case *c,
   }
   DDLA_TRY(ddla_transport_word_wait(transport, ready, 1, -1));
   const ddla_sync_options options = {.transport = transport,
+                                     .link = link,
+                                     .threadless = true,
                                      .cluster = &a->cluster,
                                      .lanes = c->lanes,
-                                     .agent = ddla_transport_rank(transport),
+                                     .agent = ddla_transport_rank(link ? link : transport),
                                      .shards = c->shards,
                                      .direct = c->direct,
                                      .start_step = c->start_step,
@@ -169,7 +180,7 @@ static inline ddla_status group_open(group_agent *a, const group_case *c,
                                      .lists = {a->lists[0], a->lists[1]},
                                      .sums = {a->sums[0], a->sums[1]},
                                      .row_norms = c->clip_norm > 0 ? a->row_norms : -1,
-                                     .reduced = group_stores(a) ? a->reduced : -1,
+                                     .reduced = group_stores(a) || link ? a->reduced : -1,
                                      .block_norms = c->clip_norm > 0 ? a->block_norms : -1,
                                      .factors = a->factors,
                                      .section_sums = a->section_sums,
@@ -183,6 +194,11 @@ static inline ddla_status group_open(group_agent *a, const group_case *c,
                                      .clip_norm = c->clip_norm,
                                      .control = a->control};
   return ddla_sync_open(&a->sync, ddla_strategy_find("synchronous", "allreduce"), &options);
+}
+
+static inline ddla_status group_open(group_agent *a, const group_case *c,
+                                     ddla_transport *transport) {
+  return group_open_on(a, c, transport, NULL);
 }
 
 static inline void group_close(group_agent *a) {
@@ -235,7 +251,7 @@ static inline ddla_status group_shard(group_agent *a, int worker, int shard, uin
     }
     if (border[i + 1] == 0 && a->c->sparse) group_touch(a, &leaf, shard, step, count);
     if (leaf.last) ddla_sync_final(a->sync, worker, border[i + 1]);
-    DDLA_TRY(ddla_transport_check(a->transport));
+    DDLA_TRY(ddla_transport_check(a->link ? a->link : a->transport));
   }
   ddla_sync_leaf_done(a->sync, worker, shard);
   return DDLA_OK;

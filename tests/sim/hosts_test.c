@@ -1,0 +1,183 @@
+/* The synchronous strategy on simulated hosts that exchange messages, from random seeds, with
+ * crashes at random points: every host ends each step with the bits of plain training, and after a
+ * crash every survivor ends with a named failure and a whole version. sim_hosts [--seeds N]
+ * [--first SEED] */
+#include "sync/test_group.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "transport/sim.h"
+
+static uint64_t seed_count = 200, seed_first = 1;
+
+enum { CASES = 5 };
+
+/* Batches that leave shards, and hosts, without samples are among them. */
+static const group_case cases[CASES] = {
+    {.shards = 8, .steps = 4, .direct = true, .optimizer = "sgd", .samples = {64, 5, 33, 1}},
+    {.shards = 6, .steps = 4, .optimizer = "adamw", .clip_norm = 2, .samples = {48, 3, 48, 1}},
+    {.shards = 11,
+     .steps = 3,
+     .direct = true,
+     .optimizer = "adamw",
+     .average_first = 2,
+     .samples = {44, 7, 11}},
+    {.shards = 8, .steps = 3, .optimizer = "lamb", .samples = {16, 16, 2}},
+    {.shards = 7, .steps = 3, .optimizer = "adafactor", .samples = {7, 70, 2}}};
+
+static group_model *expected[CASES]; /* [steps + 1] by case */
+
+/* One seed's run. */
+typedef struct story {
+  uint64_t seed;
+  group_case c;
+  const group_model *models;
+  ddla_failure failure[DDLA_TRANSPORT_RANKS_MAX];
+  bool followed; /* a survivor had made a step when a host crashed */
+} story;
+
+static ddla_status work(story *s, group_agent *a, uint64_t *seen) {
+  int bad_shard = 0;
+  double shared[DDLA_HOSTS_MAX] = {0};
+  while (*seen < (uint64_t)s->c.steps) {
+    ddla_sync_result result = {0};
+    DDLA_TRY(group_step(&result, &bad_shard, a, 0));
+    if (!group_results_equal(&result, &s->models[*seen + 1].result))
+      return DDLA_FAIL(INTERNAL, "step %d has another result", (int)*seen + 1);
+    *seen = result.step;
+    if (!group_equals(a, *seen, &s->models[*seen]))
+      return DDLA_FAIL(INTERNAL, "step %d has another state", (int)*seen);
+  }
+  shared[a->cluster.host] = 1.5 * a->cluster.host;
+  const ddla_sync_part part = {shared, sizeof shared[0], a->cluster.hosts};
+  DDLA_TRY(ddla_sync_share(a->sync, 0, &part, 1));
+  for (int h = 0; h < a->cluster.hosts; h++)
+    if (shared[h] != 1.5 * h) return DDLA_FAIL(INTERNAL, "host %d's number is %g", h, shared[h]);
+  return DDLA_OK;
+}
+
+static ddla_status rank_main(ddla_transport *link, void *argument) {
+  story *s = argument;
+  group_agent a = {0};
+  ddla_transport *local = NULL;
+  const int host = ddla_transport_rank(link);
+  uint64_t seen = 0;
+  DDLA_TRY(ddla_transport_open(&local, "self", NULL));
+  ddla_status status = group_open_on(&a, &s->c, local, link);
+  if (status == DDLA_OK) status = work(s, &a, &seen);
+  if (status == DDLA_PEER_LOST) {
+    s->followed |= seen > 0;
+    if (!group_equals(&a, ddla_sync_committed(a.control),
+                      &s->models[ddla_sync_committed(a.control)]))
+      status = DDLA_FAIL(INTERNAL, "the committed version is not whole");
+  }
+  if (status != DDLA_OK) ddla_status_take(&s->failure[host], status);
+  group_close(&a);
+  ddla_transport_close(local);
+  return status;
+}
+
+static ddla_sim_options draw_options(const story *s) {
+  ddla_rng rng = ddla_rng_make(ddla_rng_key(s->seed, DDLA_PURPOSE_TEST, 31, 0));
+  ddla_sim_options o = {.seed = s->seed, .ranks = s->c.agents};
+  o.crashes = s->c.agents > 1 && ddla_rng_below(&rng, 3) == 0 ? 1 : 0;
+  o.crash_before = 20 << ddla_rng_below(&rng, 7);
+  o.detect_ns_max = 1 + (int64_t)1000 * (1 << ddla_rng_below(&rng, 12));
+  return o;
+}
+
+static bool well_ended(const story *s, const ddla_sim_result *result) {
+  bool crashed = false, well = true;
+  for (int i = 0; i < s->c.agents; i++) crashed = crashed || result->crashed[i];
+  for (int i = 0; i < s->c.agents; i++) {
+    ddla_status wanted = result->crashed[i] ? DDLA_CANCELLED : DDLA_PEER_LOST;
+    if (result->statuses[i] == DDLA_OK || (crashed && result->statuses[i] == wanted)) continue;
+    print_error("seed %llu: host %d of %d: %s: %s\n", (unsigned long long)s->seed, i, s->c.agents,
+                ddla_status_name(result->statuses[i]), s->failure[i].text);
+    well = false;
+  }
+  return well;
+}
+
+typedef struct tally {
+  int crashes, later, switches;
+} tally;
+
+static bool run_seed(uint64_t seed, tally *t) {
+  ddla_sim_result result = {0};
+  story *s = calloc(1, sizeof *s);
+  assert_non_null(s);
+  s->seed = seed;
+  s->c = cases[seed % CASES];
+  s->models = expected[seed % CASES];
+  s->c.lanes = 1;
+  s->c.agents = 2 + (int)(seed / CASES % 5);
+  const ddla_sim_options options = draw_options(s);
+  ddla_status status = ddla_sim_run(&options, &result, rank_main, s);
+  bool well = status == DDLA_OK && well_ended(s, &result), crashed = false;
+  for (int i = 0; i < s->c.agents; i++) crashed = crashed || result.crashed[i];
+  if (status != DDLA_OK)
+    print_error("seed %llu: %s\n", (unsigned long long)seed, ddla_status_message(status));
+  t->crashes += crashed;
+  t->later += crashed && s->followed;
+  t->switches += (int)result.switches;
+  free(s);
+  return well;
+}
+
+static void every_host_has_the_bits_of_plain_training(void **state) {
+  (void)state;
+  tally t = {0};
+  int bad = 0;
+  for (uint64_t seed = seed_first; seed < seed_first + seed_count && bad < 5; seed++)
+    bad += !run_seed(seed, &t);
+  print_message("%d of %d runs had crashes, %d of them after step 1\n", t.crashes, (int)seed_count,
+                t.later);
+  assert_int_equal(bad, 0);
+  if (seed_count < 100) return;
+  assert_true(t.crashes > (int)seed_count / 10); /* else the faults test nothing */
+  assert_true(t.later > (int)seed_count / 50);
+}
+
+static void seeds_replay(void **state) {
+  (void)state;
+  for (uint64_t seed = 1; seed <= 5; seed++) {
+    tally first = {0}, second = {0};
+    assert_true(run_seed(seed, &first));
+    assert_true(run_seed(seed, &second));
+    assert_int_equal(first.switches, second.switches);
+  }
+}
+
+static int make_expected(void **state) {
+  (void)state;
+  for (int i = 0; i < CASES; i++) {
+    group_case c = cases[i];
+    c.agents = c.lanes = 1;
+    expected[i] = calloc((size_t)c.steps + 1, sizeof *expected[i]);
+    if (!expected[i] || reference_train(expected[i], &c) != DDLA_OK) return -1;
+  }
+  return 0;
+}
+
+static int free_expected(void **state) {
+  (void)state;
+  for (int i = 0; i < CASES; i++) free(expected[i]);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (strcmp(argv[i], "--seeds") == 0) seed_count = strtoull(argv[i + 1], NULL, 10);
+    if (strcmp(argv[i], "--first") == 0) seed_first = strtoull(argv[i + 1], NULL, 10);
+  }
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_host_has_the_bits_of_plain_training),
+                                     cmocka_unit_test(seeds_replay)};
+  return cmocka_run_group_tests(tests, make_expected, free_expected);
+}
