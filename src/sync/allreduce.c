@@ -336,11 +336,18 @@ static const ddla_sync_record *allreduce_records(const ddla_sync *base, uint64_t
   return sync->record + step % RECORD_VERSIONS * (uint64_t)sync->options.shards;
 }
 
+/* This worker does what a thread of the bridge would. */
+static bool serves_bridge(const allreduce *sync, int worker) {
+  return sync->options.threadless && sync->bridge && worker == 0;
+}
+
 static void allreduce_final(ddla_sync *base, int worker, int64_t from) {
   allreduce *sync = of(base);
   int64_t first_final_block = (from + DDLA_STATE_BLOCK - 1) / DDLA_STATE_BLOCK;
   if (first_final_block > sync->blocks) first_final_block = sync->blocks;
   publish_final(sync, worker, sync->blocks - first_final_block);
+  /* What fails here fails again where the worker waits. */
+  if (serves_bridge(sync, worker)) (void)ddla_bridge_serve(sync->bridge, 0);
 }
 
 static void allreduce_leaf_done(ddla_sync *base, int worker, int shard) {
@@ -383,8 +390,7 @@ static ddla_status wait_word(allreduce *sync, int worker, _Atomic uint64_t *word
 
 /* Waits until the bridge has come so far. */
 static ddla_status wait_bridge(allreduce *sync, int worker, uint64_t target) {
-  if (sync->options.threadless && sync->bridge && worker == 0)
-    return ddla_bridge_serve(sync->bridge, target);
+  if (serves_bridge(sync, worker)) return ddla_bridge_serve(sync->bridge, target);
   return wait_word(sync, worker, &sync->board->progress, target,
                    ddla_watch_wait_pack(DDLA_WAIT_HOSTS, DDLA_WATCH_ALL, target));
 }

@@ -54,6 +54,7 @@ struct ddla_bridge {
   int computed, here; /* ranges from the top down whose gradients are final; that are there */
   ddla_tree_plan total; /* the sum over all hosts' parts */
   int64_t first_ns, computed_ns;
+  ddla_failure failure; /* without a thread: what stopped it; code DDLA_OK: nothing */
 };
 
 static int64_t now_ns(const ddla_bridge *b) {
@@ -475,7 +476,9 @@ typedef struct service {
 static ddla_ready serve(void *argument) {
   service *s = argument;
   bool moved = false;
-  s->status = advance(s->bridge, &moved);
+  ddla_failure *failure = &s->bridge->failure;
+  s->status = failure->code != DDLA_OK ? ddla_status_raise(failure) : advance(s->bridge, &moved);
+  if (s->status != DDLA_OK && failure->code == DDLA_OK) ddla_status_take(failure, s->status);
   if (s->status != DDLA_OK || atomic_load(&s->bridge->options.board->progress) >= s->target)
     return DDLA_READY_DONE;
   return moved ? DDLA_READY_MOVED : DDLA_READY_NOTHING;

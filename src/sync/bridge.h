@@ -8,7 +8,7 @@
  * the host's workers have reported it final, while they still compute what lies below it.
  *
  * Where there can be no thread (a simulator, an MPI library that grants none), the first worker of
- * the host does its work while it waits; then nothing leaves while it computes.
+ * the host does its work, whenever it reports something final and while it waits.
  *
  * A failure on either side ends both: a host's agents learn of another host's failure through their
  * own transport, and the other way round. Threads: create and destroy by one thread of an agent;
@@ -93,7 +93,8 @@ ddla_status ddla_bridge_create(ddla_bridge **out, const ddla_bridge_options *opt
 void ddla_bridge_destroy(ddla_bridge *bridge);
 
 /* Without a thread: does its work while the caller, always the same thread of the host's first
- * agent, waits until board->progress reaches a target. Errors: those of the transports. */
+ * agent, waits until board->progress reaches a target; 0: looks once. Errors: those of the
+ * transports; the first one again and again. */
 ddla_status ddla_bridge_serve(ddla_bridge *bridge, uint64_t target);
 
 /* Gives order `number`: one worker of the host for all. The one before last is done. */
