@@ -18,18 +18,15 @@ typedef struct host_group {
   ddla_host_main main;
   void *argument;
   ddla_local_region *link;
-  ddla_failure *failure; /* [hosts] shared; code DDLA_OK: went well */
-  pid_t pid[DDLA_HOSTS_MAX];
-  bool killed; /* a host was */
+  ddla_failure *failure;     /* [hosts] shared; code DDLA_OK: went well */
+  pid_t pid[DDLA_HOSTS_MAX]; /* 0: has ended */
+  int alive;
+  sigset_t mask; /* of signals that were blocked before */
 } host_group;
-
-/* Signals to pass on; a handler can reach nothing else. */
-static volatile sig_atomic_t asked;
-
-static void on_signal(int number) { asked = number; }
 
 static _Noreturn void be_host(host_group *group, int host, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
+  sigprocmask(SIG_SETMASK, &group->mask, NULL);
   if (getppid() != parent) _exit(ddla_status_exit(DDLA_PEER_LOST));
   ddla_status status = group->main(host, group->link, group->argument);
   if (status != DDLA_OK) ddla_status_take(&group->failure[host], status);
@@ -39,8 +36,8 @@ static _Noreturn void be_host(host_group *group, int host, pid_t parent) {
 
 static void take_end(host_group *group, int host, int end) {
   group->pid[host] = 0;
+  group->alive--;
   if (WIFEXITED(end) && WEXITSTATUS(end) == 0) return;
-  if (WIFSIGNALED(end)) group->killed = true;
   ddla_failure *failure = &group->failure[host];
   if (failure->code == DDLA_OK) {
     DDLA_FAIL(PEER_LOST, "host %d was ended by signal %d", host,
@@ -50,24 +47,24 @@ static void take_end(host_group *group, int host, int end) {
   ddla_local_region_fail(group->link, host, failure);
 }
 
-static void pass_signal(const host_group *group) {
-  int number = asked;
-  asked = 0;
-  for (int h = 0; number && h < group->hosts; h++)
+static void reap(host_group *group) {
+  int end = 0;
+  for (int h = 0; h < group->hosts; h++)
+    if (group->pid[h] > 0 && waitpid(group->pid[h], &end, WNOHANG) == group->pid[h])
+      take_end(group, h, end);
+}
+
+static void kill_all(const host_group *group, int number) {
+  for (int h = 0; h < group->hosts; h++)
     if (group->pid[h] > 0) kill(group->pid[h], number);
 }
 
-static void wait_all(host_group *group, int alive) {
-  while (alive > 0) {
-    int end = 0;
-    pid_t ended = waitpid(-1, &end, 0); /* a signal interrupts it */
-    pass_signal(group);
-    for (int h = 0; ended > 0 && h < group->hosts; h++) {
-      if (group->pid[h] != ended) continue;
-      take_end(group, h, end);
-      alive--;
-    }
-    if (ended < 0 && errno == ECHILD) return;
+/* The signals are blocked, so none is lost between two looks. */
+static void wait_all(host_group *group, const sigset_t *signals) {
+  while (group->alive > 0) {
+    int number = sigwaitinfo(signals, NULL);
+    if (number == SIGINT || number == SIGTERM) kill_all(group, number);
+    reap(group);
   }
 }
 
@@ -83,30 +80,28 @@ static ddla_status verdict(const host_group *group) {
 }
 
 static ddla_status run(host_group *group) {
-  struct sigaction action = {.sa_handler = on_signal}, old_int, old_term;
   ddla_status status = DDLA_OK;
-  int alive = 0;
-  sigemptyset(&action.sa_mask);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGCHLD);
   fflush(NULL); /* else every host would write what is buffered now */
-  asked = 0;
+  sigprocmask(SIG_BLOCK, &signals, &group->mask);
   pid_t parent = getpid();
-  for (; alive < group->hosts && status == DDLA_OK; alive++) {
+  for (int h = 0; h < group->hosts && status == DDLA_OK; h++) {
     pid_t pid = fork();
-    if (pid == 0) be_host(group, alive, parent);
-    if (pid < 0) status = DDLA_FAIL(NO_MEMORY, "cannot start host %d: %s", alive, strerror(errno));
-    group->pid[alive] = pid;
+    if (pid == 0) be_host(group, h, parent);
+    if (pid < 0) status = DDLA_FAIL(NO_MEMORY, "cannot start host %d: %s", h, strerror(errno));
+    else group->alive++, group->pid[h] = pid;
   }
-  sigaction(SIGINT, &action, &old_int);
-  sigaction(SIGTERM, &action, &old_term);
-  for (int h = 0; h < group->hosts && status != DDLA_OK; h++)
-    if (group->pid[h] > 0) kill(group->pid[h], SIGTERM);
-  wait_all(group, alive);
-  sigaction(SIGINT, &old_int, NULL);
-  sigaction(SIGTERM, &old_term, NULL);
+  if (status != DDLA_OK) kill_all(group, SIGTERM);
+  wait_all(group, &signals);
+  sigprocmask(SIG_SETMASK, &group->mask, NULL);
   return status != DDLA_OK ? status : verdict(group);
 }
 
-ddla_status ddla_play_hosts(int hosts, ddla_host_main main, void *argument) {
+ddla_status ddla_hosts_play(int hosts, ddla_host_main main, void *argument) {
   host_group group = {.hosts = hosts, .main = main, .argument = argument};
   size_t bytes = (size_t)hosts * sizeof *group.failure;
   DDLA_TRY(ddla_local_region_create(&group.link, hosts, (size_t)hosts * LINK_BYTES));

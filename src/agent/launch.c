@@ -17,7 +17,12 @@
 #include "base/clock.h"
 #include "transport/local.h"
 
-enum { GRACE_MS = 1500, LOOK_MS = 100 };
+enum {
+  GRACE_MS = 1500,
+  LOOK_MS = 100,
+  TWICE_MS = 400 /* a second Ctrl-C within it is the first once more: a program in between passed it
+                    on although the terminal had sent it to all */
+};
 
 typedef struct agent_group {
   const ddla_launch_options *options;
@@ -27,8 +32,10 @@ typedef struct agent_group {
   pid_t *pid;          /* 0: has ended */
   struct pollfd *ends; /* one pidfd for each agent */
   int alive;
-  ddla_watcher *watcher; /* null: nobody watches for hangs */
-  int64_t failed_ns;     /* when the first agent failed; 0: none did */
+  ddla_watcher *watcher;  /* null: nobody watches for hangs */
+  int64_t failed_ns;      /* when the first agent failed; 0: none did */
+  int64_t interrupted_ns; /* when the first Ctrl-C was passed on; 0: none was */
+  bool stopped_at_once;   /* by a second one */
 } agent_group;
 
 /* Signals for the launcher; a handler can reach nothing else. */
@@ -108,8 +115,19 @@ static void reap(agent_group *group) {
   }
 }
 
+static void pass_interrupt(agent_group *group) {
+  int64_t now_ns = ddla_clock_now_ns(ddla_clock_monotonic());
+  if (group->interrupted_ns == 0) {
+    group->interrupted_ns = now_ns;
+    kill_all(group, SIGINT);
+  } else if (now_ns - group->interrupted_ns > TWICE_MS * INT64_C(1000000)) {
+    group->stopped_at_once = true;
+    kill_all(group, SIGKILL);
+  }
+}
+
 static void pass_signals(agent_group *group, int *interrupts_seen, int *terminations_seen) {
-  if (interrupts > *interrupts_seen) kill_all(group, interrupts > 1 ? SIGKILL : SIGINT);
+  if (interrupts > *interrupts_seen) pass_interrupt(group);
   if (terminations > *terminations_seen) kill_all(group, SIGTERM);
   *interrupts_seen = interrupts;
   *terminations_seen = terminations;
@@ -166,7 +184,7 @@ static ddla_status run_processes(agent_group *group) {
   sigaction(SIGTERM, &old_term, NULL);
   if (status != DDLA_OK) return status;
   status = verdict(group);
-  if (status == DDLA_PEER_LOST && interrupts > 1)
+  if (status == DDLA_PEER_LOST && group->stopped_at_once)
     return DDLA_FAIL(INTERRUPTED, "stopped at once by a second Ctrl-C");
   return status;
 }

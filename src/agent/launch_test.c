@@ -178,8 +178,16 @@ static ddla_status until_asked(ddla_transport *transport, void *argument) {
   return DDLA_OK;
 }
 
+/* Takes its time to end after it was asked to. */
+static ddla_status slow_to_end(ddla_transport *transport, void *argument) {
+  bool at_once = false;
+  DDLA_TRY(until_asked(transport, argument ? argument : &at_once));
+  nap_ms(300);
+  return DDLA_OK;
+}
+
 typedef struct sender {
-  int first, second;
+  int first, second, apart_ms;
 } sender;
 
 /* Sends the process its signals while the main thread launches; the first one perhaps before the
@@ -188,16 +196,16 @@ static void *send_signals(void *argument) {
   const sender *s = argument;
   nap_ms(20);
   kill(getpid(), s->first);
-  nap_ms(150);
+  nap_ms(s->apart_ms);
   if (s->second) kill(getpid(), s->second);
   return NULL;
 }
 
-static ddla_status launch_signalled(sender s, bool stubborn) {
+static ddla_status launch_signalled(sender s, bool stubborn, ddla_agent_main work) {
   pthread_t thread;
   void (*old_int)(int) = signal(SIGINT, SIG_IGN), (*old_term)(int) = signal(SIGTERM, SIG_IGN);
   assert_int_equal(pthread_create(&thread, NULL, send_signals, &s), 0);
-  ddla_status status = launch(&processes, until_asked, &stubborn);
+  ddla_status status = launch(&processes, work, &stubborn);
   pthread_join(thread, NULL);
   signal(SIGINT, old_int);
   signal(SIGTERM, old_term);
@@ -206,20 +214,28 @@ static ddla_status launch_signalled(sender s, bool stubborn) {
 
 static void signals_are_passed_on(void **state) {
   (void)state;
-  assert_int_equal(launch_signalled((sender){SIGINT, 0}, false), DDLA_OK);
-  assert_int_equal(launch_signalled((sender){SIGTERM, 0}, false), DDLA_OK);
+  assert_int_equal(launch_signalled((sender){SIGINT, 0, 0}, false, until_asked), DDLA_OK);
+  assert_int_equal(launch_signalled((sender){SIGTERM, 0, 0}, false, until_asked), DDLA_OK);
 }
 
 static void a_second_interrupt_ends_at_once(void **state) {
   (void)state;
-  assert_int_equal(launch_signalled((sender){SIGINT, SIGINT}, true), DDLA_INTERRUPTED);
+  assert_int_equal(launch_signalled((sender){SIGINT, SIGINT, 600}, true, until_asked),
+                   DDLA_INTERRUPTED);
   assert_non_null(strstr(ddla_status_message(DDLA_INTERRUPTED), "second Ctrl-C"));
+}
+
+/* The terminal sends it to all, and a program above passes it on as well. */
+static void an_interrupt_that_comes_twice_is_one(void **state) {
+  (void)state;
+  assert_int_equal(launch_signalled((sender){SIGINT, SIGINT, 60}, false, slow_to_end), DDLA_OK);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(agents_share_memory_and_end),
                                      cmocka_unit_test(a_killed_agent_is_named),
                                      cmocka_unit_test(an_agent_that_just_leaves_is_named),
+                                     cmocka_unit_test(an_interrupt_that_comes_twice_is_one),
                                      cmocka_unit_test(agents_that_do_not_look_are_killed),
                                      cmocka_unit_test(a_failure_keeps_code_and_words),
                                      cmocka_unit_test(too_much_memory_is_refused),

@@ -21,8 +21,8 @@
 typedef struct train_call {
   ddla_training *training;
   ddla_trainer_options options;
-  size_t shared_bytes;      /* of a host */
-  ddla_local_region *link;  /* of played hosts */
+  size_t shared_bytes;     /* of a host */
+  ddla_local_region *link; /* of played hosts */
 } train_call;
 
 /* A signal handler reaches nothing else. */
@@ -74,7 +74,8 @@ static ddla_status run_logged(const train_call *call, ddla_transport *transport)
 }
 
 static bool agents_share_process(const ddla_training *training) {
-  return ddla_cluster_here(&training->cluster) == 1 || strcmp(training->job->parallel.agents_as, "threads") == 0;
+  return ddla_cluster_here(&training->cluster) == 1 ||
+         strcmp(training->job->parallel.agents_as, "threads") == 0;
 }
 
 static ddla_status agent_main(ddla_transport *transport, void *argument) {
@@ -196,7 +197,7 @@ static ddla_status be_host(int host, ddla_local_region *link, void *argument) {
 
 static ddla_status run_all(train_call *call) {
   const ddla_cluster *cluster = &call->training->cluster;
-  if (cluster->hosts > 1) return ddla_play_hosts(cluster->hosts, be_host, call);
+  if (cluster->hosts > 1) return ddla_hosts_play(cluster->hosts, be_host, call);
   DDLA_TRY(open_events(call));
   return launch_agents(call);
 }

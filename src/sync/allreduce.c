@@ -401,9 +401,9 @@ static ddla_status wait_final(allreduce *sync, int worker, int64_t begin) {
   uint64_t blocks = (uint64_t)(sync->blocks - begin / DDLA_STATE_BLOCK);
   uint64_t wanted = steps_since_open(sync) * (uint64_t)(sync->blocks + 1) + blocks;
   if (sync->bridged)
-    return wait_bridge(sync, worker,
-                       ddla_bridge_target_down_to(&sync->layout, sync->worker[worker].orders,
-                                                  begin));
+    return wait_bridge(
+        sync, worker,
+        ddla_bridge_target_down_to(&sync->layout, sync->worker[worker].orders, begin));
   for (int i = 0; i < sync->workers; i++)
     DDLA_TRY(wait_word(sync, worker, &sync->line[i].final_word, wanted,
                        ddla_watch_wait_pack(DDLA_WAIT_FINAL, i, blocks)));
@@ -460,11 +460,10 @@ static int list_operands(ddla_bridge_operand *out, void *argument, int64_t sampl
       bool empty = true;
       for (int s = operand->first; s < operand->end; s++) empty &= shard_is_empty(sync, samples, s);
       DDLA_ASSERT(count < DDLA_TREE_OPERANDS_MAX); /* checked at open */
-      out[count++] =
-          (ddla_bridge_operand){.part = {operand->first, operand->end - operand->first},
-                                .data = operand_at(sync, w, operand->buffer),
-                                .copy = copy_of(sync, w, operand->buffer),
-                                .absent = empty};
+      out[count++] = (ddla_bridge_operand){.part = {operand->first, operand->end - operand->first},
+                                           .data = operand_at(sync, w, operand->buffer),
+                                           .copy = copy_of(sync, w, operand->buffer),
+                                           .absent = empty};
     }
   }
   return count;
@@ -735,9 +734,8 @@ static int bridge_slices(ddla_bridge_slices out[DDLA_BRIDGE_SLICES_MAX], void *a
   out[0] = (ddla_bridge_slices){sync->record + step % RECORD_VERSIONS * (uint64_t)shards,
                                 sizeof *sync->record};
   if (options->statistic_count == 0) return 1;
-  out[1] =
-      (ddla_bridge_slices){ddla_state_array(options->state, options->statistics, 0, 0),
-                           ddla_state_row_at(options->state, options->statistics)->stride};
+  out[1] = (ddla_bridge_slices){ddla_state_array(options->state, options->statistics, 0, 0),
+                                ddla_state_row_at(options->state, options->statistics)->stride};
   return 2;
 }
 
@@ -749,9 +747,8 @@ static bool bridge_stop(void *argument) {
 /* All agents know the layout; the first one of the host has the thread. */
 static ddla_status open_bridge(allreduce *sync) {
   const ddla_sync_options *options = &sync->options;
-  DDLA_TRY(ddla_bridge_layout_make(&sync->layout, options->cluster, options->shards,
-                                   options->lanes, ddla_state_dense(options->state),
-                                   options->range_bytes));
+  DDLA_TRY(ddla_bridge_layout_make(&sync->layout, options->cluster, options->shards, options->lanes,
+                                   ddla_state_dense(options->state), options->range_bytes));
   if (!options->link) return DDLA_OK;
   const ddla_bridge_options bridge = {
       .local = options->transport,

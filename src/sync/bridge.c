@@ -51,7 +51,7 @@ struct ddla_bridge {
   uint64_t number;
   ddla_bridge_order order;
   bool running, shared, sharing, absent[DDLA_TREE_OPERANDS_MAX];
-  int computed, here; /* ranges from the top down whose gradients are final; that are there */
+  int computed, here;   /* ranges from the top down whose gradients are final; that are there */
   ddla_tree_plan total; /* the sum over all hosts' parts */
   int64_t first_ns, computed_ns;
   ddla_failure failure; /* without a thread: what stopped it; code DDLA_OK: nothing */
@@ -88,8 +88,7 @@ static void publish(ddla_bridge *b, uint64_t progress) {
 
 /* Progress within a step: 1 for the records, and 1 for each range from the top down. */
 static void publish_here(ddla_bridge *b) {
-  if (b->shared)
-    publish(b, (b->number - 1) * stride(&b->layout) + 1 + (uint64_t)b->here);
+  if (b->shared) publish(b, (b->number - 1) * stride(&b->layout) + 1 + (uint64_t)b->here);
 }
 
 /* ---- memory ---- */
@@ -138,8 +137,7 @@ static void find_absent(ddla_bridge *b) {
   const int64_t samples = b->order.samples, shards = b->layout.shards;
   for (int p = 0; p < b->layout.part_count; p++) {
     const ddla_tree_part *part = &b->layout.part[p];
-    b->absent[p] =
-        samples * part->first / shards == samples * (part->first + part->count) / shards;
+    b->absent[p] = samples * part->first / shards == samples * (part->first + part->count) / shards;
   }
 }
 
@@ -156,8 +154,7 @@ static ddla_status plan_part(ddla_bridge *b, int index, const ddla_bridge_operan
     if (operand[i].part.first < whole->first ||
         operand[i].part.first >= whole->first + whole->count)
       continue;
-    parts[taken] =
-        (ddla_tree_part){operand[i].part.first - whole->first, operand[i].part.count};
+    parts[taken] = (ddla_tree_part){operand[i].part.first - whole->first, operand[i].part.count};
     absent[taken] = operand[i].absent;
     own->operand[taken++] = operand[i].data;
     if (!operand[i].absent) own->direct = operand[i].data, present++;
@@ -317,8 +314,7 @@ static ddla_status give(ddla_bridge *b, int index) {
   r->here = true;
   for (int h = 0; h < b->layout.cluster.hosts; h++) {
     if (h == b->layout.cluster.host) continue;
-    DDLA_TRY(ddla_bridge_send(&r->flight, h,
-                              ddla_bridge_tag(b->number, DDLA_BRIDGE_SUM, index, 0),
+    DDLA_TRY(ddla_bridge_send(&r->flight, h, ddla_bridge_tag(b->number, DDLA_BRIDGE_SUM, index, 0),
                               b->options.reduced + r->begin, (size_t)r->count * sizeof(float)));
   }
   r->state = RANGE_GIVEN;

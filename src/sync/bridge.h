@@ -32,10 +32,10 @@ typedef struct ddla_bridge_board {
   _Alignas(64) ddla_word posted;   /* orders given */
   _Alignas(64) ddla_word progress; /* see ddla_bridge_target_* */
   _Alignas(64) ddla_bridge_order order[2];
-  _Atomic uint32_t stop;        /* a host asked for a stop before this step's records left it */
-  _Atomic int64_t sent_bytes;   /* by this host */
-  _Atomic int64_t exchange_ns;  /* from the first range that leaves to the last that is there */
-  _Atomic int64_t exposed_ns;   /* of it, after the host's workers had computed everything */
+  _Atomic uint32_t stop;       /* a host asked for a stop before this step's records left it */
+  _Atomic int64_t sent_bytes;  /* by this host */
+  _Atomic int64_t exchange_ns; /* from the first range that leaves to the last that is there */
+  _Atomic int64_t exposed_ns;  /* of it, after the host's workers had computed everything */
 } ddla_bridge_board;
 
 /* One partial gradient of this host: the sum over the shards of a subtree. */
@@ -86,7 +86,8 @@ typedef struct ddla_bridge_options {
 
 typedef struct ddla_bridge ddla_bridge;
 
-/* Starts the thread, if there is to be one. Everything is borrowed until destroy. Errors: NO_MEMORY. */
+/* Starts the thread, if there is to be one. Everything is borrowed until destroy. Errors:
+ * NO_MEMORY. */
 ddla_status ddla_bridge_create(ddla_bridge **out, const ddla_bridge_options *options);
 
 /* Ends the thread; what is under way is dropped. Null is allowed. */

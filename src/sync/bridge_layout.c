@@ -19,10 +19,9 @@ static ddla_status make_parts(ddla_bridge_layout *layout) {
     host->first_shard = (int)(layout->shards * (int64_t)cluster->first[h] / agents);
     host->end_shard = (int)(layout->shards * (int64_t)cluster->first[h + 1] / agents);
     host->first_part = layout->part_count;
-    host->part_count =
-        ddla_tree_cut(&layout->part[layout->part_count],
-                      DDLA_TREE_OPERANDS_MAX - layout->part_count, layout->shards,
-                      (ddla_tree_part){host->first_shard, host->end_shard - host->first_shard});
+    host->part_count = ddla_tree_cut(
+        &layout->part[layout->part_count], DDLA_TREE_OPERANDS_MAX - layout->part_count,
+        layout->shards, (ddla_tree_part){host->first_shard, host->end_shard - host->first_shard});
     if (host->part_count < 0)
       return DDLA_FAIL(INVALID,
                        "%d shards on %d agents of %d hosts need more than %d partial sums; make "
@@ -40,9 +39,9 @@ static void make_ranges(ddla_bridge_layout *layout, int64_t range_bytes) {
   int64_t most_parts = 1;
   for (int h = 0; h < hosts; h++) most_parts = larger(most_parts, layout->host[h].part_count);
   int64_t most = smaller(DDLA_BRIDGE_RANGES_MAX, larger(1, POSTED_MAX * hosts / (1 + most_parts)));
-  int64_t count = range_bytes > 0 ? (bytes + range_bytes - 1) / range_bytes
-                                  : larger(bytes / RANGE_BYTES,
-                                           smaller(hosts, bytes / SMALLEST_BYTES));
+  int64_t count = range_bytes > 0
+                      ? (bytes + range_bytes - 1) / range_bytes
+                      : larger(bytes / RANGE_BYTES, smaller(hosts, bytes / SMALLEST_BYTES));
   count = larger(1, smaller(count, most));
   if (count > hosts) count -= count % hosts; /* every host has as many */
   layout->range_elements = ((layout->space + count - 1) / count + block - 1) / block * block;
@@ -52,8 +51,8 @@ static void make_ranges(ddla_bridge_layout *layout, int64_t range_bytes) {
 
 ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster *cluster,
                                     int shards, int lanes, int64_t space, int64_t range_bytes) {
-  *out = (ddla_bridge_layout){
-      .cluster = *cluster, .shards = shards, .lanes = lanes, .space = space};
+  *out =
+      (ddla_bridge_layout){.cluster = *cluster, .shards = shards, .lanes = lanes, .space = space};
   DDLA_TRY(make_parts(out));
   make_ranges(out, range_bytes);
   return DDLA_OK;

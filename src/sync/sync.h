@@ -58,17 +58,17 @@ typedef struct ddla_sync_options {
   int lists[2]; /* rows: numbers and values of the lists of tables whose gradients are kept by row,
                    copies as gradients; -1: there are no such tables */
   int sums[2];  /* rows: numbers (two versions) and values of each worker's summed lists; else -1 */
-  int row_norms;   /* row: one double for each number of a summed list, with clip_norm; else -1 */
-  int reduced;     /* row: the summed gradient, where something of all of it must be known before the
-                      update (a norm, factors) and on several hosts; else -1 */
-  int block_norms; /* row: one double for each block, with clip_norm; else -1 */
-  int factors;     /* row: ddla_updates_factor_count floats; -1: the optimizer has none */
-  int section_sums;                /* row: ddla_updates_sum_count doubles; -1: it is not layered */
-  int average;                     /* row: running mean of theta; -1: none is kept */
-  double average_decay;            /* of that mean */
-  int64_t average_first;           /* the mean begins at this step, from 1 */
-  int buffers;                     /* row: state that is not trained, two versions; -1: none */
-  int statistics;                  /* row: the records of each shard, one copy for each; -1: none */
+  int row_norms; /* row: one double for each number of a summed list, with clip_norm; else -1 */
+  int reduced;   /* row: the summed gradient, where something of all of it must be known before the
+                    update (a norm, factors) and on several hosts; else -1 */
+  int block_norms;       /* row: one double for each block, with clip_norm; else -1 */
+  int factors;           /* row: ddla_updates_factor_count floats; -1: the optimizer has none */
+  int section_sums;      /* row: ddla_updates_sum_count doubles; -1: it is not layered */
+  int average;           /* row: running mean of theta; -1: none is kept */
+  double average_decay;  /* of that mean */
+  int64_t average_first; /* the mean begins at this step, from 1 */
+  int buffers;           /* row: state that is not trained, two versions; -1: none */
+  int statistics;        /* row: the records of each shard, one copy for each; -1: none */
   const ddla_statistic *statistic; /* [statistic_count] borrowed: how the buffers move */
   int statistic_count;
   const ddla_optimizer *optimizer;
@@ -185,8 +185,8 @@ const ddla_sync_record *ddla_sync_records(const ddla_sync *sync, uint64_t step);
 /* Waits until all workers of all hosts are here. Errors: PEER_LOST, CANCELLED. */
 ddla_status ddla_sync_barrier(ddla_sync *sync, int worker);
 
-/* The same, and then every host has all items of these arrays: at most DDLA_SYNC_PARTS_MAX, the same
- * for all workers. */
+/* The same, and then every host has all items of these arrays: at most DDLA_SYNC_PARTS_MAX, the
+ * same for all workers. */
 ddla_status ddla_sync_share(ddla_sync *sync, int worker, const ddla_sync_part *parts, int count);
 
 /* Asks the group to stop after the step that is under way. Any thread, also a signal handler. */

@@ -22,6 +22,12 @@ typedef struct summary {
   int processors;
 } summary;
 
+/* What went between hosts. */
+typedef struct crossing {
+  int64_t sent_bytes;           /* by all hosts */
+  double exchange_s, exposed_s; /* mean over hosts */
+} crossing;
+
 static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
 static void machine_text(char *text, size_t bytes) {
@@ -57,20 +63,41 @@ static summary summarise(const ddla_run *run, const ddla_worker *worker) {
   return made;
 }
 
+static crossing cross(const ddla_run *run, const ddla_worker *worker) {
+  crossing made = {0};
+  const double hosts = run->training->cluster.hosts;
+  for (int w = 0; w < worker->places; w++) {
+    const ddla_worker_report *report = &worker->shared->report[w];
+    made.sent_bytes += report->sent_bytes;
+    made.exchange_s += 1e-9 * (double)report->hosts_ns / hosts;
+    made.exposed_s += 1e-9 * (double)report->exposed_ns / hosts;
+  }
+  return made;
+}
+
+static json_t *hosts_json(const ddla_run *run, const ddla_worker *worker) {
+  const crossing sum = cross(run, worker);
+  return json_pack("{s:i, s:I, s:f, s:f}", "count", run->training->cluster.hosts, "bytes_sent",
+                   (json_int_t)sum.sent_bytes, "exchange_seconds", sum.exchange_s,
+                   "exposed_seconds", sum.exposed_s);
+}
+
 static json_t *agents_json(const ddla_run *run, const ddla_worker *worker) {
   json_t *agents = json_array();
   int lanes = run->training->lanes;
   for (int a = 0; a < run->training->agents; a++) {
-    int64_t shards = 0, samples = 0, peak = 0;
+    int64_t shards = 0, samples = 0, peak = 0, sent = 0;
     for (int lane = 0; lane < lanes; lane++) {
       const ddla_worker_report *report = &worker->shared->report[a * lanes + lane];
       shards += report->shards;
       samples += report->samples;
+      sent += report->sent_bytes;
       if (report->peak_bytes > peak) peak = report->peak_bytes;
     }
     json_array_append_new(agents, json_pack("{s:i, s:I, s:I, s:I, s:i}", "agent", a, "shards",
                                             (json_int_t)shards, "samples", (json_int_t)samples,
-                                            "peak_bytes", (json_int_t)peak, "bytes_sent", 0));
+                                            "peak_bytes", (json_int_t)peak, "bytes_sent",
+                                            (json_int_t)sent));
   }
   return agents;
 }
@@ -117,6 +144,7 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
       "processor", sum->machine, "processors", sum->processors);
   if (!report) return NULL;
   json_object_set_new(report, "agents", agents_json(run, worker));
+  json_object_set_new(report, "hosts", hosts_json(run, worker));
   if (run->tested) json_object_set_new(report, "test", evaluation_json(run, &run->test));
   if (run->averaged)
     json_object_set_new(report, "average",
@@ -159,6 +187,15 @@ static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worke
           "other %.1f %%\n",
           100 * sum->compute, 100 * sum->exchange, 100 * sum->waiting, 100 * sum->data,
           100 * sum->other);
+  const crossing sum_of_hosts = cross(run, worker);
+  const int hosts = run->training->cluster.hosts;
+  const double steps = fmax(1, (double)(sum->steps - run->start_step));
+  if (hosts > 1)
+    fprintf(file,
+            "between hosts    %.2f MiB sent by each of %d a step; exchange %.2f ms a step, %.2f of "
+            "it not hidden\n",
+            (double)sum_of_hosts.sent_bytes / 1048576.0 / hosts / steps, hosts,
+            1e3 * sum_of_hosts.exchange_s / steps, 1e3 * sum_of_hosts.exposed_s / steps);
   int lanes = run->training->lanes;
   for (int a = 0; a < run->training->agents; a++) {
     int64_t shards = 0;

@@ -31,8 +31,9 @@ typedef struct ddla_trainer_options {
   void *work_argument;
 } ddla_trainer_options;
 
-/* transport: of this host's agents. Runs a prepared training on this agent until the job is done or cleanly stopped. *stopped (may be
- * null) says which, on agent 0. Errors: the first failure of a lane. */
+/* transport: of this host's agents. Runs a prepared training on this agent until the job is done or
+ * cleanly stopped. *stopped (may be null) says which, on agent 0. Errors: the first failure of a
+ * lane. */
 ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *transport,
                              const ddla_trainer_options *options);
 

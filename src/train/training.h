@@ -45,10 +45,10 @@ typedef struct ddla_training {
   ddla_optimizer_options optimizer_options;
   ddla_rate_schedule schedule;
   ddla_average_kind average;
-  int64_t average_from; /* the first epoch that is averaged, from 1 */
-  int agents, lanes, shards; /* agents: of all hosts */
-  ddla_cluster cluster;      /* what is known before hosts have met: how many there are (or that
-                                there are more), and the agents of this one */
+  int64_t average_from;       /* the first epoch that is averaged, from 1 */
+  int agents, lanes, shards;  /* agents: of all hosts */
+  ddla_cluster cluster;       /* what is known before hosts have met: how many there are (or that
+                                 there are more), and the agents of this one */
   int64_t batch, micro_batch; /* micro_batch: at most so many samples at once, never 0 */
   bool direct;                /* every shard is one micro-batch */
   int64_t batches_per_epoch, epochs, total_steps;

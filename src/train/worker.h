@@ -17,9 +17,9 @@ typedef struct ddla_worker {
   ddla_watch *watch;    /* of all agents; may be null */
   ddla_watch_lane pen;  /* this lane's; taken by its thread */
   struct ddla_run *run; /* files and terminal; null but on the first worker of agent 0 */
-  int agent, lane;     /* agent: its number among all */
-  int worker, workers; /* of this host */
-  int place, places;   /* among the workers of all hosts */
+  int agent, lane;      /* agent: its number among all */
+  int worker, workers;  /* of this host */
+  int place, places;    /* among the workers of all hosts */
   ddla_lane compute;
   int64_t *indices; /* [largest batch of one plan] */
   int64_t *counts;  /* [metric_count] merged */
