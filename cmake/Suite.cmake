@@ -33,3 +33,22 @@ function(ddla_script_test name script)
     ddla_script_test ${folder} ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${ARG_ARGUMENTS})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()
+
+# ddla_mpi_test(NAME PROGRAM RANKS n... [TIMEOUT seconds])
+# A test program of ddla_suite() again, started by the launcher of each MPI library with so many processes:
+# the tests NAME_LIBRARY_n. Skipped, with a word, where the library is not installed.
+function(ddla_mpi_test name program)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "RANKS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  foreach(library openmpi mpich)
+    foreach(ranks IN LISTS ARG_RANKS)
+      set(test ${name}_${library}_${ranks})
+      add_test(NAME ${test} COMMAND sh ${CMAKE_SOURCE_DIR}/tests/mpi/mpirun.sh ${library}
+        ${CMAKE_BINARY_DIR}/plugins -n ${ranks} $<TARGET_FILE:${program}>)
+      set_tests_properties(${test} PROPERTIES LABELS "conformance;mpi" TIMEOUT ${ARG_TIMEOUT}
+        SKIP_RETURN_CODE 77)
+    endforeach()
+  endforeach()
+endfunction()

@@ -54,6 +54,12 @@ static ddla_status look(const ddla_waiting *waiting, const ddla_patience *patien
   return DDLA_OK;
 }
 
+static int64_t slice_of(const ddla_patience *patience) {
+  if (!patience->slice_ns) return SLICE_NS;
+  int64_t ns = patience->slice_ns(patience->argument);
+  return ns < SLICE_NS ? ns : SLICE_NS;
+}
+
 static void sleep_on(ddla_event *event, uint32_t sequence, int64_t limit_ns) {
   struct timespec limit = {.tv_sec = limit_ns / 1000000000, .tv_nsec = limit_ns % 1000000000};
   syscall(SYS_futex, &event->sequence, FUTEX_WAIT, sequence, &limit, NULL, 0);
@@ -75,8 +81,10 @@ static ddla_status slice(ddla_event *event, const ddla_waiting *waiting,
   ddla_ready ready = waiting->ready(waiting->argument);
   *done = ready == DDLA_READY_DONE;
   ddla_status status = *done ? DDLA_OK : patience->check(patience->argument);
-  if (ready == DDLA_READY_NOTHING && status == DDLA_OK && now_ns < end_ns)
-    sleep_on(event, sequence, end_ns - now_ns < SLICE_NS ? end_ns - now_ns : SLICE_NS);
+  if (ready == DDLA_READY_NOTHING && status == DDLA_OK && now_ns < end_ns) {
+    int64_t slice_ns = slice_of(patience);
+    sleep_on(event, sequence, end_ns - now_ns < slice_ns ? end_ns - now_ns : slice_ns);
+  }
   atomic_fetch_sub(&event->sleepers, 1);
   if (status != DDLA_OK || *done) return status;
   return patience->check_slow(patience->argument);

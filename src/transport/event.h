@@ -22,6 +22,8 @@ typedef struct ddla_patience {
   int yields;                           /* then so many times after offering the core to others */
   ddla_status (*check)(void *argument); /* an error ends the wait */
   ddla_status (*check_slow)(void *argument); /* the same, once per slice of sleep */
+  /* Length of the next slice, for what wakes nobody when it comes; null: 50 ms, the most. */
+  int64_t (*slice_ns)(void *argument);
   void *argument;
 } ddla_patience;
 

@@ -2,5 +2,6 @@
  * `const ddla_transport_ops ddla_transport_row_name`. */
 DDLA_TRANSPORT(self)
 DDLA_TRANSPORT(local)
+DDLA_TRANSPORT(mpi)
 DDLA_TRANSPORT(sim)
 DDLA_TRANSPORT(sim_shared)

@@ -200,6 +200,7 @@ static ddla_status mixed_up(ddla_transport *transport, void *argument) {
 }
 
 static void check(ranks_world world, int ranks, ranks_main *rank_main) {
+  if (!ranks_available(world, ranks)) return;
   ddla_status status = ranks_run(world, ranks, rank_main, NULL);
   if (status != DDLA_OK)
     print_error("%s, %d ranks: %s\n", ranks_world_names[world], ranks, ddla_status_message(status));
@@ -226,6 +227,7 @@ static void waits_have_limits(void **state) {
   (void)state;
   check(RANKS_THREADS, 2, limited);
   check(RANKS_SIM, 2, limited);
+  check(RANKS_MPI, 2, limited);
   check(RANKS_SIM_SHARED, 3, limited);
 }
 
@@ -239,6 +241,7 @@ static void mixed_up_calls_are_named(void **state) {
   check(RANKS_THREADS, 2, mixed_up);
   check(RANKS_SIM_SHARED, 2, mixed_up);
   check(RANKS_SIM, 2, mixed_up);
+  check(RANKS_MPI, 2, mixed_up);
 }
 
 /* An agent that sums for ever; ends with what stops it. */
@@ -264,6 +267,7 @@ static ddla_status sum_for_ever(ddla_local_region *region, int rank, bool hidden
 static void killed_agents_end_a_collective(void **state) {
   (void)state;
   enum { AGENTS = 3 };
+  if (!ranks_available(RANKS_PROCESSES, AGENTS)) return; /* nothing forks under MPI */
   for (int hidden = 0; hidden < 2; hidden++) {
     ddla_local_region *region = NULL;
     assert_int_equal(ddla_local_region_create(&region, AGENTS, 64 << 20), DDLA_OK);
@@ -294,5 +298,5 @@ int main(void) {
       cmocka_unit_test(waits_have_limits),        cmocka_unit_test(apply_may_fail),
       cmocka_unit_test(mixed_up_calls_are_named), cmocka_unit_test(killed_agents_end_a_collective),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return ranks_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -100,6 +100,7 @@ cleanup:
 
 static void check(ranks_world world, int ranks, const suite *s) {
   suite copy = *s;
+  if (!ranks_available(world, ranks)) return;
   ddla_status status = ranks_run(world, ranks, run_suite, &copy);
   if (status != DDLA_OK)
     print_error("%s, %d ranks: %s\n", ranks_world_names[world], ranks, ddla_status_message(status));
@@ -151,8 +152,17 @@ static void processes(void **state) {
   check(RANKS_PROCESSES, 2, &(suite){large_counts, 0, 0, true});
 }
 
+static void hosts(void **state) {
+  (void)state;
+  for (int i = 0; i < RANK_COUNTS; i++) {
+    check(RANKS_MPI, rank_counts[i], &(suite){small_counts, 8, 2, true});
+    check(RANKS_MPI, rank_counts[i], &(suite){large_counts, 0, 0, true});
+  }
+}
+
 static void every_row_ran(void **state) {
   (void)state;
+  if (!ranks_available(RANKS_THREADS, 2)) return; /* not those for shared memory */
   for (int i = 0; ddla_coll_row_at(i); i++) {
     if (atomic_load(&ran[i]) == 0) print_error("%s never ran\n", ddla_coll_row_at(i)->name);
     assert_true(atomic_load(&ran[i]) > 0);
@@ -166,7 +176,8 @@ int main(void) {
       cmocka_unit_test(simulated_shared_memory),
       cmocka_unit_test(threads),
       cmocka_unit_test(processes),
+      cmocka_unit_test(hosts),
       cmocka_unit_test(every_row_ran),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return ranks_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

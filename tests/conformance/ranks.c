@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "transport/local.h"
+#include "transport/mpi.h"
 
-const char *const ranks_world_names[] = {"self", "threads", "processes", "sim", "sim_shared"};
+const char *const ranks_world_names[] = {"self", "threads",    "processes",
+                                         "sim",  "sim_shared", "mpi"};
 
 static const size_t region_bytes = (size_t)4 << 30;
 
@@ -117,9 +119,60 @@ static ddla_status run_sim(bool shared, int ranks, ranks_main *rank_main, void *
   return status;
 }
 
+enum { HOSTS_TIMEOUT_MS = 60000 };
+
+/* One for the whole program: MPI starts once. */
+static ddla_mpi_world *mpi_world;
+
+static ddla_mpi_launcher launcher(void) {
+  ddla_mpi_launcher found = {0};
+  if (ddla_mpi_launcher_find(&found, ddla_mpi_signs_here()) != DDLA_OK) return found;
+  return found;
+}
+
+bool ranks_available(ranks_world world, int ranks) {
+  ddla_mpi_launcher found = launcher();
+  return found.name ? world == RANKS_MPI && ranks == found.ranks : world != RANKS_MPI;
+}
+
+static ddla_status start_mpi(void) {
+  char host[32];
+  snprintf(host, sizeof host, "h%d", launcher().rank);
+  const ddla_mpi_options options = {.host = host, .timeout_ms = HOSTS_TIMEOUT_MS};
+  return ddla_mpi_world_start(&mpi_world, &options);
+}
+
+static ddla_status run_mpi(ranks_main *rank_main, void *argument) {
+  ddla_transport *transport = NULL;
+  if (!mpi_world) DDLA_TRY(start_mpi());
+  const ddla_mpi_setup setup = {.world = mpi_world, .timeout_ms = HOSTS_TIMEOUT_MS};
+  DDLA_TRY(ddla_transport_open(&transport, "mpi", &setup));
+  ddla_status status = rank_main(transport, argument);
+  ddla_failure failure = {0};
+  if (status != DDLA_OK) {
+    ddla_status_take(&failure, status);
+    ddla_transport_fail(transport, &failure);
+  }
+  ddla_transport_close(transport);
+  return status == DDLA_OK ? DDLA_OK : ddla_status_raise(&failure);
+}
+
+int ranks_end(int failed) {
+  if (!mpi_world) return failed;
+  if (failed) { /* some may never come */
+    fflush(NULL);
+    _exit(failed);
+  }
+  ddla_status status = ddla_mpi_world_end(mpi_world, NULL, NULL);
+  if (status != DDLA_OK) fprintf(stderr, "%s\n", ddla_status_message(status));
+  ddla_mpi_world_destroy(mpi_world);
+  return status != DDLA_OK;
+}
+
 ddla_status ranks_run(ranks_world world, int ranks, ranks_main *rank_main, void *argument) {
   if (world == RANKS_THREADS || world == RANKS_PROCESSES)
     return run_local(world == RANKS_PROCESSES, ranks, rank_main, argument);
+  if (world == RANKS_MPI) return run_mpi(rank_main, argument);
   if (world != RANKS_SELF) return run_sim(world == RANKS_SIM_SHARED, ranks, rank_main, argument);
   ddla_transport *transport = NULL;
   DDLA_TRY(ddla_transport_open(&transport, "self", NULL));
