@@ -11,6 +11,9 @@
 /* Sleeps grow with the time already waited, so that a wait of seconds costs nothing. */
 enum { YIELDS = 16, NAP_LEAST_NS = 100000, NAP_MOST_NS = 2000000, NAP_SHARE = 16 };
 
+/* Rank 0 knows who is missing and speaks first: the others wait longer by this part. */
+enum { PATIENCE = 2 };
+
 struct ddla_mpi_gather {
   ddla_mpi_link *link;
   ddla_mpi_gather_call call;
@@ -121,6 +124,7 @@ ddla_status ddla_mpi_gather_run(ddla_mpi_gather **out, ddla_mpi_link *link,
                          .ranks = facts->ranks,
                          .end_ns = ddla_clock_now_ns(ddla_clock_monotonic()) +
                                    call->timeout_ms * INT64_C(1000000)};
+  if (g->rank > 0) g->end_ns += call->timeout_ms * INT64_C(1000000) / PATIENCE;
   *out = g;
   DDLA_TRY(DDLA_NEW(g->all, call->bytes * (size_t)g->ranks));
   DDLA_TRY(DDLA_NEW(g->flights, g->ranks + 1));

@@ -53,9 +53,6 @@ void ddla_mpi_link_nap(int64_t ns);
 /* Ends the library, which may block: every rank must call it. Errors: IO. */
 ddla_status ddla_mpi_link_finalize(ddla_mpi_link *link);
 
-/* Asks the library to end all processes of the run, this one too. */
-void ddla_mpi_link_abort(ddla_mpi_link *link, int code);
-
 /* Frees the memory; flights are forgotten. Null is allowed. */
 void ddla_mpi_link_destroy(ddla_mpi_link *link);
 

@@ -38,8 +38,9 @@ static int begin(ddla_mpi_state *state, ddla_mpi_start *out) {
   check(MPI_Comm_rank(state->comm, &out->rank), &error);
   check(MPI_Comm_size(state->comm, &out->ranks), &error);
   check(MPI_Get_library_version(version, &length), &error);
-  version[strcspn(version, ",\n")] = '\0';
-  version[strcspn(version, "\t")] = ' ';
+  version[strcspn(version, ",\n")] =
+      '\0'; /* "Open MPI v4.1.4, package: ...", "MPICH Version:\t4.0.2" */
+  for (char *at = strchr(version, '\t'); at; at = strchr(at, '\t')) *at = ' ';
   snprintf(out->version, sizeof out->version, "%.200s", version);
   out->threads = granted >= MPI_THREAD_SERIALIZED;
   int found = 0, *limit = NULL;
@@ -110,8 +111,6 @@ static int finalize(ddla_mpi_state *state) {
   return error;
 }
 
-static void end_all(ddla_mpi_state *state, int code) { MPI_Abort(state->comm, code); }
-
 __attribute__((visibility("default"))) extern const ddla_mpi_plugin ddla_mpi_plugin_table;
 const ddla_mpi_plugin ddla_mpi_plugin_table = {
     .version = DDLA_MPI_PLUGIN_VERSION,
@@ -124,5 +123,4 @@ const ddla_mpi_plugin ddla_mpi_plugin_table = {
     .cancel = cancel,
     .describe = describe,
     .finalize = finalize,
-    .abort = end_all,
 };

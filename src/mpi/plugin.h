@@ -59,9 +59,6 @@ typedef struct ddla_mpi_plugin {
 
   void (*describe)(int error, char *text, size_t bytes);
   int (*finalize)(ddla_mpi_state *state);
-
-  /* Ends all processes of the world, this one too. Does not return. */
-  void (*abort)(ddla_mpi_state *state, int code);
 } ddla_mpi_plugin;
 
 #endif

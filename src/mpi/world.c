@@ -296,10 +296,6 @@ ddla_status ddla_mpi_world_end(ddla_mpi_world *world, void (*stuck)(void *argume
   return finalize_guarded(world, &watching);
 }
 
-void ddla_mpi_world_abort(ddla_mpi_world *world, int code) {
-  ddla_mpi_link_abort(world->link, code);
-}
-
 void ddla_mpi_world_keep(ddla_mpi_world *world, void *memory) {
   if (world->kept_count < KEPT_MAX) world->kept[world->kept_count++] = memory;
 }

@@ -70,12 +70,13 @@ unsigned ddla_mpi_world_count_opens(ddla_mpi_world *world);
 
 /* Collective: the agreed end of a run that went well. Waits until all ranks have come, then ends
  * the library. Where that takes longer than timeout_ms (some libraries hang there), `stuck` is
- * called on another thread, once: it may end the process. Errors: TIMEOUT, IO. */
+ * called on another thread, once: it may end the process. After a failure this is not called: the
+ * process writes out what it has to say and leaves by _exit with a status that is not 0, and the
+ * launcher ends the others (measured: Open MPI within 2 s, MPICH within 0.1 s). Errors: TIMEOUT,
+ * IO.
+ */
 ddla_status ddla_mpi_world_end(ddla_mpi_world *world, void (*stuck)(void *argument),
                                void *argument);
-
-/* After a failure: asks the library to end the processes of all ranks, this one too. */
-void ddla_mpi_world_abort(ddla_mpi_world *world, int code);
 
 /* Keeps memory (of base/alloc.h) into which the library may still write until destroy. */
 void ddla_mpi_world_keep(ddla_mpi_world *world, void *memory);

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "transport/local_region.h"
+#include "transport/local_share.h"
 #include "transport/transport.h"
 
 enum { SPIN_NS = 20000, YIELDS = 8 };
@@ -26,6 +27,7 @@ typedef struct local_transport {
   ddla_local_region *region;
   uint64_t generation;
   bool forked;
+  const ddla_local_peers *peers; /* null: a launcher watches */
   size_t heap_used;
   int block_count;
   block
@@ -38,6 +40,7 @@ static local_transport *of(ddla_transport *t) { return (local_transport *)t; }
 
 static void local_close(ddla_transport *base) {
   local_transport *t = of(base);
+  atomic_store(&t->region->seats[base->rank].left, 1);
   ddla_free(t->blocks);
   ddla_free(t->receivers);
   ddla_free(t);
@@ -56,7 +59,9 @@ static ddla_status local_open(ddla_transport **out, const void *setup) {
   t->base = (ddla_transport){
       .ops = ddla_transport_find("local"), .rank = given->rank, .ranks = region->ranks};
   t->region = region;
-  t->forked = getpid() != region->launcher && !given->adopted;
+  t->peers = given->peers;
+  t->forked = region->launcher && getpid() != region->launcher && !given->adopted;
+  atomic_store(&region->seats[given->rank].left, 0);
   t->generation = atomic_load(&region->generation);
   DDLA_TRY_CLEAN(status, DDLA_NEW(t->blocks, DDLA_LOCAL_BLOCKS_MAX));
   DDLA_TRY_CLEAN(status, DDLA_NEW(t->receivers, region->ranks));
@@ -142,12 +147,14 @@ static ddla_status local_check(ddla_transport *base) {
 
 static ddla_status check(void *argument) { return local_check(argument); }
 
-/* A launcher that is gone can raise nothing; its children are then adopted by another process. */
+/* A launcher that is gone can raise nothing; its children are then adopted by another process.
+ * Where there is none, agents look after each other. */
 static ddla_status check_launcher(void *argument) {
   local_transport *t = argument;
   if (t->forked && getppid() != t->region->launcher)
     return DDLA_FAIL(PEER_LOST, "the launcher of this agent is gone");
-  return DDLA_OK;
+  if (t->peers) ddla_local_peers_look(t->peers);
+  return ddla_local_region_check(t->region);
 }
 
 static ddla_event *event_of(local_transport *t, int rank, const ddla_word *word) {

@@ -19,6 +19,9 @@ typedef struct ddla_local_setup {
   int rank;
   bool adopted; /* by a process that was not forked by the region's maker; who watches over it is
                    another matter then */
+  /* Of processes that no launcher watches (local_share.h), looked at in every wait; borrowed until
+   * the transport is closed. Null for others. */
+  const struct ddla_local_peers *peers;
 } ddla_local_setup;
 
 /* Address space for `ranks` agents and `bytes` of blocks over all ranks together (each block of

@@ -17,26 +17,38 @@ static int usable_cores(void) {
   return (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-ddla_status ddla_local_region_create(ddla_local_region **out, int ranks, size_t bytes) {
+static size_t heap_offset(int ranks) {
+  size_t links = (size_t)ranks * (size_t)ranks * sizeof(ddla_local_link);
+  return to_pages(sizeof(ddla_local_region) + links);
+}
+
+ddla_status ddla_local_region_measure(size_t *out, int ranks, size_t bytes) {
   if (ranks < 1 || ranks > DDLA_TRANSPORT_RANKS_MAX)
     return DDLA_FAIL(INVALID, "%d agents on one machine; possible are 1 to %d", ranks,
                      DDLA_TRANSPORT_RANKS_MAX);
-  size_t links = (size_t)ranks * (size_t)ranks * sizeof(ddla_local_link);
-  size_t heap_offset = to_pages(sizeof(ddla_local_region) + links);
-  size_t heap_bytes = to_pages(bytes);
-  void *mapping = mmap(NULL, heap_offset + heap_bytes, PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (mapping == MAP_FAILED)
-    return DDLA_FAIL(NO_MEMORY, "no address space for %zu bytes shared by %d agents: %s",
-                     heap_offset + heap_bytes, ranks, strerror(errno));
-  ddla_local_region *region = mapping;
+  *out = heap_offset(ranks) + to_pages(bytes);
+  return DDLA_OK;
+}
+
+void ddla_local_region_init(ddla_local_region *region, int ranks, size_t bytes) {
   region->ranks = ranks;
   region->cores = usable_cores();
   region->launcher = getpid();
-  region->bytes = heap_offset + heap_bytes;
-  region->heap_offset = heap_offset;
-  region->heap_bytes = heap_bytes;
-  *out = region;
+  region->heap_offset = heap_offset(ranks);
+  region->heap_bytes = to_pages(bytes);
+  region->bytes = region->heap_offset + region->heap_bytes;
+}
+
+ddla_status ddla_local_region_create(ddla_local_region **out, int ranks, size_t bytes) {
+  size_t total = 0;
+  DDLA_TRY(ddla_local_region_measure(&total, ranks, bytes));
+  void *mapping =
+      mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapping == MAP_FAILED)
+    return DDLA_FAIL(NO_MEMORY, "no address space for %zu bytes shared by %d agents: %s", total,
+                     ranks, strerror(errno));
+  *out = mapping;
+  ddla_local_region_init(*out, ranks, bytes);
   return DDLA_OK;
 }
 

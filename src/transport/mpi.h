@@ -17,6 +17,7 @@
 #define DDLA_TRANSPORT_MPI_H
 
 #include "mpi/world.h"
+#include "transport/local_share.h"
 #include "transport/transport.h"
 
 /* What transport "mpi" is opened with, by the first rank of every host and no other. Open blocks
@@ -25,6 +26,14 @@ typedef struct ddla_mpi_setup {
   ddla_mpi_world *world; /* borrowed until it is destroyed, after the transport is closed */
   int64_t timeout_ms;    /* of silence; 0: 30 s */
 } ddla_mpi_setup;
+
+/* Collective over the whole world: one region for the ranks of each host, who then open transport
+ * "local" with it, their place among the ranks of the host, and the peers. `bytes` of blocks as in
+ * ddla_local_region_create; that of the host's first rank counts. The caller owns both; the region
+ * is unmapped with ddla_local_region_destroy. Errors: UNSUPPORTED (no address that is free in all),
+ * IO, NO_MEMORY, TIMEOUT naming who is missing; PEER_LOST on those whose fellow failed. */
+ddla_status ddla_transport_mpi_share(ddla_local_region **out, ddla_local_peers **peers,
+                                     ddla_mpi_world *world, size_t bytes);
 
 /* The host whose silence or failure ended the work; -1: none did. Any thread. */
 int ddla_transport_mpi_lost(ddla_transport *t);

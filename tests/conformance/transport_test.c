@@ -123,7 +123,7 @@ static ddla_status words(ddla_transport *t, void *argument) {
 /* Messages of all lengths, one tag: in order. */
 static ddla_status messages_in_order(ddla_transport *t, void *argument) {
   (void)argument;
-  static const size_t lengths[] = {0, 1, 63, 4096, 300001, 7};
+  static const size_t lengths[] = {0, 1, 63, 4096, 300001, 7, (5 << 20) + 3};
   enum { COUNT = sizeof lengths / sizeof lengths[0] };
   int rank = ddla_transport_rank(t), ranks = ddla_transport_ranks(t);
   if (!(ddla_transport_caps(t) & DDLA_TRANSPORT_MESSAGES) || ranks == 1) return DDLA_OK;
