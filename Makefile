@@ -4,8 +4,9 @@ PREFIX ?= /usr/local
 all:           ; @tools/setup build && tools/build release
 setup:         ; @tools/setup build test demo
 demo:          ; @tools/setup build demo && tools/build release && build/ddla train examples/fashion-mnist.yaml -n 2 --out runs/demo --set output.overwrite=true
-test:          ; @tools/setup build test demo && tools/build release && tools/run-tests release -LE full
-test-full:     ; @tools/setup build test demo && tools/build release && tools/run-tests release
+demo-mpi:      ; @tools/setup build demo mpi && tools/build release && tools/demo-mpi
+test:          ; @tools/setup build test demo mpi mpich && tools/build release && tools/run-tests release -LE full
+test-full:     ; @tools/setup build test demo mpi mpich && tools/build release && tools/run-tests release
 sim-full:      ; @tools/setup build test && tools/build release && tools/run-tests release -L sim
 hang-full:     ; @tools/setup build test && tools/build release && tools/run-tests release -R '^hang_full$$'
 tidy:          ; @tools/setup build && tools/build release ddla_tidy && build/bin/ddla_tidy .
@@ -23,5 +24,5 @@ clean:         ; @rm -rf build build-debug build-address build-thread build-clan
 ci:            ; @.ci/run
 help:          ; @sed -n 's/^\([a-z-]*\): *; @.*/make \1/p' Makefile
 
-.PHONY: all setup demo test test-full sim-full hang-full tidy check-address check-thread address-full thread-full
+.PHONY: all setup demo demo-mpi test test-full sim-full hang-full tidy check-address check-thread address-full thread-full
 .PHONY: fuzz check-clang debug bench install format clean ci help

@@ -170,6 +170,8 @@
     "threads of one agent that compute; 0: the processors shared out among this machine's agents") \
   X(parallel, hosts, INT, "1", 1, 64, "hosts", FREE,                                               \
     "play so many hosts on this machine: each has a state of its own, and they exchange messages") \
+  X(parallel, timeout, REAL, "30", 1, 86400, "s", FREE,                                            \
+    "a host that is not heard of for so long is given up, and the run ends")                       \
   X(parallel, agents_as, CHOICE, "processes", 0, 0, "processes|threads", FREE,                     \
     "what agents of one machine are; threads of one process are for checking the program")
 

@@ -105,6 +105,7 @@ ddla_status ddla_hosts_play(int hosts, ddla_host_main main, void *argument) {
   host_group group = {.hosts = hosts, .main = main, .argument = argument};
   size_t bytes = (size_t)hosts * sizeof *group.failure;
   DDLA_TRY(ddla_local_region_create(&group.link, hosts, (size_t)hosts * LINK_BYTES));
+  ddla_local_region_call(group.link, "host", 0);
   void *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ddla_status status = block == MAP_FAILED ? DDLA_FAIL(NO_MEMORY, "no memory to share") : DDLA_OK;
   if (status == DDLA_OK) {

@@ -154,9 +154,10 @@ static ddla_status verdict(const agent_group *group) {
     char where[128] = "";
     if (group->options->where) group->options->where(group->argument, where, sizeof where);
     if (number)
-      return DDLA_FAIL(PEER_LOST, "agent %d was killed by signal %d (%s) at %s", rank, number,
-                       strsignal(number), where);
-    return DDLA_FAIL(PEER_LOST, "agent %d ended without finishing its work at %s", rank, where);
+      return DDLA_FAIL(PEER_LOST, "agent %d was killed by signal %d (%s) at %s",
+                       group->options->first + rank, number, strsignal(number), where);
+    return DDLA_FAIL(PEER_LOST, "agent %d ended without finishing its work at %s",
+                     group->options->first + rank, where);
   }
   if (ddla_local_region_failed(group->region, &rank, &failure)) return ddla_status_raise(&failure);
   return DDLA_OK;
@@ -244,6 +245,7 @@ ddla_status ddla_launch(const ddla_launch_options *options, ddla_agent_main main
   ddla_status status = DDLA_OK;
   if (options->agents == 1) return run_watched(&group, run_alone);
   DDLA_TRY(ddla_local_region_create(&group.region, options->agents, options->shared_bytes));
+  ddla_local_region_call(group.region, "agent", options->first);
   DDLA_TRY_CLEAN(status, DDLA_NEW(group.pid, options->agents));
   DDLA_TRY_CLEAN(status, DDLA_NEW(group.ends, options->agents));
   for (int i = 0; i < options->agents; i++) group.ends[i].fd = -1;

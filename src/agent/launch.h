@@ -14,6 +14,7 @@ typedef ddla_status (*ddla_agent_main)(ddla_transport *transport, void *argument
 
 typedef struct ddla_launch_options {
   int agents;          /* 1 to DDLA_TRANSPORT_RANKS_MAX */
+  int first;           /* number of the first one in messages, where other hosts have agents too */
   size_t shared_bytes; /* of memory that the agents will take from the transport, all together */
   bool threads;        /* agents are threads of this process */
   /* Writes where the work is ("step 57") into text, for the message about a lost agent. May be

@@ -49,7 +49,7 @@ ddla_status ddla_train(ddla_train_result *out, const ddla_job *job,
                                  .on_step = options->on_step,
                                  .on_step_argument = options->on_step_argument,
                                  .result = &result}};
-  DDLA_TRY(ddla_training_prepare(&call.training, job, options->own,
+  DDLA_TRY(ddla_training_prepare(&call.training, job, options->own, NULL,
                                  ddla_clock_now_ns(ddla_clock_monotonic())));
   ddla_status status = run(&call);
   ddla_training_destroy(call.training);

@@ -283,7 +283,7 @@ ddla_status ddla_bench_step(int argc, char **argv) {
   DDLA_TRY_CLEAN(status, set(job, "parallel.lanes", lanes));
   DDLA_TRY_CLEAN(status, set(job, "train.batch", batch));
   DDLA_TRY_CLEAN(status, set(job, "train.steps", total));
-  DDLA_TRY_CLEAN(status, ddla_training_prepare(&call.training, job, NULL, now_ns()));
+  DDLA_TRY_CLEAN(status, ddla_training_prepare(&call.training, job, NULL, NULL, now_ns()));
   DDLA_TRY_CLEAN(status, run(&call, count, json, profile));
 cleanup:
   ddla_training_destroy(call.training);

@@ -128,7 +128,7 @@ static ddla_status print_job_model(const ddla_words *words, const char *path, bo
   ddla_training *training = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, ddla_words_job(&job, words, path));
-  DDLA_TRY_CLEAN(status, ddla_training_prepare(&training, job, NULL,
+  DDLA_TRY_CLEAN(status, ddla_training_prepare(&training, job, NULL, NULL,
                                                ddla_clock_now_ns(ddla_clock_monotonic())));
   DDLA_TRY_CLEAN(status, print_graph(training->graph.graph, json));
 cleanup:

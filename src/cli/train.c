@@ -7,18 +7,23 @@
 #include <unistd.h>
 
 #include "agent/hosts.h"
+#include "agent/join.h"
 #include "agent/launch.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/train_facts.h"
 #include "cli/words.h"
 #include "train/recording.h"
 #include "train/save.h"
 #include "train/trainer.h"
 
 typedef struct train_call {
+  ddla_job *job;
+  char directory[DDLA_PATH_BYTES]; /* the run directory, where nothing names one */
+  ddla_join *join;                 /* null: agents are started here */
   ddla_training *training;
   ddla_trainer_options options;
   size_t shared_bytes;     /* of a host */
@@ -52,6 +57,8 @@ static ddla_status open_log(FILE **out, const train_call *call, const ddla_trans
   const char *directory = call->options.directory;
   snprintf(name, sizeof name, "agents/%d.log", agent);
   FILE *file = fopen(ddla_run_path(path, directory, name), "a");
+  *out = NULL;
+  if (!file && cluster->host > 0) return DDLA_OK; /* the directory is another host's */
   if (!file) return ddla_file_fail(errno, "cannot write", path);
   ddla_log_set_sink(write_log, file);
   ddla_log_line(DDLA_LOG_INFO, "agent %d of %d, process %d, transport %s", agent,
@@ -69,7 +76,7 @@ static ddla_status run_logged(const train_call *call, ddla_transport *transport)
   ddla_log_line(DDLA_LOG_INFO, "ends: %s",
                 status == DDLA_OK ? "done" : ddla_status_message(status));
   ddla_log_set_sink(NULL, NULL);
-  fclose(log);
+  if (log) fclose(log);
   return status;
 }
 
@@ -107,16 +114,20 @@ static void default_directory(char *out, size_t bytes, const char *path) {
   snprintf(out, bytes, "runs/%.*s", (int)length, name);
 }
 
-static ddla_show choose_show(const ddla_job *job, bool quiet, bool json) {
+/* joined: MPI's launcher passes the output on, so that this process does not know where it goes. */
+static ddla_show choose_show(const ddla_job *job, bool quiet, bool json, bool joined) {
   if (json) return DDLA_SHOW_JSON;
   if (quiet || strcmp(job->output.progress, "none") == 0) return DDLA_SHOW_NONE;
   if (strcmp(job->output.progress, "bar") == 0) return DDLA_SHOW_BAR;
-  if (strcmp(job->output.progress, "lines") == 0) return DDLA_SHOW_LINES;
+  if (joined || strcmp(job->output.progress, "lines") == 0) return DDLA_SHOW_LINES;
   return isatty(STDOUT_FILENO) ? DDLA_SHOW_BAR : DDLA_SHOW_LINES;
 }
 
 static void show_plan(const ddla_training *training, const ddla_training_memory *memory,
-                      const char *directory) {
+                      const char *directory, const ddla_join *join) {
+  if (join)
+    printf("%d agents on %d host%s, started by %s\n", training->agents, training->cluster.hosts,
+           training->cluster.hosts == 1 ? "" : "s", ddla_join_library(join));
   printf("%s: %" PRId64 " parameters, %" PRId64
          " training samples, %d agent%s with %d lane%s each, %d shards of a "
          "batch of %" PRId64
@@ -167,6 +178,7 @@ static ddla_status launch_agents(train_call *call) {
   const ddla_training *training = call->training;
   const ddla_watcher_options hang = ddla_recording_hang(training, call->options.directory, stderr);
   const ddla_launch_options launch = {.agents = ddla_cluster_here(&training->cluster),
+                                      .first = training->cluster.first[training->cluster.host],
                                       .shared_bytes = call->shared_bytes,
                                       .threads =
                                           strcmp(training->job->parallel.agents_as, "threads") == 0,
@@ -202,19 +214,28 @@ static ddla_status run_all(train_call *call) {
   return launch_agents(call);
 }
 
-static ddla_status run(train_call *call) {
+/* Makes the run directory ready, unless its run is finished. */
+static ddla_status prepare_directory(bool *finished, train_call *call) {
   const ddla_training *training = call->training;
   ddla_training_memory memory = {0};
   const char *directory = call->options.directory;
   ddla_show show = call->options.show;
-  bool finished = false;
-  if (call->options.resume) DDLA_TRY(find_finished(&finished, call));
-  if (finished) return DDLA_OK;
+  *finished = false;
+  if (call->options.resume) DDLA_TRY(find_finished(finished, call));
+  if (*finished) return DDLA_OK;
   DDLA_TRY(ddla_training_estimate(&memory, training));
   DDLA_TRY(ddla_run_prepare(training, directory, call->options.resume));
-  if (show == DDLA_SHOW_BAR || show == DDLA_SHOW_LINES) show_plan(training, &memory, directory);
+  if (show == DDLA_SHOW_BAR || show == DDLA_SHOW_LINES)
+    show_plan(training, &memory, directory, call->join);
   call->shared_bytes = memory.region_bytes;
-  ddla_status status = run_all(call);
+  return DDLA_OK;
+}
+
+/* What is said when all agents have ended; status: how. */
+static ddla_status conclude(const train_call *call, ddla_status status) {
+  const ddla_training *training = call->training;
+  const char *directory = call->options.directory;
+  ddla_show show = call->options.show;
   if (status != DDLA_OK && show == DDLA_SHOW_BAR) fputc('\n', stdout);
   if (status == DDLA_PEER_LOST)
     return ddla_status_prefix(
@@ -231,41 +252,128 @@ static ddla_status run(train_call *call) {
   return DDLA_OK;
 }
 
+/* What the command line says. */
+typedef struct train_given {
+  ddla_words words;
+  const char *agents, *out, *transport;
+  bool resume, quiet, json;
+  int64_t start_ns;
+} train_given;
+
+static ddla_status set_agents(ddla_job *job, const train_given *given,
+                              const ddla_cluster *cluster) {
+  char assignment[64];
+  if (given->agents) {
+    snprintf(assignment, sizeof assignment, "parallel.agents=%s", given->agents);
+    DDLA_TRY(ddla_job_set(job, assignment));
+  }
+  if (!cluster) return DDLA_OK;
+  const int agents = ddla_cluster_agents(cluster);
+  if (given->agents && job->parallel.agents != agents)
+    return DDLA_FAIL(INVALID,
+                     "-n %s, but MPI has started %d processes, which are the agents; leave -n out, "
+                     "or have the launcher start as many",
+                     given->agents, agents);
+  snprintf(assignment, sizeof assignment, "parallel.agents=%d", agents);
+  return ddla_job_set(job, assignment);
+}
+
+/* cluster: null, or who was started by MPI. */
+static ddla_status prepare(train_call *call, const train_given *given,
+                           const ddla_cluster *cluster) {
+  DDLA_TRY(ddla_words_job(&call->job, &given->words, given->words.other[0]));
+  DDLA_TRY(set_agents(call->job, given, cluster));
+  default_directory(call->directory, sizeof call->directory, given->words.other[0]);
+  const char *dir = call->job->output.dir;
+  call->options.directory = given->out ? given->out : dir[0] ? dir : call->directory;
+  call->options.resume = given->resume;
+  call->options.stop = &stop_asked;
+  call->options.terminal = stdout;
+  call->options.show = choose_show(call->job, given->quiet, given->json, cluster != NULL);
+  return ddla_training_prepare(&call->training, call->job, NULL, cluster, given->start_ns);
+}
+
+static void finish(train_call *call) {
+  ddla_watch_destroy(call->options.watch);
+  ddla_training_destroy(call->training);
+  ddla_job_destroy(call->job);
+}
+
+/* All agents are started here. */
+static ddla_status train_here(train_call *call, const train_given *given) {
+  bool finished = false;
+  DDLA_TRY(prepare(call, given, NULL));
+  DDLA_TRY(prepare_directory(&finished, call));
+  return finished ? DDLA_OK : conclude(call, run_all(call));
+}
+
+/* The first agent makes the directory ready; the others wait for it. */
+static ddla_status prepare_joined(bool *finished, train_call *call, ddla_status prepared) {
+  const bool first = ddla_join_agent(call->join) == 0;
+  ddla_join_fact facts[DDLA_JOIN_FACTS] = {{0}};
+  ddla_training_memory memory = {0};
+  if (prepared == DDLA_OK) prepared = ddla_train_facts(facts, call->training);
+  DDLA_TRY(ddla_join_agree(call->join, prepared, facts));
+  if (!first) call->options.show = DDLA_SHOW_NONE;
+  ddla_status status =
+      first ? prepare_directory(finished, call) : ddla_training_estimate(&memory, call->training);
+  if (!first) call->shared_bytes = memory.region_bytes;
+  DDLA_TRY(ddla_join_agree(call->join, status, &(ddla_join_fact){0}));
+  return ddla_join_tell(call->join, finished, sizeof *finished);
+}
+
+/* This process is one agent of those that MPI has started. The first one speaks for all. */
+static ddla_status train_joined(train_call *call, const train_given *given) {
+  enum { START_TIMEOUT_MS = 60000 };
+  bool finished = false;
+  DDLA_TRY(ddla_join_start(&call->join, START_TIMEOUT_MS));
+  ddla_status status = prepare(call, given, ddla_join_cluster(call->join));
+  status = prepare_joined(&finished, call, status);
+  if (status == DDLA_OK && !finished) {
+    ddla_join_limit(call->join, (int64_t)(call->job->parallel.timeout * 1000));
+    call->options.hosts = (ddla_trainer_hosts){NULL};
+    if (ddla_join_cluster(call->join)->hosts > 1)
+      call->options.hosts = (ddla_trainer_hosts){ddla_join_open_link, call->join};
+    status = ddla_join_run(call->join, call->shared_bytes, agent_main, call);
+    if (ddla_join_agent(call->join) == 0) status = conclude(call, status);
+  }
+  if (status != DDLA_OK && status != DDLA_INTERRUPTED) {
+    if (ddla_join_agent(call->join) == 0)
+      fprintf(stderr, "ddla: %s\n", ddla_status_message(status));
+    ddla_join_leave(call->join, status);
+  }
+  ddla_status ended = ddla_join_end(call->join);
+  return status != DDLA_OK ? status : ended;
+}
+
+static ddla_status choose_transport(bool *joined, const char *transport) {
+  *joined = false;
+  if (transport && strcmp(transport, "local") == 0) return DDLA_OK;
+  DDLA_TRY(ddla_join_wanted(joined));
+  if (!transport || strcmp(transport, "auto") == 0) return DDLA_OK;
+  if (strcmp(transport, "mpi") != 0)
+    return DDLA_FAIL(INVALID, "--transport %s: there are auto, local and mpi", transport);
+  *joined = true;
+  return DDLA_OK;
+}
+
 static ddla_status train(int argc, char **argv, int64_t start_ns) {
-  ddla_words words = {0};
-  const char *agents = NULL, *out = NULL;
-  bool resume = false, quiet = false, json = false;
+  train_given given = {.start_ns = start_ns};
+  train_call call = {0};
+  bool joined = false;
   const ddla_words_option options[] = {
-      {"--agents", "-n", &agents, NULL}, {"--out", "-o", &out, NULL},
-      {"--resume", NULL, NULL, &resume}, {"--quiet", "-q", NULL, &quiet},
-      {"--json", NULL, NULL, &json},
+      {"--agents", "-n", &given.agents, NULL},       {"--out", "-o", &given.out, NULL},
+      {"--transport", NULL, &given.transport, NULL}, {"--resume", NULL, NULL, &given.resume},
+      {"--quiet", "-q", NULL, &given.quiet},         {"--json", NULL, NULL, &given.json},
   };
-  DDLA_TRY(ddla_words_read(&words, argc, argv, options, sizeof options / sizeof options[0]));
-  if (words.other_count != 1)
+  DDLA_TRY(ddla_words_read(&given.words, argc, argv, options, sizeof options / sizeof options[0]));
+  if (given.words.other_count != 1)
     return DDLA_FAIL(INVALID,
                      "ddla train takes one job file, not %d; `ddla train --help` says more",
-                     words.other_count);
-  ddla_job *job = NULL;
-  train_call call = {0};
-  char assignment[64], directory[DDLA_PATH_BYTES];
-  ddla_status status = DDLA_OK;
-  DDLA_TRY(ddla_words_job(&job, &words, words.other[0]));
-  if (agents) {
-    snprintf(assignment, sizeof assignment, "parallel.agents=%s", agents);
-    DDLA_TRY_CLEAN(status, ddla_job_set(job, assignment));
-  }
-  default_directory(directory, sizeof directory, words.other[0]);
-  call.options.directory = out ? out : job->output.dir[0] ? job->output.dir : directory;
-  call.options.resume = resume;
-  call.options.stop = &stop_asked;
-  call.options.terminal = stdout;
-  call.options.show = choose_show(job, quiet, json);
-  DDLA_TRY_CLEAN(status, ddla_training_prepare(&call.training, job, NULL, start_ns));
-  DDLA_TRY_CLEAN(status, run(&call));
-cleanup:
-  ddla_watch_destroy(call.options.watch);
-  ddla_training_destroy(call.training);
-  ddla_job_destroy(job);
+                     given.words.other_count);
+  DDLA_TRY(choose_transport(&joined, given.transport));
+  ddla_status status = joined ? train_joined(&call, &given) : train_here(&call, &given);
+  finish(&call);
   return status;
 }
 
@@ -276,6 +384,9 @@ const ddla_command ddla_command_train = {
     .help =
         "  -n, --agents N     agents (processes) that train together; also parallel.agents\n"
         "  --set KEY=VALUE    sets a key of the job, for example train.batch=256; may be repeated\n"
+        "  --transport NAME   local: start the agents here; mpi: be one of those that an MPI "
+        "launcher\n"
+        "                     started; auto: look who started this process [auto]\n"
         "  -o, --out DIR      run directory; else output.dir, else runs/ and the job file's name\n"
         "  --resume           goes on from the run directory's newest checkpoint\n"
         "  -q, --quiet        prints nothing but errors\n"

@@ -56,8 +56,8 @@ static ddla_status open_job(ddla_trained *made, const ddla_words *words, const c
                      path);
   DDLA_TRY(find_given(made, NULL, model));
   if (!exists(made->path)) return ddla_file_fail(errno, "cannot read", made->path);
-  DDLA_TRY(
-      ddla_training_prepare(&training, made->job, NULL, ddla_clock_now_ns(ddla_clock_monotonic())));
+  DDLA_TRY(ddla_training_prepare(&training, made->job, NULL, NULL,
+                                 ddla_clock_now_ns(ddla_clock_monotonic())));
   ddla_status status = ddla_description_of(&made->description, training);
   ddla_training_destroy(training);
   return status;

@@ -243,10 +243,15 @@ static void make_schedule(ddla_training *training) {
                            .gamma = job->train.step_factor};
 }
 
-/* Agents are shared out among the hosts that this machine plays. */
-static ddla_status play_hosts(ddla_training *training) {
+/* Where it is not known who is where, agents are shared out among the hosts that this machine
+ * plays. */
+static ddla_status place_agents(ddla_training *training) {
   const ddla_job *job = training->job;
   ddla_cluster *cluster = &training->cluster;
+  if (cluster->hosts > 0) {
+    training->agents = ddla_cluster_agents(cluster);
+    return DDLA_OK;
+  }
   *cluster = (ddla_cluster){.hosts = (int)job->parallel.hosts};
   if (cluster->hosts > training->agents)
     return ddla_job_refuse(job, "parallel.hosts",
@@ -261,18 +266,20 @@ static ddla_status check_group(ddla_training *training) {
   const ddla_job *job = training->job;
   training->agents = (int)job->parallel.agents;
   training->shards = (int)job->train.shards;
+  DDLA_TRY(place_agents(training));
   if (training->agents > training->shards)
     return ddla_job_refuse(job, "parallel.agents",
                            "is %d, and so many agents cannot share %d shards; raise train.shards "
                            "to at least %d or start fewer",
                            training->agents, training->shards, training->agents);
-  DDLA_TRY(play_hosts(training));
   if (ddla_cluster_here(&training->cluster) > DDLA_TRANSPORT_RANKS_MAX)
     return ddla_job_refuse(job, "parallel.agents",
                            "is %d, but at most %d agents run on one machine", training->agents,
                            DDLA_TRANSPORT_RANKS_MAX);
   training->lanes = (int)job->parallel.lanes;
-  if (training->lanes == 0) training->lanes = ddla_machine_processors() / training->agents;
+  const int here =
+      job->parallel.hosts > 1 ? training->agents : ddla_cluster_here(&training->cluster);
+  if (training->lanes == 0) training->lanes = ddla_machine_processors() / here;
   int most =
       (training->shards + training->agents - 1) / training->agents; /* more would stay idle */
   if (training->lanes > most) training->lanes = most;
@@ -347,13 +354,15 @@ static ddla_status prepare(ddla_training *training) {
 }
 
 ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
-                                  const ddla_own_model *own, int64_t start_ns) {
+                                  const ddla_own_model *own, const ddla_cluster *cluster,
+                                  int64_t start_ns) {
   ddla_training *training = NULL;
   DDLA_TRY(DDLA_NEW(training, 1));
   training->job = job;
   training->own = own;
   training->seed = (uint64_t)job->train.seed;
   training->start_ns = start_ns;
+  if (cluster) training->cluster = *cluster;
   ddla_status status = prepare(training);
   if (status != DDLA_OK) {
     ddla_training_destroy(training);

@@ -58,10 +58,12 @@ typedef struct ddla_training {
 } ddla_training;
 
 /* Opens data, builds the graph, checks everything that can be checked without agents. job and own
- * (may be null) are borrowed until destroy. Errors: INVALID naming key, value and what to do; those
+ * (may be null) are borrowed until destroy. cluster: who is where, known by other means; null: as
+ * the job says. Errors: INVALID naming key, value and what to do; those
  * of data, model and task. */
 ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
-                                  const ddla_own_model *own, int64_t start_ns);
+                                  const ddla_own_model *own, const ddla_cluster *cluster,
+                                  int64_t start_ns);
 void ddla_training_destroy(ddla_training *training);
 
 /* What to open for a part of the job's data at a path. Borrows from both. */

@@ -34,6 +34,10 @@ void ddla_local_region_destroy(ddla_local_region *region);
 
 int ddla_local_region_ranks(const ddla_local_region *region);
 
+/* What ranks are called in messages: "agent" and from which number on (else from 0). By the maker,
+ * before anybody else has the region; what lives for ever. */
+void ddla_local_region_call(ddla_local_region *region, const char *what, int first);
+
 /* For the launcher: rank has died of `signal` (0: it left without finishing). Every call that
  * waits, in every agent, then ends with PEER_LOST; sleepers are woken. Later raises change nothing
  * until reset. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ ddla_status ddla_local_region_measure(size_t *out, int ranks, size_t bytes) {
 
 void ddla_local_region_init(ddla_local_region *region, int ranks, size_t bytes) {
   region->ranks = ranks;
+  ddla_local_region_call(region, "agent", 0);
   region->cores = usable_cores();
   region->launcher = getpid();
   region->heap_offset = heap_offset(ranks);
@@ -57,6 +59,11 @@ void ddla_local_region_destroy(ddla_local_region *region) {
 }
 
 int ddla_local_region_ranks(const ddla_local_region *region) { return region->ranks; }
+
+void ddla_local_region_call(ddla_local_region *region, const char *what, int first) {
+  snprintf(region->what, sizeof region->what, "%s", what);
+  region->first = first;
+}
 
 static void wake_all(ddla_local_region *region) {
   for (int i = 0; i < DDLA_LOCAL_EVENTS; i++) ddla_event_wake(&region->events[i]);
@@ -116,12 +123,16 @@ ddla_status ddla_local_region_check(const ddla_local_region *region) {
     return DDLA_OK;
   int rank = 0, signal = 0;
   if (ddla_local_region_lost(region, &rank, &signal)) {
-    if (signal == 0) return DDLA_FAIL(PEER_LOST, "agent %d left before the work was done", rank);
-    return DDLA_FAIL(PEER_LOST, "agent %d was ended by signal %d (%s)", rank, signal,
+    if (signal == 0)
+      return DDLA_FAIL(PEER_LOST, "%s %d left before the work was done", region->what,
+                       region->first + rank);
+    return DDLA_FAIL(PEER_LOST, "%s %d was ended by signal %d (%s)", region->what,
+                     region->first + rank, signal,
                      sigdescr_np(signal) ? sigdescr_np(signal) : "unknown");
   }
   ddla_failure failure = {0};
   if (ddla_local_region_failed(region, &rank, &failure))
-    return DDLA_FAIL(PEER_LOST, "agent %d failed: %.900s", rank, failure.text);
+    return DDLA_FAIL(PEER_LOST, "%s %d failed: %.900s", region->what, region->first + rank,
+                     failure.text);
   return DDLA_OK;
 }

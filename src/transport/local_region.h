@@ -20,10 +20,11 @@ typedef struct ddla_local_seat {
 } ddla_local_seat;
 
 struct ddla_local_region {
-  int ranks;
-  int cores;      /* the launcher might use; fewer than ranks: do not spin */
-  pid_t launcher; /* 0: the processes have no common parent */
-  size_t bytes;   /* of the mapping */
+  int ranks, first; /* first: the number of rank 0 in messages */
+  char what[16];    /* it is called */
+  int cores;        /* the launcher might use; fewer than ranks: do not spin */
+  pid_t launcher;   /* 0: the processes have no common parent */
+  size_t bytes;     /* of the mapping */
   size_t heap_offset, heap_bytes;
   _Alignas(64) _Atomic uint64_t death; /* epoch << 32 | rank << 16 | signal; epoch 0: nobody */
   _Atomic uint64_t abort;              /* rank + 1 of the first declared failure */

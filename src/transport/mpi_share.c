@@ -38,6 +38,7 @@ static ddla_status attempt_own(sharing *s, size_t bytes, int attempt) {
   if (s->place == 0 && !s->region) {
     s->offer = none;
     made = ddla_local_share_make(&s->region, &s->offer, s->places, bytes, attempt);
+    if (made == DDLA_OK) ddla_local_region_call(s->region, "agent", s->first);
   }
   const answer failed = answer_for(made); /* its words, before others' take their place */
   DDLA_TRY(ddla_mpi_world_gather(s->world, s->offers, &s->offer, sizeof s->offer,

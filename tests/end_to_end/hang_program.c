@@ -110,7 +110,7 @@ static ddla_status run(int agents, const char *lanes, bool threads, const char *
   ddla_training_memory memory = {0};
   ddla_failure failure = {0};
   DDLA_TRY(prepare(&job, agents, lanes));
-  DDLA_TRY(ddla_training_prepare(&p.training, job, NULL, 0));
+  DDLA_TRY(ddla_training_prepare(&p.training, job, NULL, NULL, 0));
   DDLA_TRY(ddla_training_estimate(&memory, p.training));
   DDLA_TRY(ddla_run_prepare(p.training, directory, false));
   DDLA_TRY(ddla_recording_create(&p.options.watch, &failure, p.training, directory));

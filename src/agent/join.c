@@ -1,0 +1,189 @@
+#include "agent/join.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "transport/mpi.h"
+
+enum { SPOKEN_MS = 100, LEAVE_MS = 600 };
+
+struct ddla_join {
+  ddla_mpi_world *world;
+  ddla_cluster cluster;
+  int64_t timeout_ms;
+};
+
+/* What an agent tells the others before it starts. */
+typedef struct outcome {
+  int32_t code;
+  char text[DDLA_STATUS_TEXT_BYTES];
+  char fact[DDLA_JOIN_FACTS][DDLA_JOIN_FACT_BYTES];
+} outcome;
+
+ddla_status ddla_join_wanted(bool *out) {
+  ddla_mpi_launcher launcher = {0};
+  DDLA_TRY(ddla_mpi_launcher_find(&launcher, ddla_mpi_signs_here()));
+  *out = launcher.name != NULL;
+  return DDLA_OK;
+}
+
+static ddla_status make_cluster(ddla_join *join) {
+  const ddla_mpi_world *world = join->world;
+  ddla_cluster *cluster = &join->cluster;
+  cluster->hosts = ddla_mpi_world_hosts(world);
+  cluster->host = ddla_mpi_world_host(world);
+  if (cluster->hosts > DDLA_HOSTS_MAX)
+    return DDLA_FAIL(INVALID, "%d hosts: there may be at most %d", cluster->hosts, DDLA_HOSTS_MAX);
+  for (int h = 0; h < cluster->hosts; h++) cluster->first[h] = ddla_mpi_world_first(world, h);
+  cluster->first[cluster->hosts] = ddla_mpi_world_ranks(world);
+  return DDLA_OK;
+}
+
+ddla_status ddla_join_start(ddla_join **out, int64_t timeout_ms) {
+  ddla_join *join = NULL;
+  ddla_status status = DDLA_OK;
+  const ddla_mpi_options options = {.timeout_ms = timeout_ms};
+  DDLA_TRY(DDLA_NEW(join, 1));
+  join->timeout_ms = timeout_ms;
+  DDLA_TRY_CLEAN(status, ddla_mpi_world_start(&join->world, &options));
+  DDLA_TRY_CLEAN(status, make_cluster(join));
+  *out = join;
+  return DDLA_OK;
+cleanup:
+  ddla_mpi_world_destroy(join->world);
+  ddla_free(join);
+  return status;
+}
+
+const ddla_cluster *ddla_join_cluster(const ddla_join *join) { return &join->cluster; }
+
+int ddla_join_agent(const ddla_join *join) { return ddla_mpi_world_rank(join->world); }
+
+const char *ddla_join_library(const ddla_join *join) { return ddla_mpi_world_library(join->world); }
+
+static const char *host_of(const ddla_join *join, int agent) {
+  int host = 0;
+  while (join->cluster.first[host + 1] <= agent) host++;
+  return ddla_mpi_world_host_name(join->world, host);
+}
+
+/* The first failure, else the first difference from agent 0. */
+static ddla_status judge(const ddla_join *join, const outcome *all, const ddla_join_fact *facts) {
+  const int agents = ddla_cluster_agents(&join->cluster);
+  for (int a = 0; a < agents; a++) {
+    if (all[a].code == DDLA_OK) continue;
+    ddla_failure failure = {.code = (ddla_status)all[a].code, .file = __FILE__, .line = __LINE__};
+    if (a == 0) snprintf(failure.text, sizeof failure.text, "%s", all[a].text);
+    else
+      snprintf(failure.text, sizeof failure.text, "agent %d on host %s: %.900s", a,
+               host_of(join, a), all[a].text);
+    return ddla_status_raise(&failure);
+  }
+  for (int a = 1; a < agents; a++)
+    for (int f = 0; f < DDLA_JOIN_FACTS && facts[f].name; f++)
+      if (strcmp(all[a].fact[f], all[0].fact[f]) != 0)
+        return DDLA_FAIL(INVALID,
+                         "agent %d on host %s has another %s (%s) than agent 0 on host %s (%s); "
+                         "start all agents with the same program, job file and data",
+                         a, host_of(join, a), facts[f].name, all[a].fact[f], host_of(join, 0),
+                         all[0].fact[f]);
+  return DDLA_OK;
+}
+
+ddla_status ddla_join_agree(ddla_join *join, ddla_status prepared, const ddla_join_fact *facts) {
+  outcome *all = NULL, mine = {.code = (int32_t)prepared};
+  ddla_status status = DDLA_OK;
+  if (prepared != DDLA_OK)
+    snprintf(mine.text, sizeof mine.text, "%s", ddla_status_message(prepared));
+  for (int f = 0; prepared == DDLA_OK && f < DDLA_JOIN_FACTS && facts[f].name; f++)
+    snprintf(mine.fact[f], sizeof mine.fact[f], "%s", facts[f].value);
+  DDLA_TRY(DDLA_NEW(all, ddla_cluster_agents(&join->cluster)));
+  DDLA_TRY_CLEAN(status, ddla_mpi_world_gather(join->world, all, &mine, sizeof mine,
+                                               "say whether they are ready"));
+  status = judge(join, all, facts);
+cleanup:
+  ddla_free(all);
+  return status;
+}
+
+ddla_status ddla_join_tell(ddla_join *join, void *data, size_t bytes) {
+  unsigned char *all = NULL;
+  DDLA_TRY(DDLA_NEW(all, (int64_t)bytes * ddla_cluster_agents(&join->cluster)));
+  ddla_status status =
+      ddla_mpi_world_gather(join->world, all, data, bytes, "hear what the first agent found");
+  if (status == DDLA_OK) memcpy(data, all, bytes);
+  ddla_free(all);
+  return status;
+}
+
+void ddla_join_limit(ddla_join *join, int64_t timeout_ms) { join->timeout_ms = timeout_ms; }
+
+typedef struct shared_memory {
+  ddla_local_region *region;
+  ddla_local_peers *peers;
+} shared_memory;
+
+static ddla_status open_local(ddla_transport **out, ddla_join *join, shared_memory *memory,
+                              size_t bytes) {
+  const int place = ddla_mpi_world_place(join->world);
+  DDLA_TRY(ddla_transport_mpi_share(&memory->region, &memory->peers, join->world, bytes));
+  if (ddla_cluster_here(&join->cluster) == 1) return ddla_transport_open(out, "self", NULL);
+  const ddla_local_setup setup = {.region = memory->region, .rank = place, .peers = memory->peers};
+  return ddla_transport_open(out, "local", &setup);
+}
+
+ddla_status ddla_join_run(ddla_join *join, size_t shared_bytes, ddla_agent_main main,
+                          void *argument) {
+  ddla_transport *transport = NULL;
+  shared_memory memory = {0};
+  ddla_status status = open_local(&transport, join, &memory, shared_bytes);
+  if (status == DDLA_OK) status = main(transport, argument);
+  ddla_failure failure = {0};
+  int who = 0;
+  if (status != DDLA_OK && status != DDLA_PEER_LOST && transport) {
+    ddla_status_take(&failure, status);
+    ddla_transport_fail(transport, &failure);
+  }
+  /* What another agent of this host met says more than that it is lost. */
+  if (status == DDLA_PEER_LOST && memory.region &&
+      ddla_local_region_failed(memory.region, &who, &failure))
+    status = ddla_status_raise(&failure);
+  ddla_transport_close(transport);
+  ddla_local_peers_close(memory.peers);
+  ddla_local_region_destroy(memory.region);
+  return status;
+}
+
+ddla_status ddla_join_open_link(ddla_transport **link, ddla_cluster *cluster, void *argument) {
+  const ddla_join *join = argument;
+  const ddla_mpi_setup setup = {.world = join->world, .timeout_ms = join->timeout_ms};
+  *cluster = join->cluster;
+  return ddla_transport_open(link, "mpi", &setup);
+}
+
+/* MPI hangs in its end: everything is done, so that is nobody's loss. */
+static void stuck(void *argument) {
+  (void)argument;
+  fflush(NULL);
+  _exit(0);
+}
+
+ddla_status ddla_join_end(ddla_join *join) {
+  if (!join) return DDLA_OK;
+  ddla_status status = ddla_mpi_world_end(join->world, stuck, NULL);
+  ddla_mpi_world_destroy(join->world);
+  ddla_free(join);
+  return status;
+}
+
+_Noreturn void ddla_join_leave(const ddla_join *join, ddla_status status) {
+  const int ms = ddla_join_agent(join) == 0 ? SPOKEN_MS : LEAVE_MS;
+  const struct timespec pause = {.tv_nsec = ms * 1000000L};
+  fflush(NULL);
+  nanosleep(&pause, NULL);
+  _exit(ddla_status_exit(status));
+}

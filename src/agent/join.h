@@ -1,0 +1,65 @@
+/* Agents that an MPI launcher started: each process is one of them. They find each other, see
+ * whether they are about to do the same, share memory with those of their host, and exchange
+ * between hosts through the first agent of each. Agents are numbered host by host.
+ *
+ * Threads: all by one thread, but that the link is used by another one while main runs. */
+#ifndef DDLA_AGENT_JOIN_H
+#define DDLA_AGENT_JOIN_H
+
+#include "agent/launch.h"
+#include "sync/cluster.h"
+
+typedef struct ddla_join ddla_join;
+
+/* True where an MPI launcher started this process. Errors: INVALID where that cannot be told. */
+ddla_status ddla_join_wanted(bool *out);
+
+/* Starts MPI and waits for all processes. timeout_ms: of silence, from here to the end. The caller
+ * owns *out. Errors: UNSUPPORTED (no plug-in; too few threads), INVALID (the launcher is another
+ * library's; more processes than there may be), TIMEOUT naming who is missing, IO, NO_MEMORY. */
+ddla_status ddla_join_start(ddla_join **out, int64_t timeout_ms);
+
+/* Who is where, and this agent's number. Borrowed. */
+const ddla_cluster *ddla_join_cluster(const ddla_join *join);
+int ddla_join_agent(const ddla_join *join);
+
+/* "Open MPI v4.1.4", for people. Borrowed. */
+const char *ddla_join_library(const ddla_join *join);
+
+enum { DDLA_JOIN_FACTS = 6, DDLA_JOIN_FACT_BYTES = 72 };
+
+/* What all agents must have alike: name and value of each; a null name ends them. */
+typedef struct ddla_join_fact {
+  const char *name; /* "job" */
+  char value[DDLA_JOIN_FACT_BYTES];
+} ddla_join_fact;
+
+/* Collective: how everybody's preparation ended, and with what. Errors: the failure of the first
+ * agent that has one, naming it; INVALID naming who differs in what; as start. */
+ddla_status ddla_join_agree(ddla_join *join, ddla_status prepared, const ddla_join_fact *facts);
+
+/* Collective: agent 0's bytes become everybody's. Errors: as agree. */
+ddla_status ddla_join_tell(ddla_join *join, void *data, size_t bytes);
+
+/* From here on: the time of silence after which another host is given up. */
+void ddla_join_limit(ddla_join *join, int64_t timeout_ms);
+
+/* Collective: runs main in this process, with the transport of this host's agents. shared_bytes: as
+ * for ddla_launch, of this host. Errors: main's; those of shared memory. */
+ddla_status ddla_join_run(ddla_join *join, size_t shared_bytes, ddla_agent_main main,
+                          void *argument);
+
+/* Opens the link between hosts; for the first agent of each, while main runs. argument: the join.
+ * Errors: as the transport's. */
+ddla_status ddla_join_open_link(ddla_transport **link, ddla_cluster *cluster, void *argument);
+
+/* Ends MPI where all went well. After a failure the process must end without more calls of MPI: see
+ * ddla_join_leave. Errors: TIMEOUT, IO. */
+ddla_status ddla_join_end(ddla_join *join);
+
+/* Ends the process after a failure, without MPI's own end, which would wait for all. The first
+ * agent is let go first: it speaks for all, and a launcher that sees one end may end the others
+ * before what they said has been passed on. */
+_Noreturn void ddla_join_leave(const ddla_join *join, ddla_status status);
+
+#endif

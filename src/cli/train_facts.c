@@ -1,0 +1,55 @@
+#include "cli/train_facts.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/cpu.h"
+#include "backend/kernel.h"
+#include "base/sha256.h"
+#include "job/option.h"
+
+/* The options that decide about the result, one on each line. */
+static ddla_status job_hash(char out[DDLA_SHA256_TEXT_BYTES], const ddla_job *job) {
+  char *text = NULL;
+  size_t bytes = 0;
+  FILE *file = open_memstream(&text, &bytes);
+  if (!file) return DDLA_FAIL(NO_MEMORY, "no memory for the job's options");
+  for (int i = 0; i < ddla_option_count(); i++) {
+    const ddla_option *option = ddla_option_at(i);
+    if (option->resume != DDLA_OPTION_SAME) continue;
+    fprintf(file, "%s: ", option->key);
+    ddla_option_write(job, option, file);
+    fputc('\n', file);
+  }
+  ddla_status status =
+      fclose(file) == 0 ? DDLA_OK : DDLA_FAIL(NO_MEMORY, "no memory for the job's options");
+  if (status == DDLA_OK) ddla_sha256_of(out, text, bytes);
+  free(text); /* made by open_memstream */
+  return status;
+}
+
+static const char *byte_order(void) {
+  const uint16_t one = 1;
+  return *(const unsigned char *)&one == 1 ? "little endian" : "big endian";
+}
+
+ddla_status ddla_train_facts(ddla_join_fact *facts, const ddla_training *training) {
+  char hash[DDLA_SHA256_TEXT_BYTES], library[DDLA_BACKEND_TEXT_BYTES];
+  memset(facts, 0, DDLA_JOIN_FACTS * sizeof *facts);
+  if (!training) return DDLA_OK;
+  DDLA_TRY(job_hash(hash, training->job));
+  const ddla_data_fingerprint data = ddla_dataset_fingerprint(training->train);
+  facts[0].name = "program";
+  snprintf(facts[0].value, sizeof facts[0].value, "%s, %s, %s", DDLA_VERSION,
+           ddla_backend_version(library), byte_order());
+  facts[1].name = "job";
+  snprintf(facts[1].value, sizeof facts[1].value, "SHA-256 %.16s", hash);
+  facts[2].name = "data set";
+  snprintf(facts[2].value, sizeof facts[2].value, "%016" PRIx64 "%016" PRIx64, data.high, data.low);
+  facts[3].name = "number of lanes";
+  snprintf(facts[3].value, sizeof facts[3].value, "%d", training->lanes);
+  facts[4].name = "instruction set";
+  snprintf(facts[4].value, sizeof facts[4].value, "%s", ddla_cpu_name(ddla_cpu()));
+  return DDLA_OK;
+}

@@ -1,0 +1,100 @@
+# train.sh LIBRARY: `ddla train` started by an MPI launcher (openmpi, mpich): the same bits as without, on one host and on
+# several (which processes of this machine play); one message for what is wrong on any of them; and an end when one dies.
+. "${0%/*}/../end_to_end/training.sh"
+library=$1
+mpirun="sh $SOURCE/tests/mpi/mpirun.sh $library $BUILD/plugins"
+$mpirun -n 1 true || exit $?
+
+samples train 1003 data
+samples t10k 100 data
+cat >job.yaml <<'J'
+data: {train: data, shift: 2, validation_fraction: 0.1}
+model: {kind: mlp, hidden: [64, 32], dropout: 0.2}
+train: {shards: 8, batch: 500, epochs: 2, optimizer: adamw, clip_norm: 0.5, learning_rate: 0.002, keep_best: true}
+parallel: {lanes: 1, timeout: 20}
+J
+
+# host.sh PER WORDS...: runs the words as a rank of host rank / PER; the rank $odd also gets the words $more.
+cat >host.sh <<'H'
+per=$1
+shift
+rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK}
+export DDLA_HOST_NAME="host$((rank / per))"
+# shellcheck disable=SC2086 # words
+if [ "$rank" = "${odd:-}" ]; then set -- "$@" $more; fi
+exec "$@"
+H
+
+# joined STATUS RUN RANKS PER ARGUMENT...
+joined() {
+  wanted=$1 run=$2 ranks=$3 per=$4
+  shift 4
+  got=0
+  timeout -k 10 120 $mpirun -n "$ranks" sh host.sh "$per" "$DDLA" train "$@" --out "$run" >"$run.out" 2>&1 || got=$?
+  case $wanted in
+  ill) [ $got != 0 ] && [ $got != 124 ] ;;
+  *) [ $got = "$wanted" ] ;;
+  esac || { cat "$run.out" >&2; fail "$run: exit status $got, not $wanted: $ranks ranks, $per for each host: $*"; }
+}
+
+once() { # FILE WORDS: one line of the file has them
+  says "$1" "$2"
+  [ "$(grep -cF -- "$2" "$1")" = 1 ] || { cat "$1" >&2; fail "$1 says '$2' more than once"; }
+}
+
+train 0 alone job.yaml -n 1
+bits=$(sha alone/model.safetensors)
+joined 0 one 1 1 job.yaml
+same_model "$bits" one
+joined 0 together 3 3 job.yaml
+same_model "$bits" together
+joined 0 apart 3 1 job.yaml
+same_model "$bits" apart
+joined 0 both 5 2 job.yaml
+same_model "$bits" both
+says both.out "5 agents on 3 hosts"
+
+# A run goes on under MPI that was begun without, and says so when it is finished.
+train 0 begun job.yaml -n 2 --set train.steps=2 --set checkpoint.every_steps=1 --set train.schedule=constant
+train 0 through job.yaml -n 1 --set train.schedule=constant
+joined 0 begun 2 1 job.yaml --resume --set train.schedule=constant
+same_model "$(sha through/model.safetensors)" begun
+joined 0 begun 2 1 job.yaml --resume --set train.schedule=constant
+once begun.out "already finished"
+
+# What is wrong with one is said once.
+export odd=1 more="--set train.batch=32"
+joined ill other 2 1 job.yaml
+once other.out "agent 1 on host host1 has another job"
+export more="--set data.train=/nowhere"
+joined ill missing 2 1 job.yaml
+once missing.out "agent 1 on host host1: cannot read /nowhere"
+unset odd more
+joined ill key 3 1 job.yaml --set train.bach=3
+once key.out "did you mean train.batch?"
+joined ill count 3 1 job.yaml -n 2
+once count.out "MPI has started 3 processes"
+joined ill wild 4 2 job.yaml --set train.learning_rate=900 --set train.optimizer=sgd --set train.clip_norm=0 \
+  --set train.epochs=50
+grep -q 'loss is\|holds\|norm is' wild.out || { cat wild.out >&2; fail "a wild run says nothing"; }
+
+# One dies: all end, nothing stays.
+timeout -k 10 120 $mpirun -n 4 sh host.sh 2 "$DDLA" train job.yaml --set train.epochs=1000000 --out killed >killed.out 2>&1 &
+run=$!
+tries=0
+until [ -s killed/agents/3.log ] && [ -s killed/metrics.jsonl ]; do
+  tries=$((tries + 1))
+  [ $tries -lt 600 ] || { cat killed.out >&2; fail "the agents did not start"; }
+  sleep 0.1
+done
+kill -9 "$(sed -n 's/.*agent 3 of 4, process \([0-9]*\),.*/\1/p' killed/agents/3.log)"
+got=0
+wait $run || got=$?
+[ $got != 0 ] && [ $got != 124 ] || { cat killed.out >&2; fail "after a death: exit status $got"; }
+tries=0
+until (no_agents killed) 2>/dev/null; do
+  tries=$((tries + 1))
+  [ $tries -lt 100 ] || no_agents killed
+  sleep 0.1
+done
+ls killed/checkpoints/*/model.safetensors >/dev/null || fail "no checkpoint is left"
