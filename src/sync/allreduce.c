@@ -600,11 +600,12 @@ static void run_piece(allreduce *sync, int worker, const reduction *sum,
   }
 }
 
-/* Writes version t+1 of the buffers that follow statistics; a worker takes every workers-th. All
- * shards' records are there: wait_final has seen something final of every worker. */
-static void update_buffers(const allreduce *sync, int worker) {
+/* Writes version t+1 of the buffers that follow statistics, and of their mean; a worker takes every
+ * workers-th. All shards' records are there: wait_final has seen something final of every worker.
+ */
+static void update_buffers(const allreduce *sync, int worker, const ddla_update_step *step) {
   const ddla_sync_options *options = &sync->options;
-  uint64_t now = committed(sync);
+  const uint64_t now = step->step;
   for (int i = worker; i < options->statistic_count; i += sync->workers) {
     const double *records = ddla_state_array(options->state, options->statistics, 0, 0);
     int64_t stride =
@@ -612,6 +613,7 @@ static void update_buffers(const allreduce *sync, int worker) {
     ddla_statistic_apply(ddla_state_array(options->state, options->buffers, now + 1, 0),
                          ddla_state_array(options->state, options->buffers, now, 0),
                          &options->statistic[i], records, stride, options->shards);
+    ddla_updates_average_buffers(sync->updates, &options->statistic[i], step);
   }
 }
 
@@ -677,7 +679,7 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce 
   const ddla_update_step step = {.step = committed(sync),
                                  .gradient_scale = result->count > 0 ? factor / result->count : 0,
                                  .learning_rate = result->learning_rate};
-  update_buffers(sync, worker);
+  update_buffers(sync, worker, &step);
   return update(sync, worker, &sum, &step);
 }
 

@@ -68,6 +68,7 @@ typedef struct ddla_sync_options {
   double average_decay;  /* of that mean */
   int64_t average_first; /* the mean begins at this step, from 1 */
   int buffers;           /* row: state that is not trained, two versions; -1: none */
+  int average_buffers;   /* row: running mean of the buffers, beside average; -1: none */
   int statistics;        /* row: the records of each shard, one copy for each; -1: none */
   const ddla_statistic *statistic; /* [statistic_count] borrowed: how the buffers move */
   int statistic_count;

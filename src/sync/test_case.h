@@ -2,11 +2,13 @@
  * elements are alike.
  *
  * A shard's gradient at parameters p is count * (p[k] / 4 + noise(step, shard, k)); its loss is a
- * number of its own. */
+ * number of its own. What it observes for two statistics are numbers of its own too; between their
+ * buffers lie some that never change. */
 #ifndef DDLA_SYNC_TEST_CASE_H
 #define DDLA_SYNC_TEST_CASE_H
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "data/batch.h"
@@ -23,6 +25,8 @@ enum {
   GROUP_WIDTH = 24
 };
 
+enum { GROUP_STATISTICS = 2, GROUP_BUFFERS = 40, GROUP_RECORDS = 19 };
+
 enum { GROUP_SPACE = GROUP_BLOCKS * DDLA_STATE_BLOCK };
 
 #define GROUP_AVERAGE_DECAY 0.75
@@ -34,20 +38,22 @@ typedef struct group_case {
   double clip_norm;
   bool sparse;                      /* with the table */
   int64_t average_first;            /* a running mean is kept from this step on; 0: none */
+  int64_t average_every;            /* an equal mean, over every so many steps; 0: none */
   int64_t samples[GROUP_STEPS_MAX]; /* of each step; fewer than shards leaves some empty */
   /* What goes wrong: the loss of this shard is NaN, or its gradient infinite, in this step (from 1;
    * 0: nothing). */
   int bad_step, bad_shard;
   bool bad_gradient;
   uint64_t start_step;
-  const float
-      *start[1 + DDLA_MOMENTS_MAX]; /* theta and moments to begin with; null: the beginning's */
+  const struct group_model *start; /* what start_step left; null: the beginning */
 } group_case;
 
-/* Everything that a committed step leaves. */
+/* Everything that a committed step leaves. The equal mean is that of the newest step that it takes
+ * up. */
 typedef struct group_model {
   float theta[GROUP_SPACE], moment[DDLA_MOMENTS_MAX][GROUP_SPACE];
   float factors[2 * GROUP_SPACE], average[GROUP_SPACE];
+  float buffers[GROUP_BUFFERS], average_buffers[GROUP_BUFFERS];
   ddla_sync_result result;
 } group_model;
 
@@ -78,6 +84,26 @@ static inline double group_loss(const group_case *c, uint64_t step, int shard) {
 static inline int64_t group_samples(const group_case *c, uint64_t step, int shard) {
   const ddla_batch_span whole = {0, c->samples[step % GROUP_STEPS_MAX]};
   return ddla_batch_span_count(ddla_batch_shard(whole, shard, c->shards));
+}
+
+/* Statistics of different widths; they do not touch each other, nor the buffers' borders. */
+static const ddla_statistic group_statistics[GROUP_STATISTICS] = {
+    {.channels = 5, .record = 0, .mean = 1, .variance = 16, .momentum = 0.125},
+    {.channels = 3, .record = 12, .mean = 24, .variance = 32, .momentum = 0.4}};
+
+/* What a shard observes; added to what is there. */
+static inline void group_observe(double *record, uint64_t step, int shard, int64_t count) {
+  for (int i = 0; i < GROUP_STATISTICS; i++) {
+    const ddla_statistic *statistic = &group_statistics[i];
+    const int64_t channels = statistic->channels;
+    double seen[1 + 2 * 5] = {(double)count};
+    for (int64_t c = 0; c < channels; c++) {
+      seen[1 + c] = (double)group_noise(step, shard, -10 * (i + 1) - c);
+      seen[1 + channels + c] =
+          (double)count * fabs((double)group_noise(step, shard, -100 * (i + 1) - c));
+    }
+    ddla_statistic_merge(record + statistic->record, seen, channels);
+  }
 }
 
 static inline ddla_optimizer_options group_optimizer_options(void) {
@@ -120,7 +146,8 @@ static inline bool group_in_table(int64_t k) {
   return k >= GROUP_TABLE && k < GROUP_TABLE + GROUP_ROWS * GROUP_WIDTH;
 }
 
-static inline void group_initialise(float *theta, bool sparse) {
+static inline void group_initialise(float *theta, float *buffers, bool sparse) {
+  for (int64_t k = 0; k < GROUP_BUFFERS; k++) buffers[k] = group_noise(98, 98, k);
   for (int64_t k = 0; k < GROUP_SPACE; k++)
     theta[k] = group_in_tensor(k) || (sparse && group_in_table(k)) ? group_noise(99, 99, k) : 0;
 }

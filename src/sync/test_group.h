@@ -1,118 +1,10 @@
-/* For tests of strategies: a group of workers that train the model of test_model.h over a
- * transport: what an agent holds, and a worker's steps. */
+/* For tests of strategies: a group of workers that train the model of test_case.h over a transport:
+ * its beginning, and a worker's steps. */
 #ifndef DDLA_SYNC_TEST_GROUP_H
 #define DDLA_SYNC_TEST_GROUP_H
 
 #include "sync/test_model.h"
-#include "sync/update.h"
-
-typedef struct group_agent {
-  const group_case *c;
-  ddla_cluster cluster;
-  ddla_transport *link; /* between hosts of one agent each; null: one host has all agents */
-  ddla_transport *transport;
-  ddla_state *state;
-  void *control;
-  ddla_sync *sync;
-  int lists[2], sums[2], row_norms;
-  int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms, factors, section_sums,
-      average;
-  bool computing; /* a worker still computes gradients of the step (groups of one lane) */
-} group_agent;
-
-static inline ddla_status group_add_layered_rows(group_agent *a) {
-  const ddla_optimizer *optimizer = ddla_optimizer_find(a->c->optimizer);
-  ddla_state_row row = {.versions = 2, .copies = 1};
-  a->factors = a->section_sums = a->average = -1;
-  row.name = "factors";
-  row.count = ddla_updates_factor_count(a->state, optimizer);
-  if (row.count > 0) DDLA_TRY(ddla_state_add(&a->factors, a->state, &row));
-  row.name = "average";
-  row.parameter_shaped = true;
-  if (a->c->average_first > 0) DDLA_TRY(ddla_state_add(&a->average, a->state, &row));
-  row = (ddla_state_row){.name = "section sums", .dtype = DDLA_F64, .versions = 1, .copies = 1};
-  row.count = ddla_updates_sum_count(a->state, optimizer);
-  return row.count > 0 ? ddla_state_add(&a->section_sums, a->state, &row) : DDLA_OK;
-}
-
-static inline ddla_status group_add_lists(group_agent *a, int copies) {
-  const int64_t numbers = ddla_state_list_numbers(a->state),
-                values = ddla_state_list_values(a->state);
-  const int workers = a->c->agents * a->c->lanes;
-  ddla_state_row rows[] = {
-      {.name = "rows", .dtype = DDLA_I64, .count = numbers, .versions = 1, .copies = copies},
-      {.name = "values", .count = values, .versions = 1, .copies = copies},
-      {.name = "sums", .dtype = DDLA_I64, .count = numbers, .versions = 2, .copies = workers},
-      {.name = "sum values", .count = values, .versions = 1, .copies = workers},
-      {.name = "row norms", .dtype = DDLA_F64, .count = numbers, .versions = 1, .copies = workers}};
-  int *into[] = {&a->lists[0], &a->lists[1], &a->sums[0], &a->sums[1], &a->row_norms};
-  for (int i = 0; i < 5; i++) {
-    *into[i] = -1;
-    if (numbers > 0) DDLA_TRY(ddla_state_add(into[i], a->state, &rows[i]));
-  }
-  return DDLA_OK;
-}
-
-/* The summed gradient is stored where something of all of it is needed. */
-static inline bool group_stores(const group_agent *a) {
-  return a->c->clip_norm > 0 || a->factors >= 0;
-}
-
-static inline ddla_status group_add_rows(group_agent *a) {
-  ddla_optimizer_options options = group_optimizer_options();
-  const ddla_strategy *strategy = ddla_strategy_find("synchronous", "allreduce");
-  int moments = ddla_optimizer_moments(ddla_optimizer_find(a->c->optimizer), &options);
-  int copies =
-      ddla_sync_operand_copies(strategy, &a->cluster, a->c->lanes, a->c->shards, a->c->direct);
-  ddla_state_row row = {.name = "theta", .parameter_shaped = true, .versions = 2, .copies = 1};
-  DDLA_TRY(ddla_state_add(&a->theta, a->state, &row));
-  for (int m = 0; m < DDLA_MOMENTS_MAX; m++) {
-    row.name = (const char *const[]){"first", "second", "third"}[m];
-    a->moment[m] = -1;
-    if (m < moments) DDLA_TRY(ddla_state_add(&a->moment[m], a->state, &row));
-  }
-  row = (ddla_state_row){
-      .name = "gradients", .count = ddla_state_dense(a->state), .versions = 1, .copies = copies};
-  DDLA_TRY(ddla_state_add(&a->gradients, a->state, &row));
-  row = (ddla_state_row){.name = "reduced", .parameter_shaped = true, .versions = 1, .copies = 1};
-  DDLA_TRY(ddla_state_add(&a->reduced, a->state, &row));
-  row = (ddla_state_row){
-      .name = "norms", .dtype = DDLA_F64, .versions = 1, .copies = 1, .count = GROUP_BLOCKS};
-  DDLA_TRY(ddla_state_add(&a->block_norms, a->state, &row));
-  DDLA_TRY(group_add_lists(a, copies));
-  return group_add_layered_rows(a);
-}
-
-static inline ddla_status group_make_state(group_agent *a) {
-  ddla_state_range ranges[GROUP_RANGES + 1] = {{{0}}};
-  for (int i = 0; i < GROUP_RANGES; i++)
-    ranges[i] =
-        (ddla_state_range){.name = {(char)('a' + i)},
-                           .shape = ddla_shape_make(group_ranges[i].rank, group_ranges[i].dim),
-                           .offset = group_ranges[i].offset,
-                           .count = group_ranges[i].count,
-                           .decays = group_ranges[i].decays};
-  ranges[GROUP_RANGES] = (ddla_state_range){.name = "table",
-                                            .shape = DDLA_SHAPE(GROUP_ROWS, GROUP_WIDTH),
-                                            .offset = GROUP_TABLE,
-                                            .count = GROUP_ROWS * GROUP_WIDTH,
-                                            .touched_max = GROUP_ROWS};
-  DDLA_TRY(ddla_state_create(&a->state, GROUP_SPACE - 100, ranges,
-                             GROUP_RANGES + (a->c->sparse ? 1 : 0)));
-  return group_add_rows(a);
-}
-
-/* Bytes of common memory for the group. */
-static inline ddla_status group_bytes(size_t *out, const group_case *c,
-                                      const ddla_cluster *cluster) {
-  group_agent a = {.c = c, .cluster = *cluster};
-  ddla_status status = group_make_state(&a);
-  size_t control = ddla_sync_control_bytes(ddla_strategy_find("synchronous", "allreduce"),
-                                           ddla_cluster_here(cluster) * c->lanes, c->shards);
-  if (status == DDLA_OK) *out = (ddla_state_bytes(a.state) + 63) / 64 * 64 + control;
-  ddla_state_destroy(a.state);
-  return status;
-}
+#include "sync/test_state.h"
 
 /* Both versions of the table are alike. */
 static inline void group_equal_tables(const group_agent *a) {
@@ -124,17 +16,20 @@ static inline void group_equal_tables(const group_agent *a) {
 }
 
 /* Agent 0 writes what the group begins with; the others see it when they have opened: see
- * group_open. */
+ * group_open. Buffers that never change are in both versions. */
 static inline void group_begin(group_agent *a) {
-  const group_case *c = a->c;
-  float *theta = ddla_state_array(a->state, a->theta, c->start_step, 0);
-  if (!c->start[0]) group_initialise(theta, c->sparse);
-  if (c->start[0]) memcpy(theta, c->start[0], GROUP_SPACE * sizeof *theta);
-  for (int m = 0; m < DDLA_MOMENTS_MAX && a->moment[m] >= 0; m++) {
-    float *moment = ddla_state_array(a->state, a->moment[m], c->start_step, 0);
-    if (c->start[1 + m]) memcpy(moment, c->start[1 + m], GROUP_SPACE * sizeof *moment);
-  }
-  if (c->sparse) group_equal_tables(a);
+  const uint64_t step = a->c->start_step;
+  const size_t bytes = GROUP_BUFFERS * sizeof(float);
+  float *buffers = ddla_state_array(a->state, a->buffers, step, 0);
+  if (a->c->start) group_put(a, a->c->start, step);
+  else group_initialise(ddla_state_array(a->state, a->theta, step, 0), buffers, a->c->sparse);
+  if (a->c->sparse) group_equal_tables(a);
+  memcpy(ddla_state_array(a->state, a->buffers, step + 1, 0), buffers, bytes);
+  if (a->average < 0) return;
+  float *average = ddla_state_array(a->state, a->average_buffers, step, 0);
+  float *other = ddla_state_array(a->state, a->average_buffers, step + 1, 0);
+  if (!a->c->start) memcpy(average, buffers, bytes);
+  if (other != average) memcpy(other, average, bytes);
 }
 
 /* One agent for each host. */
@@ -184,7 +79,13 @@ static inline ddla_status group_open_on(group_agent *a, const group_case *c,
                                      .block_norms = c->clip_norm > 0 ? a->block_norms : -1,
                                      .factors = a->factors,
                                      .section_sums = a->section_sums,
-                                     .average = a->average,
+                                     .buffers = a->buffers,
+                                     .statistics = a->statistics,
+                                     .statistic = group_statistics,
+                                     .statistic_count = GROUP_STATISTICS,
+                                     .average = c->average_every > 0 ? -1 : a->average,
+                                     .average_buffers =
+                                         c->average_every > 0 ? -1 : a->average_buffers,
                                      .average_decay = GROUP_AVERAGE_DECAY,
                                      .average_first = c->average_first,
                                      .optimizer = ddla_optimizer_find(c->optimizer),
@@ -204,11 +105,6 @@ static inline ddla_status group_open(group_agent *a, const group_case *c,
 static inline void group_close(group_agent *a) {
   ddla_sync_close(a->sync);
   ddla_state_destroy(a->state);
-}
-
-/* The version of the state that is committed now. */
-static inline const float *group_array(const group_agent *a, int row, uint64_t step) {
-  return ddla_state_array(a->state, row, step, 0);
 }
 
 /* The touched rows of a shard, added to its list. */
@@ -243,6 +139,7 @@ static inline ddla_status group_shard(group_agent *a, int worker, int shard, uin
                              .samples = count,
                              .agent = ddla_transport_rank(a->transport)};
   ddla_sync_put_record(a->sync, worker, shard, &record);
+  group_observe(ddla_state_array(a->state, a->statistics, 0, shard), step, shard, count);
   for (int i = 0; i + 1 < GROUP_RANGES + 1; i++) {
     for (int64_t k = border[i + 1]; k < border[i]; k++) {
       if (!group_in_tensor(k)) continue;
@@ -271,20 +168,6 @@ static inline ddla_status group_step(ddla_sync_result *out, int *bad_shard, grou
   if (a->computing) a->computing = false;
   ddla_sync_final(a->sync, worker, 0);
   return ddla_sync_finish(out, bad_shard, a->sync, worker);
-}
-
-/* True where a's committed version `step` is the model, bit for bit. */
-static inline bool group_equals(const group_agent *a, uint64_t step, const group_model *model) {
-  bool equal = memcmp(group_array(a, a->theta, step), model->theta, sizeof model->theta) == 0;
-  for (int m = 0; m < DDLA_MOMENTS_MAX && a->moment[m] >= 0; m++)
-    equal &=
-        memcmp(group_array(a, a->moment[m], step), model->moment[m], sizeof model->moment[m]) == 0;
-  if (a->factors >= 0)
-    equal &= memcmp(group_array(a, a->factors, step), model->factors,
-                    (size_t)ddla_state_row_at(a->state, a->factors)->count * sizeof(float)) == 0;
-  if (a->average >= 0 && step > 0)
-    equal &= memcmp(group_array(a, a->average, step), model->average, sizeof model->average) == 0;
-  return equal;
 }
 
 /* NaN equals NaN. */

@@ -11,7 +11,7 @@
 typedef struct group_reference {
   float *gradient[GROUP_SHARDS_MAX];
   float sum[GROUP_SPACE], direction[GROUP_SPACE];
-  double norms[GROUP_BLOCKS], row_norms[GROUP_ROWS];
+  double norms[GROUP_BLOCKS], row_norms[GROUP_ROWS], records[GROUP_SHARDS_MAX][GROUP_RECORDS];
   const group_case *c;
   uint64_t step;
 } group_reference;
@@ -117,12 +117,36 @@ static inline int64_t reference_layered(group_reference *r, const ddla_optimizer
   return optimizer->factor_count ? optimizer->factor_count(tensor.rows, tensor.columns) : 0;
 }
 
-static inline void reference_average(group_model *model, const group_case *c, uint64_t step) {
-  for (int64_t k = 0; k < GROUP_SPACE; k++) {
-    float old = model->average[k], now = model->theta[k];
-    bool begun = (int64_t)step + 1 > c->average_first;
-    model->average[k] = begun ? old + (float)(1 - GROUP_AVERAGE_DECAY) * (now - old) : now;
+static inline void reference_buffers(group_model *model, group_reference *r, const group_case *c,
+                                     uint64_t step) {
+  float now[GROUP_BUFFERS];
+  memcpy(now, model->buffers, sizeof now);
+  memset(r->records, 0, sizeof r->records);
+  for (int s = 0; s < c->shards; s++) {
+    const int64_t count = group_samples(c, step, s);
+    if (count > 0) group_observe(r->records[s], step, s, count);
   }
+  for (int i = 0; i < GROUP_STATISTICS; i++)
+    ddla_statistic_apply(model->buffers, now, &group_statistics[i], r->records[0], GROUP_RECORDS,
+                         c->shards);
+}
+
+/* average[count] takes up what it is an average of. */
+static inline void reference_take_up(float *average, const float *values, int64_t count,
+                                     double weight) {
+  for (int64_t k = 0; k < count; k++)
+    average[k] = weight < 1 ? average[k] + (float)weight * (values[k] - average[k]) : values[k];
+}
+
+static inline void reference_average(group_model *model, const group_case *c, uint64_t step) {
+  const int64_t next = (int64_t)step + 1;
+  double weight = next > c->average_first ? 1 - GROUP_AVERAGE_DECAY : 1;
+  if (c->average_every > 0) {
+    if (next % c->average_every != 0) return;
+    weight = 1.0 / (double)(next / c->average_every);
+  }
+  reference_take_up(model->average, model->theta, GROUP_SPACE, weight);
+  reference_take_up(model->average_buffers, model->buffers, GROUP_BUFFERS, weight);
 }
 
 static inline bool reference_touches(const group_case *c, uint64_t step, int64_t row) {
@@ -199,6 +223,7 @@ static inline ddla_status reference_step(group_model *model, group_reference *r,
     if (i == 0) reference_table(model, r, c, update);
     if (!optimizer->update) factors += reference_layered(r, optimizer, update, range, factors);
   }
+  reference_buffers(model, r, c, step);
   reference_average(model, c, step);
   return DDLA_OK;
 }
@@ -207,7 +232,8 @@ static inline ddla_status reference_step(group_model *model, group_reference *r,
 static inline ddla_status reference_train(group_model *models, const group_case *c) {
   group_reference *r = NULL;
   ddla_status status = DDLA_NEW(r, 1);
-  group_initialise(models[0].theta, c->sparse);
+  group_initialise(models[0].theta, models[0].buffers, c->sparse);
+  memcpy(models[0].average_buffers, models[0].buffers, sizeof models[0].buffers);
   for (int t = 0; t < c->steps && status == DDLA_OK; t++) {
     models[t + 1] = models[t];
     status = reference_step(&models[t + 1], r, c, (uint64_t)t);

@@ -151,22 +151,37 @@ static ddla_update span(const ddla_updates *updates, const float *gradient, int6
   return update;
 }
 
+/* Elements [begin, end) of the row `mean` take up those of the row `of`. */
+static void take_up(const ddla_sync_options *options, int mean, int of, int64_t begin, int64_t end,
+                    uint64_t now) {
+  const float *values = ddla_state_array(options->state, of, now + 1, 0);
+  const float *average = ddla_state_array(options->state, mean, now, 0);
+  float *next = ddla_state_array(options->state, mean, now + 1, 0);
+  ddla_average_run(
+      &(ddla_average){.count = end - begin,
+                      .theta = values + begin,
+                      .average = average + begin,
+                      .next = next + begin,
+                      .weight = ddla_average_running(options->average_decay, (int64_t)now + 1,
+                                                     options->average_first)});
+}
+
 /* The running mean takes the new parameters up while they are in the cache. */
 static void follow(const ddla_updates *updates, int64_t begin, int64_t end,
                    const ddla_update_step *step) {
   const ddla_sync_options *options = updates->options;
   if (options->average < 0) return;
-  const uint64_t next = step->step + 1;
-  const float *theta = ddla_state_array(options->state, options->theta, next, 0);
-  const float *average = ddla_state_array(options->state, options->average, step->step, 0);
-  float *average_next = ddla_state_array(options->state, options->average, next, 0);
-  ddla_average_run(
-      &(ddla_average){.count = end - begin,
-                      .theta = theta + begin,
-                      .average = average + begin,
-                      .next = average_next + begin,
-                      .weight = ddla_average_running(options->average_decay, (int64_t)next,
-                                                     options->average_first)});
+  take_up(options, options->average, options->theta, begin, end, step->step);
+}
+
+void ddla_updates_average_buffers(const ddla_updates *updates, const ddla_statistic *statistic,
+                                  const ddla_update_step *step) {
+  const ddla_sync_options *options = updates->options;
+  const int64_t places[] = {statistic->mean, statistic->variance};
+  if (options->average_buffers < 0) return;
+  for (int i = 0; i < 2; i++)
+    take_up(options, options->average_buffers, options->buffers, places[i],
+            places[i] + statistic->channels, step->step);
 }
 
 static void run_segments(const ddla_updates *updates, const float *gradient, int64_t begin,

@@ -1,6 +1,6 @@
 /* From a summed gradient to version t + 1: runs the optimizer over a piece of the parameter space,
- * tensor by tensor where it is layered, and keeps the running mean of the parameters. Knows the
- * state table and no transport: between its parts the strategy lets all workers meet.
+ * tensor by tensor where it is layered, and keeps the running means of parameters and buffers.
+ * Knows the state table and no transport: between its parts the strategy lets all workers meet.
  * Threads: created by one thread of an agent; afterwards any worker's thread, each with its own
  * piece. */
 #ifndef DDLA_SYNC_UPDATE_H
@@ -43,6 +43,11 @@ void ddla_updates_run_row(const ddla_updates *updates, int range, int64_t row,
 /* Version t + 1 of a row is version t. */
 void ddla_updates_keep_row(const ddla_updates *updates, int range, int64_t row,
                            const ddla_update_step *step);
+
+/* The running mean of the buffers, where one is kept, takes up what this statistic has written of
+ * version t + 1. */
+void ddla_updates_average_buffers(const ddla_updates *updates, const ddla_statistic *statistic,
+                                  const ddla_update_step *step);
 
 /* Layered: the update of [begin, end), whole blocks. Others: nothing is left to do. */
 void ddla_updates_apply(ddla_updates *updates, int64_t begin, int64_t end,

@@ -223,7 +223,7 @@ static ddla_status list_state(array_list parts[2], const ddla_training *training
     void *base = ddla_state_array(shared->state, i, step, 0);
     if (row->parameter_shaped)
       add_rows(list, graph->parameter, graph->parameter_count, prefix, base);
-    else if (i == shared->buffers || i == shared->best_buffers)
+    else if (ddla_shared_is_buffers(shared, i))
       add_rows(list, graph->buffer, graph->buffer_count, prefix, base);
     else add_vector(list, row, base);
   }

@@ -141,6 +141,10 @@ static ddla_status add_gradients(ddla_shared *shared, const ddla_training *train
 
 /* The running mean is part of every step and has two versions; the equal mean changes only between
  * steps, at ends of epochs. */
+static int average_versions(const ddla_training *training) {
+  return training->average == DDLA_AVERAGE_EMA ? 2 : 1;
+}
+
 static ddla_status add_average(ddla_shared *shared, const ddla_training *training) {
   shared->average = -1;
   if (training->average == DDLA_AVERAGE_NONE) return DDLA_OK;
@@ -150,7 +154,7 @@ static ddla_status add_average(ddla_shared *shared, const ddla_training *trainin
                                           .scope = DDLA_SCOPE_OWNED,
                                           .parameter_shaped = true,
                                           .saved = true,
-                                          .versions = training->average == DDLA_AVERAGE_EMA ? 2 : 1,
+                                          .versions = average_versions(training),
                                           .copies = 1});
 }
 
@@ -166,13 +170,19 @@ static ddla_status add_buffers(ddla_shared *shared, const ddla_training *trainin
                         .versions = 2,
                         .copies = 1,
                         .count = ddla_graph_buffer_space(graph)};
-  shared->buffers = shared->statistics = shared->best_buffers = -1;
+  shared->buffers = shared->statistics = shared->best_buffers = shared->average_buffers = -1;
   if (row.count == 0) return DDLA_OK;
   DDLA_TRY(ddla_state_add(&shared->buffers, state, &row));
   if (training->job->train.keep_best) {
     row.name = "best_buffers";
     row.versions = 1;
     DDLA_TRY(ddla_state_add(&shared->best_buffers, state, &row));
+  }
+  if (training->average != DDLA_AVERAGE_NONE) {
+    row.name = "average_buffers";
+    row.scope = DDLA_SCOPE_OWNED;
+    row.versions = average_versions(training);
+    DDLA_TRY(ddla_state_add(&shared->average_buffers, state, &row));
   }
   if (graph->statistic_count == 0) return DDLA_OK;
   return ddla_state_add(&shared->statistics, state,
@@ -328,6 +338,11 @@ ddla_status ddla_shared_spread(ddla_shared *shared, ddla_transport *link) {
 
 float *ddla_shared_buffers(const ddla_shared *shared, uint64_t step) {
   return shared->buffers < 0 ? NULL : ddla_state_array(shared->state, shared->buffers, step, 0);
+}
+
+bool ddla_shared_is_buffers(const ddla_shared *shared, int row) {
+  return row >= 0 &&
+         (row == shared->buffers || row == shared->best_buffers || row == shared->average_buffers);
 }
 
 void ddla_shared_close(ddla_shared *shared) {

@@ -39,9 +39,9 @@ typedef struct ddla_training_start {
 typedef struct ddla_shared {
   ddla_state *state;
   int theta, moment[DDLA_MOMENTS_MAX], factors, section_sums, gradients, reduced, block_norms, best,
-      average;                           /* rows; -1: not there */
-  int buffers, statistics, best_buffers; /* rows; -1: the model has no buffers */
-  int lists[2], sums[2], row_norms;      /* rows; -1: no parameter's gradient is kept by row */
+      average;                                            /* rows; -1: not there */
+  int buffers, statistics, best_buffers, average_buffers; /* rows; -1: the model has no buffers */
+  int lists[2], sums[2], row_norms; /* rows; -1: no parameter's gradient is kept by row */
   void *sync_control;
   ddla_training_start *start;
   ddla_worker_report *report; /* [places] */
@@ -69,5 +69,8 @@ ddla_status ddla_shared_spread(ddla_shared *shared, ddla_transport *link);
 
 /* The model's buffers at a step; null where it has none. Borrowed. */
 float *ddla_shared_buffers(const ddla_shared *shared, uint64_t step);
+
+/* Whether a row holds an element for each of the model's buffers. */
+bool ddla_shared_is_buffers(const ddla_shared *shared, int row);
 
 #endif

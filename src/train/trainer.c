@@ -46,12 +46,19 @@ static ddla_status begin_state(const ddla_training *training, const ddla_shared 
   return ddla_job_refuse(training->job, "model.weights", "%s", words);
 }
 
-/* A buffer without a statistic never changes: both versions hold it from the start. */
+/* A buffer without a statistic never changes, and is its own average: all versions hold it from the
+ * start. */
 static void copy_buffers(const ddla_shared *shared, uint64_t step) {
   if (shared->buffers < 0) return;
-  memcpy(ddla_state_array(shared->state, shared->buffers, step + 1, 0),
-         ddla_state_array(shared->state, shared->buffers, step, 0),
-         (size_t)ddla_state_row_at(shared->state, shared->buffers)->count * sizeof(float));
+  const ddla_state *state = shared->state;
+  const size_t bytes = (size_t)ddla_state_row_at(state, shared->buffers)->count * sizeof(float);
+  const float *buffers = ddla_shared_buffers(shared, step);
+  memcpy(ddla_shared_buffers(shared, step + 1), buffers, bytes);
+  if (shared->average_buffers < 0) return;
+  float *average = ddla_state_array(state, shared->average_buffers, step, 0);
+  float *other = ddla_state_array(state, shared->average_buffers, step + 1, 0);
+  if (step == 0) memcpy(average, buffers, bytes);
+  if (other != average) memcpy(other, average, bytes);
 }
 
 /* Steps write touched rows alone, so both versions begin alike. Moments of a new run are zero. */
@@ -133,6 +140,7 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .factors = shared->factors,
       .section_sums = shared->section_sums,
       .buffers = shared->buffers,
+      .average_buffers = training->average == DDLA_AVERAGE_EMA ? shared->average_buffers : -1,
       .statistics = shared->statistics,
       .statistic = trainer->statistic,
       .statistic_count = graph->statistic_count,

@@ -167,17 +167,6 @@ static void choose_average(ddla_training *training) {
   training->average_from = training->job->train.average_from;
 }
 
-/* What was observed of the last parameters does not fit their average (Izmailov et al. 2018,
- * arXiv:1803.05407, section 3.2), and nobody observes anew. */
-static ddla_status check_average(const ddla_training *training) {
-  if (training->average == DDLA_AVERAGE_NONE || training->graph.graph->statistic_count == 0)
-    return DDLA_OK;
-  return ddla_job_refuse(training->job, "train.average",
-                         "is %s, but the running values of batch norm are not those of averaged "
-                         "parameters; use none",
-                         training->job->train.average);
-}
-
 /* Whole tensors' numbers, and a mean that every step moves, would need every row in every step. */
 static ddla_status check_sparse(const ddla_training *training) {
   const ddla_graph *graph = training->graph.graph;
@@ -348,7 +337,6 @@ static ddla_status prepare(ddla_training *training) {
       job->data.classes > 0 ? job->data.classes : ddla_dataset_classes(training->whole);
   DDLA_TRY(name_classes(training, classes));
   DDLA_TRY(ddla_training_build(training, ddla_dataset_shape(training->whole), classes));
-  DDLA_TRY(check_average(training));
   DDLA_TRY(check_sparse(training));
   return make_board(training);
 }

@@ -5,11 +5,13 @@
 samples train 403 data
 samples t10k 64 data
 
+model="kind: mlp, hidden: [24, 10]"
+
 # job NAME OPTIONS: 3 epochs of 5 steps; the last batch has 3 samples for 8 shards.
 job() {
   cat >"$1.yaml" <<J
 data: {train: data, validation_fraction: 0.1, shift: 1}
-model: {kind: mlp, hidden: [24, 10]}
+model: {$model}
 train: {batch: 90, epochs: 3, $2}
 checkpoint: {every_steps: 4, keep: 100}
 J
@@ -63,6 +65,10 @@ check adafactor "optimizer: adafactor, learning_rate: 0.05, average: ema, averag
 check adafactor_clip "optimizer: adafactor, learning_rate: 0.05, clip_norm: 0.5, weight_decay: 0.01"
 check swa "schedule: constant, average: swa, average_from: 2"
 check swa_best "schedule: constant, average: swa, average_from: 2, keep_best: true"
+model="kind: layers, layers: [flatten, {linear: 16}, {batch_norm: {momentum: 0.3}}, relu, {linear: classes}]"
+check norm_ema "average: ema, average_decay: 0.8, average_from: 2, keep_best: true"
+check norm_swa "schedule: constant, average: swa, average_from: 2"
+model="kind: mlp, hidden: [24, 10]"
 [ "$(for job in rmsprop centered lion lamb lamb_clip adafactor adafactor_clip swa; do
   sha "$job/model.safetensors"; done | sort -u | wc -l)" -eq 8 ] || fail "different optimizers gave one model"
 
@@ -78,6 +84,17 @@ says eval.json '"model": "swa/average.safetensors"'
 sed -n '/^  "test": {/,/^  }/p' swa/report.json >swa.test
 loss() { sed -n 's/^ *"loss": \([0-9.]\{9\}\).*/\1/p' "$1"; }
 [ "$(loss eval.json)" = "$(loss swa.test)" ] || fail "eval and the report measured different models"
+
+# Running values are averaged like parameters, and measured so.
+train 0 norm_parts norm_swa.yaml -n 2 --set checkpoint.every_steps=5
+same norm_swa norm_parts
+parts=norm_parts/checkpoints/step-000000
+"$BUILD/bin/end_to_end_tool" middle ${parts}10/model.safetensors ${parts}15/model.safetensors \
+  norm_parts/average.safetensors layer2.weight layer3.running_mean layer3.running_var || fail "another mean of two epochs"
+"$DDLA" eval norm_swa --json >eval.json || fail "eval failed"
+says eval.json '"model": "norm_swa/average.safetensors"'
+sed -n '/^  "test": {/,/^  }/p' norm_swa/report.json >swa.test
+[ "$(loss eval.json)" = "$(loss swa.test)" ] || fail "eval and the report measured different running values"
 
 # An average that has not begun: the last model is measured.
 job late "average: swa, average_from: 9"

@@ -3,13 +3,17 @@
  *   tool png DATA INDEX FILE [SCALE]  writes a sample of a test part as a PNG image
  *   tool label DATA INDEX             prints its label
  *   tool trace FILE LANES             checks a trace: in each of so many lanes phases follow each
- *                                     other, and ops lie inside of them; prints the ops' number */
+ *                                     other, and ops lie inside of them; prints the ops' number
+ *   tool middle A B C NAME...         checks that these tensors of C are the means of A's and B's
+ */
 #include <jansson.h>
+#include <math.h>
 #include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ckpt/safetensors.h"
 #include "data/data.h"
 
 static int fail(const char *words) {
@@ -118,11 +122,59 @@ static int run_trace(char **words) {
   return 0;
 }
 
+/* A tensor of F32, for free; null after a message. */
+static float *read_tensor(size_t *count, const char *path, const char *name) {
+  ddla_safetensors *file = NULL;
+  float *values = NULL;
+  int index = -1;
+  if (ddla_safetensors_open(&file, path, NULL) == DDLA_OK)
+    index = ddla_safetensors_find(file, name);
+  if (index >= 0 && ddla_safetensors_at(file, index)->dtype == DDLA_F32) {
+    size_t bytes = ddla_safetensors_bytes(ddla_safetensors_at(file, index));
+    *count = bytes / sizeof *values;
+    values = malloc(bytes + 1);
+    if (values && ddla_safetensors_read(values, file, index) != DDLA_OK) {
+      free(values);
+      values = NULL;
+    }
+  }
+  ddla_safetensors_close(file);
+  if (!values) fprintf(stderr, "tool: %s has no such tensor as %s\n", path, name);
+  return values;
+}
+
+/* Equal means of two are exact but for a rounding or two. */
+static bool is_middle(const float *a, const float *b, const float *c, size_t count) {
+  bool differ = false;
+  for (size_t i = 0; i < count; i++) {
+    double middle = ((double)a[i] + (double)b[i]) / 2;
+    if (fabs((double)c[i] - middle) > 1e-6 * (fabs((double)a[i]) + fabs((double)b[i])))
+      return false;
+    differ = differ || a[i] != b[i];
+  }
+  return differ;
+}
+
+static int run_middle(int count, char **words) {
+  int wrong = 0;
+  for (int i = 3; i < count && !wrong; i++) {
+    size_t counts[3] = {0};
+    float *values[3] = {NULL};
+    for (int k = 0; k < 3; k++) values[k] = read_tensor(&counts[k], words[k], words[i]);
+    if (!values[0] || !values[1] || !values[2] || counts[0] != counts[1] ||
+        counts[0] != counts[2] || !is_middle(values[0], values[1], values[2], counts[0]))
+      wrong = fail(words[i]);
+    for (int k = 0; k < 3; k++) free(values[k]);
+  }
+  return wrong;
+}
+
 int main(int argc, char **argv) {
   if (argc >= 3 && strcmp(argv[1], "json") == 0) return run_json(argc - 2, argv + 2);
   if (argc >= 5 && strcmp(argv[1], "png") == 0) return run_data(argc - 2, argv + 2, false);
   if (argc == 4 && strcmp(argv[1], "label") == 0) return run_data(argc - 2, argv + 2, true);
   if (argc == 4 && strcmp(argv[1], "trace") == 0) return run_trace(argv + 2);
+  if (argc >= 6 && strcmp(argv[1], "middle") == 0) return run_middle(argc - 2, argv + 2);
   return fail("tool json FILE [KEY...] | png DATA INDEX FILE [SCALE] | label DATA INDEX | trace "
-              "FILE LANES");
+              "FILE LANES | middle A B C NAME...");
 }

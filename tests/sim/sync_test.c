@@ -1,7 +1,9 @@
 /* The synchronous strategy on simulated ranks from random seeds, with crashes at random points:
  * whatever the order in which ranks run, the bits are those of plain training; after a crash the
  * survivors find version t or t + 1 committed and whole, and a new group, of another size, goes on
- * from it to the same end. sync_sim [--seeds N] [--first SEED] */
+ * from it to the same end. An equal mean is changed in place, so a group that keeps one goes on
+ * from the copy that was made when the mean was last at rest. sync_sim [--seeds N] [--first SEED]
+ */
 #include "sync/test_group.h"
 
 #include <setjmp.h>
@@ -12,11 +14,12 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "train/average.h"
 #include "transport/sim.h"
 
 static uint64_t seed_count = 200, seed_first = 1;
 
-enum { CASES = 7 };
+enum { CASES = 13 };
 
 /* Batches that leave shards empty are among them. */
 static const group_case cases[CASES] = {
@@ -37,7 +40,38 @@ static const group_case cases[CASES] = {
      .optimizer = "sgd",
      .sparse = true,
      .clip_norm = 1,
-     .samples = {8, 5, 64, 16}}};
+     .samples = {8, 5, 64, 16}},
+    {.shards = 8,
+     .steps = 4,
+     .direct = true,
+     .optimizer = "lamb",
+     .average_first = 2,
+     .samples = {64, 5, 33, 8}},
+    {.shards = 6,
+     .steps = 4,
+     .optimizer = "adafactor",
+     .average_first = 1,
+     .samples = {9, 2, 9, 6}},
+    {.shards = 9,
+     .steps = 3,
+     .direct = true,
+     .optimizer = "adafactor",
+     .clip_norm = 1,
+     .samples = {36, 7, 11}},
+    {.shards = 6,
+     .steps = 6,
+     .direct = true,
+     .optimizer = "lamb",
+     .clip_norm = 0.5,
+     .average_every = 2,
+     .samples = {12, 6, 2, 18, 3, 24}},
+    {.shards = 7, .steps = 4, .optimizer = "sgd", .average_every = 1, .samples = {7, 70, 1, 2}},
+    {.shards = 9,
+     .steps = 5,
+     .optimizer = "adamw",
+     .sparse = true,
+     .average_every = 2,
+     .samples = {18, 3, 40, 2, 9}}};
 
 static group_model *expected[CASES]; /* [steps + 1] by case */
 
@@ -47,10 +81,18 @@ typedef struct story {
   group_case c;
   const group_model *models;
   ddla_failure failure[DDLA_TRANSPORT_RANKS_MAX];
-  bool found;          /* a survivor looked at the committed state */
+  bool found;          /* a survivor looked at the committed state, or a copy was made */
   uint64_t found_step; /* the newest that one saw */
   group_model copy;
 } story;
+
+/* Rubbish in elements [begin, end) of a row's version; nobody writes rows of one version inside a
+ * step. */
+static void spoil(const group_agent *a, int row, uint64_t step, int64_t begin, int64_t end) {
+  if (row < 0 || ddla_state_row_at(a->state, row)->versions < 2) return;
+  float *array = ddla_state_array(a->state, row, step, 0);
+  for (int64_t k = begin; k < end; k++) array[k] = 1e30f;
+}
 
 /* Of the table, the rows of its share that the step touches. */
 static void scribble_rows(const story *s, float *array, uint64_t next, int worker) {
@@ -68,12 +110,20 @@ static void scribble(const story *s, const group_agent *a, int worker) {
   int64_t begin = 0, end = 0;
   ddla_sync_piece(a->sync, worker, &begin, &end);
   const int rows[] = {a->theta, a->moment[0], a->moment[1], a->moment[2]};
-  for (int i = 0; i < 1 + DDLA_MOMENTS_MAX; i++) {
-    if (rows[i] < 0) continue;
-    float *array = ddla_state_array(a->state, rows[i], next, 0);
-    for (int64_t k = begin; k < end; k++) array[k] = 1e30f;
-    if (s->c.sparse) scribble_rows(s, array, next, worker);
+  const int whole[] = {a->factors, a->buffers, a->average_buffers};
+  for (int i = 0; i < 1 + DDLA_MOMENTS_MAX && rows[i] >= 0; i++) {
+    spoil(a, rows[i], next, begin, end);
+    if (s->c.sparse) scribble_rows(s, ddla_state_array(a->state, rows[i], next, 0), next, worker);
   }
+  spoil(a, a->average, next, begin, end);
+  for (int i = 0; i < 3; i++)
+    if (whole[i] >= 0) spoil(a, whole[i], next, 0, ddla_state_row_at(a->state, whole[i])->count);
+}
+
+static void keep(story *s, const group_agent *a, uint64_t step) {
+  s->found = true;
+  s->found_step = step;
+  group_take(&s->copy, a, step);
 }
 
 /* A survivor looks at what is committed. */
@@ -86,12 +136,32 @@ static ddla_status look(story *s, const group_agent *a, uint64_t seen) {
     return DDLA_FAIL(INTERNAL, "the committed version %d is not whole", (int)step);
   if (s->found && step < s->found_step)
     return DDLA_FAIL(INTERNAL, "a committed version was taken back");
-  s->found = true;
-  s->found_step = step;
-  memcpy(s->copy.theta, group_array(a, a->theta, step), sizeof s->copy.theta);
-  for (int m = 0; m < DDLA_MOMENTS_MAX && a->moment[m] >= 0; m++)
-    memcpy(s->copy.moment[m], group_array(a, a->moment[m], step), sizeof s->copy.moment[m]);
+  if (s->c.average_every == 0) keep(s, a, step);
   return DDLA_OK;
+}
+
+/* The end of an epoch of so many steps, as a training has it: the equal mean takes the model up,
+ * the first worker makes a copy while the others wait. */
+static ddla_status end_epoch(story *s, group_agent *a, uint64_t step) {
+  const int rank = ddla_transport_rank(a->transport);
+  const ddla_training training = {
+      .average = DDLA_AVERAGE_SWA, .average_from = 1, .batches_per_epoch = s->c.average_every};
+  ddla_shared shared = {.state = a->state,
+                        .theta = a->theta,
+                        .average = a->average,
+                        .buffers = a->buffers,
+                        .average_buffers = a->average_buffers,
+                        .sync_control = a->control};
+  ddla_worker worker = {.training = &training,
+                        .shared = &shared,
+                        .sync = a->sync,
+                        .worker = rank,
+                        .workers = s->c.agents};
+  DDLA_TRY(ddla_worker_average(&worker, (int64_t)step / s->c.average_every));
+  if (!group_mean_equals(a, &s->models[step]))
+    return DDLA_FAIL(INTERNAL, "after step %d there is another equal mean", (int)step);
+  if (rank == 0) keep(s, a, step);
+  return ddla_sync_barrier(a->sync, rank);
 }
 
 static ddla_status work(story *s, group_agent *a, uint64_t *seen) {
@@ -105,6 +175,8 @@ static ddla_status work(story *s, group_agent *a, uint64_t *seen) {
     *seen = result.step;
     if (!group_equals(a, *seen, &s->models[*seen]))
       return DDLA_FAIL(INTERNAL, "step %d has another state", (int)*seen);
+    if (s->c.average_every > 0 && *seen % (uint64_t)s->c.average_every == 0)
+      DDLA_TRY(end_epoch(s, a, *seen));
   }
   return ddla_sync_barrier(a->sync, rank);
 }
@@ -167,8 +239,7 @@ static bool goes_on(story *s) {
   next->c.agents = draw_agents(s->seed, 2, s->c.shards);
   if (s->found) {
     next->c.start_step = s->found_step;
-    next->c.start[0] = s->copy.theta;
-    for (int m = 0; m < DDLA_MOMENTS_MAX; m++) next->c.start[1 + m] = s->copy.moment[m];
+    next->c.start = &s->copy;
   }
   const ddla_sim_options options = {.seed = s->seed + 1, .ranks = next->c.agents, .shared = true};
   ddla_status status = ddla_sim_run(&options, &result, rank_main, next);

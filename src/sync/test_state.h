@@ -1,0 +1,210 @@
+/* For tests of strategies: what an agent of a group holds that trains the model of test_case.h: the
+ * rows of its state, and what of them a step leaves. */
+#ifndef DDLA_SYNC_TEST_STATE_H
+#define DDLA_SYNC_TEST_STATE_H
+
+#include "sync/test_case.h"
+#include "sync/update.h"
+
+typedef struct group_agent {
+  const group_case *c;
+  ddla_cluster cluster;
+  ddla_transport *link; /* between hosts of one agent each; null: one host has all agents */
+  ddla_transport *transport;
+  ddla_state *state;
+  void *control;
+  ddla_sync *sync;
+  int lists[2], sums[2], row_norms;
+  int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms, factors, section_sums,
+      average, average_buffers, buffers, statistics;
+  bool computing; /* a worker still computes gradients of the step (groups of one lane) */
+} group_agent;
+
+static inline ddla_status group_add_layered_rows(group_agent *a) {
+  const ddla_optimizer *optimizer = ddla_optimizer_find(a->c->optimizer);
+  ddla_state_row row = {.versions = 2, .copies = 1};
+  a->factors = a->section_sums = -1;
+  row.name = "factors";
+  row.count = ddla_updates_factor_count(a->state, optimizer);
+  if (row.count > 0) DDLA_TRY(ddla_state_add(&a->factors, a->state, &row));
+  row = (ddla_state_row){.name = "section sums", .dtype = DDLA_F64, .versions = 1, .copies = 1};
+  row.count = ddla_updates_sum_count(a->state, optimizer);
+  return row.count > 0 ? ddla_state_add(&a->section_sums, a->state, &row) : DDLA_OK;
+}
+
+static inline ddla_status group_add_lists(group_agent *a, int copies) {
+  const int64_t numbers = ddla_state_list_numbers(a->state),
+                values = ddla_state_list_values(a->state);
+  const int workers = a->c->agents * a->c->lanes;
+  ddla_state_row rows[] = {
+      {.name = "rows", .dtype = DDLA_I64, .count = numbers, .versions = 1, .copies = copies},
+      {.name = "values", .count = values, .versions = 1, .copies = copies},
+      {.name = "sums", .dtype = DDLA_I64, .count = numbers, .versions = 2, .copies = workers},
+      {.name = "sum values", .count = values, .versions = 1, .copies = workers},
+      {.name = "row norms", .dtype = DDLA_F64, .count = numbers, .versions = 1, .copies = workers}};
+  int *into[] = {&a->lists[0], &a->lists[1], &a->sums[0], &a->sums[1], &a->row_norms};
+  for (int i = 0; i < 5; i++) {
+    *into[i] = -1;
+    if (numbers > 0) DDLA_TRY(ddla_state_add(into[i], a->state, &rows[i]));
+  }
+  return DDLA_OK;
+}
+
+/* The running mean has two versions, the equal mean one. */
+static inline ddla_status group_add_buffers(group_agent *a) {
+  const bool equal = a->c->average_every > 0;
+  ddla_state_row row = {.name = "buffers", .versions = 2, .copies = 1, .count = GROUP_BUFFERS};
+  a->average = a->average_buffers = -1;
+  DDLA_TRY(ddla_state_add(&a->buffers, a->state, &row));
+  row = (ddla_state_row){.name = "statistics",
+                         .dtype = DDLA_F64,
+                         .versions = 1,
+                         .copies = a->c->shards,
+                         .count = GROUP_RECORDS};
+  DDLA_TRY(ddla_state_add(&a->statistics, a->state, &row));
+  if (a->c->average_first == 0 && !equal) return DDLA_OK;
+  row = (ddla_state_row){
+      .name = "average_buffers", .versions = equal ? 1 : 2, .copies = 1, .count = GROUP_BUFFERS};
+  DDLA_TRY(ddla_state_add(&a->average_buffers, a->state, &row));
+  row.name = "average";
+  row.parameter_shaped = true;
+  return ddla_state_add(&a->average, a->state, &row);
+}
+
+/* The summed gradient is stored where something of all of it is needed. */
+static inline bool group_stores(const group_agent *a) {
+  return a->c->clip_norm > 0 || a->factors >= 0;
+}
+
+static inline ddla_status group_add_rows(group_agent *a) {
+  ddla_optimizer_options options = group_optimizer_options();
+  const ddla_strategy *strategy = ddla_strategy_find("synchronous", "allreduce");
+  int moments = ddla_optimizer_moments(ddla_optimizer_find(a->c->optimizer), &options);
+  int copies =
+      ddla_sync_operand_copies(strategy, &a->cluster, a->c->lanes, a->c->shards, a->c->direct);
+  ddla_state_row row = {.name = "theta", .parameter_shaped = true, .versions = 2, .copies = 1};
+  DDLA_TRY(ddla_state_add(&a->theta, a->state, &row));
+  for (int m = 0; m < DDLA_MOMENTS_MAX; m++) {
+    row.name = (const char *const[]){"first", "second", "third"}[m];
+    a->moment[m] = -1;
+    if (m < moments) DDLA_TRY(ddla_state_add(&a->moment[m], a->state, &row));
+  }
+  row = (ddla_state_row){
+      .name = "gradients", .count = ddla_state_dense(a->state), .versions = 1, .copies = copies};
+  DDLA_TRY(ddla_state_add(&a->gradients, a->state, &row));
+  row = (ddla_state_row){.name = "reduced", .parameter_shaped = true, .versions = 1, .copies = 1};
+  DDLA_TRY(ddla_state_add(&a->reduced, a->state, &row));
+  row = (ddla_state_row){
+      .name = "norms", .dtype = DDLA_F64, .versions = 1, .copies = 1, .count = GROUP_BLOCKS};
+  DDLA_TRY(ddla_state_add(&a->block_norms, a->state, &row));
+  DDLA_TRY(group_add_lists(a, copies));
+  DDLA_TRY(group_add_layered_rows(a));
+  return group_add_buffers(a);
+}
+
+static inline ddla_status group_make_state(group_agent *a) {
+  ddla_state_range ranges[GROUP_RANGES + 1] = {{{0}}};
+  for (int i = 0; i < GROUP_RANGES; i++)
+    ranges[i] =
+        (ddla_state_range){.name = {(char)('a' + i)},
+                           .shape = ddla_shape_make(group_ranges[i].rank, group_ranges[i].dim),
+                           .offset = group_ranges[i].offset,
+                           .count = group_ranges[i].count,
+                           .decays = group_ranges[i].decays};
+  ranges[GROUP_RANGES] = (ddla_state_range){.name = "table",
+                                            .shape = DDLA_SHAPE(GROUP_ROWS, GROUP_WIDTH),
+                                            .offset = GROUP_TABLE,
+                                            .count = GROUP_ROWS * GROUP_WIDTH,
+                                            .touched_max = GROUP_ROWS};
+  DDLA_TRY(ddla_state_create(&a->state, GROUP_SPACE - 100, ranges,
+                             GROUP_RANGES + (a->c->sparse ? 1 : 0)));
+  return group_add_rows(a);
+}
+
+/* Bytes of common memory for the group. */
+static inline ddla_status group_bytes(size_t *out, const group_case *c,
+                                      const ddla_cluster *cluster) {
+  group_agent a = {.c = c, .cluster = *cluster};
+  ddla_status status = group_make_state(&a);
+  size_t control = ddla_sync_control_bytes(ddla_strategy_find("synchronous", "allreduce"),
+                                           ddla_cluster_here(cluster) * c->lanes, c->shards);
+  if (status == DDLA_OK) *out = (ddla_state_bytes(a.state) + 63) / 64 * 64 + control;
+  ddla_state_destroy(a.state);
+  return status;
+}
+
+/* An array of the state and its place in the model that a step leaves. */
+typedef struct group_part {
+  int row; /* -1: not kept */
+  size_t place, bytes;
+} group_part;
+
+enum { GROUP_PARTS = 5 + DDLA_MOMENTS_MAX };
+
+/* All that is kept. */
+static inline void group_list(group_part parts[GROUP_PARTS], const group_agent *a) {
+  const int rows[GROUP_PARTS] = {a->theta,     a->buffers,   a->factors,   a->average_buffers,
+                                 a->moment[0], a->moment[1], a->moment[2], a->average};
+  const size_t places[GROUP_PARTS] = {
+      offsetof(group_model, theta),     offsetof(group_model, buffers),
+      offsetof(group_model, factors),   offsetof(group_model, average_buffers),
+      offsetof(group_model, moment[0]), offsetof(group_model, moment[1]),
+      offsetof(group_model, moment[2]), offsetof(group_model, average)};
+  for (int i = 0; i < GROUP_PARTS; i++) {
+    parts[i] = (group_part){.row = rows[i], .place = places[i]};
+    if (rows[i] >= 0)
+      parts[i].bytes = (size_t)ddla_state_row_at(a->state, rows[i])->count * sizeof(float);
+  }
+}
+
+/* What a committed step has left, into a model. */
+static inline void group_take(group_model *model, const group_agent *a, uint64_t step) {
+  group_part parts[GROUP_PARTS];
+  group_list(parts, a);
+  for (int i = 0; i < GROUP_PARTS; i++)
+    if (parts[i].row >= 0)
+      memcpy((char *)model + parts[i].place, ddla_state_array(a->state, parts[i].row, step, 0),
+             parts[i].bytes);
+}
+
+static inline void group_put(group_agent *a, const group_model *model, uint64_t step) {
+  group_part parts[GROUP_PARTS];
+  group_list(parts, a);
+  for (int i = 0; i < GROUP_PARTS; i++)
+    if (parts[i].row >= 0)
+      memcpy(ddla_state_array(a->state, parts[i].row, step, 0),
+             (const char *)model + parts[i].place, parts[i].bytes);
+}
+
+/* The version of the state that is committed now. */
+static inline const float *group_array(const group_agent *a, int row, uint64_t step) {
+  return ddla_state_array(a->state, row, step, 0);
+}
+
+/* True where the parts of so many versions are the model's, bit for bit. */
+static inline bool group_parts_equal(const group_agent *a, uint64_t step, const group_model *model,
+                                     int versions) {
+  group_part parts[GROUP_PARTS];
+  bool equal = true;
+  group_list(parts, a);
+  for (int i = 0; i < GROUP_PARTS; i++) {
+    if (parts[i].row < 0 || ddla_state_row_at(a->state, parts[i].row)->versions != versions)
+      continue;
+    equal &= memcmp(group_array(a, parts[i].row, step), (const char *)model + parts[i].place,
+                    parts[i].bytes) == 0;
+  }
+  return equal;
+}
+
+/* True where a's committed version `step` is the model; not looked at: an equal mean, which changes
+ * between steps. */
+static inline bool group_equals(const group_agent *a, uint64_t step, const group_model *model) {
+  return group_parts_equal(a, step, model, 2);
+}
+
+/* The same of the equal mean, while nobody writes it. */
+static inline bool group_mean_equals(const group_agent *a, const group_model *model) {
+  return group_parts_equal(a, 0, model, 1);
+}
+
+#endif
