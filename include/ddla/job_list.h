@@ -194,6 +194,8 @@
     "say why when a step takes longer than this and 10 times the usual; 0: never")                 \
   X(output, trace_steps, INT, "0", 0, 1000, "steps", FREE,                                         \
     "keep every op of about this many last steps for ddla trace; 0: phases of some steps")         \
+  X(output, csv, BOOL, "false", 0, 0, "", FREE,                                                    \
+    "also write the numbers of each epoch as a table, metrics.csv")                                \
   X(output, tensorboard, BOOL, "false", 0, 0, "", FREE,                                            \
     "also write the numbers of each epoch for TensorBoard, in tensorboard/")
 

@@ -2,11 +2,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "train/run.h"
+#include "train/table.h"
 #include "train/tensorboard.h"
 
 enum { SHOW_EVERY_MS = 100, BAR_CELLS = 24 };
@@ -80,27 +82,26 @@ static void put_real(FILE *file, const char *key, double value) {
 }
 
 /* The share of the epoch that all lanes of all agents waited; the recorder knows it. */
-static void put_waiting(ddla_run *run, const ddla_worker *worker) {
+static void put_waiting(FILE *file, ddla_run *run, const ddla_worker *worker) {
   if (!worker->watch) return;
   int64_t waiting_ns = ddla_watch_phase_ns(worker->watch, DDLA_PHASE_WAIT);
   int64_t all_ns = ddla_watch_all_ns(worker->watch);
   put_real(
-      run->metrics, "waiting",
+      file, "waiting",
       ratio((double)(waiting_ns - run->epoch_waiting_ns), (double)(all_ns - run->epoch_all_ns)));
   run->epoch_waiting_ns = waiting_ns;
   run->epoch_all_ns = all_ns;
 }
 
-static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t epoch,
-                             double seconds) {
-  FILE *file = run->metrics;
+static void put_row(FILE *file, ddla_run *run, const ddla_worker *worker, int64_t epoch,
+                    double seconds) {
   fprintf(file, "{\"epoch\": %" PRId64 ", \"step\": %" PRIu64, epoch, worker->last.step);
   put_real(file, "loss", run->train_loss);
   put_real(file, "accuracy", run->train_accuracy);
   put_real(file, "learning_rate", worker->last.learning_rate);
   put_real(file, "samples_per_second", ratio((double)worker->epoch_samples, seconds));
   put_real(file, "seconds", (double)(now_ns() - run->train_start_ns) * 1e-9);
-  put_waiting(run, worker);
+  put_waiting(file, run, worker);
   if (run->training->job->train.clip_norm > 0)
     put_real(file, "gradient_norm", worker->last.gradient_norm);
   if (run->validated) {
@@ -108,10 +109,25 @@ static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t e
     put_real(file, "validation_accuracy", run->validation.accuracy);
   }
   fputs("}\n", file);
-  if (fflush(file) == 0) return DDLA_OK;
-  char path[DDLA_PATH_BYTES];
-  return ddla_file_fail(errno, "cannot write",
-                        ddla_run_path(path, run->directory, "metrics.jsonl"));
+}
+
+/* The row goes to the file at once, so a run that is killed cuts at most one, and into the table.
+ */
+static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t epoch,
+                             double seconds) {
+  char path[DDLA_PATH_BYTES], *row = NULL;
+  size_t bytes = 0;
+  FILE *file = open_memstream(&row, &bytes);
+  if (!file) return DDLA_FAIL(NO_MEMORY, "no memory for a row of metrics");
+  put_row(file, run, worker, epoch, seconds);
+  ddla_status status = DDLA_OK;
+  if (fclose(file) != 0) status = DDLA_FAIL(NO_MEMORY, "no memory for a row of metrics");
+  else if (fwrite(row, 1, bytes, run->metrics) != bytes || fflush(run->metrics) != 0)
+    status =
+        ddla_file_fail(errno, "cannot write", ddla_run_path(path, run->directory, "metrics.jsonl"));
+  if (status == DDLA_OK && run->table) status = ddla_table_add(run->table, row, bytes);
+  free(row); /* made by open_memstream */
+  return status;
 }
 
 /* The same numbers for TensorBoard, over steps. */

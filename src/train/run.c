@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "train/description.h"
+#include "train/table.h"
 #include "train/tensorboard.h"
 
 const char *ddla_run_path(char *path, const char *directory, const char *name) {
@@ -51,8 +52,8 @@ static ddla_status empty_folder(const char *directory, const char *name) {
 
 /* Files of a run directory; the job is not a result. */
 static const char *const file_names[] = {
-    "job.yaml",         "metrics.jsonl",       "report.txt", "report.json", "model.safetensors",
-    "best.safetensors", "average.safetensors", "model.json", "hang.txt"};
+    "job.yaml",          "metrics.jsonl",    "metrics.csv",         "report.txt", "report.json",
+    "model.safetensors", "best.safetensors", "average.safetensors", "model.json", "hang.txt"};
 
 enum { FILE_COUNT = sizeof file_names / sizeof file_names[0] };
 
@@ -170,6 +171,8 @@ ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const ch
   *run = (ddla_run){.training = training, .directory = directory, .show = show};
   run->metrics = fopen(ddla_run_path(path, directory, "metrics.jsonl"), "a");
   if (!run->metrics) return ddla_file_fail(errno, "cannot write", path);
+  if (training->job->output.csv) DDLA_TRY(ddla_table_open(&run->table, directory));
+  else unlink(ddla_run_path(path, directory, "metrics.csv")); /* it would not go on */
   if (training->job->output.tensorboard)
     DDLA_TRY(ddla_tensorboard_open(&run->tensorboard, directory));
   return DDLA_OK;
@@ -177,6 +180,7 @@ ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const ch
 
 void ddla_run_close(ddla_run *run) {
   if (run->metrics) fclose(run->metrics);
+  if (run->table) fclose(run->table);
   if (run->tensorboard) fclose(run->tensorboard);
   *run = (ddla_run){0};
 }

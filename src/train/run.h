@@ -20,6 +20,7 @@ typedef struct ddla_run {
   const char *directory;
   ddla_show show;
   FILE *metrics, *terminal; /* terminal: where progress is shown; may be null */
+  FILE *table;              /* metrics.csv; null where it is not wanted */
   FILE *tensorboard;        /* events for TensorBoard; null where they are not wanted */
   int64_t train_start_ns, train_end_ns, shown_ns, epoch_start_ns;
   int64_t start_step; /* resumed from */
@@ -57,7 +58,7 @@ void ddla_run_close(ddla_run *run);
 /* After each committed step: the bar. */
 void ddla_run_show_step(ddla_run *run, const ddla_worker *worker);
 
-/* At the end of an epoch: a line, and a row of metrics.jsonl. */
+/* At the end of an epoch: a line, and a row of metrics.jsonl and what is made of it. */
 ddla_status ddla_run_show_epoch(ddla_run *run, const ddla_worker *worker, int64_t epoch);
 
 /* At the end: report.json, report.txt. worker's shared reports are complete. */

@@ -11,11 +11,23 @@ data: {train: data, validation_fraction: 0.2, shift: 1}
 model: {kind: mlp, hidden: [24], dropout: 0.1}
 train: {batch: 150, epochs: 4, optimizer: adamw, learning_rate: 0.01, keep_best: true, clip_norm: 1}
 checkpoint: {every_steps: 3, keep: 100}
+output: {csv: true}
 J
 results() { # RUN: what a report tells about the result, without times
   sed -n '/^  "test": {/,/^  }/p; /^  "best": {/,/^  }/p; s/^ *"steps": .*/&/p' "$1/report.json"
 }
+# table RUN: metrics.csv has one row for each epoch, all as wide as the header, with the numbers of metrics.jsonl.
+table() {
+  awk -F, -v name="$1" 'BEGIN { RS = "\r\n" }
+    NR == 1 { columns = NF; if ($1 "," $2 "," $3 != "epoch,step,loss") exit 1; next }
+    NF != columns || $1 != NR - 1 { exit 1 }
+    { printf "%s %s %s\n", $1, $2, $3 }
+    END { if (NR != 5) exit 1 }' "$1/metrics.csv" >"$1.rows" || { cat "$1/metrics.csv" >&2; fail "$1: metrics.csv is no table of 4 epochs"; }
+  sed 's/.*"epoch": \([0-9]*\), "step": \([0-9]*\), "loss": \([^,]*\),.*/\1 \2 \3/' "$1/metrics.jsonl" | cmp -s - "$1.rows" ||
+    fail "$1: metrics.csv has other numbers than metrics.jsonl"
+}
 train 0 whole job.yaml -n 2
+table whole
 whole=$(sha whole/model.safetensors)
 best=$(sha whole/best.safetensors)
 ls whole/checkpoints >steps
@@ -25,6 +37,8 @@ while read -r last; do
   name=from-$last
   mkdir -p "$name/checkpoints"
   cp whole/job.yaml whole/metrics.jsonl "$name"
+  # What a killed run may leave: rows of epochs that come again, and one cut off.
+  head -c "$(($(wc -c <whole/metrics.csv) - 9))" whole/metrics.csv >"$name/metrics.csv"
   while read -r step; do
     cp -r "whole/checkpoints/$step" "$name/checkpoints"
     if [ "$step" = "$last" ]; then break; fi
@@ -35,8 +49,17 @@ while read -r last; do
   [ ! -e "$name/best.safetensors" ] || [ "$(sha "$name/best.safetensors")" = "$best" ] || fail "$name: another best model"
   [ "$(sed 's/.*"step": \([0-9]*\),.*/\1/' "$name/metrics.jsonl" | tr '\n' ' ')" = "4 8 12 16 " ] ||
     fail "$name: metrics.jsonl has not one row for each epoch"
+  table "$name"
   agents=$((agents % 5 + 1))
 done <steps
+[ "$(head -c 15 whole/metrics.csv)" = "epoch,step,loss" ] || fail "metrics.csv without a header"
+# The key comes and goes with a resume.
+rm -r "$name/checkpoints/$last" "$name/report.json"
+train 0 "$name" job.yaml --resume --set output.csv=false
+[ ! -e "$name/metrics.csv" ] || fail "an old table is left"
+rm -r "$name/checkpoints/$last" "$name/report.json"
+train 0 "$name" job.yaml --resume
+table "$name"
 
 # Early stopping goes on counting: nothing is learnt, so epoch 1 stays the best and the run ends after epoch 4.
 cat >early.yaml <<'J'
