@@ -1,5 +1,5 @@
 # The library as it is installed: libddla.so (only what is marked DDLA_API is visible), libddla.a, the
-# public headers, a pkg-config file, the manual page. The program is installed by src/cli.
+# public headers, a pkg-config file, the manual pages. The program is installed by src/cli.
 include(GNUInstallDirs)
 
 add_library(ddla_shared SHARED $<TARGET_OBJECTS:ddla_objects>)
@@ -16,7 +16,9 @@ if(TARGET ddla)
   install(TARGETS ddla)
 endif()
 install(DIRECTORY include/ddla DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
-install(FILES docs/man/ddla.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+file(GLOB DDLA_MAN1 CONFIGURE_DEPENDS docs/man/*.1)
+install(FILES ${DDLA_MAN1} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES docs/man/ddla-job.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES tools/completion/ddla.bash RENAME ddla
   DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(FILES tools/completion/_ddla DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)

@@ -1,9 +1,10 @@
-/* ddla reference: every command, option and key, from the rows themselves: as a page, or for a
- * shell to complete. */
+/* ddla reference: every command, option and key, from the rows themselves: as a page, as manual
+ * pages, or for a shell to complete. */
 #include <ctype.h>
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/manual.h"
 #include "cli/words.h"
 #include "job/option.h"
 
@@ -103,17 +104,22 @@ static ddla_status reference(int argc, char **argv, int64_t start_ns) {
   DDLA_TRY(ddla_words_read(&words, argc, argv, NULL, 0));
   const ddla_command *const *table = ddla_command_table(&count);
   const char *form = words.other_count > 0 ? words.other[0] : "page";
+  if (strcmp(form, "man") == 0 && words.other_count < 3)
+    return ddla_manual_print(stdout, words.other_count > 1 ? words.other[1] : NULL);
   for (size_t i = 0; i < sizeof forms / sizeof forms[0] && words.other_count < 2; i++) {
     if (strcmp(forms[i].name, form) != 0) continue;
     forms[i].print(table, count);
     return DDLA_OK;
   }
-  return DDLA_FAIL(INVALID, "ddla reference takes one of page, bash and zsh");
+  return DDLA_FAIL(INVALID, "ddla reference takes one of page, man, bash and zsh");
 }
 
 const ddla_command ddla_command_reference = {
     .name = "reference",
-    .arguments = "[page|bash|zsh]",
-    .summary = "prints every command as a page, or completion for a shell",
-    .help = "`. <(ddla reference bash)` completes commands, options and keys in this shell.\n",
+    .arguments = "[page|bash|zsh] | man [COMMAND|job]",
+    .summary = "prints every command as a page, manual pages, or completion for a shell",
+    .help = "  man                ddla.1, the manual page of the program\n"
+            "  man COMMAND        that of a command, for example ddla-train.1\n"
+            "  man job            ddla-job.5, that of the job file\n"
+            "\n`. <(ddla reference bash)` completes commands, options and keys in this shell.\n",
     .run = reference};

@@ -13,7 +13,9 @@ fail() {
 "$cmake" --install "$BUILD" --prefix "$prefix" >install.log || { cat install.log; fail "cmake --install"; }
 DESTDIR=$PWD/stage "$cmake" --install "$BUILD" --prefix /opt/ddla >stage.log || fail "DESTDIR"
 [ -e "stage/opt/ddla/include/ddla/status.h" ] || fail "DESTDIR is not honoured"
-[ -e "$prefix/share/man/man1/ddla.1" ] || fail "no manual page"
+for page in man1/ddla.1 man1/ddla-train.1 man5/ddla-job.5; do
+  [ -e "$prefix/share/man/$page" ] || fail "no manual page $page"
+done
 [ -L "$prefix/$libdir/libddla.so" ] && [ -e "$prefix/$libdir/libddla.a" ] || fail "a library is missing"
 
 export PKG_CONFIG_PATH="$prefix/$libdir/pkgconfig"
