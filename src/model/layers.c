@@ -1,4 +1,5 @@
 /* The model of a job file's own list of layers. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,6 +67,27 @@ static ddla_status refuse_name(const char *name) {
                    names);
 }
 
+/* An op may work along any dimension; a layer leaves the first one alone, which is the batch. */
+static ddla_status check_batch(const ddla_layer_use *use, const ddla_op *op) {
+  static const char *const keys[] = {"axes", "axis"};
+  const ddla_shape shape = ddla_graph_shape(use->list->graph, use->x);
+  for (int k = 0; op->attrs && k < 2; k++) {
+    const int count = ddla_attrs_count(&use->options, keys[k]);
+    if (!strstr(op->attrs, keys[k])) continue;
+    for (int i = 0; i < (count ? count : 1); i++) { /* none: the last dimension */
+      const int64_t axis = ddla_attrs_int(&use->options, keys[k], i, -1);
+      if (axis != 0 && axis + shape.rank != 0) continue;
+      return DDLA_FAIL(INVALID,
+                       "%s names dimension %" PRId64 ", the batch, but a layer must leave samples "
+                       "apart; %s",
+                       keys[k], axis,
+                       shape.rank > 1 ? "those of a sample are counted from 1, or from the end, -1"
+                                      : "a sample has no dimension left");
+    }
+  }
+  return DDLA_OK;
+}
+
 static ddla_status build_layer(ddla_value *out, ddla_layer_use *use, const char *name) {
   const ddla_layer_row *row = find_row(name);
   if (row) {
@@ -75,6 +97,7 @@ static ddla_status build_layer(ddla_value *out, ddla_layer_use *use, const char 
   const ddla_op *op = ddla_op_find(name);
   if (!op || !is_layer(op)) return refuse_name(name);
   DDLA_TRY(ddla_layer_read_options(&use->options, op->attrs ? op->attrs : "", true, use));
+  DDLA_TRY(check_batch(use, op));
   return ddla_graph_op(out, use->list->graph, name, &use->x, 1, &use->options);
 }
 

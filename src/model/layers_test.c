@@ -161,6 +161,21 @@ static void embeddings(void **state) {
   REFUSE("  - embedding: {rows: -1, width: 4}\n", columns, "rows is -1");
 }
 
+/* What would mix samples, or cut some off. */
+static void the_batch_is_left_alone(void **state) {
+  (void)state;
+  const ddla_shape image = DDLA_SHAPE(1, 8, 8, 3);
+  REFUSE("  - reduce_sum: {axes: 0}\n", image, "layer1", "axes names dimension 0, the batch");
+  REFUSE("  - reduce_mean: {axes: [2, 0], keep: 1}\n", image, "axes names dimension 0");
+  REFUSE("  - reduce_max: {axes: [1, -4]}\n", image, "dimension -4, the batch", "counted from 1");
+  REFUSE("  - slice: {axis: 0, begin: 0, end: 1}\n", image, "axis names dimension 0");
+  REFUSE("  - flatten\n  - reduce_sum\n  - reduce_sum\n", image, "layer3", "no dimension left");
+  assert_int_equal(accept("  - reduce_sum: {axes: [1, -2]}\n"
+                          "  - slice: {axis: -1, begin: 0, end: 2}\n  - linear: classes\n",
+                          image),
+                   2 * 10 + 10);
+}
+
 /* Parameters are PyTorch's, by name and number; both ways side by side have twice the features. */
 static void recurrent_layers(void **state) {
   (void)state;
@@ -265,6 +280,7 @@ int main(void) {
       cmocka_unit_test(all_kinds),
       cmocka_unit_test(more_kinds),
       cmocka_unit_test(refuses_what_more_kinds_do_not_take),
+      cmocka_unit_test(the_batch_is_left_alone),
       cmocka_unit_test(recurrent_layers),
       cmocka_unit_test(embeddings),
       cmocka_unit_test(residual_blocks),
