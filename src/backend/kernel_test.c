@@ -207,6 +207,64 @@ static void realistic_shapes_agree_with_the_reference(void **state) {
       if (strcmp(rows[i]->op, calls[c].op->name) == 0) check(&calls[c], rows[i]->name);
 }
 
+/* More columns than are taken side by side, few and many rows, dimensions of 1 between the axes. */
+static void reductions_of_every_form_agree(void **state) {
+  (void)state;
+  static const char *const ops[] = {"reduce_sum", "reduce_mean", "reduce_max"};
+  static const struct form {
+    ddla_shape x;
+    int64_t axes[3];
+    int count;
+  } forms[] = {
+      {{.rank = 3, .dim = {3, 5, 1300}}, {1}, 1},       {{.rank = 2, .dim = {203, 3}}, {0}, 1},
+      {{.rank = 2, .dim = {9, 77}}, {-1}, 1},           {{.rank = 2, .dim = {1, 516}}, {0}, 1},
+      {{.rank = 4, .dim = {2, 3, 1, 40}}, {1, 3}, 2},   {{.rank = 4, .dim = {2, 3, 1, 40}}, {2}, 1},
+      {{.rank = 4, .dim = {6, 2, 3, 18}}, {2, 0, 1}, 3}};
+  for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
+    for (size_t f = 0; f < sizeof forms / sizeof forms[0]; f++) {
+      char kernel[32];
+      ddla_op_call call = {.op = ddla_op_find(ops[i]), .input_count = 1, .present = {true}};
+      call.input[0].shape = forms[f].x;
+      ddla_attrs_set_ints(&call.attrs, "axes", forms[f].axes, forms[f].count);
+      snprintf(kernel, sizeof kernel, "native_%s", ops[i]);
+      check(&call, kernel);
+    }
+}
+
+/* Values of a maximum along rows or columns, and the place that has won by its gradient. */
+static void check_winner(const float *values, int count, bool columns, int winner) {
+  ddla_trial trial = {0};
+  ddla_op_call call = {.op = ddla_op_find("reduce_max"), .input_count = 1, .present = {true}};
+  call.input[0].shape = columns ? DDLA_SHAPE(count, 1, 19) : DDLA_SHAPE(1, 1, count);
+  ddla_attrs_set_int(&call.attrs, "axes", columns ? 0 : -1);
+  assert_int_equal(ddla_trial_open(&trial, &call, &(ddla_trial_options){.seed = 3}), DDLA_OK);
+  const int step = columns ? 19 : 1, at = columns ? 17 : 0;
+  for (int i = 0; i < count; i++) ((float *)trial.call.input[0].data)[i * step + at] = values[i];
+  run(&trial);
+  assert_memory_equal((const float *)trial.call.output[0].data + at, &values[winner], 4);
+  for (int i = 0; i < count; i++)
+    if ((((const float *)trial.call.input_grad[0].data)[i * step + at] != 0) != (i == winner))
+      fail_msg("%s: place %d, not %d, has won or lost", trial.kernel->name, i, winner);
+  ddla_trial_close(&trial);
+}
+
+static void the_first_of_equal_values_wins(void **state) {
+  (void)state;
+  float values[40];
+  for (int columns = 0; columns < 2; columns++) {
+    for (int i = 0; i < 40; i++) values[i] = -1 - (float)(i % 7);
+    values[21] = values[37] = 0;
+    values[30] = -0.0f;
+    check_winner(values, 40, columns, 21);
+    values[3] = -0.0f; /* equal, and before */
+    check_winner(values, 40, columns, 3);
+    values[39] = values[38] = NAN;
+    check_winner(values, 40, columns, 38);
+    for (int i = 0; i < 40; i++) values[i] = -INFINITY;
+    check_winner(values, 40, columns, 0);
+  }
+}
+
 /* Products so large that the reference would take long: against oneDNN's. */
 static void large_products_agree(void **state) {
   (void)state;
@@ -245,6 +303,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(kernels_agree_with_the_reference),
       cmocka_unit_test(realistic_shapes_agree_with_the_reference),
+      cmocka_unit_test(reductions_of_every_form_agree),
+      cmocka_unit_test(the_first_of_equal_values_wins),
       cmocka_unit_test(large_products_agree),
       cmocka_unit_test(not_a_number_stays_visible),
   };
