@@ -55,6 +55,8 @@ static const struct shape_row {
     {"cross_entropy", {{1024, 65}, {1024}}, {{NULL}}, false},
     {"softmax", {{128, 1000}}, {{NULL}}, false},
     {"gelu", {{128, 3072}}, {{NULL}}, false},
+    {"exp", {{128, 3072}}, {{NULL}}, false},
+    {"log", {{128, 3072}}, {{NULL}}, false},
     {"silu", {{128, 3072}}, {{NULL}}, false},
     {"leaky_relu", {{128, 3072}}, {{NULL}}, false},
     {"clamp", {{128, 3072}}, {{NULL}}, false},

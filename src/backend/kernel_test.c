@@ -277,10 +277,69 @@ static void large_products_agree(void **state) {
     }
 }
 
+/* Classes that the target leaves out add nothing and get no gradient; a negative one is refused. */
+static void targets_of_zero_add_nothing(void **state) {
+  (void)state;
+  ddla_trial trial[2] = {{.kernel = NULL}};
+  ddla_op_call call = {
+      .op = ddla_op_find("kl_divergence"), .input_count = 2, .present = {true, true}};
+  call.input[0].shape = call.input[1].shape = DDLA_SHAPE(3, 37);
+  for (int k = 0; k < 2; k++) {
+    const ddla_trial_options options = {.kernel = k ? "reference" : "native_kl_divergence",
+                                        .seed = 5};
+    assert_int_equal(ddla_trial_open(&trial[k], &call, &options), DDLA_OK);
+    float *target = trial[k].call.input[1].data;
+    for (int i = 0; i < 3 * 37; i++) target[i] = i % 5 && i != 36 ? (float)i * 0.01f : 0;
+    run(&trial[k]);
+  }
+  compare(&trial[0], &trial[1], difference, 2e-5);
+  ((float *)trial[0].call.input[1].data)[2 * 37 + 36] = -1e-20f;
+  assert_int_equal(ddla_trial_forward(&trial[0]), DDLA_INVALID);
+  for (int k = 0; k < 2; k++) ddla_trial_close(&trial[k]);
+}
+
+enum { SWEPT = 40003 };
+
+/* The op's results for these numbers are those of the C library, but for roundings. */
+static void check_function(const char *op, const float *x, double (*wanted)(double)) {
+  ddla_trial trial = {0};
+  ddla_op_call call = {.op = ddla_op_find(op), .input_count = 1, .present = {true}};
+  call.input[0].shape = DDLA_SHAPE(SWEPT);
+  assert_int_equal(ddla_trial_open(&trial, &call, &(ddla_trial_options){.seed = 3}), DDLA_OK);
+  memcpy(trial.call.input[0].data, x, SWEPT * sizeof *x);
+  assert_int_equal(ddla_trial_forward(&trial), DDLA_OK);
+  const float *found = trial.call.output[0].data;
+  for (int i = 0; i < SWEPT; i++) {
+    const float right = (float)wanted((double)x[i]);
+    if (found[i] == right || (isnan(found[i]) && isnan(right))) continue;
+    const double off = fabs((double)found[i] - (double)right);
+    if (!(off <= 2e-7 * fabs((double)right) + 1.5e-45)) /* the smallest number, too */
+      fail_msg("%s of %a is %a, not %a", op, (double)x[i], (double)found[i], (double)right);
+  }
+  ddla_trial_close(&trial);
+}
+
+static void functions_are_right_over_their_whole_range(void **state) {
+  (void)state;
+  static float x[SWEPT];
+  const float edges[] = {0, -0.0f, INFINITY, -INFINITY, NAN, 1, -1e-30f, 0.99999994f, 1.0000001f};
+  for (int i = 0; i < SWEPT; i++) x[i] = -112 + 204 * (float)i / SWEPT;
+  memcpy(x + SWEPT - 9, edges, sizeof edges);
+  check_function("exp", x, exp);
+  for (int i = 0; i < SWEPT; i++) { /* every exponent, numbers without a leading one too */
+    const uint32_t bits = (uint32_t)i * (0x7f800000u / SWEPT);
+    memcpy(&x[i], &bits, sizeof bits);
+  }
+  for (int i = 0; i < 2000; i++) x[SWEPT / 2 + i] = 0.9f + 0.0001f * (float)i;
+  memcpy(x + SWEPT - 9, edges, sizeof edges);
+  check_function("log", x, log);
+}
+
 static void not_a_number_stays_visible(void **state) {
   (void)state;
-  static const char *const ops[] = {"relu",  "gelu", "tanh", "sigmoid", "silu", "leaky_relu",
-                                    "clamp", "add",  "sub",  "mul",     "div"};
+  static const char *const ops[] = {"relu",       "gelu",  "tanh", "sigmoid", "silu",
+                                    "leaky_relu", "clamp", "add",  "sub",     "mul",
+                                    "div",        "exp",   "log"};
   for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
     ddla_trial trial = {0};
     ddla_op_call call = {.op = ddla_op_find(ops[i]), .present = {true, true}};
@@ -306,6 +365,8 @@ int main(void) {
       cmocka_unit_test(reductions_of_every_form_agree),
       cmocka_unit_test(the_first_of_equal_values_wins),
       cmocka_unit_test(large_products_agree),
+      cmocka_unit_test(targets_of_zero_add_nothing),
+      cmocka_unit_test(functions_are_right_over_their_whole_range),
       cmocka_unit_test(not_a_number_stays_visible),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "backend/kernel.h"
-#include "backend/native/exp2.h"
+#include "backend/native/softmax_row.h"
 #include "base/alloc.h"
 
 #if DDLA_HAS_AVX512
@@ -36,38 +36,6 @@ static ddla_status prepare(ddla_kernel_state **out, ddla_op_call *call) {
 
 static void destroy(ddla_kernel_state *s) { ddla_free(s); }
 
-static const float log2_e = 1.44269504F;
-
-/* A NaN is passed over here and comes back in the sum of the exponentials. */
-DDLA_AVX512 static float largest_of(const float *z, int64_t count) {
-  __m512 most = _mm512_loadu_ps(z);
-  for (int64_t c = 16; c < count; c += 16) {
-    const __mmask16 here = ddla_mask_first(ddla_vector_left(count, c));
-    most = _mm512_mask_max_ps(most, here, most, _mm512_maskz_loadu_ps(here, z + c));
-  }
-  return _mm512_reduce_max_ps(most);
-}
-
-/* exp(z - most) of n numbers, behind them 0. */
-DDLA_AVX512_INLINE __m512 exp_of(const float *z, int n, __m512 most) {
-  const __m512 x =
-      _mm512_mul_ps(_mm512_sub_ps(ddla_load_first(z, n), most), _mm512_set1_ps(log2_e));
-  return _mm512_maskz_mov_ps(ddla_mask_first(n), ddla_exp2_512(x));
-}
-
-DDLA_AVX512 static float sum_exp(const float *z, int64_t count, float most) {
-  const __m512 m = _mm512_set1_ps(most);
-  __m512 even = _mm512_setzero_ps(), odd = even;
-  int64_t c = 0;
-  for (; c + 32 <= count; c += 32) {
-    even = _mm512_add_ps(even, exp_of(z + c, 16, m));
-    odd = _mm512_add_ps(odd, exp_of(z + c + 16, 16, m));
-  }
-  for (; c < count; c += 16)
-    even = _mm512_add_ps(even, exp_of(z + c, ddla_vector_left(count, c), m));
-  return _mm512_reduce_add_ps(_mm512_add_ps(even, odd));
-}
-
 /* sum_c target[c] (lse - z[c]), with target (1 - smoothing) onehot(label) + smoothing / C. */
 static double row_loss(const ddla_kernel_state *s, const float *z, int32_t label, double lse) {
   double loss = (1 - s->smoothing) * (lse - (double)z[label]), sum = 0;
@@ -88,8 +56,7 @@ static ddla_status forward(ddla_kernel_state *s, const ddla_op_call *call) {
                        "cross_entropy: the label of sample %" PRId64 " is %" PRId32
                        "; 0 to %" PRId64 " are possible",
                        n, labels[n], s->classes - 1);
-    const float most = largest_of(z, s->classes);
-    const double lse = (double)most + log((double)sum_exp(z, s->classes, most));
+    const double lse = ddla_row_lse_512(z, s->classes);
     if (saved) saved[n] = lse;
     loss += row_loss(s, z, labels[n], lse);
     count += 1;
@@ -108,7 +75,7 @@ DDLA_AVX512 static void slope_row(float *dz, const float *z, int64_t count, doub
   for (int64_t c = 0; c < count; c += 16) {
     const int n = ddla_vector_left(count, c);
     /* exp(z - lse) with lse in two parts: 1 + rest is its second part's exponential */
-    const __m512 first = exp_of(z + c, n, most);
+    const __m512 first = ddla_row_exp_512(z + c, n, most);
     const __m512 p = _mm512_fmadd_ps(first, rest, first);
     ddla_store_first(dz + c, n, _mm512_fmsub_ps(scale, p, spread));
   }
