@@ -68,6 +68,10 @@ check swa_best "schedule: constant, average: swa, average_from: 2, keep_best: tr
 model="kind: layers, layers: [flatten, {linear: 16}, {batch_norm: {momentum: 0.3}}, relu, {linear: classes}]"
 check norm_ema "average: ema, average_decay: 0.8, average_from: 2, keep_best: true"
 check norm_swa "schedule: constant, average: swa, average_from: 2"
+for job in norm_ema norm_swa; do
+  train 0 "$job-hosts" "$job.yaml" -n 3 --set parallel.hosts=2
+  same "$job" "$job-hosts"
+done
 model="kind: mlp, hidden: [24, 10]"
 [ "$(for job in rmsprop centered lion lamb lamb_clip adafactor adafactor_clip swa; do
   sha "$job/model.safetensors"; done | sort -u | wc -l)" -eq 8 ] || fail "different optimizers gave one model"
