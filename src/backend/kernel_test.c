@@ -265,6 +265,38 @@ static void the_first_of_equal_values_wins(void **state) {
   }
 }
 
+/* Rising, falling and equal numbers, NaN among them, in rows with a rest behind whole vectors. */
+static void the_largest_are_found_in_any_order(void **state) {
+  (void)state;
+  enum { ROWS = 6, WIDTH = 77 };
+  for (int64_t k = 1; k <= 9; k += 4) {
+    ddla_trial trial[2] = {{.kernel = NULL}};
+    ddla_op_call call = {.op = ddla_op_find("top_k"), .input_count = 1, .present = {true}};
+    call.input[0].shape = DDLA_SHAPE(ROWS, WIDTH);
+    ddla_attrs_set_int(&call.attrs, "k", k);
+    for (int t = 0; t < 2; t++) {
+      const ddla_trial_options options = {.kernel = t ? "reference" : "native_top_k", .seed = 5};
+      assert_int_equal(ddla_trial_open(&trial[t], &call, &options), DDLA_OK);
+      float *x = trial[t].call.input[0].data;
+      for (int i = 0; i < ROWS * WIDTH; i++) {
+        const int row = i / WIDTH, at = i % WIDTH;
+        if (row == 0) x[i] = (float)at;
+        if (row == 1) x[i] = (float)-at;
+        if (row == 2) x[i] = (float)(at % 5);
+        if (row == 3) x[i] = at % 19 == 18 ? NAN : (float)(at % 7);
+        if (row == 4) x[i] = at < 70 ? -INFINITY : NAN;
+      }
+      run(&trial[t]);
+    }
+    for (int o = 0; o < 2; o++)
+      assert_memory_equal(trial[0].call.output[o].data, trial[1].call.output[o].data,
+                          bytes_of(&trial[1].call.output[o]));
+    assert_memory_equal(trial[0].call.input_grad[0].data, trial[1].call.input_grad[0].data,
+                        bytes_of(&trial[1].call.input[0]));
+    for (int t = 0; t < 2; t++) ddla_trial_close(&trial[t]);
+  }
+}
+
 /* Products so large that the reference would take long: against oneDNN's. */
 static void large_products_agree(void **state) {
   (void)state;
@@ -364,6 +396,7 @@ int main(void) {
       cmocka_unit_test(realistic_shapes_agree_with_the_reference),
       cmocka_unit_test(reductions_of_every_form_agree),
       cmocka_unit_test(the_first_of_equal_values_wins),
+      cmocka_unit_test(the_largest_are_found_in_any_order),
       cmocka_unit_test(large_products_agree),
       cmocka_unit_test(targets_of_zero_add_nothing),
       cmocka_unit_test(functions_are_right_over_their_whole_range),
