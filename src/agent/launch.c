@@ -87,12 +87,16 @@ static void note_failure(agent_group *group) {
   if (group->failed_ns == 0) group->failed_ns = ddla_clock_now_ns(ddla_clock_monotonic());
 }
 
+static void close_end(agent_group *group, int rank) {
+  if (group->ends[rank].fd >= 0) close(group->ends[rank].fd);
+  group->ends[rank].fd = -1;
+}
+
 /* An agent has ended: the others must know if it did not end well. */
 static void take_end(agent_group *group, int rank, int end) {
   group->pid[rank] = 0;
   group->alive--;
-  if (group->ends[rank].fd >= 0) close(group->ends[rank].fd);
-  group->ends[rank].fd = -1;
+  close_end(group, rank);
   if (WIFSIGNALED(end))
     ddla_watch_end_agent(group->options->watch, rank, DDLA_WATCH_KILLED, WTERMSIG(end));
   else ddla_watch_end_agent(group->options->watch, rank, DDLA_WATCH_LEFT, WEXITSTATUS(end));
@@ -107,11 +111,14 @@ static void take_end(agent_group *group, int rank, int end) {
   note_failure(group);
 }
 
+/* An agent that has died and cannot be reaped is traced by somebody, who must take note first. Its
+ * descriptor stays ready, and would keep poll from waiting. */
 static void reap(agent_group *group) {
   for (int i = 0; i < group->options->agents; i++) {
     int end = 0;
     if (group->pid[i] > 0 && waitpid(group->pid[i], &end, WNOHANG) == group->pid[i])
       take_end(group, i, end);
+    else if (group->ends[i].fd >= 0 && group->ends[i].revents) close_end(group, i);
   }
 }
 

@@ -33,6 +33,15 @@ ddla_verdict ddla_watch_blame(int *out, const ddla_watch_scene *scene);
 /* Whether any lane got on between the last two looks. */
 bool ddla_watch_any_moved(const ddla_watch_scene *scene);
 
+/* Since when a lane has been in its op, or where there is none, in its phase. */
+int64_t ddla_watch_since_ns(const ddla_watch_view *view);
+
+/* From then to the look; 0 where the time is not known. */
+double ddla_watch_seconds_since(const ddla_watch_scene *scene, int64_t since_ns);
+
+/* How far a waiting lane is: its step, and within it the words in the order of the strategy. */
+uint64_t ddla_watch_place(const ddla_watch_view *view);
+
 /* "agent 2 (process 123) is stopped by a signal: kill -CONT 123". Returns text. */
 const char *ddla_watch_cause(char *text, size_t bytes, const ddla_watch_scene *scene, int worker,
                              ddla_verdict verdict);

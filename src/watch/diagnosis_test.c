@@ -78,9 +78,17 @@ static void a_loop_is_told_from_a_loaded_machine(void **state) {
   expect(computing('R', 0.99, false), 2, DDLA_VERDICT_COMPUTES,
          "agent 2 (process 1002)|computes shard 5: conv2d forward for 14.0 s|endless loop");
   expect(computing('R', 0.99, true), 2, DDLA_VERDICT_MOVES, "goes on and is only slow");
-  ddla_watch_scene *loaded = computing('R', 0.2, false);
+  ddla_watch_scene *loaded = computing('R', 0.05, false); /* of a first step: nothing is usual */
   loaded->load = (ddla_process_load){.minute = 3.5, .ready = 9};
-  expect(loaded, 2, DDLA_VERDICT_LOADED, "machine is loaded: load 9.0 on 2 processors|20 % of one");
+  expect(loaded, 2, DDLA_VERDICT_LOADED, "machine is loaded: load 9.0 on 2 processors|5 % of one");
+  ddla_watch_scene *enough = computing('R', 0.2, false); /* 14 s of it are 2.8 s */
+  enough->load = (ddla_process_load){.minute = 3.5, .ready = 9};
+  enough->view[2].usual_ns = second / 2;
+  expect(enough, 2, DDLA_VERDICT_COMPUTES, "endless loop");
+  ddla_watch_scene *heavy = computing('R', 0.2, false);
+  heavy->load = (ddla_process_load){.minute = 3.5, .ready = 9};
+  heavy->view[2].usual_ns = 2 * second;
+  expect(heavy, 2, DDLA_VERDICT_LOADED, "machine is loaded");
   /* little of a processor on an idle machine, for example because of a quota, is no load */
   expect(computing('R', 0.2, false), 2, DDLA_VERDICT_COMPUTES, "slow machine");
 }
@@ -104,6 +112,11 @@ static void data_that_do_not_come_are_told(void **state) {
   scene->view[3].now = (ddla_watch_seen){
       .number = 9, .time_ns = 90 * second, .phase = DDLA_PHASE_DATA, .step = 9, .detail = 7};
   expect(scene, 3, DDLA_VERDICT_READS, "reads data of shard 7 for 10.0 s|blocks: /data/set");
+  scene = four_waiting();
+  scene->view[3].now = (ddla_watch_seen){
+      .number = 9, .time_ns = 90 * second, .phase = DDLA_PHASE_DATA, .step = 9, .detail = 7};
+  scene->view[3].system.state = 'D';
+  expect(scene, 3, DDLA_VERDICT_READS, "shard 7 for 10.0 s and waits for the disk|: /data/set");
 }
 
 static void the_dead_are_told_from_the_gone(void **state) {
@@ -141,7 +154,11 @@ static void who_skips_is_told_from_who_does_more(void **state) {
   ddla_watch_scene *pair = apart(0, 10, DDLA_WAIT_FINAL);
   pair->workers = 2; /* one ahead, one behind: the one ahead has skipped */
   expect(pair, 0, DDLA_VERDICT_SKIPPED, "agent 0 has skipped");
+  expect(four_waiting(), 2, DDLA_VERDICT_SKIPPED, /* all for agent 2, also itself */
+         "agent 2|waits for gradients of agent 2|never said|agent 2 has skipped");
   ddla_watch_scene *all = four_waiting();
+  for (int w = 0; w < AGENTS; w++)
+    all->view[w].now.detail = ddla_watch_wait_pack(DDLA_WAIT_STEP, DDLA_WATCH_ALL, 9);
   expect(all, -1, DDLA_VERDICT_WAITS, "all wait for each other");
   ddla_watch_scene *busy = apart(1, 10, DDLA_WAIT_FINAL);
   busy->view[3].moved = true; /* not the same waits as in the look before */

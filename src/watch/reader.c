@@ -223,6 +223,7 @@ void ddla_watch_scene_look(ddla_watch_scene *scene, bool system) {
     look_at_lane(view, scene, w);
     if (!system) continue;
     view->moved = scene->looks > 0 && (view->count != count || view->op_word != op_word);
+    view->usual_ns = ddla_watch_usual_ns(scene->watch, view->agent, view->lane);
     if (scene->here) look_at_system(view, scene, seconds);
   }
   scene->now_ns = now_ns;

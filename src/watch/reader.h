@@ -25,6 +25,7 @@ typedef struct ddla_watch_view {
   char op[DDLA_WATCH_OP_BYTES]; /* op it is in, or empty */
   int64_t op_since_ns;
   int64_t samples;
+  int64_t usual_ns; /* median time between the steps that its ring still knows; 0: not known */
   ddla_process_state system;
   double processor; /* share of a processor used since the look before; -1: not known */
   bool moved;       /* has another op or event than in the look before */
@@ -54,6 +55,9 @@ bool ddla_watch_read(ddla_watch_seen *out, const ddla_watch *watch, int agent, i
 /* Borrowed: a lane's part of the file, and the text of an op's name ("" for 0). */
 const ddla_watch_lane_head *ddla_watch_lane_at(const ddla_watch *watch, int agent, int lane);
 const char *ddla_watch_op_text(const ddla_watch *watch, int agent, int lane, uint64_t name);
+
+/* Median time, in nanoseconds, of the last steps that the lane's ring knows; 0: it knows none. */
+int64_t ddla_watch_usual_ns(const ddla_watch *watch, int agent, int lane);
 
 /* The words of a phase in the list; "unknown" for others. */
 const char *ddla_watch_phase_text(ddla_phase phase);

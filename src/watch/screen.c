@@ -19,7 +19,7 @@ static void state_text(char *text, size_t bytes, const ddla_watch_scene *scene, 
 static void print_lane(FILE *file, const ddla_watch_scene *scene, int worker) {
   const ddla_watch_view *view = &scene->view[worker];
   char doing[160], state[32], since[32] = "-";
-  int64_t since_ns = view->op[0] ? view->op_since_ns : view->now.time_ns;
+  int64_t since_ns = ddla_watch_since_ns(view);
   ddla_watch_doing(doing, sizeof doing, view, scene->watch->lanes);
   state_text(state, sizeof state, scene, worker);
   if (since_ns > 0 && scene->now_ns >= since_ns)
