@@ -236,12 +236,12 @@ static ddla_status run_alone(agent_group *group) {
   return status;
 }
 
+static void look(void *watcher) { ddla_watcher_look(watcher); }
+
 /* Runs agents of this process while a thread looks out for hangs. */
 static ddla_status run_watched(agent_group *group, ddla_status (*run)(agent_group *group)) {
-  const ddla_launch_options *options = group->options;
   ddla_lookout *lookout = NULL;
-  if (options->watch && options->hang)
-    DDLA_TRY(ddla_lookout_start(&lookout, options->watch, options->hang));
+  if (group->watcher) DDLA_TRY(ddla_lookout_start(&lookout, look, group->watcher));
   ddla_status status = run(group);
   ddla_lookout_stop(lookout);
   return status;
@@ -250,19 +250,19 @@ static ddla_status run_watched(agent_group *group, ddla_status (*run)(agent_grou
 ddla_status ddla_launch(const ddla_launch_options *options, ddla_agent_main main, void *argument) {
   agent_group group = {.options = options, .main = main, .argument = argument};
   ddla_status status = DDLA_OK;
-  if (options->agents == 1) return run_watched(&group, run_alone);
-  DDLA_TRY(ddla_local_region_create(&group.region, options->agents, options->shared_bytes));
+  if (options->watch && options->hang)
+    DDLA_TRY(ddla_watcher_create(&group.watcher, options->watch, options->hang));
+  if (options->agents == 1) {
+    status = run_watched(&group, run_alone);
+    goto cleanup;
+  }
+  DDLA_TRY_CLEAN(status,
+                 ddla_local_region_create(&group.region, options->agents, options->shared_bytes));
   ddla_local_region_call(group.region, "agent", options->first);
   DDLA_TRY_CLEAN(status, DDLA_NEW(group.pid, options->agents));
   DDLA_TRY_CLEAN(status, DDLA_NEW(group.ends, options->agents));
   for (int i = 0; i < options->agents; i++) group.ends[i].fd = -1;
-  if (options->threads) {
-    status = run_watched(&group, run_threads);
-  } else {
-    if (options->watch && options->hang)
-      DDLA_TRY_CLEAN(status, ddla_watcher_create(&group.watcher, options->watch, options->hang));
-    status = run_processes(&group);
-  }
+  status = options->threads ? run_watched(&group, run_threads) : run_processes(&group);
 cleanup:
   ddla_watcher_destroy(group.watcher);
   ddla_free(group.pid);

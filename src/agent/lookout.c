@@ -4,9 +4,12 @@
 #include <signal.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "watch/watcher.h"
 
 struct ddla_lookout {
-  ddla_watcher *watcher;
+  void (*look)(void *argument);
+  void *argument;
   pthread_t thread;
   pthread_mutex_t lock;
   pthread_cond_t ring;
@@ -24,7 +27,7 @@ static void *lookout_main(void *argument) {
   while (!lookout->over) {
     struct timespec next = after_ms(DDLA_WATCHER_EVERY_MS);
     pthread_cond_timedwait(&lookout->ring, &lookout->lock, &next);
-    if (!lookout->over) ddla_watcher_look(lookout->watcher);
+    if (!lookout->over) lookout->look(lookout->argument);
   }
   pthread_mutex_unlock(&lookout->lock);
   return NULL;
@@ -49,22 +52,18 @@ static bool start_thread(ddla_lookout *lookout) {
   return lookout->started;
 }
 
-ddla_status ddla_lookout_start(ddla_lookout **out, const ddla_watch *watch,
-                               const ddla_watcher_options *options) {
+ddla_status ddla_lookout_start(ddla_lookout **out, void (*look)(void *argument), void *argument) {
   ddla_lookout *lookout = NULL;
-  ddla_status status = DDLA_OK;
   DDLA_TRY(DDLA_NEW(lookout, 1));
+  lookout->look = look;
+  lookout->argument = argument;
   init(lookout);
-  DDLA_TRY_CLEAN(status, ddla_watcher_create(&lookout->watcher, watch, options));
   if (!start_thread(lookout)) {
-    status = DDLA_FAIL(NO_MEMORY, "cannot start the thread that watches for hangs");
-    goto cleanup;
+    ddla_lookout_stop(lookout);
+    return DDLA_FAIL(NO_MEMORY, "cannot start the thread that watches for hangs");
   }
   *out = lookout;
   return DDLA_OK;
-cleanup:
-  ddla_lookout_stop(lookout);
-  return status;
 }
 
 void ddla_lookout_stop(ddla_lookout *lookout) {
@@ -74,7 +73,6 @@ void ddla_lookout_stop(ddla_lookout *lookout) {
   pthread_cond_signal(&lookout->ring);
   pthread_mutex_unlock(&lookout->lock);
   if (lookout->started) pthread_join(lookout->thread, NULL);
-  ddla_watcher_destroy(lookout->watcher);
   pthread_cond_destroy(&lookout->ring);
   pthread_mutex_destroy(&lookout->lock);
   ddla_free(lookout);

@@ -1,15 +1,15 @@
-/* A thread that sleeps, and looks some times a second whether the run in this process goes on.
- * Threads: start and stop by one thread. */
+/* A thread that sleeps, and calls a function some times a second: it looks whether something in
+ * this process goes on. Threads: start and stop by one thread. */
 #ifndef DDLA_AGENT_LOOKOUT_H
 #define DDLA_AGENT_LOOKOUT_H
 
-#include "watch/watcher.h"
+#include <ddla/status.h>
 
 typedef struct ddla_lookout ddla_lookout;
 
-/* Everything is borrowed until stop. Errors: NO_MEMORY. */
-ddla_status ddla_lookout_start(ddla_lookout **out, const ddla_watch *watch,
-                               const ddla_watcher_options *options);
+/* `look` is called on the thread every DDLA_WATCHER_EVERY_MS, with all signals blocked. Errors:
+ * NO_MEMORY. */
+ddla_status ddla_lookout_start(ddla_lookout **out, void (*look)(void *argument), void *argument);
 
 /* Ends the thread. Null is allowed. */
 void ddla_lookout_stop(ddla_lookout *lookout);

@@ -9,6 +9,7 @@
 #include "agent/hosts.h"
 #include "agent/join.h"
 #include "agent/launch.h"
+#include "agent/reading.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -281,6 +282,7 @@ static ddla_status set_agents(ddla_job *job, const train_given *given,
 /* cluster: null, or who was started by MPI. */
 static ddla_status prepare(train_call *call, const train_given *given,
                            const ddla_cluster *cluster) {
+  ddla_reading *reading = NULL;
   DDLA_TRY(ddla_words_job(&call->job, &given->words, given->words.other[0]));
   DDLA_TRY(set_agents(call->job, given, cluster));
   default_directory(call->directory, sizeof call->directory, given->words.other[0]);
@@ -290,7 +292,12 @@ static ddla_status prepare(train_call *call, const train_given *given,
   call->options.stop = &stop_asked;
   call->options.terminal = stdout;
   call->options.show = choose_show(call->job, given->quiet, given->json, cluster != NULL);
-  return ddla_training_prepare(&call->training, call->job, NULL, cluster, given->start_ns);
+  DDLA_TRY(
+      ddla_reading_start(&reading, call->job->data.train, call->job->output.hang_seconds, stderr));
+  ddla_status status =
+      ddla_training_prepare(&call->training, call->job, NULL, cluster, given->start_ns);
+  ddla_reading_stop(reading); /* while nothing comes, somebody says so */
+  return status;
 }
 
 static void finish(train_call *call) {

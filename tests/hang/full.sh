@@ -7,6 +7,7 @@ drawn=$1
 pattern=${2:-.}
 seed=${HANG_SEED:-1}
 jobs=${HANG_JOBS:-3}
+tab=$(printf '\t')
 echo "seed $seed, $jobs runs at once"
 trap 'kill $(jobs -p) 2>/dev/null; exit 1' INT TERM
 
@@ -56,7 +57,7 @@ one() {
 slot=0
 while [ $slot -lt "$jobs" ]; do
   (
-    while IFS='	' read -r number line; do
+    while IFS=$tab read -r number line; do
       [ $((number % jobs)) -ne $slot ] || (one "$number" "$line" </dev/null)
     done <rounds
   ) &
@@ -65,7 +66,7 @@ done
 wait
 
 echo "kind        rounds  right  slowest screen after its limit (s)"
-while IFS='	' read -r number line; do
+while IFS=$tab read -r number line; do
   kind=$(echo "$line" | sed 's/^drawn \([a-z]*\).*/\1/; s/ *|.*//')
   case $line in drawn*) kind="drawn-$kind" ;; esac
   verdict=$(grep -E '^(right|wrong)' "round/$number/out" | tail -1)

@@ -51,6 +51,7 @@ typedef struct victim {
   const ddla_watch_event *ring;
   tracee tracee;
   bool led_away;
+  int64_t at_ms; /* when it began to hang; 0: now */
 } victim;
 
 enum { PATIENCE_MS = 60000 };
@@ -142,6 +143,7 @@ static bool skip(victim *it) {
   bool all = strcmp(it->place->name, "final") == 0;
   uint64_t address = symbol_find(it->tracee.process, it->place->symbol);
   if (!tracee_skip_call(&it->tracee)) return false;
+  it->at_ms = now_ms();
   /* The last of a step's words comes just before the exchange, in which the lane then stays. */
   while (all && tracee_run_to_within(&it->tracee, address, 1000))
     if (!tracee_skip_call(&it->tracee)) return false;
@@ -198,8 +200,8 @@ int main(int count, char **word) {
   signal(SIGPIPE, SIG_IGN);
   await(&it);
   if (!hang(&it)) give_up(&it, strerror(errno));
-  printf("at %" PRId64 " phase %" PRIu64 " process %u\n", now_ms(), phase_now(&it),
-         atomic_load(&it.head->process));
+  printf("at %" PRId64 " phase %" PRIu64 " process %u\n", it.at_ms ? it.at_ms : now_ms(),
+         phase_now(&it), atomic_load(&it.head->process));
   fflush(stdout);
   while (read(STDIN_FILENO, answer, sizeof answer) > 0) continue;
   set_free(&it);

@@ -36,7 +36,7 @@ wrong() {
 inject() {
   rm -f "go.$2" "inject.$2"
   mkfifo "go.$2"
-  "$BUILD/bin/hang_inject" "$kind" run "$1" "$where" "$3" "$((number * 10 + $2))" <"go.$2" >"inject.$2" 2>"inject.$2.err" &
+  "$BUILD/bin/hang_inject" "$kind" run "$1" "$where" "$3" "$((number * 10 + $2))" <"go.$2" >"inject.$2" 2>"inject.$2.err" 7>&- 8>&- &
   injectors="$injectors $!"
   if [ "$2" = 7 ]; then exec 7>go.7; else exec 8>go.8; fi
 }
