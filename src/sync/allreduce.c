@@ -363,9 +363,12 @@ static void allreduce_piece(const ddla_sync *base, int worker, int64_t *begin, i
   *end = sync->blocks * (worker + 1) / sync->workers * DDLA_STATE_BLOCK;
 }
 
+static ddla_watch_lane *pen_of(const allreduce *sync, int worker) {
+  return sync->options.watch ? sync->options.watch[worker % sync->options.lanes] : NULL;
+}
+
 static void mark(const allreduce *sync, int worker, ddla_phase phase, uint64_t detail) {
-  if (sync->options.watch)
-    ddla_watch_mark(sync->options.watch[worker % sync->options.lanes], phase, detail);
+  ddla_watch_mark(pen_of(sync, worker), phase, detail);
 }
 
 /* The worker works on its piece. */
@@ -380,9 +383,9 @@ static void mark_update(const allreduce *sync, int worker) {
 static ddla_status wait_word(allreduce *sync, int worker, _Atomic uint64_t *word, uint64_t value,
                              uint64_t detail) {
   if (atomic_load_explicit(word, memory_order_acquire) >= value) return DDLA_OK;
-  mark(sync, worker, DDLA_PHASE_WAIT, detail);
   const ddla_clock *clock = ddla_clock_monotonic();
   int64_t start_ns = ddla_clock_now_ns(clock);
+  ddla_watch_mark_at(pen_of(sync, worker), DDLA_PHASE_WAIT, detail, start_ns);
   ddla_status status = ddla_transport_word_wait(sync->options.transport, word, value, -1);
   sync->worker[worker].waiting_ns += ddla_clock_now_ns(clock) - start_ns;
   return status;

@@ -104,11 +104,11 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_orde
     bool last = part + 1 == parts;
     DDLA_TRY(ddla_lane_plan_for(&work.plan, &worker->compute, ddla_batch_span_count(piece), true));
     uint64_t place = (uint64_t)shard | (uint64_t)part << 32;
-    ddla_watch_mark(&worker->pen, DDLA_PHASE_DATA, place);
     int64_t start_ns = now_ns();
+    ddla_watch_mark_at(&worker->pen, DDLA_PHASE_DATA, place, start_ns);
     feed(worker, work.plan, order, epoch, piece);
-    ddla_watch_mark(&worker->pen, DDLA_PHASE_COMPUTE, place);
     int64_t fed_ns = now_ns();
+    ddla_watch_mark_at(&worker->pen, DDLA_PHASE_COMPUTE, place, fed_ns);
     ddla_plan_run run = {
         .parameters = ddla_state_array(worker->shared->state, worker->shared->theta, step, 0),
         .parameter_version = step + 1,

@@ -84,7 +84,7 @@ typedef struct ddla_watch_event {
 typedef struct ddla_watch_lane_head {
   _Atomic uint64_t count; /* events so far */
   _Atomic uint64_t op;    /* name of the op under way << 48 | microseconds from opened_ns to its
-                             beginning; 0: none yet */
+                             beginning, without a trace to its phase's; 0: none yet */
   _Atomic uint32_t thread, op_count;
   _Atomic int64_t samples; /* computed in training */
   char reserved[32];

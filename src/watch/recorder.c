@@ -210,12 +210,17 @@ static void write_event(ddla_watch_lane *lane, int64_t time_ns, uint64_t what, u
 
 void ddla_watch_mark(ddla_watch_lane *lane, ddla_phase phase, uint64_t detail) {
   if (!lane || !lane->head) return;
-  int64_t now_ns = ddla_clock_now_ns(ddla_clock_monotonic());
+  ddla_watch_mark_at(lane, phase, detail, ddla_clock_now_ns(ddla_clock_monotonic()));
+}
+
+void ddla_watch_mark_at(ddla_watch_lane *lane, ddla_phase phase, uint64_t detail, int64_t now_ns) {
+  if (!lane || !lane->head) return;
   _Atomic int64_t *spent = &lane->head->phase_ns[lane->phase];
   int64_t sum = atomic_load_explicit(spent, memory_order_relaxed) + now_ns - lane->since_ns;
   atomic_store_explicit(spent, sum, memory_order_relaxed);
   lane->phase = phase;
   lane->since_ns = now_ns;
+  lane->since_us = (uint64_t)(now_ns - lane->opened_ns) / 1000 & 0xffffffffffff;
   write_event(lane, now_ns, (uint64_t)phase << 56 | lane->step, detail);
 }
 
@@ -236,9 +241,9 @@ uint16_t ddla_watch_name(ddla_watch_lane *lane, const char *text) {
   return (uint16_t)(count + 1);
 }
 
-void ddla_watch_mark_op(ddla_watch_lane *lane, uint16_t name) {
+void ddla_watch_trace_op(ddla_watch_lane *lane, uint16_t name) {
   int64_t now_ns = ddla_clock_now_ns(ddla_clock_monotonic());
   uint64_t us = (uint64_t)(now_ns - lane->opened_ns) / 1000 & 0xffffffffffff;
   atomic_store_explicit(&lane->head->op, (uint64_t)name << 48 | us, memory_order_relaxed);
-  if (lane->ops) write_event(lane, now_ns, (uint64_t)DDLA_PHASE_OP << 56 | lane->step, name);
+  write_event(lane, now_ns, (uint64_t)DDLA_PHASE_OP << 56 | lane->step, name);
 }

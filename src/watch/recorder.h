@@ -40,6 +40,7 @@ typedef struct ddla_watch_lane {
   char *names; /* [op_names][DDLA_WATCH_OP_BYTES] */
   uint64_t count, mask, step;
   int64_t opened_ns, since_ns;
+  uint64_t since_us; /* since_ns less opened_ns */
   ddla_phase phase;
   bool ops;
 } ddla_watch_lane;
@@ -74,6 +75,9 @@ ddla_watch_lane ddla_watch_lane_open(const ddla_watch *watch, int agent, int lan
 /* The lane goes over to a phase. */
 void ddla_watch_mark(ddla_watch_lane *lane, ddla_phase phase, uint64_t detail);
 
+/* The same for a caller who has just looked at the monotonic clock. */
+void ddla_watch_mark_at(ddla_watch_lane *lane, ddla_phase phase, uint64_t detail, int64_t now_ns);
+
 /* From here on the lane works on this step. */
 void ddla_watch_set_step(ddla_watch_lane *lane, uint64_t step);
 
@@ -81,11 +85,17 @@ void ddla_watch_set_step(ddla_watch_lane *lane, uint64_t step);
  * For set-up. */
 uint16_t ddla_watch_name(ddla_watch_lane *lane, const char *text);
 
-void ddla_watch_mark_op(ddla_watch_lane *lane, uint16_t name);
+void ddla_watch_trace_op(ddla_watch_lane *lane, uint16_t name);
 
-/* The lane begins the op of this name. */
+/* The lane begins the op of this name. Without a trace nobody looks at the clock: an op that hangs
+ * is taken to have begun with its phase. That is too early by less than a usual step, and a hang is
+ * ten of them; ops may be so short that a look at the clock at each would cost percents. */
 static inline void ddla_watch_op(ddla_watch_lane *lane, uint16_t name) {
-  if (lane && lane->head) ddla_watch_mark_op(lane, name);
+  if (!lane || !lane->head) return;
+  if (lane->ops) ddla_watch_trace_op(lane, name);
+  else
+    atomic_store_explicit(&lane->head->op, (uint64_t)name << 48 | lane->since_us,
+                          memory_order_relaxed);
 }
 
 static inline void ddla_watch_add_samples(ddla_watch_lane *lane, int64_t count) {
