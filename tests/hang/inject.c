@@ -1,9 +1,10 @@
-/* Makes a lane of a run hang, from outside:
- *   hang_inject KIND RUN AGENT.LANE WHERE STEP SEED
- * waits until RUN has done STEP steps and the lane comes to WHERE, makes it hang as KIND says, and
- * prints a line "at MILLISECONDS phase NUMBER process PID". Then it waits for the end of standard
- * input, sets the lane free and prints "free". tests/hang/designed.txt says what KIND and WHERE
- * mean. */
+/* Makes a lane of a run hang, or two at once, from outside:
+ *   hang_inject KIND RUN AGENT.LANE[+AGENT.LANE] WHERE STEP SEED
+ * waits until RUN has done STEP steps and the lanes come to WHERE, makes them hang as KIND says,
+ * and prints a line "at MILLISECONDS phase NUMBER process PID" for each. Then each line of standard
+ * input sets the next one free, and its end all. tests/hang/designed.txt says what KIND and WHERE
+ * mean.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -49,6 +50,7 @@ typedef struct victim {
   const ddla_watch_head *head;
   const ddla_watch_lane_head *lane_head;
   const ddla_watch_event *ring;
+  uint64_t address; /* of the place's function */
   tracee tracee;
   bool led_away;
   int64_t at_ms; /* when it began to hang; 0: now */
@@ -118,22 +120,41 @@ static void wander(victim *it, int attempt) {
     if (!tracee_step(&it->tracee, 20)) give_up(it, "it ended while it was led");
 }
 
-static void catch_lane(victim *it) {
-  pid_t process = (pid_t)atomic_load(&it->head->process);
-  pid_t thread = (pid_t)atomic_load(&it->lane_head->thread);
-  uint64_t address = symbol_find(process, it->place->symbol);
-  if (!address) give_up(it, "the program has no such function");
-  if (!tracee_seize(&it->tracee, process, thread) || !tracee_interrupt(&it->tracee))
-    give_up(it, "it cannot be traced");
-  int64_t end = now_ms() + PATIENCE_MS;
+/* Leads a lane that is held to its place, where it is held again. False: it has not come there in
+ * so many ms, and is held where it is. */
+static bool lead(victim *it, int ms) {
+  int64_t end = now_ms() + ms;
   for (int attempt = 0; now_ms() < end; attempt++) {
-    if (!tracee_run_to(&it->tracee, address)) give_up(it, "it ended before it came there");
+    if (!tracee_run_to_within(&it->tracee, it->address, (int)(end - now_ms()) + 1)) break;
     if (it->place->phase && phase_now(it) != it->place->phase) continue;
     wander(it, attempt);
-    if (!it->place->phase || phase_now(it) == it->place->phase) {
-      if (!tracee_forget(&it->tracee)) give_up(it, "ptrace");
-      return;
-    }
+    if (!it->place->phase || phase_now(it) == it->place->phase) break;
+  }
+  if (!tracee_forget(&it->tracee)) give_up(it, "it ended before it came there");
+  return now_ms() < end;
+}
+
+static void seize(victim *it) {
+  pid_t process = (pid_t)atomic_load(&it->head->process);
+  pid_t thread = (pid_t)atomic_load(&it->lane_head->thread);
+  if (!it->address) it->address = symbol_find(process, it->place->symbol);
+  if (!it->address) give_up(it, "the program has no such function");
+  if (!tracee_seize(&it->tracee, process, thread) || !tracee_interrupt(&it->tracee))
+    give_up(it, "it cannot be traced");
+}
+
+/* All at once. One that waits for another that is held does not come to its place: then both are
+ * let go and caught again. */
+static void catch_all(victim *it, int count) {
+  enum { OTHERS_MS = 200, TRIES = 100 };
+  for (int tries = 0; tries < TRIES; tries++) {
+    int led = 0;
+    for (int i = 0; i < count; i++) seize(&it[i]);
+    while (led < count && lead(&it[led], count > 1 ? OTHERS_MS : PATIENCE_MS)) led++;
+    if (led == count) return;
+    for (int i = 0; i < count; i++)
+      if (!tracee_let_go(&it[i].tracee)) give_up(it, "it ended before it came there");
+    pause_ms(1 + tries % 7);
   }
   give_up(it, "it does not come there");
 }
@@ -141,11 +162,10 @@ static void catch_lane(victim *it) {
 /* Returns at once from a meeting; of the words that gradients are final, from all of a step. */
 static bool skip(victim *it) {
   bool all = strcmp(it->place->name, "final") == 0;
-  uint64_t address = symbol_find(it->tracee.process, it->place->symbol);
   if (!tracee_skip_call(&it->tracee)) return false;
   it->at_ms = now_ms();
   /* The last of a step's words comes just before the exchange, in which the lane then stays. */
-  while (all && tracee_run_to_within(&it->tracee, address, 1000))
+  while (all && tracee_run_to_within(&it->tracee, it->address, 1000))
     if (!tracee_skip_call(&it->tracee)) return false;
   return tracee_forget(&it->tracee) && tracee_let_go(&it->tracee);
 }
@@ -153,7 +173,6 @@ static bool skip(victim *it) {
 static bool hang(victim *it) {
   pid_t process = (pid_t)atomic_load(&it->head->process);
   bool caught = it->place->symbol != NULL;
-  if (caught) catch_lane(it);
   if (strcmp(it->kind, "skip") == 0) return skip(it);
   if (strcmp(it->kind, "stop") == 0 || strcmp(it->kind, "reap") == 0) {
     bool stop = it->kind[0] == 's';
@@ -185,26 +204,41 @@ static const place *find_place(const char *name) {
   return found->name ? found : NULL;
 }
 
-int main(int count, char **word) {
-  char answer[64];
-  if (count != 7) return 2;
-  victim it = {.kind = word[1],
-               .run = word[2],
-               .agent = (int)strtol(word[3], NULL, 10),
-               .place = find_place(word[4]),
-               .step = strtoull(word[5], NULL, 10),
-               .seed = (int)strtol(word[6], NULL, 10)};
-  const char *dot = strchr(word[3], '.');
-  it.lane = dot ? (int)strtol(dot + 1, NULL, 10) : 0;
-  if (!it.place) give_up(&it, "there is no such place");
-  signal(SIGPIPE, SIG_IGN);
-  await(&it);
-  if (!hang(&it)) give_up(&it, strerror(errno));
-  printf("at %" PRId64 " phase %" PRIu64 " process %u\n", it.at_ms ? it.at_ms : now_ms(),
-         phase_now(&it), atomic_load(&it.head->process));
+static void print(const victim *it) {
+  printf("at %" PRId64 " phase %" PRIu64 " process %u\n", it->at_ms ? it->at_ms : now_ms(),
+         phase_now(it), atomic_load(&it->head->process));
   fflush(stdout);
-  while (read(STDIN_FILENO, answer, sizeof answer) > 0) continue;
-  set_free(&it);
-  puts("free");
+}
+
+/* "1.0+2.0". Returns how many there are. */
+static int parse_lanes(victim it[2], const char *text) {
+  int count = 0;
+  for (const char *at = text; at && count < 2; count++) {
+    const char *plus = strchr(at, '+'), *dot = strchr(at, '.');
+    it[count] = it[0];
+    it[count].agent = (int)strtol(at, NULL, 10);
+    it[count].lane = dot ? (int)strtol(dot + 1, NULL, 10) : 0;
+    at = plus ? plus + 1 : NULL;
+  }
+  return count;
+}
+
+int main(int argc, char **word) {
+  char answer[16];
+  if (argc != 7) return 2;
+  victim it[2] = {{.kind = word[1],
+                   .run = word[2],
+                   .place = find_place(word[4]),
+                   .step = strtoull(word[5], NULL, 10),
+                   .seed = (int)strtol(word[6], NULL, 10)}};
+  if (!it->place) give_up(it, "there is no such place");
+  int count = parse_lanes(it, word[3]), freed = 0;
+  for (int i = 0; i < count; i++) await(&it[i]);
+  if (it->place->symbol) catch_all(it, count);
+  for (int i = 0; i < count; i++)
+    if (!hang(&it[i])) give_up(&it[i], strerror(errno));
+  for (int i = 0; i < count; i++) print(&it[i]);
+  while (fgets(answer, sizeof answer, stdin) && freed < count) set_free(&it[freed++]);
+  while (freed < count) set_free(&it[freed++]);
   return 0;
 }

@@ -5,11 +5,11 @@ write_job() {
   checkpoints=0
   case $2 in checkpoint | barrier) checkpoints=1 ;; esac
   case $1 in
-    mlp) data=synthetic:8x8x1:10:1600 words="kind: mlp, hidden: [32]" batch=32 steps=4000 more= ;;
-    clip) data=synthetic:8x8x1:10:1600 words="kind: mlp, hidden: [64]" batch=32 steps=3000 more=", clip_norm: 1" ;;
-    cnn) data=synthetic:12x12x1:10:1600 words="kind: cnn" batch=32 steps=300 more= ;;
+    mlp) data=synthetic:8x8x1:10:1600 words="kind: mlp, hidden: [32]" batch=32 steps=1200 more= ;;
+    clip) data=synthetic:8x8x1:10:1600 words="kind: mlp, hidden: [64]" batch=32 steps=1000 more=", clip_norm: 1" ;;
+    cnn) data=synthetic:12x12x1:10:1600 words="kind: cnn" batch=32 steps=200 more= ;;
     resnet) data=synthetic:8x8x3:10:800 words="kind: resnet, depth: 8, width: 8" batch=32 steps=200 more= ;;
-    text) data=text.txt words="kind: transformer-decoder, blocks: 1, width: 32, heads: 2, window: 32" batch=16 steps=400 more= ;;
+    text) data=text.txt words="kind: transformer-decoder, blocks: 1, width: 32, heads: 2, window: 32" batch=16 steps=200 more= ;;
   esac
   task=
   if [ "$1" = text ]; then
@@ -27,5 +27,5 @@ J
 
 # first_step MODEL: before this step nothing is injected.
 first_step() {
-  case $1 in mlp | clip) echo 800 ;; *) echo 60 ;; esac
+  case $1 in mlp | clip) echo 300 ;; *) echo 60 ;; esac
 }

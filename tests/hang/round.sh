@@ -17,13 +17,13 @@ launcher=0
 now_ms() { sed 's/^\([0-9]*\)\.\([0-9]*\) .*/\1\20/' /proc/uptime; }
 
 clean() {
-  exec 7>&- 8>&-
+  exec 7>&-
   [ $launcher = 0 ] || kill -KILL $launcher 2>/dev/null || true
-  for pid in $injectors; do wait "$pid" 2>/dev/null || true; done
+  [ -z "$injector" ] || wait "$injector" 2>/dev/null || true
   # shellcheck disable=SC2046 # the agents of a launcher that is gone end with it, but for those that a tracer held
   kill -KILL $(sed -n 's/.*agent .*process \([0-9]*\),.*/\1/p' run/agents/*.log 2>/dev/null) 2>/dev/null || true
 }
-injectors=
+injector=
 trap clean EXIT
 trap 'exit 1' INT TERM
 
@@ -32,36 +32,25 @@ wrong() {
   exit 0
 }
 
-# inject WHO DESCRIPTOR STEP: makes it hang; writing end of what holds it on DESCRIPTOR 7 or 8.
-inject() {
-  rm -f "go.$2" "inject.$2"
-  mkfifo "go.$2"
-  "$BUILD/bin/hang_inject" "$kind" run "$1" "$where" "$3" "$((number * 10 + $2))" <"go.$2" >"inject.$2" 2>"inject.$2.err" 7>&- 8>&- &
-  injectors="$injectors $!"
-  if [ "$2" = 7 ]; then exec 7>go.7; else exec 8>go.8; fi
-}
-
-# injected DESCRIPTOR: waits until it hangs; sets at_ms and process.
-injected() {
-  until grep -q '^at ' "inject.$1" 2>/dev/null; do
-    [ ! -s "inject.$1.err" ] || wrong "not injected: $(cat "inject.$1.err") $(cat run.err)"
+# hang_at STEP: makes $who hang; sets at_ms. What holds them is descriptor 7.
+hang_at() {
+  rm -f go
+  : >injected
+  mkfifo go
+  "$BUILD/bin/hang_inject" "$kind" run "$who" "$where" "$1" "$number" <go >injected 2>injected.err &
+  injector=$!
+  exec 7>go
+  until [ "$(grep -c '^at ' injected)" -eq "$(echo "$who" | tr + ' ' | wc -w)" ]; do
+    kill -0 $injector 2>/dev/null || wrong "not injected: $(cat injected.err run.err)"
     sleep 0.02
   done
-  at_ms=$(sed -n 's/^at \([0-9]*\) .*/\1/p' "inject.$1")
-}
-
-# hang_at STEP: all of $who.
-hang_at() {
-  inject "${who%+*}" 7 "$1"
-  [ "$who" = "${who%+*}" ] || inject "${who#*+}" 8 "$1"
-  injected 7
-  [ "$who" = "${who%+*}" ] || injected 8
+  at_ms=$(sed -n 's/^at \([0-9]*\) .*/\1/p' injected | tail -1)
 }
 
 free() {
-  exec 7>&- 8>&-
-  for pid in $injectors; do wait "$pid" || wrong "not set free: $(cat inject.*.err)"; done
-  injectors=
+  exec 7>&-
+  wait "$injector" || wrong "not set free: $(cat injected.err)"
+  injector=
 }
 
 screens() { grep -c 'on [0-9]* processors*$' run.err || true; }
@@ -130,7 +119,7 @@ fi
 case $then in
   ends | twice)
     if [ "$who" != "${who%+*}" ]; then # one of two is free: it is the other's fault
-      exec 7>&-
+      echo next >&7
       sleep 1
       named=${who#*+} named=${named%.*}
       known

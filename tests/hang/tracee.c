@@ -21,7 +21,9 @@ static bool wait_stop(const tracee *it) {
 }
 
 bool tracee_seize(tracee *out, pid_t process, pid_t thread) {
-  *out = (tracee){.process = process, .thread = thread, .cave = symbol_find(process, "_start")};
+  if (!out->cave) *out = (tracee){.cave = symbol_find(process, "_start")};
+  out->process = process;
+  out->thread = thread;
   return out->cave && ptrace(PTRACE_SEIZE, thread, 0, 0) == 0;
 }
 
@@ -47,25 +49,18 @@ static bool set_debug_register(const tracee *it, int number, uint64_t value) {
 bool tracee_forget(tracee *it) { return set_debug_register(it, 7, 0); }
 
 /* A breakpoint of the processor's: of this thread alone, and without a change of the code. */
-bool tracee_run_to(tracee *it, uint64_t address) {
-  struct user_regs_struct registers;
-  if (!set_debug_register(it, 0, address) || !set_debug_register(it, 7, 1)) return false;
-  for (;;) {
-    if (ptrace(PTRACE_CONT, it->thread, 0, 0) != 0 || !wait_stop(it)) return false;
-    if (ptrace(PTRACE_GETREGS, it->thread, 0, &registers) != 0) return false;
-    if (registers.rip == address) return true;
-  }
-}
-
 bool tracee_run_to_within(tracee *it, uint64_t address, int ms) {
   struct user_regs_struct registers;
   int status = 0;
   if (!set_debug_register(it, 0, address) || !set_debug_register(it, 7, 1)) return false;
   if (ptrace(PTRACE_CONT, it->thread, 0, 0) != 0) return false;
   for (int waited = 0; waited < ms; waited++) {
-    if (waitpid(it->thread, &status, __WALL | WNOHANG) == it->thread)
-      return WIFSTOPPED(status) && ptrace(PTRACE_GETREGS, it->thread, 0, &registers) == 0 &&
-             registers.rip == address;
+    if (waitpid(it->thread, &status, __WALL | WNOHANG) == it->thread) {
+      if (!WIFSTOPPED(status) || ptrace(PTRACE_GETREGS, it->thread, 0, &registers) != 0)
+        return false;
+      if (registers.rip == address) return true;
+      if (ptrace(PTRACE_CONT, it->thread, 0, 0) != 0) return false; /* stopped by something else */
+    }
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   }
   (void)tracee_interrupt(it);

@@ -22,9 +22,8 @@ bool tracee_seize(tracee *out, pid_t process, pid_t thread);
 bool tracee_interrupt(tracee *it); /* it stands */
 bool tracee_let_go(tracee *it);    /* it runs, unattended */
 bool tracee_mourn(tracee *it);     /* it was killed: its end is its parent's affair */
-/* Runs until it is about to execute the instruction at `address`, and stands there. */
-bool tracee_run_to(tracee *it, uint64_t address);
-/* The same, for so long; false also where it does not come there. It stands in any case. */
+/* Runs until it is about to execute the instruction at `address`, and stands there. False also
+ * where it does not come there in so many milliseconds; it stands in any case. */
 bool tracee_run_to_within(tracee *it, uint64_t address, int ms);
 bool tracee_forget(tracee *it);          /* the address of tracee_run_to */
 bool tracee_step(tracee *it, int count); /* executes so many instructions */
