@@ -1,6 +1,8 @@
 /* ddla top: a live view of a run in the terminal. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -9,18 +11,19 @@
 #include "cli/words.h"
 #include "watch/diagnosis.h"
 
-enum { EVERY_MS = 1000, ONCE_MS = 500 };
+enum { EVERY_MS = 1000, ONCE_MS = 500, LINE_BYTES = 512 };
 
-/* What a lane had done at the look before. */
-typedef struct lane_before {
+/* What a lane has done so far. */
+typedef struct lane_sums {
   int64_t samples, phase_ns[DDLA_WATCH_PHASES_MAX];
-} lane_before;
+} lane_sums;
 
 typedef struct top_view {
   ddla_watch_scene *scene;
-  lane_before *before; /* [workers] */
-  uint64_t step;
+  lane_sums *now, *before; /* [workers] at the newest look and at the one before */
+  uint64_t step, step_before;
   int64_t looked_ns;
+  int columns, rows; /* of the terminal; 0: there is none */
 } top_view;
 
 static void pause_ms(int ms) {
@@ -38,18 +41,26 @@ static int64_t phase_ns(const ddla_watch_scene *scene, const ddla_watch_view *vi
   return spent;
 }
 
-static void look(top_view *top, bool first) {
-  if (!first) {
-    for (int w = 0; w < top->scene->workers; w++) {
-      lane_before *before = &top->before[w];
-      before->samples = top->scene->view[w].samples;
-      for (int p = 0; p < DDLA_WATCH_PHASES_MAX; p++)
-        before->phase_ns[p] = phase_ns(top->scene, &top->scene->view[w], (ddla_phase)p);
-    }
-    top->step = atomic_load(&top->scene->watch->agent[0]->step);
-  }
+/* What is compared must be of the moment of a look: the run goes on between two. */
+static void look(top_view *top) {
+  lane_sums *before = top->now;
+  top->now = top->before;
+  top->before = before;
+  top->step_before = top->step;
   ddla_watch_scene_look(top->scene, true);
   top->looked_ns = top->scene->now_ns;
+  top->step = atomic_load(&top->scene->watch->agent[0]->step);
+  for (int w = 0; w < top->scene->workers; w++) {
+    top->now[w].samples = top->scene->view[w].samples;
+    for (int p = 0; p < DDLA_WATCH_PHASES_MAX; p++)
+      top->now[w].phase_ns[p] = phase_ns(top->scene, &top->scene->view[w], (ddla_phase)p);
+  }
+}
+
+/* Prints a line, no longer than the terminal is wide: a longer one would take two. */
+static void put_line(const top_view *top, const char *line) {
+  if (top->columns > 0) printf("%.*s\n", top->columns, line);
+  else puts(line);
 }
 
 static double real_of(uint64_t bits) {
@@ -60,65 +71,83 @@ static double real_of(uint64_t bits) {
 
 static void print_head(const top_view *top, const char *directory, double seconds) {
   const ddla_watch_head *head = top->scene->watch->agent[0];
-  uint64_t step = atomic_load(&head->step);
+  uint64_t step = top->step;
+  char line[LINE_BYTES];
   int64_t per_epoch = head->batches_per_epoch > 0 ? head->batches_per_epoch : 1;
-  double speed = seconds > 0 ? (double)(step - top->step) / seconds : 0;
-  printf("%s  step %" PRIu64 "/%" PRId64 "  epoch %" PRIu64 "  loss %.4f  learning rate %.3g\n",
-         directory, step, head->total_steps, (step > 0 ? step - 1 : 0) / (uint64_t)per_epoch + 1,
-         real_of(atomic_load(&head->loss_bits)), real_of(atomic_load(&head->rate_bits)));
-  printf("%.1f steps/s, %.0f samples/s; load %.2f on %d processors\n\n", speed,
-         speed * (double)head->batch, top->scene->load.minute, top->scene->processors);
-  printf("agent lane  samples/s  compute   data   wait update  other   memory  processor  now\n");
+  double speed = seconds > 0 ? (double)(step - top->step_before) / seconds : 0;
+  snprintf(line, sizeof line,
+           "%s  step %" PRIu64 "/%" PRId64 "  epoch %" PRIu64 "  loss %.4f  learning rate %.3g",
+           directory, step, head->total_steps, (step > 0 ? step - 1 : 0) / (uint64_t)per_epoch + 1,
+           real_of(atomic_load(&head->loss_bits)), real_of(atomic_load(&head->rate_bits)));
+  put_line(top, line);
+  snprintf(line, sizeof line, "%.1f steps/s, %.0f samples/s; load %.2f on %d processors", speed,
+           speed * (double)head->batch, top->scene->load.minute, top->scene->processors);
+  put_line(top, line);
+  putchar('\n');
+  put_line(top,
+           "agent lane  samples/s  compute   data   wait update  other   memory  processor  now");
+}
+
+/* Share of the time between the looks in percent. */
+static double share_of(const top_view *top, int worker, ddla_phase phase, double seconds) {
+  int64_t spent = top->now[worker].phase_ns[phase] - top->before[worker].phase_ns[phase];
+  return seconds > 0 ? fmin(fmax(1e-7 * (double)spent / seconds, 0), 100) : 0;
 }
 
 static void print_lane(const top_view *top, int worker, double seconds) {
-  static const ddla_phase shown[] = {DDLA_PHASE_COMPUTE, DDLA_PHASE_DATA, DDLA_PHASE_WAIT,
-                                     DDLA_PHASE_UPDATE};
   const ddla_watch_view *view = &top->scene->view[worker];
-  const lane_before *before = &top->before[worker];
-  char doing[160];
-  double other = 100;
-  printf("%5d %4d %10.0f ", view->agent, view->lane,
-         seconds > 0 ? (double)(view->samples - before->samples) / seconds : 0);
-  for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
-    int64_t spent = phase_ns(top->scene, view, shown[i]) - before->phase_ns[shown[i]];
-    double share = seconds > 0 ? 1e-7 * (double)spent / seconds : 0;
-    if (share > 100) share = 100;
-    if (share < 0) share = 0;
-    other -= share;
-    printf(i == 0 ? " %6.0f %%" : " %4.0f %%", share);
-  }
-  printf(" %4.0f %% %6.1f MiB", other > 0 ? other : 0,
-         (double)ddla_process_memory(view->process) / 1048576);
-  if (view->processor >= 0) printf("     %4.0f %%", 100 * view->processor);
-  else printf("          -");
+  const lane_sums *now = &top->now[worker], *before = &top->before[worker];
+  char doing[160], processor[16] = "-", line[LINE_BYTES];
+  double compute = share_of(top, worker, DDLA_PHASE_COMPUTE, seconds);
+  double data = share_of(top, worker, DDLA_PHASE_DATA, seconds);
+  double waiting = share_of(top, worker, DDLA_PHASE_WAIT, seconds);
+  double update = share_of(top, worker, DDLA_PHASE_UPDATE, seconds);
   ddla_verdict verdict = ddla_watch_judge(top->scene, worker);
+  bool bad = verdict >= DDLA_VERDICT_STOPPED;
+  if (view->processor >= 0) snprintf(processor, sizeof processor, "%.0f %%", 100 * view->processor);
   ddla_watch_doing(doing, sizeof doing, view, top->scene->watch->lanes);
-  printf("  %s%s%s\n", verdict >= DDLA_VERDICT_STOPPED ? ddla_verdict_word(verdict) : "",
-         verdict >= DDLA_VERDICT_STOPPED ? ": " : "", doing);
+  snprintf(line, sizeof line,
+           "%5d %4d %10.0f  %6.0f %% %4.0f %% %4.0f %% %4.0f %% %4.0f %% %6.1f MiB %10s  %s%s%s",
+           view->agent, view->lane,
+           seconds > 0 ? (double)(now->samples - before->samples) / seconds : 0, compute, data,
+           waiting, update, fmax(100 - compute - data - waiting - update, 0),
+           (double)ddla_process_memory(view->process) / 1048576, processor,
+           bad ? ddla_verdict_word(verdict) : "", bad ? ": " : "", doing);
+  put_line(top, line);
 }
 
-static bool is_over(const ddla_watch_scene *scene) {
-  for (int w = 0; w < scene->workers; w++)
-    if (scene->view[w].ended == DDLA_WATCH_RUNS && scene->view[w].system.state != 0) return false;
-  return true;
+/* As many lanes as the terminal has rows for. */
+static void print_lanes(const top_view *top, double seconds) {
+  enum { ROWS_ELSEWHERE = 7 };
+  int room = top->rows > ROWS_ELSEWHERE + 1 ? top->rows - ROWS_ELSEWHERE : 1;
+  int shown = top->rows == 0 || top->scene->workers <= room ? top->scene->workers : room;
+  for (int w = 0; w < shown; w++) print_lane(top, w, seconds);
+  if (shown < top->scene->workers) printf("… %d lanes more\n", top->scene->workers - shown);
 }
 
 static void print(const top_view *top, const char *directory, double seconds) {
   print_head(top, directory, seconds);
-  for (int w = 0; w < top->scene->workers; w++) print_lane(top, w, seconds);
-  if (is_over(top->scene))
+  print_lanes(top, seconds);
+  if (!ddla_watch_any_alive(top->scene))
     printf("\nthe run is over; `ddla why %s` says how it ended\n", directory);
   fflush(stdout);
 }
 
+static void measure_terminal(top_view *top) {
+  struct winsize size = {0};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return;
+  top->columns = size.ws_col;
+  top->rows = size.ws_row;
+}
+
 static void show(top_view *top, const char *directory, bool once) {
-  look(top, true);
+  look(top);
   for (;;) {
-    bool over = is_over(top->scene);
+    bool over = !ddla_watch_any_alive(top->scene);
     int64_t before_ns = top->looked_ns;
     if (!over) pause_ms(once ? ONCE_MS : EVERY_MS);
-    look(top, false);
+    look(top);
+    measure_terminal(top);
     if (!once) fputs("\033[H\033[2J", stdout);
     print(top, directory, (double)(top->looked_ns - before_ns) * 1e-9);
     if (once || over) return;
@@ -138,11 +167,13 @@ static ddla_status run(int argc, char **argv, int64_t start_ns) {
     return DDLA_FAIL(INVALID, "ddla top takes one run directory; `ddla top --help` says more");
   DDLA_TRY(ddla_watch_open(&watch, words.other[0]));
   DDLA_TRY_CLEAN(status, ddla_watch_scene_create(&top.scene, watch));
+  DDLA_TRY_CLEAN(status, DDLA_NEW(top.now, top.scene->workers));
   DDLA_TRY_CLEAN(status, DDLA_NEW(top.before, top.scene->workers));
   show(&top, words.other[0], once || !isatty(STDOUT_FILENO));
 cleanup:
   ddla_watch_scene_destroy(top.scene);
   ddla_watch_destroy(watch);
+  ddla_free(top.now);
   ddla_free(top.before);
   return status;
 }

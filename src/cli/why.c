@@ -24,16 +24,6 @@ static int count_ends(const ddla_watch_scene *scene, ddla_watch_end how) {
   return count;
 }
 
-/* A zombie counts as long as its launcher may still reap it. */
-static bool any_alive(const ddla_watch_scene *scene) {
-  for (int w = 0; w < scene->workers; w++) {
-    char state = scene->view[w].system.state;
-    bool there = state == 'Z' ? scene->launcher.state != 0 : state != 0;
-    if (there && scene->view[w].ended == DDLA_WATCH_RUNS) return true;
-  }
-  return false;
-}
-
 static int64_t newest_event_ns(const ddla_watch_scene *scene) {
   int64_t newest = 0;
   for (int w = 0; w < scene->workers; w++)
@@ -96,7 +86,7 @@ static void print(const ddla_watch_scene *scene, const char *directory) {
     printf("the run belongs to another machine (%.64s), or to a time before this one started\n\n",
            head->host);
     for (int w = 0; w < scene->workers; w++) print_events(scene, w, newest_event_ns(scene));
-  } else if (any_alive(scene)) {
+  } else if (ddla_watch_any_alive(scene)) {
     print_alive(scene);
   } else {
     print_dead(scene);
@@ -125,7 +115,7 @@ static ddla_status run(int argc, char **argv, int64_t start_ns) {
   ddla_status status = ddla_watch_scene_create(&scene, watch);
   if (status == DDLA_OK) {
     ddla_watch_scene_look(scene, true);
-    if (scene->here && any_alive(scene)) {
+    if (scene->here && ddla_watch_any_alive(scene)) {
       look_again(scene);
     }
     print(scene, words.other[0]);

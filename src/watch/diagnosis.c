@@ -69,6 +69,15 @@ ddla_verdict ddla_watch_judge(const ddla_watch_scene *scene, int worker) {
   return phase == DDLA_PHASE_DATA ? DDLA_VERDICT_READS : DDLA_VERDICT_SLEEPS;
 }
 
+bool ddla_watch_any_alive(const ddla_watch_scene *scene) {
+  for (int w = 0; w < scene->workers; w++) {
+    char state = scene->view[w].system.state;
+    bool there = state == 'Z' ? scene->launcher.state != 0 : state != 0;
+    if (there && scene->view[w].ended == DDLA_WATCH_RUNS) return true;
+  }
+  return false;
+}
+
 bool ddla_watch_any_moved(const ddla_watch_scene *scene) {
   for (int w = 0; w < scene->workers; w++)
     if (scene->view[w].moved) return true;

@@ -30,6 +30,9 @@ ddla_verdict ddla_watch_judge(const ddla_watch_scene *scene, int worker);
 /* The lane that holds up the run, and why. Worker in *out; -1: nobody is to blame. */
 ddla_verdict ddla_watch_blame(int *out, const ddla_watch_scene *scene);
 
+/* Whether any agent still runs. A zombie counts as long as its launcher may still reap it. */
+bool ddla_watch_any_alive(const ddla_watch_scene *scene);
+
 /* Whether any lane got on between the last two looks. */
 bool ddla_watch_any_moved(const ddla_watch_scene *scene);
 

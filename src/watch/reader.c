@@ -65,7 +65,25 @@ static ddla_status map_agent(ddla_watch *watch, const char *directory) {
   return DDLA_OK;
 }
 
+/* A mistyped name is told from a run without events. */
+static ddla_status check_directory(const char *directory) {
+  char path[PATH_BYTES];
+  if (access(directory, F_OK) != 0) return ddla_file_fail(errno, "cannot open", directory);
+  snprintf(path, sizeof path, "%s/agents/0.events", directory);
+  if (access(path, F_OK) == 0) return DDLA_OK;
+  snprintf(path, sizeof path, "%s/job.yaml", directory);
+  if (access(path, F_OK) == 0)
+    return DDLA_FAIL(
+        INVALID,
+        "%s has no agents/0.events: the run recorded nothing (output.events: false?) or "
+        "has not begun",
+        directory);
+  return DDLA_FAIL(INVALID, "%s is not the directory of a run: it has no agents/0.events",
+                   directory);
+}
+
 static ddla_status map_agents(ddla_watch *watch, const char *directory) {
+  DDLA_TRY(check_directory(directory));
   DDLA_TRY(DDLA_NEW(watch->agent, AGENTS_MAX));
   DDLA_TRY(map_agent(watch, directory));
   watch->lanes = (int)watch->agent[0]->lanes;

@@ -24,6 +24,33 @@ says out "the run is finished" "2 agents with 2 lanes" "step 72 of 72"
 "$DDLA" top run >out
 says out "the run is over" "step 72/72" "epoch 4"
 
+# Of a run that goes on: how fast, and what its lanes spend their time with.
+"$DDLA" train -q $as_threads job.yaml -n 2 --set train.epochs=1000000 --set checkpoint.every_epochs=0 --out going >going.out 2>going.err &
+going=$!
+trap 'kill -KILL $going 2>/dev/null || true' EXIT
+tries=0
+until "$DDLA" top going --once 2>/dev/null | grep -qE '^[0-9.]*[1-9][0-9.]* steps/s, [1-9][0-9]* samples/s'; do
+  tries=$((tries + 1))
+  [ $tries -lt 100 ] || fail "top sees no steps: $("$DDLA" top going --once 2>&1)"
+done
+"$DDLA" top going --once >out
+awk '$1 ~ /^[01]$/ { lanes++; spent = $4 + $6 + $8 + $10; if ($3 < 1 || spent < 50 || spent > 101) wrong = 1 }
+  END { exit wrong || !lanes }' out || fail "top: $(cat out)"
+"$DDLA" trace going --steps 2 -o going.json
+[ "$("$tool" trace going.json "$(grep -cE '^ *[01] +[0-9]+ ' out)")" = 0 ] || fail "the trace of a run that goes on"
+kill -KILL $going
+wait $going 2>/dev/null || true
+"$DDLA" top going >out
+says out "the run is over; \`ddla why going\` says how it ended"
+
+# No line is longer than the terminal is wide, and lanes without a row are counted.
+if command -v script >/dev/null; then
+  script -qec "stty cols 40 rows 10; exec '$DDLA' top run" /dev/null | tr -d '\r' >out
+  says out "… 1 lanes more"
+  [ "$(sed 's/^.*\[2J//' out | awk '{ if (length($0) > most) most = length($0) } END { print most }')" -le 60 ] ||
+    fail "lines are longer than the terminal: $(cat out)"
+fi
+
 # Pictures: every column of every run is there.
 "$DDLA" plot run other -o plot.svg
 says plot.svg "<svg " "</svg>" ">run<" ">other<" ">Loss<" ">Waiting<" "stroke-dasharray"
@@ -40,6 +67,11 @@ for command in why top trace plot; do
   "$DDLA" $command >out 2>err || got=$?
   [ $got -eq 2 ] || fail "$command: exit status $got"
 done
+
+got=0
+"$DDLA" why "$SOURCE" >out 2>err || got=$?
+[ $got -eq 2 ] || fail "why of a directory that is no run: exit status $got"
+says err "is not the directory of a run"
 
 # Where events cannot be kept the run goes on, after one warning.
 train 0 quiet job.yaml --set output.events=false
