@@ -264,6 +264,7 @@ ddla_status ddla_launch(const ddla_launch_options *options, ddla_agent_main main
   for (int i = 0; i < options->agents; i++) group.ends[i].fd = -1;
   status = options->threads ? run_watched(&group, run_threads) : run_processes(&group);
 cleanup:
+  if (status == DDLA_OK) ddla_watcher_finish(group.watcher);
   ddla_watcher_destroy(group.watcher);
   ddla_free(group.pid);
   ddla_free(group.ends);

@@ -150,6 +150,12 @@ static void print_over(FILE *file, const ddla_watcher *watcher, double seconds) 
   fflush(file);
 }
 
+static void print_done(FILE *file, const ddla_watcher *watcher, double seconds) {
+  (void)watcher;
+  fprintf(file, "ddla: goes on after %.1f s, and is done\n", seconds);
+  fflush(file);
+}
+
 static void show(const ddla_watcher *watcher, double seconds,
                  void (*print)(FILE *, const ddla_watcher *, double)) {
   FILE *file = open_file(watcher);
@@ -213,4 +219,11 @@ void ddla_watcher_look(ddla_watcher *watcher) {
   watcher->progress = progress;
   double seconds = (double)(now_ns - watcher->progress_ns) * 1e-9;
   if (seconds > limit_of(watcher)) study(watcher, now_ns, seconds);
+}
+
+void ddla_watcher_finish(ddla_watcher *watcher) {
+  if (!watcher || !watcher->shown) return;
+  int64_t now_ns = ddla_clock_now_ns(ddla_clock_monotonic());
+  show(watcher, (double)(now_ns - watcher->progress_ns) * 1e-9, print_done);
+  watcher->late = watcher->shown = false;
 }

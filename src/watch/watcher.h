@@ -28,4 +28,7 @@ void ddla_watcher_destroy(ddla_watcher *watcher);
 /* Looks whether the run goes on. Does nothing where less than some milliseconds have passed. */
 void ddla_watcher_look(ddla_watcher *watcher);
 
+/* The run has come to its end: a hang that was shown is over. Null is allowed. */
+void ddla_watcher_finish(ddla_watcher *watcher);
+
 #endif

@@ -1,12 +1,12 @@
 # full.sh DRAWN [PATTERN]: every line of designed.txt (those that match PATTERN), then DRAWN runs of end_to_end/hang.sh
 # with parameters from a seed: a run hangs, and within 3 s of the limit one screen says which agent is late, in which
 # phase, and why, and so does `ddla why`. Prints a table; fails below 99 % right. HANG_SEED sets the seed (1), HANG_JOBS
-# how many runs go on at once (3; they mostly wait).
+# how many runs go on at once (5; they mostly wait).
 . "$SOURCE/tests/hang/jobs.sh"
 drawn=$1
 pattern=${2:-.}
 seed=${HANG_SEED:-1}
-jobs=${HANG_JOBS:-3}
+jobs=${HANG_JOBS:-5}
 tab=$(printf '\t')
 echo "seed $seed, $jobs runs at once"
 trap 'kill $(jobs -p) 2>/dev/null; exit 1' INT TERM
@@ -53,7 +53,7 @@ one() {
   esac
 }
 
-# Three at once, each with every third round.
+# Side by side: each takes every $jobs-th round.
 slot=0
 while [ $slot -lt "$jobs" ]; do
   (
