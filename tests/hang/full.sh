@@ -76,7 +76,7 @@ done <rounds >verdicts
 awk -F'\t' '{ all[$1]++; if (!($1 in seen)) { seen[$1]; order[++n] = $1 } }
   $2 == "right" { right[$1]++; total++; if ($3 > slow[$1]) slow[$1] = $3 }
   END { for (i = 1; i <= n; i++) { k = order[i]
-          printf "%-16s %4d %6d  %s\n", k, all[k], right[k], slow[k] > 0 ? sprintf("%.2f", slow[k] / 1000) : "" }
+          printf "%-16s %4d %6d  %s\n", k, all[k], right[k], (slow[k] > 0 ? sprintf("%.2f", slow[k] / 1000) : "") }
         printf "%-16s %4d %6d  %.1f %%\n", "all", NR, total, 100 * total / NR
         exit !(total >= 0.99 * NR) }' verdicts && status=0 || status=1
 [ ! -s missed ] || cat missed
