@@ -1,13 +1,13 @@
 #!/bin/sh
 # What it costs that every lane always records what it is at (docs/concepts/watching.md): the same training with
-# output.events true and false, on one agent. The worst case is a step in which little is computed: a small MLP on small images. The
-# demo's job is the usual case.
+# output.events true and false, on one agent. The worst case is a step in which little is computed: a small MLP on small
+# images. The demo's network is the usual case.
 #
 #   bench/recorder.sh [--json] [--rounds N] [--build DIR]
 #
 # Rounds are interleaved, and every other one begins with the other side. `step` is the median step of `ddla bench step`
-# (events in memory), `train` the time of a step of `ddla train` with the files of a run directory and the watching
-# launcher. The ratio is taken in each round; the table shows the median over rounds, and the ratio of the least.
+# (events in memory), `train` a step in the median epoch of `ddla train`, which keeps the files of a run directory and
+# watches. The ratio is taken in each round; the table shows the median over rounds, and the ratio of the least.
 set -eu
 cd "$(dirname "$0")/.."
 . bench/measure.sh
@@ -27,15 +27,15 @@ trap 'rm -rf "$work"' EXIT INT TERM
 machine=$(machine)
 
 cat >"$work/mlp.yaml" <<'J'
-data: {train: "synthetic:8x8x1:10:6400"}
+data: {train: "synthetic:8x8x1:10:1280"}
 model: {kind: mlp, hidden: [32]}
 train: {batch: 128, steps: 4000}
 checkpoint: {every_epochs: 0}
 J
 cat >"$work/cnn.yaml" <<'J'
-data: {train: "synthetic:28x28x1:10:6400"}
+data: {train: "synthetic:28x28x1:10:1280"}
 model: {kind: cnn}
-train: {batch: 128, steps: 60}
+train: {batch: 128, steps: 100}
 checkpoint: {every_epochs: 0}
 J
 
@@ -48,7 +48,7 @@ step_us() { # MODEL EVENTS
 train_us() { # MODEL EVENTS
   taskset -c "$(processor_list 1)" "$program" train -q "$work/$1.yaml" -n 1 --set parallel.lanes=1 \
     --set output.overwrite=true --set output.events="$2" --out "$work/run"
-  field seconds <"$work/run/report.json" | awk -v steps="$(steps_of "$1")" '{ print 1e6 * $1 / steps }'
+  sed 's/.*"samples_per_second": \([0-9.e+]*\).*/\1/' "$work/run/metrics.jsonl" | median | awk '{ print 1e6 * 128 / $1 }'
 }
 
 least() { sort -g | head -n 1; }

@@ -1,6 +1,7 @@
 #include "watch/watcher.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ enum { TIMES = 31, PATH_BYTES = 4096, TIMES_LIMIT = 10 };
 typedef enum run_part { PART_SETUP, PART_FIRST, PART_STEP, PART_EVALUATE, PART_SAVE } run_part;
 
 static const double limits[] = {
-    [PART_SETUP] = 60, [PART_FIRST] = 30, [PART_STEP] = 0, [PART_EVALUATE] = 10, [PART_SAVE] = 120};
+    [PART_SETUP] = 60, [PART_FIRST] = 30, [PART_STEP] = 0, [PART_EVALUATE] = 10, [PART_SAVE] = 30};
 
 static const char *const part_words[] = {[PART_SETUP] = "the start",
                                          [PART_FIRST] = "the first step",
@@ -35,6 +36,7 @@ struct ddla_watcher {
   uint64_t progress, step; /* step: committed */
   bool started, late, shown;
   double seconds[TIMES]; /* newest durations of a step */
+  double longest_save;   /* seconds */
   int times;
 };
 
@@ -117,11 +119,12 @@ static double median(const ddla_watcher *watcher) {
   return sorted[count / 2];
 }
 
+/* Files that took long once may take as long again: of a large model on a slow disk that is said
+ * once. */
 static double limit_of(const ddla_watcher *watcher) {
-  double limit = limits[watcher->part], least = watcher->options.least_seconds;
-  double usual = TIMES_LIMIT * median(watcher);
-  if (limit < least) limit = least;
-  return limit < usual ? usual : limit;
+  double limit = fmax(limits[watcher->part], watcher->options.least_seconds);
+  limit = fmax(limit, TIMES_LIMIT * median(watcher));
+  return watcher->part == PART_SAVE ? fmax(limit, 2 * watcher->longest_save) : limit;
 }
 
 static FILE *open_file(const ddla_watcher *watcher) {
@@ -213,6 +216,9 @@ void ddla_watcher_look(ddla_watcher *watcher) {
   note_steps(watcher, committed_step(watcher->glance), now_ns);
   run_part part = part_of(watcher);
   bool moved = part != watcher->part;
+  if (moved && watcher->part == PART_SAVE)
+    watcher->longest_save =
+        fmax(watcher->longest_save, (double)(now_ns - watcher->progress_ns) * 1e-9);
   watcher->part = part;
   uint64_t progress = progress_of(watcher);
   if (moved || progress != watcher->progress || absent) note_progress(watcher, now_ns);
