@@ -112,6 +112,15 @@ static void cause_of_reading(char *text, size_t bytes, const ddla_watch_scene *s
              doing, seconds);
 }
 
+/* Only for other machines: of one that waits here, another is to blame. */
+static void cause_of_waiting(char *text, size_t bytes, const ddla_watch_scene *scene,
+                             const ddla_watch_view *view, const char *who) {
+  char doing[160];
+  ddla_watch_doing(doing, sizeof doing, view, scene->watch->lanes);
+  snprintf(text, bytes, "%s %s, for %.1f s: `ddla why` there says more", who, doing,
+           ddla_watch_seconds_since(scene, view->now.time_ns));
+}
+
 static void cause_of_skipping(char *text, size_t bytes, const ddla_watch_scene *scene,
                               const ddla_watch_view *view, const char *who) {
   char mine[160], theirs[160];
@@ -162,7 +171,7 @@ const char *ddla_watch_cause(char *text, size_t bytes, const ddla_watch_scene *s
     break;
   case DDLA_VERDICT_READS: cause_of_reading(text, bytes, scene, view, who); break;
   case DDLA_VERDICT_SKIPPED: cause_of_skipping(text, bytes, scene, view, who); break;
-  case DDLA_VERDICT_WAITS: ddla_watch_doing(text, bytes, view, scene->watch->lanes); break;
+  case DDLA_VERDICT_WAITS: cause_of_waiting(text, bytes, scene, view, who); break;
   default: cause_of_computing(text, bytes, scene, view, verdict, who);
   }
   return text;

@@ -117,6 +117,14 @@ static int find_withholder(const ddla_watch_scene *scene) {
   return -1;
 }
 
+/* All wait: one that waits for what other machines have not sent has skipped nothing, and no lane
+ * here is to blame. -1: there is none. */
+static int find_waiting_for_hosts(const ddla_watch_scene *scene) {
+  for (int w = 0; w < scene->workers; w++)
+    if (scene->view[w].now.detail >> 56 == DDLA_WAIT_HOSTS) return w;
+  return -1;
+}
+
 /* Whether a lane that is no better than `best` is to be named instead: the worse, then the longer
  * it has been at it. */
 static bool is_worse(const ddla_watch_scene *scene, int worker, ddla_verdict verdict, int best,
@@ -141,9 +149,13 @@ ddla_verdict ddla_watch_blame(int *out, const ddla_watch_scene *scene) {
   for (int w = 0; w < scene->workers && all_wait; w++)
     if (scene->view[w].moved) worst = DDLA_VERDICT_MOVES; /* short waits, between looks */
   if (all_wait && worst != DDLA_VERDICT_MOVES) {
-    best = find_skipper(scene);
-    if (best < 0) best = find_withholder(scene);
-    worst = best >= 0 ? DDLA_VERDICT_SKIPPED : DDLA_VERDICT_WAITS;
+    best = find_waiting_for_hosts(scene);
+    worst = DDLA_VERDICT_WAITS;
+    if (best < 0) {
+      best = find_skipper(scene);
+      if (best < 0) best = find_withholder(scene);
+      if (best >= 0) worst = DDLA_VERDICT_SKIPPED;
+    }
   }
   *out = best;
   return worst;

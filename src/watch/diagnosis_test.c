@@ -165,6 +165,15 @@ static void who_skips_is_told_from_who_does_more(void **state) {
   expect(busy, -1, DDLA_VERDICT_MOVES, "the run goes on");
 }
 
+static void other_hosts_are_not_skipped(void **state) {
+  (void)state;
+  ddla_watch_scene *scene = four_waiting();
+  for (int w = 0; w < AGENTS; w++)
+    scene->view[w].now.detail =
+        ddla_watch_wait_pack(w == 1 ? DDLA_WAIT_HOSTS : DDLA_WAIT_STEP, DDLA_WATCH_ALL, 9);
+  expect(scene, 1, DDLA_VERDICT_WAITS, "agent 1|waits for the other hosts, for 1.0 s|there");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_loop_is_told_from_a_loaded_machine),
@@ -173,6 +182,7 @@ int main(void) {
       cmocka_unit_test(data_that_do_not_come_are_told),
       cmocka_unit_test(the_dead_are_told_from_the_gone),
       cmocka_unit_test(who_skips_is_told_from_who_does_more),
+      cmocka_unit_test(other_hosts_are_not_skipped),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
