@@ -29,14 +29,14 @@ static bool is_crowded(const ddla_watch_scene *scene) {
   return scene->load.ready > scene->processors || scene->load.minute > scene->processors;
 }
 
-/* Whether the lane has had more of a processor, in what it is at, than a whole step usually takes:
- * however loaded the machine is, that is not why it does not get on. In a first step nobody knows
- * what is usual. */
+/* Whether the lane has had more of a processor, in what it is at, than a whole step usually takes,
+ * waits included: however loaded the machine is, that is not why it does not get on. In a first
+ * step nobody knows what is usual. */
 static bool had_enough(const ddla_watch_scene *scene, const ddla_watch_view *view) {
-  static const double steps = 2, least_seconds = 0.05, first_seconds = 1;
+  static const double least_seconds = 0.05, first_seconds = 1;
   double had = view->processor * ddla_watch_seconds_since(scene, ddla_watch_since_ns(view));
   double usual = (double)view->usual_ns * 1e-9;
-  return had > (usual > 0 ? fmax(steps * usual, least_seconds) : first_seconds);
+  return had > (usual > 0 ? fmax(usual, least_seconds) : first_seconds);
 }
 
 static ddla_verdict judge_running(const ddla_watch_scene *scene, const ddla_watch_view *view) {

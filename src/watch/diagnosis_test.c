@@ -83,11 +83,11 @@ static void a_loop_is_told_from_a_loaded_machine(void **state) {
   expect(loaded, 2, DDLA_VERDICT_LOADED, "machine is loaded: load 9.0 on 2 processors|5 % of one");
   ddla_watch_scene *enough = computing('R', 0.2, false); /* 14 s of it are 2.8 s */
   enough->load = (ddla_process_load){.minute = 3.5, .ready = 9};
-  enough->view[2].usual_ns = second / 2;
+  enough->view[2].usual_ns = 2 * second;
   expect(enough, 2, DDLA_VERDICT_COMPUTES, "endless loop");
   ddla_watch_scene *heavy = computing('R', 0.2, false);
   heavy->load = (ddla_process_load){.minute = 3.5, .ready = 9};
-  heavy->view[2].usual_ns = 2 * second;
+  heavy->view[2].usual_ns = 3 * second;
   expect(heavy, 2, DDLA_VERDICT_LOADED, "machine is loaded");
   /* little of a processor on an idle machine, for example because of a quota, is no load */
   expect(computing('R', 0.2, false), 2, DDLA_VERDICT_COMPUTES, "slow machine");
