@@ -101,6 +101,8 @@
     "fixed parts that a batch is cut into; also the most agents that can help")                    \
   X(train, micro_batch, INT, "0", 0, 16777216, "samples", SAME,                                    \
     "samples that a lane computes at once; 0: a whole shard; smaller takes less memory")           \
+  X(train, precision, CHOICE, "fp32", 0, 0, "fp32|bf16", FREE,                                     \
+    "bf16: operands of matrix products and convolutions are rounded to it, all else is fp32")      \
   X(train, epochs, INT, "10", 0, 1000000000, "epochs", FREE, "passes over the training samples")   \
   X(train, steps, INT, "0", 0, 1000000000000, "steps", FREE,                                       \
     "stop after this many steps; 0: by epochs")                                                    \

@@ -1,7 +1,7 @@
-/* What our AVX-512 loops share: the target attribute, loads and stores of n of 16 floats. A
- * function that uses these carries DDLA_AVX512 and is called only where ddla_cpu() says so (no
- * ifuncs: they do not go with sanitizers). Whole vectors take the unmasked forms: n is a constant
- * there and the compiler drops the mask.
+/* What our AVX-512 loops share: the target attributes, loads and stores of n of 16 floats. A
+ * function that uses these carries DDLA_AVX512, or DDLA_AVX512_BF16 where it multiplies bf16
+ * numbers, and is called only where ddla_cpu() says so (no ifuncs: they do not go with sanitizers).
+ * Whole vectors take the unmasked forms: n is a constant there and the compiler drops the mask.
  * With DDLA_NO_AVX512 defined, everything is built as for another processor. */
 #ifndef DDLA_BACKEND_AVX512_H
 #define DDLA_BACKEND_AVX512_H
@@ -17,6 +17,11 @@
 #include <stdint.h>
 
 #define DDLA_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
+#define DDLA_AVX512_BF16                                                                           \
+  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")))
+#define DDLA_AVX512_BF16_INLINE                                                                    \
+  static inline __attribute__((always_inline, unused,                                              \
+                               target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")))
 #define DDLA_AVX512_INLINE                                                                         \
   static inline                                                                                    \
       __attribute__((always_inline, unused, target("avx512f,avx512bw,avx512vl,avx512dq,fma")))

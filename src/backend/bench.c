@@ -198,8 +198,11 @@ static ddla_status time_call(collection *rows, const ddla_op_call *sample, bool 
   struct ddla_pack_cache *packs = NULL;
   double seconds = rows->options->seconds > 0 ? rows->options->seconds : 0.1;
   DDLA_TRY(ddla_pack_cache_create(&packs));
-  ddla_trial_options options = {
-      .kernel = rows->options->kernel, .seed = 1, .packs = packs, .first = first};
+  ddla_trial_options options = {.kernel = rows->options->kernel,
+                                .seed = 1,
+                                .precision = rows->options->precision,
+                                .packs = packs,
+                                .first = first};
   DDLA_TRY_CLEAN(status, ddla_trial_open(&trial, sample, &options));
   DDLA_TRY_CLEAN(status, time_runs(&forward, &trial, ddla_trial_forward, seconds));
   if (trial.call.op->backward)

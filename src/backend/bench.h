@@ -26,7 +26,8 @@ typedef struct ddla_bench_options {
   const char *op;     /* only this one; null: all */
   const char *kernel; /* only under this one ("reference"); null: the first that accepts */
   double seconds;     /* for one direction of one row [0.1] */
-  bool samples;       /* also the ops' small sample cases, not only realistic shapes */
+  ddla_precision precision;
+  bool samples; /* also the ops' small sample cases, not only realistic shapes */
 } ddla_bench_options;
 
 /* Times the cases one after another; *out (caller frees it with ddla_free) holds *count rows,

@@ -7,7 +7,7 @@ static ddla_cpu_level ask(void) {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
-    return DDLA_CPU_AVX512;
+    return __builtin_cpu_supports("avx512bf16") ? DDLA_CPU_AVX512_BF16 : DDLA_CPU_AVX512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return DDLA_CPU_AVX2;
 #endif
   return DDLA_CPU_PLAIN;
@@ -24,6 +24,6 @@ ddla_cpu_level ddla_cpu(void) {
 }
 
 const char *ddla_cpu_name(ddla_cpu_level level) {
-  static const char *const names[] = {"plain", "avx2", "avx512"};
+  static const char *const names[] = {"plain", "avx2", "avx512", "avx512_bf16"};
   return names[level];
 }

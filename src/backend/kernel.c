@@ -19,7 +19,8 @@ const ddla_kernel *const *ddla_kernel_table(int *count) {
   return table;
 }
 
-static bool matches(const ddla_kernel *kernel, const ddla_op_call *call) {
+bool ddla_kernel_accepts(const ddla_kernel *kernel, const ddla_op_call *call) {
+  if (ddla_op_rounds(call) && !kernel->bf16) return false;
   if (kernel->op && strcmp(kernel->op, call->op->name) != 0) return false;
   return kernel->accepts(call);
 }
@@ -29,7 +30,7 @@ const ddla_kernel *ddla_kernel_choose(const ddla_op_call *call, const char *only
   const ddla_kernel *const *rows = ddla_kernel_table(&count);
   for (int i = 0; i < count; i++) {
     if (only && i + 1 < count && strcmp(rows[i]->name, only) != 0) continue;
-    if (matches(rows[i], call)) return rows[i];
+    if (ddla_kernel_accepts(rows[i], call)) return rows[i];
   }
   DDLA_ASSERT(!"the reference row accepts every call");
   return NULL;

@@ -11,6 +11,7 @@ typedef struct ddla_kernel_state ddla_kernel_state;
 typedef struct ddla_kernel {
   const char *name; /* "onednn_conv2d" */
   const char *op;   /* "conv2d"; null: every op */
+  bool bf16;        /* is also asked for calls whose operands are rounded to bf16, and does that */
   /* Whether this call (shapes, attributes, wants_grad, training) can be computed here. */
   bool (*accepts)(const ddla_op_call *call);
   /* Compiles the call; may change the call's fields marked (kernel). Errors: NO_MEMORY, INTERNAL.
@@ -25,6 +26,9 @@ typedef struct ddla_kernel {
 
 /* The table; count in *count. Borrowed for ever. */
 const ddla_kernel *const *ddla_kernel_table(int *count);
+
+/* Whether a row is for this op and precision and accepts the call. */
+bool ddla_kernel_accepts(const ddla_kernel *kernel, const ddla_op_call *call);
 
 /* First row that accepts an inferred call. Never null: the reference accepts everything.
  * `only` is null, or the name of the one kernel to take ("reference") where it accepts. */

@@ -1,5 +1,6 @@
 /* Kernels, tried in this order. A row (folder, name) is the file folder/name.c beside this list. Of
- * two rows for one op the first is the faster one wherever it accepts. */
+ * two rows for one op the first is the faster one wherever it accepts. What no row computes at bf16
+ * itself comes to plain/rounded.c. */
 DDLA_KERNEL(native, conv2d)
 DDLA_KERNEL(onednn, conv2d)
 DDLA_KERNEL(native, conv1d)
@@ -41,4 +42,5 @@ DDLA_KERNEL(native, mul)
 DDLA_KERNEL(native, div)
 DDLA_KERNEL(native, bias)
 DDLA_KERNEL(native, batch_norm)
+DDLA_KERNEL(plain, rounded)
 DDLA_KERNEL(plain, reference)

@@ -107,7 +107,8 @@ static void kernels_agree_with_the_reference(void **state) {
   (void)state;
   int count = 0;
   const ddla_kernel *const *rows = ddla_kernel_table(&count);
-  for (int i = 0; i + 1 < count; i++) {
+  for (int i = 0; i < count; i++) {
+    if (!rows[i]->op) continue; /* takes every op */
     const ddla_op *op = ddla_op_find(rows[i]->op);
     assert_non_null(op);
     check_op(op, rows[i]->name);
@@ -203,8 +204,9 @@ static void realistic_shapes_agree_with_the_reference(void **state) {
   int count = 0;
   const ddla_kernel *const *rows = ddla_kernel_table(&count);
   for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
-    for (int i = 0; i + 1 < count; i++)
-      if (strcmp(rows[i]->op, calls[c].op->name) == 0) check(&calls[c], rows[i]->name);
+    for (int i = 0; i < count; i++)
+      if (rows[i]->op && strcmp(rows[i]->op, calls[c].op->name) == 0)
+        check(&calls[c], rows[i]->name);
 }
 
 /* More columns than are taken side by side, few and many rows, dimensions of 1 between the axes. */

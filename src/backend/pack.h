@@ -1,6 +1,6 @@
 /* Packed copies of weights, shared by the lanes of an agent and keyed by the version of θ: packing
- * is done by the first lane that needs it in a step, the others wait for it. Threads: any lane, any
- * time. */
+ * is done by the first lane that needs it in a step, the others wait for it. All plans that share a
+ * cache are of one precision. Threads: any lane, any time. */
 #ifndef DDLA_BACKEND_PACK_H
 #define DDLA_BACKEND_PACK_H
 

@@ -56,6 +56,7 @@ static void set_call(ddla_op_call *call, const ddla_op_call *sample,
                      const ddla_trial_options *options) {
   *call = *sample;
   call->training = !options->inference;
+  call->precision = options->precision;
   for (int i = 0; i < call->input_count; i++) {
     call->wants_grad[i] = call->training && call->present[i] && call->input[i].dtype == DDLA_F32 &&
                           call->op->backward && !(options->first && i == 0);

@@ -19,7 +19,8 @@ typedef struct ddla_trial_options {
   size_t shift_bytes; /* every tensor starts this far past a 64-byte border; a multiple of 4 below
                          64 */
   bool inference;     /* forward only */
-  bool first;         /* layer of a model: input 0 wants no gradient */
+  ddla_precision precision;
+  bool first;                    /* layer of a model: input 0 wants no gradient */
   struct ddla_pack_cache *packs; /* null: weights are packed at each call */
 } ddla_trial_options;
 

@@ -70,6 +70,54 @@ LOOP(between,
                          A(from)),
      gate[i] > limit[0] && gate[i] < limit[1] ? from[i] : 0)
 
+/* What is added carries into the 16 bits that stay where more than half of their last one is cut
+ * off, or half and that last one is set. A NaN, whose bits this could carry away, becomes a quiet
+ * one. */
+static uint32_t nearest_bf16(float x) {
+  uint32_t bits = 0;
+  memcpy(&bits, &x, sizeof bits);
+  return x != x ? bits | 0x400000U : bits + 0x7fffU + (bits >> 16 & 1U);
+}
+
+static float round_to_bf16(float x) {
+  const uint32_t bits = nearest_bf16(x) & 0xffff0000U;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+#if DDLA_HAS_AVX512
+DDLA_AVX512_INLINE __m512i nearest_bf16_512(__m512 x) {
+  const __m512i bits = _mm512_castps_si512(x);
+  const __m512i last = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i up = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), last);
+  const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+  return _mm512_mask_mov_epi32(up, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), quiet);
+}
+
+DDLA_AVX512_INLINE __m512 round_to_bf16_512(__m512 x) {
+  const __m512i kept = _mm512_set1_epi32((int)0xffff0000U);
+  return _mm512_castsi512_ps(_mm512_and_si512(nearest_bf16_512(x), kept));
+}
+
+DDLA_AVX512 static void narrow_bf16_512(uint16_t *to, const float *from, int64_t count) {
+  for (int64_t i = 0; i < count; i += 16) {
+    const int n = ddla_vector_left(count, i);
+    const __m512i bits = nearest_bf16_512(ddla_load_first(from + i, n));
+    const __m256i narrow = _mm512_cvtepi32_epi16(_mm512_srli_epi32(bits, 16));
+    if (n == 16) _mm256_storeu_si256((__m256i *)(to + i), narrow);
+    else _mm256_mask_storeu_epi16(to + i, ddla_mask_first(n), narrow);
+  }
+}
+#endif
+
+LOOP(round_bf16, (float *to, const float *from, int64_t count), (to, from, count),
+     round_to_bf16_512(A(from)), round_to_bf16(from[i]))
+
+void ddla_vector_narrow_bf16(uint16_t *to, const float *from, int64_t count) {
+  CHOOSE(narrow_bf16, (to, from, count))
+  for (int64_t i = 0; i < count; i++) to[i] = (uint16_t)(nearest_bf16(from[i]) >> 16);
+}
+
 void ddla_vector_add(float *to, const float *from, int64_t count) {
   ddla_vector_sum(to, to, from, count);
 }

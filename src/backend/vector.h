@@ -34,6 +34,13 @@ void ddla_vector_clamp(float *to, const float *from, float low, float high, int6
 void ddla_vector_between(float *to, const float *from, const float *gate, const float limit[2],
                          int64_t count);
 
+/* to[i] = from[i] rounded to the nearest number of bf16 (eight bits of significand, of two equally
+ * near ones the even one), still as a float; what is too large becomes infinite, NaN stays NaN. */
+void ddla_vector_round_bf16(float *to, const float *from, int64_t count);
+
+/* The same in 16 bits each, as kernels for bf16 read them. */
+void ddla_vector_narrow_bf16(uint16_t *to, const float *from, int64_t count);
+
 /* to[c] = sum over r of from[r * columns + c], in an order given by the sizes and the instruction
  * set. */
 void ddla_vector_sum_rows(float *to, const float *from, int64_t rows, int64_t columns);

@@ -58,10 +58,12 @@ const ddla_command ddla_command_bench = {
     .name = "bench",
     .arguments = "op|step|allreduce [OPTIONS]",
     .summary = "measures ops, training steps or all-reduces on this machine",
-    .help = "ddla bench op [--op NAME] [--kernel NAME] [--samples] [--seconds S] [--json]\n"
+    .help = "ddla bench op [--op NAME] [--kernel NAME] [--precision P] [--samples] [--seconds S]\n"
+            "              [--json]\n"
             "  time, speed and share of one core's multiply-add peak, forward and backward\n"
             "  --op NAME          only this op (ddla info ops)\n"
             "  --kernel NAME      only under this kernel (ddla info kernels)\n"
+            "  --precision P      fp32 or bf16 [fp32]\n"
             "  --samples          also small cases\n"
             "  --seconds S        for one direction of one case [0.1]\n\n"
             "ddla bench step [JOB.yaml] [--steps N] [--profile] [--set KEY=VALUE]... [--json]\n"

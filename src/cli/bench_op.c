@@ -1,5 +1,6 @@
 /* ddla bench op. */
 #include <stdio.h>
+#include <string.h>
 
 #include "backend/bench.h"
 #include "base/alloc.h"
@@ -46,14 +47,13 @@ static void print_table(const ddla_bench_row *rows, int count, double peak) {
 
 ddla_status ddla_bench_op(int argc, char **argv) {
   ddla_words words = {0};
-  const char *seconds = NULL;
+  const char *precision = NULL, *seconds = NULL;
   bool json = false;
   ddla_bench_options options = {0};
-  const ddla_words_option known[] = {{"--op", NULL, &options.op, NULL},
-                                     {"--kernel", NULL, &options.kernel, NULL},
-                                     {"--seconds", NULL, &seconds, NULL},
-                                     {"--samples", NULL, NULL, &options.samples},
-                                     {"--json", NULL, NULL, &json}};
+  const ddla_words_option known[] = {
+      {"--op", NULL, &options.op, NULL},           {"--kernel", NULL, &options.kernel, NULL},
+      {"--precision", NULL, &precision, NULL},     {"--seconds", NULL, &seconds, NULL},
+      {"--samples", NULL, NULL, &options.samples}, {"--json", NULL, NULL, &json}};
   DDLA_TRY(ddla_words_read(&words, argc, argv, known, sizeof known / sizeof known[0]));
   if (words.other_count > 0 || words.set_count > 0)
     return DDLA_FAIL(INVALID,
@@ -62,6 +62,10 @@ ddla_status ddla_bench_op(int argc, char **argv) {
                   options.seconds > 3600))
     return DDLA_FAIL(INVALID, "--seconds %s: expected a number above 0, at most 3600",
                      ddla_text_quote(seconds).text);
+  if (precision && strcmp(precision, "fp32") != 0 && strcmp(precision, "bf16") != 0)
+    return DDLA_FAIL(INVALID, "--precision %s: expected fp32 or bf16",
+                     ddla_text_quote(precision).text);
+  if (precision) options.precision = ddla_precision_of(precision);
   ddla_bench_row *rows = NULL;
   int count = 0;
   double peak = 0;

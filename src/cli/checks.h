@@ -43,6 +43,7 @@ void ddla_check_agents(ddla_check *check);
 void ddla_check_pidfd(ddla_check *check);
 void ddla_check_kernels(ddla_check *check);
 void ddla_check_probe(ddla_check *check);
+void ddla_check_probe_bf16(ddla_check *check);
 void ddla_check_peak(ddla_check *check);
 void ddla_check_lanes(ddla_check *check);
 void ddla_check_copy(ddla_check *check);

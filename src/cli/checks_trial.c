@@ -90,10 +90,10 @@ void ddla_check_kernels(ddla_check *check) {
              ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}));
 }
 
-void ddla_check_probe(ddla_check *check) {
+static void check_probe(ddla_check *check, ddla_precision precision) {
   char hash[DDLA_XXH128_TEXT_BYTES], again[DDLA_XXH128_TEXT_BYTES];
-  ddla_status status = ddla_probe_run(hash);
-  if (status == DDLA_OK) status = ddla_probe_run(again);
+  ddla_status status = ddla_probe_run(hash, precision);
+  if (status == DDLA_OK) status = ddla_probe_run(again, precision);
   if (status == DDLA_OK && strcmp(hash, again) != 0)
     status = DDLA_FAIL(INTERNAL, "the same computation gave other bits the second time (%s, %s)",
                        hash, again);
@@ -103,6 +103,10 @@ void ddla_check_probe(ddla_check *check) {
   }
   snprintf(check->value, sizeof check->value, "%s", hash);
 }
+
+void ddla_check_probe(ddla_check *check) { check_probe(check, DDLA_PRECISION_FP32); }
+
+void ddla_check_probe_bf16(ddla_check *check) { check_probe(check, DDLA_PRECISION_BF16); }
 
 static double best_peak(int64_t for_ns) {
   double best = 0;

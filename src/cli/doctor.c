@@ -15,8 +15,9 @@ static const ddla_check_row rows[] = {
     {"disk", ddla_check_disk},           {"data set", ddla_check_data},
     {"agents", ddla_check_agents},       {"deaths", ddla_check_pidfd},
     {"libraries", ddla_check_libraries}, {"kernels", ddla_check_kernels},
-    {"probe", ddla_check_probe},         {"peak", ddla_check_peak},
-    {"lanes", ddla_check_lanes},         {"copying", ddla_check_copy},
+    {"probe", ddla_check_probe},         {"probe bf16", ddla_check_probe_bf16},
+    {"peak", ddla_check_peak},           {"lanes", ddla_check_lanes},
+    {"copying", ddla_check_copy},
 };
 
 enum { CHECK_COUNT = sizeof rows / sizeof rows[0] };
@@ -83,6 +84,7 @@ const ddla_command ddla_command_doctor = {
     .help =
         "  --json             prints JSON\n\n"
         "Looks at the system, tries what agents need, and measures for less than a second. The\n"
-        "probe is a hash of a fixed computation: machines with the same hash can promise the\n"
-        "same bits. Ends with 0 if training can work, else with the status of what fails.\n",
+        "probe is a hash of a fixed computation, at each precision: machines with the same hash\n"
+        "can promise the same bits. Ends with 0 if training can work, else with the status of what "
+        "fails.\n",
     .run = run};

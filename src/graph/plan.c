@@ -135,6 +135,7 @@ static ddla_status prepare_op(ddla_plan *plan, plan_draft *draft, plan_op *op) {
   DDLA_TRY(ddla_graph_call(&op->call, plan->graph, op->use, plan->shape));
   ddla_op_call *call = &op->call;
   call->training = plan->options.training;
+  call->precision = plan->options.precision;
   call->packs = plan->options.packs;
   for (int i = 0; i < call->input_count; i++) {
     ddla_value value = op->use->input[i];

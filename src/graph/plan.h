@@ -14,9 +14,10 @@
 typedef struct ddla_plan ddla_plan;
 
 typedef struct ddla_plan_options {
-  int64_t batch;          /* dimension 0 of every input */
-  bool training;          /* with backward pass from `loss` */
-  ddla_value loss;        /* a scalar f64 or f32 value; the seed of its gradient is 1 */
+  int64_t batch;   /* dimension 0 of every input */
+  bool training;   /* with backward pass from `loss` */
+  ddla_value loss; /* a scalar f64 or f32 value; the seed of its gradient is 1 */
+  ddla_precision precision;
   bool plain;             /* no rewrites */
   const char *kernel;     /* null, or the one kernel to take where it accepts ("reference") */
   ddla_pack_cache *packs; /* shared by the lanes of an agent, or null */

@@ -265,6 +265,7 @@ const ddla_op ddla_op_attention = {
     .attrs = "heads= causal=0",
     .input_min = 1,
     .input_max = 4,
+    .operands = 7 | DDLA_OPERAND_GRADIENT,
     .infer = infer,
     .forward = forward,
     .backward = backward,

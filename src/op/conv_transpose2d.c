@@ -136,6 +136,7 @@ const ddla_op ddla_op_conv_transpose2d = {
     .attrs = "stride=1 padding=0 output_padding=0 dilation=1 groups=1",
     .input_min = 2,
     .input_max = 3,
+    .operands = 3 | DDLA_OPERAND_GRADIENT,
     .infer = infer,
     .forward = forward,
     .backward = backward,

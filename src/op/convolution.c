@@ -13,8 +13,10 @@ static ddla_shape with_line(const ddla_shape *shape, int at) {
 }
 
 ddla_status ddla_convolution_flat(ddla_op_call *flat, const ddla_op_call *call) {
-  ddla_op_call made = {
-      .op = ddla_op_find("conv2d"), .input_count = call->input_count, .training = call->training};
+  ddla_op_call made = {.op = ddla_op_find("conv2d"),
+                       .input_count = call->input_count,
+                       .training = call->training,
+                       .precision = call->precision};
   for (int i = 0; i < call->input_count; i++) {
     made.present[i] = call->present[i];
     made.wants_grad[i] = call->wants_grad[i];
@@ -102,7 +104,8 @@ ddla_status ddla_convolution_turned(ddla_op_call *turned, const ddla_op_call *ca
                        .present = {true, true},
                        .wants_grad = {true, ddla_op_wants(call, 1)},
                        .parameter_id = {-1, -1},
-                       .training = true};
+                       .training = true,
+                       .precision = call->precision};
   made.input[0].shape = DDLA_SHAPE(x->dim[0], size[0], size[1], w->dim[1] * groups);
   made.input[1].shape = *w;
   for (int i = 0; i < 3; i++) {

@@ -87,6 +87,7 @@ const ddla_op ddla_op_gru = {
     .attrs = "reverse=0",
     .input_min = 3,
     .input_max = 6,
+    .operands = 7,
     .infer = infer,
     .forward = forward,
     .backward = backward,

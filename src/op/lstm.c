@@ -113,6 +113,7 @@ const ddla_op ddla_op_lstm = {
     .attrs = "reverse=0",
     .input_min = 3,
     .input_max = 7,
+    .operands = 7,
     .infer = infer,
     .forward = forward,
     .backward = backward,

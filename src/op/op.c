@@ -27,6 +27,18 @@ const ddla_op *ddla_op_find(const char *name) {
   return NULL;
 }
 
+bool ddla_op_rounds(const ddla_op_call *call) {
+  return call->precision == DDLA_PRECISION_BF16 && call->op->operands;
+}
+
+ddla_precision ddla_precision_of(const char *word) {
+  return strcmp(word, "bf16") == 0 ? DDLA_PRECISION_BF16 : DDLA_PRECISION_FP32;
+}
+
+const char *ddla_precision_name(ddla_precision precision) {
+  return precision == DDLA_PRECISION_BF16 ? "bf16" : "fp32";
+}
+
 bool ddla_op_wants(const ddla_op_call *call, int input) {
   bool known = false;
   for (int i = 0; i < call->input_count; i++) known |= call->wants_grad[i];

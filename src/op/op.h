@@ -14,7 +14,7 @@
 #include "base/rng.h"
 #include "base/status.h"
 
-enum { DDLA_OP_INPUTS_MAX = 8, DDLA_OP_OUTPUTS_MAX = 2 };
+enum { DDLA_OP_INPUTS_MAX = 8, DDLA_OP_OUTPUTS_MAX = 2, DDLA_OPERAND_GRADIENT = 1 << 8 };
 
 /* Elements of one tensor: bytes and products with small numbers fit an int64_t. */
 #define DDLA_OP_ELEMENTS_MAX (INT64_C(1) << 48)
@@ -22,11 +22,17 @@ enum { DDLA_OP_INPUTS_MAX = 8, DDLA_OP_OUTPUTS_MAX = 2 };
 struct ddla_op;
 struct ddla_pack_cache;
 
+/* In what the products of an op are computed. At bf16 their operands, as the op's row names them,
+ * are rounded to bf16: to the nearest number, of two equally near ones to the even one. Sums are
+ * fp32, and so is everything in memory. The gradient of an input that is no operand (a bias) is
+ * made from the arriving gradient as it is. An op without products computes as at fp32. */
+typedef enum ddla_precision { DDLA_PRECISION_FP32, DDLA_PRECISION_BF16 } ddla_precision;
+
 /* One use of an op: everything infer, a reference or a kernel needs. Whoever makes the call sets
- * op, attrs, input_count, present, inputs' dtype and shape, training and wants_grad; infer sets
- * output_count, the outputs' and all gradients' dtype and shape and the fields marked (infer); a
- * kernel's prepare may change those marked (kernel). Memory is the caller's. Backward is called
- * only where a gradient arrives at output 0 (losses: f64 []; the count beside a loss has no
+ * op, attrs, input_count, present, inputs' dtype and shape, training, precision and wants_grad;
+ * infer sets output_count, the outputs' and all gradients' dtype and shape and the fields marked
+ * (infer); a kernel's prepare may change those marked (kernel). Memory is the caller's. Backward is
+ * called only where a gradient arrives at output 0 (losses: f64 []; the count beside a loss has no
  * gradient). An aliased call (alias >= 0) needs no run; run all the same, it copies, and does
  * nothing where the memory is the same. */
 typedef struct ddla_op_call {
@@ -42,6 +48,7 @@ typedef struct ddla_op_call {
    * none is, infer takes it as not known yet and prepares for all. */
   bool wants_grad[DDLA_OP_INPUTS_MAX];
   bool training; /* false: no backward follows, dropout is the identity */
+  ddla_precision precision;
   /* (infer) Output 0 is input[alias]'s memory, nothing is computed; else -1. */
   int alias;
   /* (infer, kernel) What must stay alive until backward. */
@@ -83,6 +90,9 @@ typedef struct ddla_op {
   /* Operations of backward as a multiple of flops; 0: one more flops for each input of rank 2 or
    * more whose gradient is wanted. */
   double backward_cost;
+  /* What are operands of products, which bf16 rounds: bit i for input i, and
+   * DDLA_OPERAND_GRADIENT for the arriving gradient. 0: the op has no products. */
+  unsigned operands;
 } ddla_op;
 
 /* Floating point operations of one backward of this call; 0 where flops is null. */
@@ -98,6 +108,13 @@ const ddla_op *ddla_op_find(const char *name);
  * output, reads nothing, no memory) and with the op's name put before an error. Where training is
  * false nothing is saved and backward reads nothing. Errors: INVALID. */
 ddla_status ddla_op_infer(ddla_op_call *call);
+
+/* Whether this call's operands are rounded to bf16. */
+bool ddla_op_rounds(const ddla_op_call *call);
+
+/* By the words of train.precision, "fp32" and "bf16"; fp32 for any other. Borrowed for ever. */
+ddla_precision ddla_precision_of(const char *word);
+const char *ddla_precision_name(ddla_precision precision);
 
 /* Whether backward will, as far as known, be asked for this input's gradient. */
 bool ddla_op_wants(const ddla_op_call *call, int input);

@@ -37,6 +37,7 @@ ddla_status ddla_op_case_describe(ddla_op_case *out, const ddla_op *op, int inde
   if (!op->sample(index, &rng, &made.call))
     return DDLA_FAIL(INVALID, "%s: there is no case %d", op->name, index);
   made.call.training = !made.options.inference;
+  made.call.precision = made.options.precision;
   made.call.packs = made.options.packs;
   made.call.parameter_version = made.options.packs ? 1 : 0;
   for (int i = 0; i < made.call.input_count; i++) {

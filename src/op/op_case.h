@@ -12,6 +12,7 @@ typedef struct ddla_op_case_options {
   uint64_t seed;
   int offset_bytes; /* of tensors behind a 64-byte border; a multiple of 8 */
   bool inference;
+  ddla_precision precision;
   unsigned unwanted;             /* bit i: the gradient of input i is not wanted */
   struct ddla_pack_cache *packs; /* inputs from 1 on are parameters 1, 2, ... in version 1 */
   bool unfilled;                 /* every byte of every array is 0xff: NaN, or -1 */

@@ -12,10 +12,10 @@ enum { GROUP_BYTES = 2 << 20, PART_BYTES = 160 }; /* of a ddla_coll, by rank; of
 
 size_t ddla_identity_bytes(int agents) { return (size_t)agents * GROUP_BYTES; }
 
-ddla_status ddla_identity_of(ddla_identity *out) {
+ddla_status ddla_identity_of(ddla_identity *out, ddla_precision precision) {
   ddla_identity made = {0};
   char library[DDLA_BACKEND_TEXT_BYTES];
-  DDLA_TRY(ddla_probe_run(made.probe));
+  DDLA_TRY(ddla_probe_run(made.probe, precision));
   snprintf(made.instructions, sizeof made.instructions, "%s", ddla_cpu_name(ddla_cpu()));
   snprintf(made.library, sizeof made.library, "%.31s", ddla_backend_version(library));
   ddla_machine_name(made.processor, sizeof made.processor);

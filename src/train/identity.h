@@ -10,14 +10,14 @@
 /* Plain value without pointers: it is sent as it is. */
 typedef struct ddla_identity {
   char probe[DDLA_XXH128_TEXT_BYTES]; /* of ddla_probe_run: what has to be equal */
-  char instructions[16];              /* "avx512"; this and what follows explains a difference */
-  char library[32];                   /* "oneDNN 2.6.3" */
+  char instructions[16]; /* "avx512_bf16"; this and what follows explains a difference */
+  char library[32];      /* "oneDNN 2.6.3" */
   char processor[64];
 } ddla_identity;
 
-/* Of this process on this processor; runs the probe. After ddla_backend_start. Errors: those of the
- * probe. */
-ddla_status ddla_identity_of(ddla_identity *out);
+/* Of this process on this processor, computing at `precision`; runs the probe. After
+ * ddla_backend_start. Errors: those of the probe. */
+ddla_status ddla_identity_of(ddla_identity *out, ddla_precision precision);
 
 /* Collective. Broadcasts agent 0's identity, which every agent compares with its own. Takes memory
  * from the transport: ddla_identity_bytes for all agents together. Errors: UNSUPPORTED on each

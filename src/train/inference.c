@@ -64,8 +64,10 @@ static ddla_status build(ddla_inference *made, const ddla_job *job, const ddla_o
   made->batch = ddla_task_evaluation_batch(&made->graph);
   DDLA_TRY(DDLA_NEW(made->indices, made->batch));
   DDLA_TRY(ddla_pack_cache_create(&made->packs));
-  made->lane =
-      (ddla_lane){.graph = made->graph.graph, .loss = made->graph.loss, .packs = made->packs};
+  made->lane = (ddla_lane){.graph = made->graph.graph,
+                           .loss = made->graph.loss,
+                           .precision = ddla_precision_of(job->train.precision),
+                           .packs = made->packs};
   return ddla_train_load_model(made->values, made->graph.graph, model_path);
 }
 
@@ -199,8 +201,10 @@ typedef struct evaluation_lane {
 static ddla_status run_lane(evaluation_lane *work) {
   const ddla_inference *inference = work->inference;
   const ddla_description *description = inference->description;
-  ddla_lane lane = {
-      .graph = inference->graph.graph, .loss = inference->graph.loss, .packs = inference->packs};
+  ddla_lane lane = {.graph = inference->graph.graph,
+                    .loss = inference->graph.loss,
+                    .precision = inference->lane.precision,
+                    .packs = inference->packs};
   int64_t *indices = NULL;
   DDLA_TRY(DDLA_NEW(indices, inference->batch));
   const ddla_forward forward = {.lane = &lane,

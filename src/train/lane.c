@@ -31,6 +31,7 @@ ddla_status ddla_lane_plan_for(ddla_plan **out, ddla_lane *lane, int64_t batch, 
   ddla_plan_options options = {.batch = batch,
                                .training = training,
                                .loss = lane->loss,
+                               .precision = lane->precision,
                                .kernel = lane->kernel,
                                .packs = lane->packs,
                                .watch = lane->watch};

@@ -11,6 +11,7 @@ typedef struct ddla_lane {
   const ddla_graph *graph;
   ddla_value loss;
   ddla_pack_cache *packs; /* borrowed: the agent's */
+  ddla_precision precision;
   const char *kernel;     /* null, or the one kernel to take */
   ddla_watch_lane *watch; /* borrowed; may be null */
   struct ddla_lane_plan {

@@ -53,7 +53,8 @@ static ddla_status compute(char out[DDLA_XXH128_TEXT_BYTES], probe *made) {
   char part[3][DDLA_XXH128_TEXT_BYTES];
   ddla_plan *plan = NULL;
   int64_t space = ddla_graph_space(made->graph);
-  made->lane = (ddla_lane){.graph = made->graph, .loss = made->outcome[0]};
+  made->lane.graph = made->graph;
+  made->lane.loss = made->outcome[0];
   DDLA_TRY(DDLA_NEW(made->parameters, space));
   DDLA_TRY(DDLA_NEW(made->gradients, space));
   DDLA_TRY(ddla_lane_plan_for(&plan, &made->lane, BATCH, true));
@@ -69,8 +70,8 @@ static ddla_status compute(char out[DDLA_XXH128_TEXT_BYTES], probe *made) {
   return DDLA_OK;
 }
 
-ddla_status ddla_probe_run(char out[DDLA_XXH128_TEXT_BYTES]) {
-  probe made = {0};
+ddla_status ddla_probe_run(char out[DDLA_XXH128_TEXT_BYTES], ddla_precision precision) {
+  probe made = {.lane.precision = precision};
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, ddla_graph_create(&made.graph));
   DDLA_TRY_CLEAN(status, build(&made));

@@ -5,10 +5,11 @@
 #define DDLA_TRAIN_PROBE_H
 
 #include "base/sha256.h"
+#include "op/op.h"
 
-/* XXH128 of loss, logits and gradients of one forward and backward pass of a small convolutional
- * network (convolutions, max-pools, linear layers, cross entropy, batch 16) on random numbers with
- * fixed keys. About 10 ms on one core. Errors: NO_MEMORY, those of kernels. */
-ddla_status ddla_probe_run(char out[DDLA_XXH128_TEXT_BYTES]);
+/* XXH128 at this precision of loss, logits and gradients of one forward and backward pass of a
+ * small convolutional network (convolutions, max-pools, linear layers, cross entropy, batch 16) on
+ * random numbers with fixed keys. About 10 ms on one core. Errors: NO_MEMORY, those of kernels. */
+ddla_status ddla_probe_run(char out[DDLA_XXH128_TEXT_BYTES], ddla_precision precision);
 
 #endif

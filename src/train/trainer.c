@@ -181,6 +181,7 @@ static ddla_status make_workers(agent_trainer *trainer) {
         .run = agent == 0 && lane == 0 && trainer->options->directory ? &trainer->run : NULL};
     worker->compute = (ddla_lane){.graph = training->graph.graph,
                                   .loss = training->graph.loss,
+                                  .precision = training->precision,
                                   .packs = trainer->packs,
                                   .watch = &worker->pen};
     DDLA_TRY(ddla_worker_init(worker));
@@ -250,7 +251,7 @@ static ddla_status run_lanes(agent_trainer *trainer) {
 static ddla_status check_identity(const agent_trainer *trainer) {
   ddla_identity mine;
   if (ddla_transport_ranks(trainer->transport) == 1 && !trainer->link) return DDLA_OK;
-  DDLA_TRY(ddla_identity_of(&mine));
+  DDLA_TRY(ddla_identity_of(&mine, trainer->training->precision));
   DDLA_TRY(ddla_identity_agree(trainer->transport, &mine));
   return trainer->link ? ddla_identity_agree(trainer->link, &mine) : DDLA_OK;
 }

@@ -349,6 +349,7 @@ ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
   training->job = job;
   training->own = own;
   training->seed = (uint64_t)job->train.seed;
+  training->precision = ddla_precision_of(job->train.precision);
   training->start_ns = start_ns;
   if (cluster) training->cluster = *cluster;
   ddla_status status = prepare(training);
@@ -378,6 +379,7 @@ static ddla_status arena_estimate(size_t *out, const ddla_training *training) {
   ddla_plan_options options = {.batch = training->micro_batch,
                                .training = true,
                                .loss = training->graph.loss,
+                               .precision = training->precision,
                                .kernel = "reference"};
   ddla_plan *plan = NULL;
   DDLA_TRY(ddla_plan_create(&plan, training->graph.graph, &options));

@@ -52,6 +52,7 @@ typedef struct ddla_training {
   int64_t batch, micro_batch; /* micro_batch: at most so many samples at once, never 0 */
   bool direct;                /* every shard is one micro-batch */
   int64_t batches_per_epoch, epochs, total_steps;
+  ddla_precision precision;
   uint64_t seed;
   int64_t start_ns;           /* monotonic, of the program */
   ddla_training_board *board; /* shared memory */

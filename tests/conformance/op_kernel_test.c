@@ -25,13 +25,16 @@ static ddla_status compare(const op_run *wanted, const ddla_kernel *kernel, int 
   const ddla_op *op = wanted->op_case.call.op;
   if (!op_run_accepts(op, index, options, kernel)) return DDLA_OK;
   op_run found = {0};
-  ddla_status status = run(&found, op, index, options, kernel);
+  ddla_status status = op_run_open(&found, op, index, options, kernel);
+  if (status == DDLA_OK) status = op_run_forward(&found);
+  if (status == DDLA_OK) status = op_run_adopt(wanted, &found);
+  if (status == DDLA_OK) status = op_run_backward(&found);
   if (status == DDLA_OK) status = op_run_compare(wanted, &found);
   op_run_close(&found);
   if (status == DDLA_OK) return status;
-  return ddla_status_prefix(status, "%s (offset %d, unwanted %u%s): ", kernel->name,
-                            options->offset_bytes, options->unwanted,
-                            options->inference ? ", inference" : "");
+  return ddla_status_prefix(status, "%s at %s (offset %d, unwanted %u%s): ", kernel->name,
+                            ddla_precision_name(options->precision), options->offset_bytes,
+                            options->unwanted, options->inference ? ", inference" : "");
 }
 
 static const ddla_op_case_options variants[] = {
@@ -46,33 +49,50 @@ static const ddla_op_case_options variants[] = {
 };
 
 static ddla_status check_variants(const op_run *wanted, const ddla_kernel *kernel, int index) {
+  const ddla_precision precision = wanted->op_case.call.precision;
   double cost = op_run_cost(wanted->op_case.call.op, index);
   int count = cost > 1e6 ? 1 : (int)(sizeof variants / sizeof variants[0]);
-  for (int i = 0; i < count; i++) DDLA_TRY(compare(wanted, kernel, index, &variants[i]));
+  for (int i = 0; i < count; i++) {
+    ddla_op_case_options options = variants[i];
+    options.precision = precision;
+    DDLA_TRY(compare(wanted, kernel, index, &options));
+  }
   return DDLA_OK;
 }
 
-static ddla_status check_against(const ddla_op *op, int index, bool inference) {
+static ddla_status check_against(const ddla_op *op, int index,
+                                 const ddla_op_case_options *options) {
   op_run wanted = {0};
   int count = 0;
   const ddla_kernel *const *kernels = ddla_kernel_table(&count);
-  const ddla_op_case_options options = {.inference = inference};
-  ddla_status status = run(&wanted, op, index, &options, op_run_reference());
+  ddla_status status = run(&wanted, op, index, options, op_run_reference());
   for (int k = 0; k < count && status == DDLA_OK; k++) {
     if (k == count - 1 && op_run_cost(op, index) > 1e7) continue; /* the reference against itself */
-    status = inference ? compare(&wanted, kernels[k], index, &options)
-                       : check_variants(&wanted, kernels[k], index);
+    status = options->inference ? compare(&wanted, kernels[k], index, options)
+                                : check_variants(&wanted, kernels[k], index);
   }
   op_run_close(&wanted);
   return status;
 }
 
 static ddla_status check_training(const ddla_op *op, int index) {
-  return check_against(op, index, false);
+  return check_against(op, index, &(ddla_op_case_options){0});
 }
 
 static ddla_status check_inference(const ddla_op *op, int index) {
-  return check_against(op, index, true);
+  return check_against(op, index, &(ddla_op_case_options){.inference = true});
+}
+
+/* The reference at bf16 is the plain reference on rounded operands. */
+static ddla_status check_training_bf16(const ddla_op *op, int index) {
+  if (!op->operands) return DDLA_OK;
+  return check_against(op, index, &(ddla_op_case_options){.precision = DDLA_PRECISION_BF16});
+}
+
+static ddla_status check_inference_bf16(const ddla_op *op, int index) {
+  if (!op->operands) return DDLA_OK;
+  return check_against(
+      op, index, &(ddla_op_case_options){.inference = true, .precision = DDLA_PRECISION_BF16});
 }
 
 static void kernels_agree_with_the_reference(void **state) {
@@ -83,6 +103,40 @@ static void kernels_agree_with_the_reference(void **state) {
 static void kernels_agree_without_training(void **state) {
   (void)state;
   for_each_case(check_inference);
+}
+
+static void kernels_agree_with_the_reference_at_bf16(void **state) {
+  (void)state;
+  for_each_case(check_training_bf16);
+}
+
+static void kernels_agree_without_training_at_bf16(void **state) {
+  (void)state;
+  for_each_case(check_inference_bf16);
+}
+
+/* bf16 has eight bits of significand: what it rounds differs by more than a millionth, and by less
+ * than what a few roundings of 2^-9 make. A reference that did not round would pass every other
+ * test. */
+static ddla_status check_difference(const ddla_op *op, int index) {
+  op_run fp32 = {0}, bf16 = {0};
+  ddla_status status = DDLA_OK;
+  const ddla_op_case_options options = {.precision = DDLA_PRECISION_BF16};
+  if (!op->operands || op_run_cost(op, index) > 1e7) return DDLA_OK;
+  DDLA_TRY_CLEAN(status, run(&fp32, op, index, NULL, op_run_reference()));
+  DDLA_TRY_CLEAN(status, run(&bf16, op, index, &options, op_run_reference()));
+  const double off = op_run_distance(&fp32, &bf16);
+  if (off < 1e-6 || off > 0.05)
+    status = DDLA_FAIL(INTERNAL, "bf16 and fp32 are %.3g of the root mean square apart", off);
+cleanup:
+  op_run_close(&fp32);
+  op_run_close(&bf16);
+  return status;
+}
+
+static void the_reference_rounds_at_bf16(void **state) {
+  (void)state;
+  for_each_case(check_difference);
 }
 
 /* The same state run again on the same data, with other data in between, gives the same bits. */
@@ -96,15 +150,16 @@ static ddla_status run_again(op_run *again, const op_run *first) {
   return op_run_same_bits(first, again);
 }
 
-static ddla_status check_bits_of(const ddla_kernel *kernel, const ddla_op *op, int index) {
+static ddla_status check_bits_of(const ddla_kernel *kernel, const ddla_op *op, int index,
+                                 ddla_precision precision) {
   static const int offsets[] = {0, 8, 16, 32};
-  const ddla_op_case_options plain = {0};
+  const ddla_op_case_options plain = {.precision = precision};
   if (!op_run_accepts(op, index, &plain, kernel)) return DDLA_OK;
   op_run first = {0}, other = {0};
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, run(&first, op, index, &plain, kernel));
   for (size_t i = op_run_cost(op, index) > 1e6 ? 2 : 0; i < sizeof offsets / sizeof *offsets; i++) {
-    const ddla_op_case_options moved = {.offset_bytes = offsets[i]};
+    const ddla_op_case_options moved = {.offset_bytes = offsets[i], .precision = precision};
     DDLA_TRY_CLEAN(status, run(&other, op, index, &moved, kernel));
     DDLA_TRY_CLEAN(status, op_run_same_bits(&first, &other));
     DDLA_TRY_CLEAN(status, run_again(&other, &first));
@@ -113,15 +168,18 @@ static ddla_status check_bits_of(const ddla_kernel *kernel, const ddla_op *op, i
 cleanup:
   op_run_close(&first);
   op_run_close(&other);
-  return status == DDLA_OK ? status : ddla_status_prefix(status, "%s: ", kernel->name);
+  if (status == DDLA_OK) return status;
+  return ddla_status_prefix(status, "%s at %s: ", kernel->name, ddla_precision_name(precision));
 }
 
 static ddla_status check_bits(const ddla_op *op, int index) {
   int count = 0;
   const ddla_kernel *const *kernels = ddla_kernel_table(&count);
-  for (int k = 0; k < count; k++)
-    if (k < count - 1 || op_run_cost(op, index) < 1e7)
-      DDLA_TRY(check_bits_of(kernels[k], op, index));
+  for (int k = 0; k < count; k++) {
+    if (k == count - 1 && op_run_cost(op, index) >= 1e7) continue;
+    DDLA_TRY(check_bits_of(kernels[k], op, index, DDLA_PRECISION_FP32));
+    if (op->operands) DDLA_TRY(check_bits_of(kernels[k], op, index, DDLA_PRECISION_BF16));
+  }
   return DDLA_OK;
 }
 
@@ -130,27 +188,30 @@ static void bits_depend_on_nothing_but_the_data(void **state) {
   for_each_case(check_bits);
 }
 
-static ddla_status set_version(op_run *run, uint64_t version) {
+static ddla_status set_version(op_run *run, uint64_t version, const op_run *wanted) {
   run->op_case.call.parameter_version = version;
   ddla_op_case_refill(&run->op_case, version);
   DDLA_TRY(op_run_forward(run));
+  if (wanted) DDLA_TRY(op_run_adopt(wanted, run));
   return op_run_backward(run);
 }
 
 /* Packed weights: two runs (lanes) share a cache, and a new version of the parameters replaces what
  * was packed. */
-static ddla_status check_packs_of(const ddla_kernel *kernel, const ddla_op *op, int index) {
-  ddla_op_case_options options = {0};
+static ddla_status check_packs_of(const ddla_kernel *kernel, const ddla_op *op, int index,
+                                  ddla_precision precision) {
+  ddla_op_case_options options = {.precision = precision};
+  const ddla_op_case_options plain = options;
   op_run wanted = {0}, lane[2] = {0};
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, ddla_pack_cache_create(&options.packs));
-  DDLA_TRY_CLEAN(status, op_run_open(&wanted, op, index, NULL, op_run_reference()));
+  DDLA_TRY_CLEAN(status, op_run_open(&wanted, op, index, &plain, op_run_reference()));
   for (int i = 0; i < 2; i++)
     DDLA_TRY_CLEAN(status, op_run_open(&lane[i], op, index, &options, kernel));
   for (uint64_t version = 1; version < 4; version++) {
-    DDLA_TRY_CLEAN(status, set_version(&wanted, version));
+    DDLA_TRY_CLEAN(status, set_version(&wanted, version, NULL));
     for (int i = 0; i < 2; i++) {
-      DDLA_TRY_CLEAN(status, set_version(&lane[i], version));
+      DDLA_TRY_CLEAN(status, set_version(&lane[i], version, &wanted));
       DDLA_TRY_CLEAN(status, op_run_compare(&wanted, &lane[i]));
     }
   }
@@ -158,16 +219,21 @@ cleanup:
   for (int i = 0; i < 2; i++) op_run_close(&lane[i]);
   op_run_close(&wanted);
   ddla_pack_cache_destroy(options.packs);
-  return status == DDLA_OK ? status : ddla_status_prefix(status, "%s, packed: ", kernel->name);
+  if (status == DDLA_OK) return status;
+  return ddla_status_prefix(status, "%s at %s, packed: ", kernel->name,
+                            ddla_precision_name(precision));
 }
 
 static ddla_status check_packs(const ddla_op *op, int index) {
   int count = 0;
   const ddla_kernel *const *kernels = ddla_kernel_table(&count);
-  const ddla_op_case_options options = {0};
-  for (int k = 0; k < count - 1 && op_run_cost(op, index) < 1e8; k++)
-    if (op_run_accepts(op, index, &options, kernels[k]))
-      DDLA_TRY(check_packs_of(kernels[k], op, index));
+  for (int p = DDLA_PRECISION_FP32; p <= DDLA_PRECISION_BF16; p++) {
+    const ddla_op_case_options options = {.precision = (ddla_precision)p};
+    if (p != DDLA_PRECISION_FP32 && !op->operands) continue;
+    for (int k = 0; k < count - 1 && op_run_cost(op, index) < 1e8; k++)
+      if (op_run_accepts(op, index, &options, kernels[k]))
+        DDLA_TRY(check_packs_of(kernels[k], op, index, options.precision));
+  }
   return DDLA_OK;
 }
 
@@ -216,18 +282,23 @@ static void first_of_equal_values_wins(void **state) {
  * unseen. The reference takes every case. */
 static void coverage_is_told(void **state) {
   (void)state;
-  int kernel_count = 0, op_count = 0, cases = 0, taken = 0;
+  int kernel_count = 0, op_count = 0, cases = 0, taken = 0, bf16 = 0;
   const ddla_kernel *const *kernels = ddla_kernel_table(&kernel_count);
   const ddla_op *const *ops = ddla_op_table(&op_count);
   for (int k = 0; k < kernel_count; k++) {
-    cases = taken = 0;
+    cases = taken = bf16 = 0;
     for (int i = 0; i < op_count; i++)
       for (int index = 0; index < ddla_op_case_count(ops[i]); index++) {
         if (kernels[k]->op && strcmp(kernels[k]->op, ops[i]->name) != 0) continue;
         cases++;
         taken += op_run_accepts(ops[i], index, &(ddla_op_case_options){0}, kernels[k]);
+        bf16 +=
+            ops[i]->operands &&
+            op_run_accepts(ops[i], index, &(ddla_op_case_options){.precision = DDLA_PRECISION_BF16},
+                           kernels[k]);
       }
-    print_message("%s takes %d of %d sample cases\n", kernels[k]->name, taken, cases);
+    print_message("%s takes %d of %d sample cases, %d with operands rounded to bf16\n",
+                  kernels[k]->name, taken, cases, bf16);
     assert_true(cases > 0); /* else its op does not exist */
   }
   assert_int_equal(taken, cases);
@@ -237,6 +308,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(kernels_agree_with_the_reference),
       cmocka_unit_test(kernels_agree_without_training),
+      cmocka_unit_test(kernels_agree_with_the_reference_at_bf16),
+      cmocka_unit_test(kernels_agree_without_training_at_bf16),
+      cmocka_unit_test(the_reference_rounds_at_bf16),
       cmocka_unit_test(bits_depend_on_nothing_but_the_data),
       cmocka_unit_test(packed_weights_follow_their_version),
       cmocka_unit_test(first_of_equal_values_wins),

@@ -38,9 +38,8 @@ double op_run_cost(const ddla_op *op, int index) {
 bool op_run_accepts(const ddla_op *op, int index, const ddla_op_case_options *options,
                     const ddla_kernel *kernel) {
   ddla_op_case op_case = {0};
-  if (kernel->op && strcmp(kernel->op, op->name) != 0) return false;
   return ddla_op_case_describe(&op_case, op, index, options) == DDLA_OK &&
-         kernel->accepts(&op_case.call);
+         ddla_kernel_accepts(kernel, &op_case.call);
 }
 
 ddla_status op_run_open(op_run *run, const ddla_op *op, int index,
@@ -157,13 +156,24 @@ static double root_mean_square(const ddla_tensor *tensor) {
   return sqrt(sum / (double)count);
 }
 
-static ddla_status compare_tensor(const ddla_tensor *a, const ddla_tensor *b, const char *name,
-                                  int index) {
+static double tensor_distance(const ddla_tensor *a, const ddla_tensor *b) {
+  double sum = 0;
+  const int64_t count = a->data && b->data ? ddla_shape_count(&a->shape) : 0;
+  for (int64_t i = 0; i < count; i++) {
+    const double off = element(a, i) - element(b, i);
+    sum += off * off;
+  }
+  const double scale = count ? root_mean_square(a) : 0;
+  return scale > 0 ? sqrt(sum / (double)count) / scale : 0;
+}
+
+static ddla_status compare_within(const ddla_tensor *a, const ddla_tensor *b, const char *name,
+                                  int index, double tolerance) {
   if (!a->data && !b->data) return DDLA_OK;
   const double scale = root_mean_square(a);
   for (int64_t i = 0; i < ddla_shape_count(&a->shape); i++) {
     double wanted = element(a, i), found = element(b, i);
-    if (!(fabs(wanted - found) <= 1e-4 * fabs(wanted) + 5e-5 * scale))
+    if (!(fabs(wanted - found) <= tolerance * (2 * fabs(wanted) + scale)))
       return DDLA_FAIL(INTERNAL,
                        "element %" PRId64 " of %s %d is %.9g, wanted %.9g (root mean square %.3g)",
                        i, name, index, found, wanted, scale);
@@ -171,11 +181,38 @@ static ddla_status compare_tensor(const ddla_tensor *a, const ddla_tensor *b, co
   return DDLA_OK;
 }
 
+static ddla_status compare_tensor(const ddla_tensor *a, const ddla_tensor *b, const char *name,
+                                  int index) {
+  return compare_within(a, b, name, index, 5e-5);
+}
+
+/* Rounding to bf16 is off by 2^-9 / sqrt 3 = 0.0011 in the mean. Where a kernel rounds not the
+ * operands but what it makes of them, the result of Winograd's F(4x4, 3x3) is off by some ten times
+ * that (measured; its transforms add numbers that cancel later), and a rare one by a few times
+ * more. An element that is summed wrongly is off by about the root mean square. */
+static ddla_status compare_coarse(const ddla_tensor *a, const ddla_tensor *b, const char *name,
+                                  int index) {
+  const double most = 0.02, off = tensor_distance(a, b);
+  if (!(off <= most))
+    return DDLA_FAIL(INTERNAL, "%s %d is %.3g of its root mean square off", name, index, off);
+  return compare_within(a, b, name, index, 5 * most);
+}
+
 static ddla_status same_tensor(const ddla_tensor *a, const ddla_tensor *b, const char *name,
                                int index) {
   if (!a->data && !b->data) return DDLA_OK;
   if (memcmp(a->data, b->data, ddla_op_case_bytes(a)) == 0) return DDLA_OK;
   return DDLA_FAIL(INTERNAL, "%s %d differs in its bits from a run elsewhere", name, index);
+}
+
+double op_run_distance(const op_run *a, const op_run *b) {
+  const ddla_op_call *left = &a->op_case.call, *right = &b->op_case.call;
+  double most = 0;
+  for (int i = 0; i < left->output_count; i++)
+    most = fmax(most, tensor_distance(&left->output[i], &right->output[i]));
+  for (int i = 0; i < left->input_count; i++)
+    most = fmax(most, tensor_distance(&left->input_grad[i], &right->input_grad[i]));
+  return most;
 }
 
 typedef ddla_status (*tensor_check)(const ddla_tensor *a, const ddla_tensor *b, const char *name,
@@ -191,8 +228,22 @@ static ddla_status check_results(const op_run *a, const op_run *b, tensor_check 
   return DDLA_OK;
 }
 
+/* Kernels of libraries round operands as the reference does; only the order of sums differs. */
+static bool is_coarse(const op_run *run) {
+  return ddla_op_rounds(&run->op_case.call) && strncmp(run->kernel->name, "native_", 7) == 0;
+}
+
 ddla_status op_run_compare(const op_run *a, const op_run *b) {
-  return check_results(a, b, compare_tensor);
+  return check_results(a, b, is_coarse(b) ? compare_coarse : compare_tensor);
+}
+
+ddla_status op_run_adopt(const op_run *a, op_run *b) {
+  const ddla_op_call *left = &a->op_case.call, *right = &b->op_case.call;
+  for (int i = 0; is_coarse(b) && i < left->output_count; i++) {
+    DDLA_TRY(compare_coarse(&left->output[i], &right->output[i], "output", i));
+    memcpy(right->output[i].data, left->output[i].data, ddla_op_case_bytes(&left->output[i]));
+  }
+  return DDLA_OK;
 }
 
 ddla_status op_run_same_bits(const op_run *a, const op_run *b) {

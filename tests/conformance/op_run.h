@@ -34,10 +34,19 @@ bool op_run_accepts(const ddla_op *op, int index, const ddla_op_case_options *op
 ddla_status op_run_forward(op_run *run);
 ddla_status op_run_backward(op_run *run);
 
+/* Largest root mean square of a difference between results of a and b, over that of a's. */
+double op_run_distance(const op_run *a, const op_run *b);
+
 /* Results of b agree with those of a within 1e-4 of the element and 5e-5 of the tensor's root mean
- * square, or have the same bits. */
+ * square, where b's kernel rounds to bf16 in its own way within what that makes; or have the same
+ * bits. */
 ddla_status op_run_compare(const op_run *a, const op_run *b);
 ddla_status op_run_same_bits(const op_run *a, const op_run *b);
+
+/* Between forward and backward, where b's kernel rounds in its own way: compares the outputs with
+ * a's and then takes those over, so that a relu's gate, which backward reads off them, does not
+ * open for a number that only rounding made positive. */
+ddla_status op_run_adopt(const op_run *a, op_run *b);
 
 /* Work of one forward, in floating point operations or elements. */
 double op_run_cost(const ddla_op *op, int index);

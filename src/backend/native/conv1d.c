@@ -51,6 +51,7 @@ static ddla_status backward(ddla_kernel_state *s, const ddla_op_call *call) {
 
 const ddla_kernel ddla_kernel_native_conv1d = {.name = "native_conv1d",
                                                .op = "conv1d",
+                                               .bf16 = true,
                                                .accepts = accepts,
                                                .prepare = prepare,
                                                .forward = forward,

@@ -87,6 +87,7 @@ static ddla_status backward(ddla_kernel_state *s, const ddla_op_call *call) {
 
 const ddla_kernel ddla_kernel_native_conv_transpose2d = {.name = "native_conv_transpose2d",
                                                          .op = "conv_transpose2d",
+                                                         .bf16 = true,
                                                          .accepts = accepts,
                                                          .prepare = prepare,
                                                          .forward = forward,
