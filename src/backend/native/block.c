@@ -2,87 +2,9 @@
 
 #if DDLA_HAS_AVX512
 
-typedef void (*block_function)(const ddla_block *block);
-
-/* From this depth on c is asked for while the sums are made: in a large product it comes from the
- * third cache. */
-enum { LONG = 96 };
-
-/* The sums are variables with names, not an array: compilers keep arrays of this size in memory.
- * R_n and V_n repeat for n rows, and for n vectors of row r. clang-format cannot read this.
- * clang-format off */
-#define R_1(X, V) X(0, V)
-#define R_2(X, V) R_1(X, V) X(1, V)
-#define R_3(X, V) R_2(X, V) X(2, V)
-#define R_4(X, V) R_3(X, V) X(3, V)
-#define R_5(X, V) R_4(X, V) X(4, V)
-#define R_6(X, V) R_5(X, V) X(5, V)
-#define V_1(X, r) X(r, 0)
-#define V_2(X, r) V_1(X, r) X(r, 1)
-#define V_3(X, r) V_2(X, r) X(r, 2)
-#define V_4(X, r) V_3(X, r) X(r, 3)
-
-#define ZERO(r, v) __m512 sum##r##v = _mm512_setzero_ps();
-#define FETCH(r, v) __builtin_prefetch(c + (r)*c_row + 16 * (v), 1);
-#define ADD_OLD(r, v)                                                                              \
-  sum##r##v = _mm512_add_ps(sum##r##v, _mm512_loadu_ps(c + (r)*c_row + 16 * (v)));
-#define WEIGHT(r, v) const __m512 w##v = _mm512_loadu_ps(b + 16 * (v));
-#define MULTIPLY(r, v) sum##r##v = _mm512_fmadd_ps(x, w##v, sum##r##v);
-#define STORE(r, v) _mm512_storeu_ps(c + (r)*c_row + 16 * (v), sum##r##v);
-
-#define ZERO_ROW(r, V) V_##V(ZERO, r)
-#define FETCH_ROW(r, V) V_##V(FETCH, r)
-#define ADD_OLD_ROW(r, V) V_##V(ADD_OLD, r)
-#define NO_ROW(r, V)
-#define STORE_ROW(r, V) V_##V(STORE, r)
-#define MULTIPLY_ROW(r, V)                                                                         \
-  {                                                                                                \
-    const __m512 x = _mm512_set1_ps(a[(r)*a_row]);                                                 \
-    V_##V(MULTIPLY, r)                                                                             \
-  }
-
-#define BODY(rows, vectors, FINISH)                                                                \
-  const float *a = block->a, *b = block->b;                                                        \
-  float *const c = block->c;                                                                       \
-  const int64_t a_row = block->a_row, a_step = block->a_step;                                      \
-  const int64_t b_row = block->b_row, c_row = block->c_row;                                        \
-  (void)a_row, (void)c_row;                                                                        \
-  if (block->depth >= LONG) {                                                                      \
-    R_##rows(FETCH_ROW, vectors)                                                                   \
-  }                                                                                                \
-  R_##rows(ZERO_ROW, vectors) for (int64_t k = block->depth; k > 0; k--, a += a_step, b += b_row){ \
-      V_##vectors(WEIGHT, 0) R_##rows(MULTIPLY_ROW, vectors)} R_##rows(FINISH, vectors)            \
-      R_##rows(STORE_ROW, vectors)
-
-#define BLOCK(rows, vectors)                                                                       \
-  DDLA_AVX512 static void set_##rows##_##vectors(const ddla_block *block){                         \
-      BODY(rows, vectors,                                                                          \
-           NO_ROW)} DDLA_AVX512 static void add_##rows##_##vectors(const ddla_block *block) {      \
-    BODY(rows, vectors, ADD_OLD_ROW)                                                               \
-  }
-#define ROWS(X, vectors)                                                                           \
-  X(1, vectors) X(2, vectors) X(3, vectors) X(4, vectors) X(5, vectors) X(6, vectors)
-ROWS(BLOCK, 1)
-ROWS(BLOCK, 2)
-ROWS(BLOCK, 3)
-ROWS(BLOCK, 4)
-
-#define SET(rows, vectors) set_##rows##_##vectors,
-#define ADD(rows, vectors) add_##rows##_##vectors,
-static const block_function functions[2][DDLA_BLOCK_VECTORS][DDLA_BLOCK_ROWS] = {
-    {{ROWS(SET, 1)}, {ROWS(SET, 2)}, {ROWS(SET, 3)}, {ROWS(SET, 4)}},
-    {{ROWS(ADD, 1)}, {ROWS(ADD, 2)}, {ROWS(ADD, 3)}, {ROWS(ADD, 4)}}};
-
-/* clang-format on */
-
-void ddla_block_run(const ddla_block *block, int64_t rows, int columns) {
-  const block_function *by_rows = functions[block->add][columns / 16 - 1];
-  ddla_block part = *block;
-  for (; rows > 0; rows -= DDLA_BLOCK_ROWS) {
-    by_rows[(rows < DDLA_BLOCK_ROWS ? rows : DDLA_BLOCK_ROWS) - 1](&part);
-    part.a += DDLA_BLOCK_ROWS * part.a_row;
-    part.c += DDLA_BLOCK_ROWS * part.c_row;
-  }
-}
+#define BLOCK_RUN ddla_block_run
+#define BLOCK_TARGET DDLA_AVX512
+#define BLOCK_MULTIPLY(x, w, sum) _mm512_fmadd_ps(x, w, sum)
+#include "backend/native/block_body.h"
 
 #endif

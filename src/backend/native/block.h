@@ -17,11 +17,18 @@ typedef struct ddla_block {
   float *c;
   const float *a, *b;
   int64_t c_row, a_row, a_step, b_row, depth;
-  bool add; /* c += a b */
+  bool add;                       /* c += a b */
+  int64_t more;                   /* further products of the same sizes ... */
+  int64_t c_next, a_next, b_next; /* ... each of whose matrices begins so far behind the last */
 } ddla_block;
 
 /* c = a b (or c += a b) for any number of rows and 16, 32, 48 or 64 columns. */
 void ddla_block_run(const ddla_block *block, int64_t rows, int columns);
+
+/* The same product at bf16: what stands in place of a float of a or b is a pair of bf16 numbers,
+ * those of two steps of the depth, the first in the lower half; depth counts pairs. c is fp32. Only
+ * where ddla_cpu() is at least DDLA_CPU_AVX512_BF16. */
+void ddla_block_run_bf16(const ddla_block *block, int64_t rows, int columns);
 
 #endif
 #endif

@@ -28,7 +28,8 @@ static bool set_forms(ddla_winograd *conv, ddla_winograd *turned, const ddla_op_
                           .out_height = window.out[0],
                           .out_width = window.out[1],
                           .out = call->input[1].shape.dim[0],
-                          .padding = {window.padding[0], window.padding[1]}};
+                          .padding = {window.padding[0], window.padding[1]},
+                          .bf16 = call->precision == DDLA_PRECISION_BF16};
   *turned = (ddla_winograd){.batch = window.batch,
                             .height = window.out[0],
                             .width = window.out[1],
@@ -36,15 +37,16 @@ static bool set_forms(ddla_winograd *conv, ddla_winograd *turned, const ddla_op_
                             .out_height = window.in[0],
                             .out_width = window.in[1],
                             .out = conv->in,
-                            .padding = {2 - window.padding[0], 2 - window.padding[1]}};
+                            .padding = {2 - window.padding[0], 2 - window.padding[1]},
+                            .bf16 = conv->bf16};
   return ddla_winograd_choose(conv) && ddla_winograd_choose(turned);
 }
 
 static bool accepts(const ddla_op_call *call) {
   const ddla_window window = ddla_window_of_conv(call);
   const int64_t *w = call->input[1].shape.dim;
-  if (ddla_cpu() < DDLA_CPU_AVX512 || w[0] % 16 || w[1] % 16 || w[1] != window.channels)
-    return false;
+  const ddla_cpu_level least = ddla_op_rounds(call) ? DDLA_CPU_AVX512_BF16 : DDLA_CPU_AVX512;
+  if (ddla_cpu() < least || w[0] % 16 || w[1] % 16 || w[1] != window.channels) return false;
   for (int axis = 0; axis < 2; axis++)
     if (window.kernel[axis] != 3 || window.stride[axis] != 1 || window.dilation[axis] != 1 ||
         window.padding[axis] > 2)
@@ -80,7 +82,8 @@ static void plan_scratch(ddla_kernel_state *s, ddla_op_call *call) {
 static ddla_status reserve(ddla_pack_slot **out, const ddla_op_call *call,
                            const ddla_winograd *conv, const char *way) {
   char layout[64];
-  snprintf(layout, sizeof layout, "winograd %s, tiles of %d", way, conv->tile);
+  snprintf(layout, sizeof layout, "winograd %s, tiles of %d%s", way, conv->tile,
+           conv->bf16 ? ", bf16" : "");
   return ddla_pack_reserve(out, call->packs, call->parameter_id[1], layout, packed_bytes(conv));
 }
 
@@ -182,6 +185,7 @@ static bool accepts(const ddla_op_call *call) {
 
 const ddla_kernel ddla_kernel_native_conv2d = {.name = "native_conv2d",
                                                .op = "conv2d",
+                                               .bf16 = true,
                                                .accepts = accepts,
 #if DDLA_HAS_AVX512
                                                .prepare = prepare,

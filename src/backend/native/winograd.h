@@ -22,7 +22,8 @@ typedef struct ddla_winograd {
   int64_t batch, height, width, in;
   int64_t out_height, out_width, out;
   int64_t padding[2];
-  int tile; /* 2 or 4; set by ddla_winograd_choose */
+  bool bf16; /* transforms are rounded to bf16 and multiplied as such; sums are fp32 */
+  int tile;  /* 2 or 4; set by ddla_winograd_choose */
 } ddla_winograd;
 
 /* Sets the tile that takes the fewest multiplications (4 only where it saves a tenth against 2);
