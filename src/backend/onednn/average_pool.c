@@ -27,8 +27,8 @@ static ddla_status form_open(form *f, const ddla_op_call *call) {
     f->kernel[i] = window.kernel[i];
     f->padding[i] = window.padding[i];
   }
-  DDLA_TRY(ddla_onednn_desc_image(&f->x, &call->input[0].shape));
-  DDLA_TRY(ddla_onednn_desc_image(&f->y, &call->output[0].shape));
+  DDLA_TRY(ddla_onednn_desc_image(&f->x, dnnl_f32, &call->input[0].shape));
+  DDLA_TRY(ddla_onednn_desc_image(&f->y, dnnl_f32, &call->output[0].shape));
   return ddla_onednn_attr(&f->attr);
 }
 

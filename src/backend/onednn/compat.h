@@ -43,7 +43,8 @@ static inline dnnl_status_t dnnl_memory_desc_create_with_tag(dnnl_memory_desc_t 
 }
 
 enum {
-  dnnl_query_ndims_s32 = 1,
+  dnnl_query_data_type = 1,
+  dnnl_query_ndims_s32,
   dnnl_query_padded_dims,
   dnnl_query_strides,
   dnnl_query_inner_nblks_s32,
@@ -51,12 +52,14 @@ enum {
   dnnl_query_inner_idxs
 };
 
-/* The queries this folder makes: result is int * for the two numbers, else const dnnl_dims_t **. */
+/* The queries this folder makes: result is dnnl_data_type_t *, int * for the two numbers, else
+ * const dnnl_dims_t **. */
 static inline dnnl_status_t dnnl_memory_desc_query(const_dnnl_memory_desc_t desc, int what,
                                                    void *result) {
   const dnnl_blocking_desc_t *form = &desc->format_desc.blocking;
   if (desc->format_kind != dnnl_blocked) return dnnl_invalid_arguments;
   switch (what) {
+  case dnnl_query_data_type: *(dnnl_data_type_t *)result = desc->data_type; break;
   case dnnl_query_ndims_s32: *(int *)result = desc->ndims; break;
   case dnnl_query_padded_dims: *(const dnnl_dims_t **)result = &desc->padded_dims; break;
   case dnnl_query_strides: *(const dnnl_dims_t **)result = &form->strides; break;

@@ -50,14 +50,19 @@ ddla_status ddla_onednn_engine(dnnl_engine_t *out) {
   return DDLA_OK;
 }
 
-ddla_status ddla_onednn_desc(dnnl_memory_desc_t *out, int rank, const int64_t *dims,
-                             const int64_t *strides) {
+ddla_status ddla_onednn_desc_of(dnnl_memory_desc_t *out, dnnl_data_type_t type, int rank,
+                                const int64_t *dims, const int64_t *strides) {
   dnnl_dims_t size = {0}, step = {0};
   for (int i = 0; i < rank; i++) size[i] = dims[i], step[i] = strides ? strides[i] : 0;
   dnnl_status_t status =
-      strides ? dnnl_memory_desc_create_with_strides(out, rank, size, dnnl_f32, step)
-              : dnnl_memory_desc_create_with_tag(out, rank, size, dnnl_f32, dnnl_format_tag_any);
+      strides ? dnnl_memory_desc_create_with_strides(out, rank, size, type, step)
+              : dnnl_memory_desc_create_with_tag(out, rank, size, type, dnnl_format_tag_any);
   return ddla_onednn_check(status, "a memory descriptor");
+}
+
+ddla_status ddla_onednn_desc(dnnl_memory_desc_t *out, int rank, const int64_t *dims,
+                             const int64_t *strides) {
+  return ddla_onednn_desc_of(out, dnnl_f32, rank, dims, strides);
 }
 
 ddla_status ddla_onednn_desc_dense(dnnl_memory_desc_t *out, const ddla_shape *shape) {
@@ -66,11 +71,12 @@ ddla_status ddla_onednn_desc_dense(dnnl_memory_desc_t *out, const ddla_shape *sh
   return ddla_onednn_desc(out, shape->rank, shape->dim, strides);
 }
 
-ddla_status ddla_onednn_desc_image(dnnl_memory_desc_t *out, const ddla_shape *shape) {
+ddla_status ddla_onednn_desc_image(dnnl_memory_desc_t *out, dnnl_data_type_t type,
+                                   const ddla_shape *shape) {
   const int64_t *d = shape->dim;
   int64_t dims[] = {d[0], d[3], d[1], d[2]};
   int64_t strides[] = {d[1] * d[2] * d[3], 1, d[2] * d[3], d[3]};
-  return ddla_onednn_desc(out, 4, dims, strides);
+  return ddla_onednn_desc_of(out, type, 4, dims, strides);
 }
 
 ddla_status ddla_onednn_attr(dnnl_primitive_attr_t *out) {
@@ -139,7 +145,9 @@ void ddla_onednn_step_close(ddla_onednn_step *step) {
 /* Words that tell two blocked layouts apart: padded dimensions, strides, inner blocks. */
 static void layout_text(char *text, size_t bytes, const_dnnl_memory_desc_t desc) {
   int rank = 0, blocks = 0;
+  dnnl_data_type_t type = dnnl_data_type_undef;
   const dnnl_dims_t *padded = NULL, *strides = NULL, *block = NULL, *index = NULL;
+  dnnl_memory_desc_query(desc, dnnl_query_data_type, &type);
   dnnl_memory_desc_query(desc, dnnl_query_ndims_s32, &rank);
   dnnl_memory_desc_query(desc, dnnl_query_padded_dims, &padded);
   dnnl_memory_desc_query(desc, dnnl_query_strides, &strides);
@@ -147,7 +155,7 @@ static void layout_text(char *text, size_t bytes, const_dnnl_memory_desc_t desc)
   dnnl_memory_desc_query(desc, dnnl_query_inner_blks, &block);
   dnnl_memory_desc_query(desc, dnnl_query_inner_idxs, &index);
   DDLA_ASSERT(rank > 0 && padded && strides);
-  size_t used = (size_t)snprintf(text, bytes, "onednn");
+  size_t used = (size_t)snprintf(text, bytes, "onednn%s", type == dnnl_bf16 ? " bf16" : "");
   for (int i = 0; i < rank && used < bytes; i++)
     used += (size_t)snprintf(text + used, bytes - used, " %" PRId64 ":%" PRId64, (*padded)[i],
                              (*strides)[i]);

@@ -31,11 +31,21 @@ ddla_status ddla_onednn_engine(dnnl_engine_t *out);
 ddla_status ddla_onednn_desc(dnnl_memory_desc_t *out, int rank, const int64_t *dims,
                              const int64_t *strides);
 
+/* The same of numbers of this type. */
+ddla_status ddla_onednn_desc_of(dnnl_memory_desc_t *out, dnnl_data_type_t type, int rank,
+                                const int64_t *dims, const int64_t *strides);
+
+/* Type of the operands of a call's products. */
+static inline dnnl_data_type_t ddla_onednn_operand(const ddla_op_call *call) {
+  return ddla_op_rounds(call) ? dnnl_bf16 : dnnl_f32;
+}
+
 /* fp32 descriptor of a dense row-major tensor. */
 ddla_status ddla_onednn_desc_dense(dnnl_memory_desc_t *out, const ddla_shape *shape);
 
 /* Descriptor [N, C, H, W] (oneDNN's logical order) of a channels-last tensor [N, H, W, C]. */
-ddla_status ddla_onednn_desc_image(dnnl_memory_desc_t *out, const ddla_shape *shape);
+ddla_status ddla_onednn_desc_image(dnnl_memory_desc_t *out, dnnl_data_type_t type,
+                                   const ddla_shape *shape);
 
 /* Attributes with the scratchpad in our memory. The caller destroys them with
  * dnnl_primitive_attr_destroy. */
