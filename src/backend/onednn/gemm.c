@@ -5,7 +5,8 @@ ddla_status ddla_onednn_gemm_desc(dnnl_memory_desc_t *out, const ddla_onednn_mat
   int64_t strides[] = {m->rows * m->columns, m->transposed ? 1 : m->columns,
                        m->transposed ? m->rows : 1};
   int skip = m->batch == 0;
-  return ddla_onednn_desc(out, 3 - skip, dims + skip, any ? NULL : strides + skip);
+  return ddla_onednn_desc_of(out, m->bf16 ? dnnl_bf16 : dnnl_f32, 3 - skip, dims + skip,
+                             any ? NULL : strides + skip);
 }
 
 ddla_status ddla_onednn_gemm_open(ddla_onednn_step *step, const ddla_onednn_matrix *a,
@@ -44,12 +45,15 @@ ddla_status ddla_onednn_gemm_open_packed(ddla_onednn_step *step, ddla_onednn_wei
   dnnl_primitive_attr_t attr = NULL;
   dnnl_primitive_desc_t made = NULL;
   dnnl_memory_desc_t desc[4] = {NULL, NULL, NULL, NULL}; /* a, w, w in any layout, c */
-  ddla_onednn_matrix c = {.batch = a->batch, .rows = a->rows, .columns = w->columns};
+  const ddla_onednn_matrix c = {.batch = a->batch, .rows = a->rows, .columns = w->columns};
+  ddla_onednn_matrix wanted = *w, plain = *w;
+  wanted.bf16 = a->bf16;
+  plain.bf16 = false;
   DDLA_TRY_CLEAN(status, ddla_onednn_engine(&engine));
   DDLA_TRY_CLEAN(status, ddla_onednn_attr(&attr));
   DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[0], a, false));
-  DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[1], w, false));
-  DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[2], w, true));
+  DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[1], &plain, false));
+  DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[2], &wanted, true));
   DDLA_TRY_CLEAN(status, ddla_onednn_gemm_desc(&desc[3], &c, false));
   DDLA_TRY_CLEAN(status,
                  ddla_onednn_check(dnnl_matmul_primitive_desc_create(&made, engine, desc[0],
@@ -70,7 +74,7 @@ cleanup:
   return status;
 }
 
-ddla_status ddla_onednn_gemm_run(ddla_onednn_step *step, float *c, const float *a, const float *b,
+ddla_status ddla_onednn_gemm_run(ddla_onednn_step *step, float *c, const void *a, const void *b,
                                  void *scratchpad) {
   DDLA_TRY(ddla_onednn_step_point(step, DNNL_ARG_SRC, a));
   DDLA_TRY(ddla_onednn_step_point(step, DNNL_ARG_WEIGHTS, b));
