@@ -73,7 +73,7 @@ static json_t *shape_json(const ddla_shape *shape) {
   return made;
 }
 
-static json_t *summary_json(const ddla_summary *summary) {
+static json_t *summary_json(const ddla_summary *summary, const ddla_job *job) {
   json_t *layers = json_array();
   for (int i = 0; i < summary->count; i++) {
     const ddla_summary_row *row = &summary->rows[i];
@@ -82,16 +82,18 @@ static json_t *summary_json(const ddla_summary *summary) {
                                     row->kind, "shape", shape_json(&row->shape), "parameters",
                                     (json_int_t)row->parameters, "flops", row->flops));
   }
-  return json_pack("{s:o, s:I, s:f}", "layers", layers, "parameters",
-                   (json_int_t)summary->parameters, "flops", summary->flops);
+  return json_pack("{s:o, s:I, s:f, s:s}", "layers", layers, "parameters",
+                   (json_int_t)summary->parameters, "flops", summary->flops, "precision",
+                   job->train.precision);
 }
 
-static ddla_status print_graph(const ddla_graph *graph, bool json) {
+static ddla_status print_graph(const ddla_graph *graph, const ddla_job *job, bool json) {
   ddla_summary summary = {0};
   DDLA_TRY(ddla_summary_init(&summary, graph));
   ddla_status status = DDLA_OK;
-  if (json) status = ddla_json_print(summary_json(&summary));
+  if (json) status = ddla_json_print(summary_json(&summary, job));
   else ddla_summary_print(&summary, stdout);
+  if (!json) printf("\nproducts and convolutions at %s\n", job->train.precision);
   ddla_summary_fini(&summary);
   return status;
 }
@@ -114,7 +116,7 @@ static ddla_status print_run_model(const ddla_words *words, const char *director
   }
   DDLA_TRY_CLEAN(status,
                  ddla_task_build(&graph, task, job, NULL, description.shape, description.classes));
-  DDLA_TRY_CLEAN(status, print_graph(graph.graph, json));
+  DDLA_TRY_CLEAN(status, print_graph(graph.graph, job, json));
 cleanup:
   if (graph.graph) ddla_task_graph_fini(&graph);
   ddla_description_fini(&description);
@@ -130,7 +132,7 @@ static ddla_status print_job_model(const ddla_words *words, const char *path, bo
   DDLA_TRY_CLEAN(status, ddla_words_job(&job, words, path));
   DDLA_TRY_CLEAN(status, ddla_training_prepare(&training, job, NULL, NULL,
                                                ddla_clock_now_ns(ddla_clock_monotonic())));
-  DDLA_TRY_CLEAN(status, print_graph(training->graph.graph, json));
+  DDLA_TRY_CLEAN(status, print_graph(training->graph.graph, job, json));
 cleanup:
   ddla_training_destroy(training);
   ddla_job_destroy(job);

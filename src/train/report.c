@@ -128,15 +128,16 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
   const ddla_training *training = run->training;
   char best[64];
   json_t *report = json_pack(
-      "{s:i, s:s, s:b, s:{s:f, s:f, s:I, s:I, s:i, s:f, s:f, s:f},"
+      "{s:i, s:s, s:b, s:{s:f, s:f, s:I, s:I, s:i, s:f, s:f, s:f, s:s},"
       " s:{s:s, s:I, s:s}, s:{s:f, s:f, s:f, s:f, s:f}, s:{s:i, s:i, s:i}, s:{s:s, s:s}, s:{s:s, "
       "s:i}}",
       "format", 1, "status", run->interrupted ? "interrupted" : "done", "resumed",
       run->start_step > 0, "train", "seconds", sum->seconds, "samples_per_second",
       sum->samples_per_second, "steps", (json_int_t)sum->steps, "samples", (json_int_t)sum->samples,
       "epochs", (int)training->epochs, "loss", run->train_loss, "accuracy", run->train_accuracy,
-      "first_step_seconds", sum->first_step_seconds, "model", "sha256", run->model_sha256,
-      "parameters", (json_int_t)ddla_graph_parameter_total(training->graph.graph), "kind",
+      "first_step_seconds", sum->first_step_seconds, "precision",
+      ddla_precision_name(training->precision), "model", "sha256", run->model_sha256, "parameters",
+      (json_int_t)ddla_graph_parameter_total(training->graph.graph), "kind",
       training->job->model.kind, "time", "compute", sum->compute, "exchange", sum->exchange,
       "waiting", sum->waiting, "data", sum->data, "other", sum->other, "parallel", "agents",
       training->agents, "lanes", training->lanes, "shards", training->shards, "versions", "ddla",
@@ -162,11 +163,12 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
 static void write_head(FILE *file, const ddla_run *run, const ddla_worker *worker,
                        const summary *sum) {
   const ddla_training *training = run->training;
-  fprintf(file, "%s on %d agent%s with %d lane%s: %" PRId64 " steps, %" PRId64 " parameters%s\n\n",
-          training->job->model.kind, training->agents, training->agents == 1 ? "" : "s",
-          training->lanes, training->lanes == 1 ? "" : "s", sum->steps,
-          ddla_graph_parameter_total(training->graph.graph),
-          run->interrupted ? ", interrupted" : "");
+  fprintf(
+      file, "%s%s on %d agent%s with %d lane%s: %" PRId64 " steps, %" PRId64 " parameters%s\n\n",
+      training->job->model.kind, training->precision == DDLA_PRECISION_BF16 ? " at bf16" : "",
+      training->agents, training->agents == 1 ? "" : "s", training->lanes,
+      training->lanes == 1 ? "" : "s", sum->steps,
+      ddla_graph_parameter_total(training->graph.graph), run->interrupted ? ", interrupted" : "");
   if (run->tested) {
     const ddla_task_report report = report_of(run, &run->test);
     training->task->print(file, &report);
