@@ -63,6 +63,50 @@ static void loops_match_plain_ones_for_every_count_and_place(void **state) {
     }
 }
 
+static float from_bits(uint32_t bits) {
+  float x = 0;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+/* The nearest number of eight bits of significand, by arithmetic in place of bits. */
+static float nearest(float x) {
+  int exponent = 0;
+  if (!isfinite(x) || x == 0) return x;
+  const double part = frexp((double)x, &exponent);
+  return (float)ldexp(nearbyint(ldexp(part, 8)), exponent - 8);
+}
+
+static void numbers_are_rounded_to_bf16(void **state) {
+  (void)state;
+  const float known[][2] = {{1 + 1 / 256.0f, 1},
+                            {1 + 3 / 256.0f, 1 + 4 / 256.0f},
+                            {1 + 1 / 256.0f + 1e-6f, 1 + 2 / 256.0f},
+                            {-1 - 1 / 256.0f, -1},
+                            {0.0f, 0.0f},
+                            {3.4e38f, INFINITY},
+                            {-INFINITY, -INFINITY},
+                            {from_bits(0x7f800001), NAN},
+                            {from_bits(0xffffffff), NAN}};
+  enum { KNOWN = sizeof known / sizeof known[0] };
+  fill();
+  for (int i = 0; i < KNOWN; i++) a[i] = known[i][0];
+  for (int count = 0; count < MOST; count += 1 + count / 20)
+    for (int shift = 0; shift < 4; shift++) {
+      uint16_t narrow[MOST + 1];
+      to[count] = 77;
+      narrow[count] = 77;
+      ddla_vector_round_bf16(to, a + shift, count);
+      ddla_vector_narrow_bf16(narrow, a + shift, count);
+      for (int i = 0; i < count; i++) {
+        same(to[i], i + shift < KNOWN ? known[i + shift][1] : nearest(a[i + shift]));
+        assert_true(isnan(to[i]) ? isnan(from_bits((uint32_t)narrow[i] << 16))
+                                 : from_bits((uint32_t)narrow[i] << 16) == to[i]);
+      }
+      assert_true(to[count] == 77 && narrow[count] == 77);
+    }
+}
+
 static void rows_are_summed(void **state) {
   (void)state;
   fill();
@@ -83,6 +127,7 @@ static void rows_are_summed(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(loops_match_plain_ones_for_every_count_and_place),
+      cmocka_unit_test(numbers_are_rounded_to_bf16),
       cmocka_unit_test(rows_are_summed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,8 +9,8 @@
 
 enum { ALIGNMENT = 64, HUGE_PAGE_BYTES = 2 << 20 };
 
-/* What a plan works on is some tens of MiB: with small pages a twentieth of a step goes into looking
- * them up. The system may decline. */
+/* What a plan works on is some tens of MiB: with small pages a twentieth of a step goes into
+ * looking them up. The system may decline. */
 static void *heap_allocate(size_t bytes, void *argument) {
   (void)argument;
   void *block = NULL;
