@@ -136,6 +136,10 @@
     "schedules cosine and linear: last learning rate, as a fraction of learning_rate")             \
   X(train, clip_norm, REAL, "0", 0, 1e9, "", SAME,                                                 \
     "longest gradient (2-norm over all parameters) that is let through unscaled; 0: any")          \
+  X(train, check_every, INT, "100", 0, 1000000000, "steps", FREE,                                  \
+    "count what is not finite in gradients and parameters every so many steps; 0: never")          \
+  X(train, on_non_finite, CHOICE, "stop", 0, 0, "stop|warn", FREE,                                 \
+    "what a check that finds something does; warn: a line in the log, and the report says so")     \
   X(train, average, CHOICE, "none", 0, 0, "none|ema|swa", SAME,                                    \
     "average of the parameters that is measured instead of the last ones; ema: running mean over " \
     "steps, swa: equal mean over epochs")                                                          \

@@ -24,6 +24,7 @@
 #include "coll/tree.h"
 #include "optim/norm.h"
 #include "sync/bridge.h"
+#include "sync/checks.h"
 #include "sync/leaves.h"
 #include "sync/row_sums.h"
 #include "sync/update.h"
@@ -567,14 +568,28 @@ static ddla_status store_gradient(allreduce *sync, int worker, const reduction *
   return DDLA_OK;
 }
 
-static ddla_status clip_factor(double *factor, ddla_sync_result *result, const allreduce *sync) {
+/* The norm is not finite: where the gradient is not, counted anew, for the sum lies there whole. */
+static ddla_status explain_gradient(const allreduce *sync, int worker, uint64_t step) {
+  const ddla_sync_options *options = &sync->options;
+  const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
+  ddla_checks_begin(options, worker);
+  ddla_checks_span(options, worker, DDLA_CHECKED_GRADIENT, reduced, 0,
+                   sync->blocks * DDLA_STATE_BLOCK);
+  if (sync->worker[worker].rows) ddla_checks_rows(options, worker, step - 1, DDLA_CHECKED_GRADIENT);
+  return ddla_checks_fail(options->state, options->checks, worker, worker + 1, step);
+}
+
+static ddla_status clip_factor(double *factor, ddla_sync_result *result, const allreduce *sync,
+                               int worker) {
   const ddla_sync_options *options = &sync->options;
   const double *norms = ddla_state_array(options->state, options->block_norms, 0, 0);
   double squares = ddla_norm_tree(norms, sync->blocks);
   if (ddla_row_sums_needed(options->state))
     squares += ddla_row_sums_squares(options, committed(sync));
   result->gradient_norm = ddla_norm_value(squares, result->count > 0 ? 1 / result->count : 0);
-  if (!isfinite(result->gradient_norm)) /* equal on all workers */
+  const bool finite = isfinite(result->gradient_norm); /* equal on all workers */
+  if (!finite && options->checks >= 0) return explain_gradient(sync, worker, result->step);
+  if (!finite)
     return DDLA_FAIL(NON_FINITE,
                      "the gradient's norm is %g at step %" PRIu64
                      "; the last checkpoint is kept. Lower "
@@ -588,10 +603,12 @@ static ddla_status clip_factor(double *factor, ddla_sync_result *result, const a
 static void run_piece(allreduce *sync, int worker, const reduction *sum,
                       const ddla_update_step *step) {
   const ddla_sync_options *options = &sync->options;
+  const bool due = ddla_checks_due(options, step->step);
   int64_t begin = 0, end = 0, chunk = CHUNK_BLOCKS * DDLA_STATE_BLOCK;
   allreduce_piece(&sync->base, worker, &begin, &end);
   if (options->reduced >= 0) {
     const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
+    if (due) ddla_checks_span(options, worker, DDLA_CHECKED_GRADIENT, reduced + begin, begin, end);
     ddla_updates_run(sync->updates, reduced + begin, begin, end, step);
     return;
   }
@@ -599,6 +616,7 @@ static void run_piece(allreduce *sync, int worker, const reduction *sum,
   for (int64_t at = begin; at < end; at += chunk) {
     int64_t stop = at + chunk < end ? at + chunk : end;
     reduce(sum, gradient, at, stop - at);
+    if (due) ddla_checks_span(options, worker, DDLA_CHECKED_GRADIENT, gradient, at, stop);
     ddla_updates_run(sync->updates, gradient, at, stop, step);
   }
 }
@@ -665,6 +683,20 @@ static bool needs_whole(const allreduce *sync) {
          (options->reduced >= 0 && !sync->bridged);
 }
 
+/* What the update has made; and the gradient's rows, which are there until the next step. */
+static void check_parameters(const allreduce *sync, int worker) {
+  const ddla_sync_options *options = &sync->options;
+  const uint64_t now = committed(sync);
+  int64_t begin = 0, end = 0;
+  if (!ddla_checks_due(options, now)) return;
+  const float *theta = ddla_state_array(options->state, options->theta, now + 1, 0);
+  allreduce_piece(&sync->base, worker, &begin, &end);
+  ddla_checks_span(options, worker, DDLA_CHECKED_PARAMETER, theta + begin, begin, end);
+  if (!sync->worker[worker].rows) return;
+  ddla_checks_rows(options, worker, now, DDLA_CHECKED_GRADIENT);
+  ddla_checks_rows(options, worker, now, DDLA_CHECKED_PARAMETER);
+}
+
 static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce *sync, int worker) {
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0;
@@ -674,16 +706,20 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce 
   DDLA_TRY(sum_records(result, bad_shard, sync));
   double factor = 1;
   reduction sum;
+  result->checked = ddla_checks_due(options, committed(sync));
+  if (result->checked) ddla_checks_begin(options, worker);
   if (!sync->bridged) DDLA_TRY(plan_reduction(&sum, sync, result->samples));
   if (needs_whole(sync)) DDLA_TRY(store_gradient(sync, worker, &sum));
-  if (options->clip_norm > 0) DDLA_TRY(clip_factor(&factor, result, sync));
+  if (options->clip_norm > 0) DDLA_TRY(clip_factor(&factor, result, sync, worker));
   result->learning_rate =
       ddla_rate_schedule_at(&options->schedule, (int64_t)committed(sync) + 1, options->total_steps);
   const ddla_update_step step = {.step = committed(sync),
                                  .gradient_scale = result->count > 0 ? factor / result->count : 0,
                                  .learning_rate = result->learning_rate};
   update_buffers(sync, worker, &step);
-  return update(sync, worker, &sum, &step);
+  DDLA_TRY(update(sync, worker, &sum, &step));
+  check_parameters(sync, worker);
+  return DDLA_OK;
 }
 
 static ddla_status allreduce_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *base,
@@ -695,6 +731,7 @@ static ddla_status allreduce_finish(ddla_sync_result *out, int *bad_shard, ddla_
   ddla_sync_result result = {.step = committed(sync) + 1, .gradient_norm = NAN};
   DDLA_TRY(exchange(&result, bad_shard, sync, worker));
   DDLA_TRY(commit(sync, worker, &result));
+  if (result.checked) result.non_finite = ddla_checks_total(&sync->options);
   state->exchange_ns += ddla_clock_now_ns(clock) - start_ns - (state->waiting_ns - waited_ns);
   *out = result;
   return DDLA_OK;

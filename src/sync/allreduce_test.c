@@ -25,6 +25,7 @@ typedef struct run {
   int stop_after;  /* worker 1 asks to stop in this step; 0: never */
   int fail_worker; /* this worker fails before its second step; -1: none */
   uint64_t committed;
+  char words[WORKERS_MAX][512]; /* what the last step's checks say */
 } run;
 
 typedef struct worker_thread {
@@ -54,6 +55,9 @@ static ddla_status work_steps(run *r, group_agent *a, int worker) {
       ddla_sync_ask_stop(a->sync);
     DDLA_TRY(group_step(last, &r->bad_shard[worker], a, worker));
     DDLA_TRY(check_step(r, a, last));
+    if (last->checked)
+      ddla_checks_words(r->words[worker], sizeof r->words[worker], a->state, a->checks, 0,
+                        r->c->agents * r->c->lanes);
     DDLA_TRY(ddla_sync_barrier(
         a->sync, worker)); /* so that all compare before the version is written over */
   }
@@ -287,7 +291,66 @@ static void a_gradient_that_is_not_finite_is_not_clipped(void **state) {
   int told = 0;
   for (int w = 0; w < 2; w++) told += r.failure[w].code == DDLA_NON_FINITE && r.bad_shard[w] == -1;
   assert_true(told >= 1);
+  /* With checks the tensor is named, whether one is due or not. */
+  c.check_every = 50;
+  run checked = {.c = &c, .models = models, .fail_worker = -1};
+  run_group(&checked);
+  assert_int_equal(checked.committed, 0);
+  assert_non_null(strstr(checked.failure[0].text, "a: gradient 1 infinite of 9002"));
   free(models);
+}
+
+/* Any split counts the same: the gradient of one element, and the parameter that it spoils. */
+static void what_is_not_finite_is_counted(void **state) {
+  (void)state;
+  static const int split[][2] = {{1, 1}, {1, 3}, {2, 1}, {3, 2}, {7, 1}};
+  for (int i = 0; i < 10; i++) {
+    group_case c = {.agents = split[i / 2][0],
+                    .lanes = split[i / 2][1],
+                    .shards = 8,
+                    .steps = 1,
+                    .optimizer = i % 2 ? "lamb" : "sgd",
+                    .check_every = 1,
+                    .sparse = i % 2 == 0,
+                    .samples = UNEVEN,
+                    .bad_step = 1,
+                    .bad_shard = 2,
+                    .bad_gradient = true};
+    group_model *models = plain(&c);
+    run r = {.c = &c, .models = models, .fail_worker = -1};
+    if (i % 2) c.bad_step = 0; /* nothing is wrong */
+    if (i % 2) assert_int_equal(reference_train(models, &c), DDLA_OK);
+    run_group(&r);
+    expect_well(&r);
+    for (int w = 0; w < c.agents * c.lanes; w++) {
+      assert_true(r.last[w].checked);
+      assert_int_equal(r.last[w].non_finite, i % 2 ? 0 : 2);
+      assert_string_equal(r.words[w],
+                          i % 2 ? ""
+                                : "a: gradient 1 infinite of 9002 (first: element 5000); "
+                                  "a: parameters 1 infinite of 9002 (first: element 5000)");
+    }
+    free(models);
+  }
+}
+
+static void checks_come_every_so_many_steps(void **state) {
+  (void)state;
+  for (int every = 0; every < 4; every++) {
+    group_case c = {.agents = 2,
+                    .lanes = 1,
+                    .shards = 4,
+                    .steps = 2,
+                    .optimizer = "sgd",
+                    .check_every = every,
+                    .samples = UNEVEN};
+    group_model *models = plain(&c);
+    run r = {.c = &c, .models = models, .fail_worker = -1};
+    run_group(&r);
+    expect_well(&r);
+    assert_int_equal(r.last[1].checked, every == 1 || every == 2);
+    free(models);
+  }
 }
 
 static void all_stop_after_the_same_step(void **state) {
@@ -356,6 +419,8 @@ int main(void) {
       cmocka_unit_test(many_and_few_shards),
       cmocka_unit_test(a_loss_that_is_not_finite_commits_nothing),
       cmocka_unit_test(a_gradient_that_is_not_finite_is_not_clipped),
+      cmocka_unit_test(what_is_not_finite_is_counted),
+      cmocka_unit_test(checks_come_every_so_many_steps),
       cmocka_unit_test(all_stop_after_the_same_step),
       cmocka_unit_test(a_worker_that_fails_ends_the_others),
       cmocka_unit_test(too_many_partial_sums_are_refused)};

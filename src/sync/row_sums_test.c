@@ -48,6 +48,7 @@ static void open_table(table *t, const char *optimizer, double momentum) {
                            .lanes = 1,
                            .shards = 1,
                            .row_norms = -1,
+                           .checks = -1,
                            .average = -1,
                            .factors = -1,
                            .moment = {-1, -1, -1},

@@ -64,6 +64,8 @@ typedef struct ddla_sync_options {
   int block_norms;       /* row: one double for each block, with clip_norm; else -1 */
   int factors;           /* row: ddla_updates_factor_count floats; -1: the optimizer has none */
   int section_sums;      /* row: ddla_updates_sum_count doubles; -1: it is not layered */
+  int checks;            /* row: ddla_checks_count numbers, one copy for each worker; -1: off */
+  int64_t check_every;   /* with checks: steps from one to the next */
   int average;           /* row: running mean of theta; -1: none is kept */
   double average_decay;  /* of that mean */
   int64_t average_first; /* the mean begins at this step, from 1 */
@@ -85,7 +87,9 @@ typedef struct ddla_sync_result {
   uint64_t step;                                    /* committed steps now */
   double loss, count, learning_rate, gradient_norm; /* norm: NAN where clipping is off */
   int64_t correct, samples;
-  bool stop; /* somebody asked for a stop before this step was committed */
+  bool checked;       /* gradient and parameters were looked at */
+  int64_t non_finite; /* so many of their numbers are not finite */
+  bool stop;          /* somebody asked for a stop before this step was committed */
 } ddla_sync_result;
 
 /* Where a worker's time went, nanoseconds since open. */

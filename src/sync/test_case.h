@@ -37,6 +37,7 @@ typedef struct group_case {
   const char *optimizer;
   double clip_norm;
   bool sparse;                      /* with the table */
+  int64_t check_every;              /* what is not finite is counted; 0: never */
   int64_t average_first;            /* a running mean is kept from this step on; 0: none */
   int64_t average_every;            /* an equal mean, over every so many steps; 0: none */
   int64_t samples[GROUP_STEPS_MAX]; /* of each step; fewer than shards leaves some empty */

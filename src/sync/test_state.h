@@ -3,6 +3,7 @@
 #ifndef DDLA_SYNC_TEST_STATE_H
 #define DDLA_SYNC_TEST_STATE_H
 
+#include "sync/checks.h"
 #include "sync/test_case.h"
 #include "sync/update.h"
 
@@ -14,7 +15,7 @@ typedef struct group_agent {
   ddla_state *state;
   void *control;
   ddla_sync *sync;
-  int lists[2], sums[2], row_norms;
+  int lists[2], sums[2], row_norms, checks;
   int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms, factors, section_sums,
       average, average_buffers, buffers, statistics;
   bool computing; /* a worker still computes gradients of the step (groups of one lane) */
@@ -98,6 +99,13 @@ static inline ddla_status group_add_rows(group_agent *a) {
       .name = "norms", .dtype = DDLA_F64, .versions = 1, .copies = 1, .count = GROUP_BLOCKS};
   DDLA_TRY(ddla_state_add(&a->block_norms, a->state, &row));
   DDLA_TRY(group_add_lists(a, copies));
+  a->checks = -1;
+  row = (ddla_state_row){.name = "checks",
+                         .dtype = DDLA_I64,
+                         .versions = 1,
+                         .copies = a->c->agents * a->c->lanes,
+                         .count = ddla_checks_count(a->state)};
+  if (a->c->check_every > 0) DDLA_TRY(ddla_state_add(&a->checks, a->state, &row));
   DDLA_TRY(group_add_layered_rows(a));
   return group_add_buffers(a);
 }

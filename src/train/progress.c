@@ -104,6 +104,8 @@ static void put_row(FILE *file, ddla_run *run, const ddla_worker *worker, int64_
   put_waiting(file, run, worker);
   if (run->training->job->train.clip_norm > 0)
     put_real(file, "gradient_norm", worker->last.gradient_norm);
+  if (run->training->job->train.check_every > 0)
+    fprintf(file, ", \"non_finite\": %" PRId64, worker->epoch_non_finite);
   if (run->validated) {
     put_real(file, "validation_loss", run->validation.loss);
     put_real(file, "validation_accuracy", run->validation.accuracy);

@@ -147,6 +147,11 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
   json_object_set_new(report, "agents", agents_json(run, worker));
   json_object_set_new(report, "hosts", hosts_json(run, worker));
   if (run->tested) json_object_set_new(report, "test", evaluation_json(run, &run->test));
+  if (training->job->train.check_every > 0)
+    json_object_set_new(report, "checks",
+                        json_pack("{s:I, s:I, s:I}", "done", (json_int_t)run->checks, "bad",
+                                  (json_int_t)run->bad_checks, "non_finite",
+                                  (json_int_t)run->non_finite));
   if (run->averaged)
     json_object_set_new(report, "average",
                         json_pack("{s:s, s:s}", "kind", training->job->train.average, "sha256",
@@ -206,6 +211,9 @@ static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worke
     fprintf(file, "agent %-2d         %" PRId64 " shards computed, peak memory %.1f MiB\n", a,
             shards, (double)worker->shared->report[a * lanes].peak_bytes / 1048576.0);
   }
+  if (run->bad_checks > 0)
+    fprintf(file, "not finite       %" PRId64 " numbers in %" PRId64 " of %" PRId64 " checks\n",
+            run->non_finite, run->bad_checks, run->checks);
   fprintf(file, "machine          %s, %d processors; ddla %s, %s\n", sum->machine, sum->processors,
           DDLA_VERSION, ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}));
   fprintf(file, "model            %s/model.safetensors\nsha256           %s\n", run->directory,

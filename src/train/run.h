@@ -34,6 +34,8 @@ typedef struct ddla_run {
   ddla_evaluation test, validation;
   bool tested, validated;
   double train_loss, train_accuracy; /* of the last epoch */
+  int64_t checks, bad_checks,
+      non_finite; /* of this run: how many, that found something, and what */
   char model_sha256[DDLA_SHA256_TEXT_BYTES], average_sha256[DDLA_SHA256_TEXT_BYTES];
 } ddla_run;
 

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "coll/coll.h"
 #include "data/batch.h"
+#include "sync/checks.h"
 #include "sync/update.h"
 #include "task/metrics.h"
 
@@ -194,6 +195,18 @@ static ddla_status add_buffers(ddla_shared *shared, const ddla_training *trainin
                                           .count = graph->record_space});
 }
 
+static ddla_status add_checks(ddla_shared *shared, const ddla_training *training) {
+  shared->checks = -1;
+  if (training->job->train.check_every == 0) return DDLA_OK;
+  return ddla_state_add(&shared->checks, shared->state,
+                        &(ddla_state_row){.name = "checks",
+                                          .dtype = DDLA_I64,
+                                          .scope = DDLA_SCOPE_PER_LANE,
+                                          .versions = 1,
+                                          .copies = ddla_cluster_here(&training->cluster) * training->lanes,
+                                          .count = ddla_checks_count(shared->state)});
+}
+
 static ddla_status make_state(ddla_shared *shared, const ddla_training *training) {
   const ddla_graph *graph = training->graph.graph;
   ddla_state_range *range = NULL;
@@ -216,6 +229,7 @@ static ddla_status make_state(ddla_shared *shared, const ddla_training *training
   DDLA_TRY(add_moments(shared, training));
   DDLA_TRY(add_layered(shared, training));
   DDLA_TRY(add_gradients(shared, training));
+  DDLA_TRY(add_checks(shared, training));
   DDLA_TRY(add_average(shared, training));
   DDLA_TRY(add_buffers(shared, training));
   shared->best = -1;

@@ -42,6 +42,7 @@ typedef struct ddla_shared {
       average;                                            /* rows; -1: not there */
   int buffers, statistics, best_buffers, average_buffers; /* rows; -1: the model has no buffers */
   int lists[2], sums[2], row_norms; /* rows; -1: no parameter's gradient is kept by row */
+  int checks;                       /* row; -1: no checks for numbers that are not finite */
   void *sync_control;
   ddla_training_start *start;
   ddla_worker_report *report; /* [places] */

@@ -135,6 +135,8 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .lists = {shared->lists[0], shared->lists[1]},
       .sums = {shared->sums[0], shared->sums[1]},
       .row_norms = shared->row_norms,
+      .checks = shared->checks,
+      .check_every = training->job->train.check_every,
       .reduced = shared->reduced,
       .block_norms = shared->block_norms,
       .factors = shared->factors,

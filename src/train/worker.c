@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
+#include "sync/checks.h"
 #include "train/average.h"
 #include "train/description.h"
 #include "train/run.h"
@@ -108,7 +110,7 @@ static ddla_status end_epoch(bool *enough, ddla_worker *worker, int64_t epoch) {
   if (training->validation && due) DDLA_TRY(validate(enough, worker, epoch));
   if (worker->run) DDLA_TRY(ddla_run_show_epoch(worker->run, worker, epoch));
   worker->epoch_loss = worker->epoch_count = 0;
-  worker->epoch_correct = worker->epoch_samples = 0;
+  worker->epoch_correct = worker->epoch_samples = worker->epoch_non_finite = 0;
   return DDLA_OK;
 }
 
@@ -128,6 +130,28 @@ static ddla_status check_finite(const ddla_worker *worker) {
                        row->name, (double)theta[row->offset + k], worker->last.step);
     }
   }
+  return DDLA_OK;
+}
+
+/* What the strategy counted in this step: the run ends, or goes on with a line in the log, the
+ * first time in an epoch. */
+static ddla_status heed_check(ddla_worker *worker) {
+  const ddla_shared *shared = worker->shared;
+  const ddla_sync_result *last = &worker->last;
+  char words[DDLA_STATUS_TEXT_BYTES];
+  if (worker->run && last->checked) worker->run->checks++;
+  if (last->non_finite == 0) return DDLA_OK;
+  if (strcmp(worker->training->job->train.on_non_finite, "stop") == 0)
+    return ddla_checks_fail(shared->state, shared->checks, 0, worker->workers, last->step);
+  if (worker->run) {
+    worker->run->bad_checks++;
+    worker->run->non_finite += last->non_finite;
+    ddla_checks_words(words, sizeof words, shared->state, shared->checks, 0, worker->workers);
+    if (worker->epoch_non_finite == 0)
+      ddla_log_line(DDLA_LOG_WARN, "numbers are not finite at step %" PRIu64 ": %s", last->step,
+                    words);
+  }
+  worker->epoch_non_finite += last->non_finite;
   return DDLA_OK;
 }
 
@@ -175,6 +199,7 @@ static ddla_status after_step(bool *over, ddla_worker *worker) {
   bool last = step >= training->total_steps;
   bool due = checkpoint_is_due(worker, step, epoch_ended);
   note_step(worker);
+  DDLA_TRY(heed_check(worker));
   if (epoch_ended || last || due || worker->last.stop) DDLA_TRY(check_finite(worker));
   if (epoch_ended || last)
     DDLA_TRY(end_epoch(&enough, worker, (step - 1) / training->batches_per_epoch + 1));

@@ -29,6 +29,7 @@ typedef struct ddla_worker {
   const _Atomic bool *stop; /* true asks for a clean stop; null but on an agent's first worker */
   double epoch_loss, epoch_count;
   int64_t epoch_correct, epoch_samples;
+  int64_t epoch_non_finite; /* what the epoch's checks counted */
   int64_t compute_ns, data_ns, samples, shards;
   const ddla_plan *profiled; /* null, or the plan whose steps are timed into profile_ns */
   int64_t *profile_ns;
