@@ -575,7 +575,8 @@ static ddla_status explain_gradient(const allreduce *sync, int worker, uint64_t 
   ddla_checks_begin(options, worker);
   ddla_checks_span(options, worker, DDLA_CHECKED_GRADIENT, reduced, 0,
                    sync->blocks * DDLA_STATE_BLOCK);
-  if (sync->worker[worker].rows) ddla_checks_rows(options, worker, step - 1, DDLA_CHECKED_GRADIENT);
+  for (int w = 0; sync->worker[worker].rows && w < sync->workers; w++)
+    ddla_checks_rows(options, worker, w, step - 1, DDLA_CHECKED_GRADIENT);
   return ddla_checks_fail(options->state, options->checks, worker, worker + 1, step);
 }
 
@@ -693,8 +694,8 @@ static void check_parameters(const allreduce *sync, int worker) {
   allreduce_piece(&sync->base, worker, &begin, &end);
   ddla_checks_span(options, worker, DDLA_CHECKED_PARAMETER, theta + begin, begin, end);
   if (!sync->worker[worker].rows) return;
-  ddla_checks_rows(options, worker, now, DDLA_CHECKED_GRADIENT);
-  ddla_checks_rows(options, worker, now, DDLA_CHECKED_PARAMETER);
+  ddla_checks_rows(options, worker, worker, now, DDLA_CHECKED_GRADIENT);
+  ddla_checks_rows(options, worker, worker, now, DDLA_CHECKED_PARAMETER);
 }
 
 static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce *sync, int worker) {

@@ -54,7 +54,7 @@ void ddla_checks_span(const ddla_sync_options *options, int worker, ddla_checked
   }
 }
 
-void ddla_checks_rows(const ddla_sync_options *options, int worker, uint64_t step,
+void ddla_checks_rows(const ddla_sync_options *options, int worker, int owner, uint64_t step,
                       ddla_checked kind) {
   const ddla_state *state = options->state;
   tensor_check *check = checks_of(state, options->checks, worker);
@@ -62,7 +62,7 @@ void ddla_checks_rows(const ddla_sync_options *options, int worker, uint64_t ste
   for (int i = 0; i < ddla_state_range_count(state); i++) {
     const ddla_state_range *range = ddla_state_range_at(state, i);
     if (range->touched_max == 0) continue;
-    const ddla_rows sum = ddla_state_list(state, i, options->sums, step + 1, worker);
+    const ddla_rows sum = ddla_state_list(state, i, options->sums, step + 1, owner);
     for (int64_t k = 0; k < *sum.count; k++) {
       const int64_t at = sum.row[k] * sum.width;
       const float *values =

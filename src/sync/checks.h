@@ -30,9 +30,9 @@ void ddla_checks_begin(const ddla_sync_options *options, int worker);
 void ddla_checks_span(const ddla_sync_options *options, int worker, ddla_checked kind,
                       const float *values, int64_t begin, int64_t end);
 
-/* Counts this worker's rows of sparse tables, summed for version step + 1: their gradients, and the
- * parameters of that version. */
-void ddla_checks_rows(const ddla_sync_options *options, int worker, uint64_t step,
+/* Counts the rows of sparse tables that worker `owner` has summed for version step + 1: their
+ * gradients, and the parameters of that version. */
+void ddla_checks_rows(const ddla_sync_options *options, int worker, int owner, uint64_t step,
                       ddla_checked kind);
 
 /* All that is not finite, over all workers. */

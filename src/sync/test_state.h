@@ -103,7 +103,7 @@ static inline ddla_status group_add_rows(group_agent *a) {
   row = (ddla_state_row){.name = "checks",
                          .dtype = DDLA_I64,
                          .versions = 1,
-                         .copies = a->c->agents * a->c->lanes,
+                         .copies = ddla_cluster_here(&a->cluster) * a->c->lanes,
                          .count = ddla_checks_count(a->state)};
   if (a->c->check_every > 0) DDLA_TRY(ddla_state_add(&a->checks, a->state, &row));
   DDLA_TRY(group_add_layered_rows(a));

@@ -198,13 +198,14 @@ static ddla_status add_buffers(ddla_shared *shared, const ddla_training *trainin
 static ddla_status add_checks(ddla_shared *shared, const ddla_training *training) {
   shared->checks = -1;
   if (training->job->train.check_every == 0) return DDLA_OK;
-  return ddla_state_add(&shared->checks, shared->state,
-                        &(ddla_state_row){.name = "checks",
-                                          .dtype = DDLA_I64,
-                                          .scope = DDLA_SCOPE_PER_LANE,
-                                          .versions = 1,
-                                          .copies = ddla_cluster_here(&training->cluster) * training->lanes,
-                                          .count = ddla_checks_count(shared->state)});
+  return ddla_state_add(
+      &shared->checks, shared->state,
+      &(ddla_state_row){.name = "checks",
+                        .dtype = DDLA_I64,
+                        .scope = DDLA_SCOPE_PER_LANE,
+                        .versions = 1,
+                        .copies = ddla_cluster_here(&training->cluster) * training->lanes,
+                        .count = ddla_checks_count(shared->state)});
 }
 
 static ddla_status make_state(ddla_shared *shared, const ddla_training *training) {
