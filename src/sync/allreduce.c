@@ -532,14 +532,18 @@ static ddla_status meet_within(allreduce *sync, int worker) {
   return meet(sync, worker, &sync->control->normed, &sync->control->normed_word, round);
 }
 
+static ddla_row_operands row_operands(const allreduce *sync, const reduction *sum) {
+  return (ddla_row_operands){.part = sum->part,
+                             .absent = sum->absent,
+                             .copy = sum->copy,
+                             .count = sum->count,
+                             .shards = sync->options.shards};
+}
+
 /* Sums this worker's rows of tables that are kept by row; their lists are whole when all workers
  * have reported everything final. */
 static ddla_status sum_rows(allreduce *sync, int worker, const reduction *sum) {
-  const ddla_row_operands operands = {.part = sum->part,
-                                      .absent = sum->absent,
-                                      .copy = sum->copy,
-                                      .count = sum->count,
-                                      .shards = sync->options.shards};
+  const ddla_row_operands operands = row_operands(sync, sum);
   if (!sync->worker[worker].rows) return DDLA_OK;
   DDLA_TRY(wait_final(sync, worker, 0));
   mark_update(sync, worker);
@@ -642,6 +646,7 @@ static void update_buffers(const allreduce *sync, int worker, const ddla_update_
 static ddla_status update(allreduce *sync, int worker, const reduction *sum,
                           const ddla_update_step *step) {
   const ddla_sync_options *options = &sync->options;
+  const ddla_row_operands operands = row_operands(sync, sum);
   int64_t begin = 0, end = 0;
   if (options->optimizer->factor) {
     const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
@@ -650,7 +655,8 @@ static ddla_status update(allreduce *sync, int worker, const reduction *sum,
   }
   run_piece(sync, worker, sum, step);
   if (options->reduced < 0) DDLA_TRY(sum_rows(sync, worker, sum));
-  if (sync->worker[worker].rows) ddla_row_sums_apply(options, sync->updates, worker, step);
+  if (sync->worker[worker].rows)
+    ddla_row_sums_apply(options, sync->updates, worker, &operands, step);
   if (!options->optimizer->apply) return DDLA_OK;
   DDLA_TRY(meet_within(sync, worker));
   allreduce_piece(&sync->base, worker, &begin, &end);

@@ -15,6 +15,8 @@ typedef struct row_merge {
   const ddla_row_operands *operands;
   ddla_rows list[DDLA_TREE_OPERANDS_MAX];
   int64_t at[DDLA_TREE_OPERANDS_MAX], end[DDLA_TREE_OPERANDS_MAX]; /* places in the lists */
+  int worker;
+  int64_t first, stop; /* the worker's range of the table */
   row_plan last;
 } row_merge;
 
@@ -30,18 +32,45 @@ static ddla_rows sum_list(const ddla_sync_options *options, int range, uint64_t 
   return ddla_state_list(options->state, range, options->sums, step, worker);
 }
 
-/* Places of the worker's rows in every operand's list. */
+/* Rows of all lists together that are below `row`. */
+static int64_t count_below(const row_merge *merge, int64_t row) {
+  int64_t count = 0;
+  for (int i = 0; i < merge->operands->count; i++)
+    if (!merge->operands->absent[i]) count += ddla_rows_find(&merge->list[i], row);
+  return count;
+}
+
+/* First row of a worker's range: ranges hold about equally many rows of the lists, so that rows
+ * which are touched often do not lie with one worker. The same on all workers; rises with the
+ * worker. */
+static int64_t cut_at(const row_merge *merge, int64_t rows, int64_t worker, int64_t workers) {
+  const int64_t wanted = count_below(merge, rows) * worker / workers;
+  int64_t low = 0, high = rows;
+  if (worker == 0 || worker == workers) return worker == 0 ? 0 : rows;
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    if (count_below(merge, middle) < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/* The worker's range of a table, and its places in every operand's list. */
 static void open_lists(row_merge *merge, const ddla_sync_options *options, int range, int worker) {
   const int64_t rows = ddla_state_range_at(options->state, range)->shape.dim[0];
-  const int64_t workers = ddla_cluster_here(options->cluster) * options->lanes;
-  const int64_t first = rows * worker / workers, end = rows * (worker + 1) / workers;
+  const int workers = ddla_cluster_here(options->cluster) * options->lanes;
+  for (int i = 0; i < merge->operands->count; i++)
+    if (!merge->operands->absent[i])
+      merge->list[i] =
+          ddla_state_list(options->state, range, options->lists, 0, merge->operands->copy[i]);
+  merge->worker = worker;
+  merge->first = cut_at(merge, rows, worker, workers);
+  merge->stop = cut_at(merge, rows, worker + 1, workers);
   for (int i = 0; i < merge->operands->count; i++) {
     merge->at[i] = merge->end[i] = 0;
     if (merge->operands->absent[i]) continue;
-    merge->list[i] =
-        ddla_state_list(options->state, range, options->lists, 0, merge->operands->copy[i]);
-    merge->at[i] = ddla_rows_find(&merge->list[i], first);
-    merge->end[i] = ddla_rows_find(&merge->list[i], end);
+    merge->at[i] = ddla_rows_find(&merge->list[i], merge->first);
+    merge->end[i] = ddla_rows_find(&merge->list[i], merge->stop);
   }
 }
 
@@ -158,25 +187,37 @@ double ddla_row_sums_squares(const ddla_sync_options *options, uint64_t step) {
   return tree_value(&tree);
 }
 
-/* Version t + 1 of the rows in `old` that are not in `now` is version t of them. */
-static void keep_rows(const ddla_updates *updates, int range, const ddla_rows *old,
-                      const ddla_rows *now, const ddla_update_step *step) {
+/* Version t + 1 of rows [first, stop) that are in `old` and not in `now` is version t of them. */
+static void keep_rows(const ddla_updates *updates, int range, const row_merge *bounds,
+                      const ddla_rows lists[2], const ddla_update_step *step) {
+  const ddla_rows *old = &lists[0], *now = &lists[1];
+  const int64_t end = ddla_rows_find(old, bounds->stop);
   int64_t k = 0;
-  for (int64_t i = 0; i < *old->count; i++) {
+  for (int64_t i = ddla_rows_find(old, bounds->first); i < end; i++) {
     while (k < *now->count && now->row[k] < old->row[i]) k++;
     if (k < *now->count && now->row[k] == old->row[i]) continue;
     ddla_updates_keep_row(updates, range, old->row[i], step);
   }
 }
 
+/* The step before had other ranges, so what it touched in this one may stand in any worker's list.
+ */
+static void apply_table(const ddla_sync_options *options, const ddla_updates *updates, int range,
+                        const row_merge *bounds, const ddla_update_step *step) {
+  const ddla_rows now = sum_list(options, range, step->step + 1, bounds->worker);
+  for (int w = 0; w < ddla_cluster_here(options->cluster) * options->lanes; w++)
+    keep_rows(updates, range, bounds,
+              (const ddla_rows[2]){sum_list(options, range, step->step, w), now}, step);
+  for (int64_t k = 0; k < *now.count; k++)
+    ddla_updates_run_row(updates, range, now.row[k], now.value + k * now.width, step);
+}
+
 void ddla_row_sums_apply(const ddla_sync_options *options, ddla_updates *updates, int worker,
-                         const ddla_update_step *step) {
+                         const ddla_row_operands *operands, const ddla_update_step *step) {
+  row_merge merge = {.operands = operands};
   for (int i = 0; i < ddla_state_range_count(options->state); i++) {
     if (!is_table(options->state, i)) continue;
-    const ddla_rows old = sum_list(options, i, step->step, worker);
-    const ddla_rows now = sum_list(options, i, step->step + 1, worker);
-    keep_rows(updates, i, &old, &now, step);
-    for (int64_t k = 0; k < *now.count; k++)
-      ddla_updates_run_row(updates, i, now.row[k], now.value + k * now.width, step);
+    open_lists(&merge, options, i, worker);
+    apply_table(options, updates, i, &merge, step);
   }
 }

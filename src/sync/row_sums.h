@@ -1,9 +1,9 @@
 /* Tables whose gradients are kept by row, from the workers' lists to version t + 1. Each worker has
- * a range of every table's rows. It sums these over all operands, row by row in the fixed tree,
- * into a list of its own; an operand without the row is absent there. The update writes version t +
- * 1 of the rows in the list. Rows that the step before touched and this one does not are copied
- * from version t; in all others both versions of the state are equal already. So a step works on
- * touched rows alone.
+ * a range of every table's rows, in each step cut anew so that all touch about equally many. It
+ * sums these over all operands, row by row in the fixed tree, into a list of its own; an operand
+ * without the row is absent there. The update writes version t + 1 of the rows in the list. Rows
+ * that the step before touched and this one does not are copied from version t; in all others both
+ * versions of the state are equal already. So a step works on touched rows alone.
  *
  * Threads: a worker calls for its own ranges, between the words that the strategy waits for. */
 #ifndef DDLA_SYNC_ROW_SUMS_H
@@ -32,8 +32,8 @@ ddla_status ddla_row_sums_make(const ddla_sync_options *options, int worker, uin
  * them. All have been made. */
 double ddla_row_sums_squares(const ddla_sync_options *options, uint64_t step);
 
-/* Version t + 1 of this worker's rows. */
+/* Version t + 1 of this worker's rows. operands: those of ddla_row_sums_make. */
 void ddla_row_sums_apply(const ddla_sync_options *options, ddla_updates *updates, int worker,
-                         const ddla_update_step *step);
+                         const ddla_row_operands *operands, const ddla_update_step *step);
 
 #endif

@@ -16,6 +16,7 @@ enum { ROWS = 6, WIDTH = 2, STEPS = 5, TABLE = DDLA_STATE_BLOCK, COUNT = ROWS * 
 
 typedef struct table {
   ddla_sync_options options;
+  ddla_cluster cluster;
   ddla_updates *updates;
   void *memory;
 } table;
@@ -31,20 +32,20 @@ static float gradient_at(int step, int row, int column) {
 static int add_row(ddla_state *state, const char *name, ddla_state_row row) {
   int out = -1;
   row.name = name;
-  row.copies = 1;
+  if (row.copies == 0) row.copies = 1;
   assert_int_equal(ddla_state_add(&out, state, &row), DDLA_OK);
   return out;
 }
 
-static void open_table(table *t, const char *optimizer, double momentum) {
+static void open_table(table *t, const char *optimizer, double momentum, int workers) {
   ddla_sync_options *o = &t->options;
   const ddla_state_range range = {.name = "table",
                                   .shape = DDLA_SHAPE(ROWS, WIDTH),
                                   .offset = TABLE,
                                   .count = COUNT,
                                   .touched_max = ROWS};
-  static const ddla_cluster alone = {.hosts = 1, .first = {0, 1}};
-  *o = (ddla_sync_options){.cluster = &alone,
+  t->cluster = ddla_cluster_single(workers);
+  *o = (ddla_sync_options){.cluster = &t->cluster,
                            .lanes = 1,
                            .shards = 1,
                            .row_norms = -1,
@@ -68,9 +69,11 @@ static void open_table(table *t, const char *optimizer, double momentum) {
   o->lists[0] = add_row(o->state, "rows",
                         (ddla_state_row){.dtype = DDLA_I64, .count = numbers, .versions = 1});
   o->lists[1] = add_row(o->state, "values", (ddla_state_row){.count = values, .versions = 1});
-  o->sums[0] = add_row(o->state, "sums",
-                       (ddla_state_row){.dtype = DDLA_I64, .count = numbers, .versions = 2});
-  o->sums[1] = add_row(o->state, "sum values", (ddla_state_row){.count = values, .versions = 1});
+  o->sums[0] = add_row(
+      o->state, "sums",
+      (ddla_state_row){.dtype = DDLA_I64, .count = numbers, .versions = 2, .copies = workers});
+  o->sums[1] = add_row(o->state, "sum values",
+                       (ddla_state_row){.count = values, .versions = 1, .copies = workers});
   assert_non_null(t->memory = ddla_alloc_array(1, ddla_state_bytes(o->state)));
   ddla_state_bind(o->state, t->memory);
   for (uint64_t version = 0; version < 2; version++)
@@ -101,7 +104,7 @@ static void take_step(table *t, int step, double scale) {
       list.value[*list.count * WIDTH + c] = (float)scale * gradient_at(step, row, c);
   }
   assert_int_equal(ddla_row_sums_make(&t->options, 0, (uint64_t)step, &operands), DDLA_OK);
-  ddla_row_sums_apply(&t->options, t->updates, 0, &how);
+  ddla_row_sums_apply(&t->options, t->updates, 0, &operands, &how);
 }
 
 static const float *array(const table *t, int row, int step) {
@@ -139,7 +142,7 @@ static void adamw_is_sparse_adam(void **state) {
   static const double square[COUNT] = {0.0421, 0.012475, 0.04, 0.0025, 0.1095279,  0.1134342,
                                        0.04,   0.0025,   0,    0,      0.07485025, 0.034776};
   table t = {0};
-  open_table(&t, "adamw", 0);
+  open_table(&t, "adamw", 0, 1);
   for (int step = 0; step < STEPS; step++) {
     take_step(&t, step, 4);
     expect_equal_versions(&t, step);
@@ -155,7 +158,7 @@ static void sgd_by_row(void **state) {
   static const double theta[COUNT] = {-0.75, -0.8, -0.3, -0.2, -0.35, -0.15,
                                       0.7,   0.8,  1,    1.25, 1.4,   1.75};
   table t = {0};
-  open_table(&t, "sgd", 0);
+  open_table(&t, "sgd", 0, 1);
   for (int step = 0; step < STEPS; step++) {
     take_step(&t, step, 1);
     expect_equal_versions(&t, step);
@@ -170,7 +173,7 @@ static void momentum_stays_where_nothing_is_touched(void **state) {
   double theta[COUNT], moment[COUNT] = {0};
   table t = {0};
   for (int i = 0; i < COUNT; i++) theta[i] = i * 0.25 - 1;
-  open_table(&t, "sgd", 0.5);
+  open_table(&t, "sgd", 0.5, 1);
   for (int step = 0; step < STEPS; step++) {
     take_step(&t, step, 1);
     expect_equal_versions(&t, step);
@@ -185,9 +188,31 @@ static void momentum_stays_where_nothing_is_touched(void **state) {
   close_table(&t);
 }
 
+/* Three of six rows are touched, all of them low: each of three workers has one. */
+static void workers_have_equally_many_rows(void **state) {
+  (void)state;
+  const ddla_tree_part part = {0, 1};
+  const bool absent = false;
+  const int copy = 0;
+  const ddla_row_operands operands = {&part, &absent, &copy, 1, 1};
+  table t = {0};
+  open_table(&t, "sgd", 0, 3);
+  const ddla_rows list = ddla_state_list(t.options.state, 0, t.options.lists, 0, 0);
+  *list.count = 3;
+  for (int row = 0; row < 3; row++) list.row[row] = row;
+  for (int w = 0; w < 3; w++) {
+    assert_int_equal(ddla_row_sums_make(&t.options, w, 0, &operands), DDLA_OK);
+    const ddla_rows sum = ddla_state_list(t.options.state, 0, t.options.sums, 1, w);
+    assert_int_equal(*sum.count, 1);
+    assert_int_equal(sum.row[0], w);
+  }
+  close_table(&t);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(adamw_is_sparse_adam),
                                      cmocka_unit_test(sgd_by_row),
-                                     cmocka_unit_test(momentum_stays_where_nothing_is_touched)};
+                                     cmocka_unit_test(momentum_stays_where_nothing_is_touched),
+                                     cmocka_unit_test(workers_have_equally_many_rows)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
