@@ -26,6 +26,7 @@
 #include "sync/bridge.h"
 #include "sync/checks.h"
 #include "sync/leaves.h"
+#include "sync/records.h"
 #include "sync/row_sums.h"
 #include "sync/update.h"
 
@@ -414,34 +415,6 @@ static ddla_status wait_final(allreduce *sync, int worker, int64_t begin) {
   return DDLA_OK;
 }
 
-/* Sum over the tree of a field of the records. */
-static double tree_sum(const ddla_sync_record *record, int first, int end, size_t field) {
-  if (end - first == 1) {
-    double value = 0;
-    memcpy(&value, (const char *)&record[first] + field, sizeof value);
-    return value;
-  }
-  int half = 1;
-  while (2 * half < end - first) half *= 2;
-  return tree_sum(record, first, first + half, field) + tree_sum(record, first + half, end, field);
-}
-
-static ddla_status sum_records(ddla_sync_result *out, int *bad_shard, const allreduce *sync) {
-  const ddla_sync_record *record = allreduce_records(&sync->base, committed(sync) + 1);
-  int shards = sync->options.shards;
-  *bad_shard = -1;
-  for (int s = 0; s < shards; s++) {
-    out->correct += record[s].correct;
-    out->samples += record[s].samples;
-    if (*bad_shard < 0 && !isfinite(record[s].loss)) *bad_shard = s;
-  }
-  out->loss = tree_sum(record, 0, shards, offsetof(ddla_sync_record, loss));
-  out->count = tree_sum(record, 0, shards, offsetof(ddla_sync_record, count));
-  if (*bad_shard >= 0)
-    return DDLA_FAIL(NON_FINITE, "the loss of shard %d is %g", *bad_shard, record[*bad_shard].loss);
-  return DDLA_OK;
-}
-
 /* All workers' operands of one step in the order of their shards, and the additions for those that
  * hold something. */
 typedef struct reduction {
@@ -572,18 +545,6 @@ static ddla_status store_gradient(allreduce *sync, int worker, const reduction *
   return DDLA_OK;
 }
 
-/* The norm is not finite: where the gradient is not, counted anew, for the sum lies there whole. */
-static ddla_status explain_gradient(const allreduce *sync, int worker, uint64_t step) {
-  const ddla_sync_options *options = &sync->options;
-  const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
-  ddla_checks_begin(options, worker);
-  ddla_checks_span(options, worker, DDLA_CHECKED_GRADIENT, reduced, 0,
-                   sync->blocks * DDLA_STATE_BLOCK);
-  for (int w = 0; sync->worker[worker].rows && w < sync->workers; w++)
-    ddla_checks_rows(options, worker, w, step - 1, DDLA_CHECKED_GRADIENT);
-  return ddla_checks_fail(options->state, options->checks, worker, worker + 1, step);
-}
-
 static ddla_status clip_factor(double *factor, ddla_sync_result *result, const allreduce *sync,
                                int worker) {
   const ddla_sync_options *options = &sync->options;
@@ -593,7 +554,7 @@ static ddla_status clip_factor(double *factor, ddla_sync_result *result, const a
     squares += ddla_row_sums_squares(options, committed(sync));
   result->gradient_norm = ddla_norm_value(squares, result->count > 0 ? 1 / result->count : 0);
   const bool finite = isfinite(result->gradient_norm); /* equal on all workers */
-  if (!finite && options->checks >= 0) return explain_gradient(sync, worker, result->step);
+  if (!finite && options->checks >= 0) return ddla_checks_explain(options, worker, result->step);
   if (!finite)
     return DDLA_FAIL(NON_FINITE,
                      "the gradient's norm is %g at step %" PRIu64
@@ -710,7 +671,8 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce 
   allreduce_piece(&sync->base, worker, &begin, &end);
   DDLA_TRY(wait_final(sync, worker, begin));
   mark_update(sync, worker);
-  DDLA_TRY(sum_records(result, bad_shard, sync));
+  DDLA_TRY(ddla_records_sum(result, bad_shard, allreduce_records(&sync->base, committed(sync) + 1),
+                            options->shards));
   double factor = 1;
   reduction sum;
   result->checked = ddla_checks_due(options, committed(sync));

@@ -43,6 +43,10 @@ int64_t ddla_checks_total(const ddla_sync_options *options);
 ddla_status ddla_checks_fail(const ddla_state *state, int checks, int first, int end,
                              uint64_t step);
 
+/* The norm of the gradient that makes version `step` is not finite: where it is not, counted anew,
+ * for the sum lies in the row `reduced` whole. Errors: NON_FINITE, as ddla_checks_fail. */
+ddla_status ddla_checks_explain(const ddla_sync_options *options, int worker, uint64_t step);
+
 /* The same words into text. */
 void ddla_checks_words(char *text, size_t bytes, const ddla_state *state, int checks, int first,
                        int end);

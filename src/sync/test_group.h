@@ -172,13 +172,4 @@ static inline ddla_status group_step(ddla_sync_result *out, int *bad_shard, grou
   return ddla_sync_finish(out, bad_shard, a->sync, worker);
 }
 
-/* NaN equals NaN. */
-static inline bool group_same(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
-
-static inline bool group_results_equal(const ddla_sync_result *a, const ddla_sync_result *b) {
-  return a->step == b->step && group_same(a->loss, b->loss) && a->count == b->count &&
-         a->learning_rate == b->learning_rate && group_same(a->gradient_norm, b->gradient_norm) &&
-         a->correct == b->correct && a->samples == b->samples;
-}
-
 #endif

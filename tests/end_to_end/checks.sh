@@ -29,6 +29,8 @@ for agents in 1 2 5; do
   [ "$(wc -l <large-$agents.err)" -eq 1 ] || fail "more than one message: $(cat large-$agents.err)"
   [ -z "$(ls large-$agents/checkpoints)" ] || fail "a checkpoint of parameters that were not looked at"
 done
+train 6 large-hosts large.yaml -n 4 --set parallel.hosts=2
+says large-hosts.err "$gradient"
 train 6 clipped large.yaml -n 2 --set train.clip_norm=1
 says clipped.err "$gradient"
 
