@@ -33,6 +33,7 @@ while [ $i -lt "$drawn" ]; do
   i=$((i + 1))
 done
 awk '{ printf "%d\t%s\n", NR, $0 }' lines >rounds
+[ -s rounds ] || { echo "no line of designed.txt matches $pattern" >&2; exit 1; }
 mkdir round
 
 # one NUMBER LINE: plays a round; its verdict is the last line of round/NUMBER/out.
