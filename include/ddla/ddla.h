@@ -7,7 +7,9 @@
 #include <ddla/graph.h>
 #include <ddla/group.h>
 #include <ddla/job.h>
+#include <ddla/op.h>
 #include <ddla/predictor.h>
+#include <ddla/rng.h>
 #include <ddla/status.h>
 #include <ddla/tensor.h>
 #include <ddla/train.h>

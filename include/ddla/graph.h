@@ -5,8 +5,7 @@
 #ifndef DDLA_GRAPH_H
 #define DDLA_GRAPH_H
 
-#include <ddla/attrs.h>
-#include <ddla/tensor.h>
+#include <ddla/op.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -72,6 +71,13 @@ DDLA_API DDLA_MUST_USE ddla_status ddla_graph_statistic(ddla_graph *graph, ddla_
 DDLA_API DDLA_MUST_USE ddla_status ddla_graph_op(ddla_value *out, ddla_graph *graph, const char *op,
                                                  const ddla_value *inputs, int input_count,
                                                  const ddla_attrs *attrs);
+
+/* Applies an op of one's own. op is borrowed until the graph is destroyed (training: until
+ * ddla_train returns) and bears no name of the library's ops. Errors: INVALID where the op lacks
+ * something, and as ddla_graph_op. */
+DDLA_API DDLA_MUST_USE ddla_status ddla_graph_use(ddla_value *out, ddla_graph *graph,
+                                                  const ddla_op *op, const ddla_value *inputs,
+                                                  int input_count, const ddla_attrs *attrs);
 
 /* Names a value so that it can be found and read after a run: a classifier names its "logits".
  * Errors: INVALID. */

@@ -1,8 +1,9 @@
 /* Status codes, and how a failure carries its words.
  *
  * Every fallible function returns ddla_status; the text of the newest failure of the calling thread
- * is read with ddla_status_message. Threads: every function here works on the calling thread only.
- */
+ * is read with ddla_status_message. Functions that the library calls (an op's, a task's, an
+ * agent's) fail the same way: return DDLA_FAIL(INVALID, "...") with words for whoever reads the
+ * message. Threads: every function here works on the calling thread only. */
 #ifndef DDLA_STATUS_H
 #define DDLA_STATUS_H
 
@@ -66,6 +67,21 @@ DDLA_API ddla_rebuild ddla_status_rebuild(ddla_status code);
 /* Text of this thread's newest failure if it has this code, else the plain words of the code.
  * Borrowed until the next failure on this thread. */
 DDLA_API const char *ddla_status_message(ddla_status code);
+
+/* Stores code, place and text (at most 1023 bytes) as this thread's newest failure and returns the
+ * code. Use DDLA_FAIL. */
+DDLA_API ddla_status ddla_status_fail(ddla_status code, const char *file, int line,
+                                      const char *format, ...) DDLA_PRINTF(4, 5);
+
+/* The way to make a failure: return DDLA_FAIL(INVALID, "the slope is %g", slope); */
+#define DDLA_FAIL(code, ...) ddla_status_fail(DDLA_##code, __FILE__, __LINE__, __VA_ARGS__)
+
+/* Passes a failure on. */
+#define DDLA_TRY(expression)                                                                       \
+  do {                                                                                             \
+    ddla_status ddla_try_status = (expression);                                                    \
+    if (ddla_try_status != DDLA_OK) return ddla_try_status;                                        \
+  } while (0)
 
 #ifdef __cplusplus
 }

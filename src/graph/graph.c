@@ -284,12 +284,11 @@ static ddla_status check_inputs(const ddla_graph *graph, const char *op, const d
   return DDLA_OK;
 }
 
-ddla_status ddla_graph_op(ddla_value *out, ddla_graph *graph, const char *op,
-                          const ddla_value *inputs, int input_count, const ddla_attrs *attrs) {
-  ddla_graph_op_use use = {.op = ddla_op_find(op), .input_count = input_count};
-  if (!use.op)
-    return DDLA_FAIL(INVALID, "there is no op named \"%s\"; `ddla info ops` lists them", op);
-  DDLA_TRY(check_inputs(graph, op, inputs, input_count));
+/* Adds a use of an op that is known to be whole. */
+static ddla_status add_use(ddla_value *out, ddla_graph *graph, const ddla_op *op,
+                           const ddla_value *inputs, int input_count, const ddla_attrs *attrs) {
+  ddla_graph_op_use use = {.op = op, .input_count = input_count};
+  DDLA_TRY(check_inputs(graph, op->name, inputs, input_count));
   if (attrs) use.attrs = *attrs;
   for (int i = 0; i < input_count; i++) use.input[i] = inputs[i];
   ddla_op_call call = {0};
@@ -303,6 +302,20 @@ ddla_status ddla_graph_op(ddla_value *out, ddla_graph *graph, const char *op,
   graph->use[graph->use_count++] = use;
   for (int i = 0; i < use.output_count; i++) out[i] = use.output[i];
   return DDLA_OK;
+}
+
+ddla_status ddla_graph_op(ddla_value *out, ddla_graph *graph, const char *op,
+                          const ddla_value *inputs, int input_count, const ddla_attrs *attrs) {
+  const ddla_op *found = ddla_op_find(op);
+  if (!found)
+    return DDLA_FAIL(INVALID, "there is no op named \"%s\"; `ddla info ops` lists them", op);
+  return add_use(out, graph, found, inputs, input_count, attrs);
+}
+
+ddla_status ddla_graph_use(ddla_value *out, ddla_graph *graph, const ddla_op *op,
+                           const ddla_value *inputs, int input_count, const ddla_attrs *attrs) {
+  DDLA_TRY(ddla_op_check_row(op));
+  return add_use(out, graph, op, inputs, input_count, attrs);
 }
 
 ddla_status ddla_graph_output(ddla_graph *graph, const char *name, ddla_value value) {

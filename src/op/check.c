@@ -78,6 +78,36 @@ ddla_status ddla_op_check_call(const ddla_op_call *call) {
   return check_attrs(call);
 }
 
+static bool is_dtype(ddla_dtype dtype) { return dtype >= DDLA_F32 && dtype <= DDLA_U8; }
+
+static size_t bytes_of(const ddla_tensor *tensor) {
+  return (size_t)ddla_shape_count(&tensor->shape) * ddla_dtype_bytes(tensor->dtype);
+}
+
+static ddla_status check_alias(const ddla_op_call *call) {
+  const int alias = call->alias;
+  if (alias == -1) return DDLA_OK;
+  if (alias < -1 || alias >= call->input_count || !call->present[alias])
+    return DDLA_FAIL(INVALID, "its output is said to be input %d, which is not there", alias);
+  if (bytes_of(&call->output[0]) != bytes_of(&call->input[alias]))
+    return DDLA_FAIL(INVALID, "its output %s is said to be input %d, which has %s",
+                     TEXT(&call->output[0].shape), alias, TEXT(&call->input[alias].shape));
+  return DDLA_OK;
+}
+
+ddla_status ddla_op_check_results(const ddla_op_call *call) {
+  if (call->output_count < 1 || call->output_count > DDLA_OP_OUTPUTS_MAX)
+    return DDLA_FAIL(INVALID, "has %d outputs; 1 to %d are possible", call->output_count,
+                     DDLA_OP_OUTPUTS_MAX);
+  for (int i = 0; i < call->output_count; i++) {
+    if (!is_dtype(call->output[i].dtype))
+      return DDLA_FAIL(INVALID, "output %d has number format %d, which there is not", i,
+                       (int)call->output[i].dtype);
+    DDLA_TRY(ddla_op_check_shape(&call->output[i].shape, "output", i));
+  }
+  return check_alias(call);
+}
+
 ddla_status ddla_op_check_input(const ddla_op_call *call, int input, ddla_dtype dtype, int rank_min,
                                 int rank_max) {
   const ddla_tensor *x = &call->input[input];

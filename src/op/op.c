@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "op/check.h"
 
 #define DDLA_OP(name) extern const ddla_op ddla_op_##name;
@@ -45,6 +46,33 @@ bool ddla_op_wants(const ddla_op_call *call, int input) {
   return call->training && (known ? call->wants_grad[input] : call->present[input]);
 }
 
+static ddla_status check_name(const char *name) {
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+  enum { NAME_MAX_BYTES = 40 };
+  if (!name || !name[0]) return DDLA_FAIL(INVALID, "an op has no name");
+  if (strspn(name, letters) != strlen(name) || strlen(name) > NAME_MAX_BYTES)
+    return DDLA_FAIL(INVALID, "an op is named %s; expected at most %d letters, digits and '_'",
+                     ddla_text_quote(name).text, NAME_MAX_BYTES);
+  if (ddla_op_find(name))
+    return DDLA_FAIL(INVALID, "an op is named %s, as one of ddla's own is; choose another name",
+                     name);
+  return DDLA_OK;
+}
+
+ddla_status ddla_op_check_row(const ddla_op *op) {
+  DDLA_TRY(check_name(op->name));
+  if (!op->infer || !op->forward)
+    return DDLA_FAIL(INVALID, "op %s has no %s", op->name, op->infer ? "forward" : "infer");
+  if (!op->inputs || !op->math)
+    return DDLA_FAIL(INVALID, "op %s does not say its %s in words", op->name,
+                     op->math ? "inputs" : "formula (math)");
+  if (op->input_min < 0 || op->input_max < 1 || op->input_max < op->input_min ||
+      op->input_max > DDLA_OP_INPUTS_MAX)
+    return DDLA_FAIL(INVALID, "op %s takes %d to %d inputs; 1 to %d are possible", op->name,
+                     op->input_min, op->input_max, DDLA_OP_INPUTS_MAX);
+  return DDLA_OK;
+}
+
 double ddla_op_backward_flops(const ddla_op_call *call) {
   if (!call->op->flops) return 0;
   const double once = call->op->flops(call);
@@ -78,8 +106,7 @@ static ddla_status infer(ddla_op_call *call) {
   DDLA_TRY(ddla_op_check_call(call));
   set_defaults(call);
   DDLA_TRY(call->op->infer(call));
-  for (int i = 0; i < call->output_count; i++)
-    DDLA_TRY(ddla_op_check_shape(&call->output[i].shape, "output", i));
+  DDLA_TRY(ddla_op_check_results(call));
   set_gradients(call);
   if (call->training) return DDLA_OK;
   call->saved_bytes = 0;

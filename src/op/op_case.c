@@ -36,6 +36,8 @@ ddla_status ddla_op_case_describe(ddla_op_case *out, const ddla_op *op, int inde
       ddla_rng_make(ddla_rng_key(made.options.seed, DDLA_PURPOSE_TEST, (uint64_t)index, 0));
   if (!op->sample(index, &rng, &made.call))
     return DDLA_FAIL(INVALID, "%s: there is no case %d", op->name, index);
+  if (made.call.input_count < 1 || made.call.input_count > DDLA_OP_INPUTS_MAX)
+    return DDLA_FAIL(INVALID, "%s: case %d has %d inputs", op->name, index, made.call.input_count);
   made.call.training = !made.options.inference;
   made.call.precision = made.options.precision;
   made.call.packs = made.options.packs;

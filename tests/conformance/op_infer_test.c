@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-#include "op_run.h"
+#include "backend/op_run.h"
+#include "cases.h"
 
 static ddla_status same_inference(const ddla_op_call *a, const ddla_op_call *b) {
   bool same = a->output_count == b->output_count && a->alias == b->alias &&
@@ -122,7 +123,7 @@ static bool is_small(const ddla_op_call *call) {
 
 /* A call that infer accepts runs within its memory (guards), however strange it looks. */
 static ddla_status refuse_or_run(const ddla_op_call *changed) {
-  op_run run = {.op_case.call = *changed, .kernel = op_run_reference()};
+  ddla_op_run run = {.op_case.call = *changed, .kernel = ddla_op_run_reference()};
   if (ddla_op_infer(&run.op_case.call) != DDLA_OK) return must_refuse(&run.op_case.call, "");
   if (!is_small(&run.op_case.call)) return DDLA_OK;
   ddla_status status = ddla_op_case_allocate(&run.op_case);
@@ -213,7 +214,7 @@ static ddla_status try_attr(const ddla_op_call *sample, const char *name, bool i
 
 /* Every attribute of the row's line "kernel= stride=1 alpha=1.0" gets strange values. */
 static ddla_status check_attrs(const ddla_op *op, int index) {
-  if (op_run_cost(op, index) > 1e6) return DDLA_OK;
+  if (ddla_op_run_cost(op, index) > 1e6) return DDLA_OK;
   ddla_op_case op_case = {0};
   DDLA_TRY(ddla_op_case_describe(&op_case, op, index, NULL));
   ddla_op_call call = op_case.call;

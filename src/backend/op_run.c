@@ -1,31 +1,16 @@
-#include "op_run.h"
+#include "backend/op_run.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-void for_each_case(op_check check) {
-  int count = 0;
-  const ddla_op *const *ops = ddla_op_table(&count);
-  for (int i = 0; i < count; i++)
-    for (int index = 0; index < ddla_op_case_count(ops[i]); index++) {
-      ddla_status status = check(ops[i], index);
-      if (status != DDLA_OK)
-        fail_msg("%s, case %d: %s", ops[i]->name, index, ddla_status_message(status));
-    }
-}
-
-const ddla_kernel *op_run_reference(void) {
+const ddla_kernel *ddla_op_run_reference(void) {
   int count = 0;
   const ddla_kernel *const *rows = ddla_kernel_table(&count);
   return rows[count - 1];
 }
 
-double op_run_cost(const ddla_op *op, int index) {
+double ddla_op_run_cost(const ddla_op *op, int index) {
   ddla_op_case op_case = {0};
   if (ddla_op_case_describe(&op_case, op, index, NULL) != DDLA_OK) return 0;
   if (op->flops) return op->flops(&op_case.call);
@@ -35,26 +20,26 @@ double op_run_cost(const ddla_op *op, int index) {
   return 4 * elements;
 }
 
-bool op_run_accepts(const ddla_op *op, int index, const ddla_op_case_options *options,
-                    const ddla_kernel *kernel) {
+bool ddla_op_run_accepts(const ddla_op *op, int index, const ddla_op_case_options *options,
+                         const ddla_kernel *kernel) {
   ddla_op_case op_case = {0};
   return ddla_op_case_describe(&op_case, op, index, options) == DDLA_OK &&
          ddla_kernel_accepts(kernel, &op_case.call);
 }
 
-ddla_status op_run_open(op_run *run, const ddla_op *op, int index,
-                        const ddla_op_case_options *options, const ddla_kernel *kernel) {
-  *run = (op_run){.kernel = kernel};
+ddla_status ddla_op_run_open(ddla_op_run *run, const ddla_op *op, int index,
+                             const ddla_op_case_options *options, const ddla_kernel *kernel) {
+  *run = (ddla_op_run){.kernel = kernel};
   DDLA_TRY(ddla_op_case_describe(&run->op_case, op, index, options));
   DDLA_TRY(kernel->prepare(&run->state, &run->op_case.call));
   run->prepared = true;
   return ddla_op_case_allocate(&run->op_case);
 }
 
-void op_run_close(op_run *run) {
+void ddla_op_run_close(ddla_op_run *run) {
   if (run->prepared) run->kernel->destroy(run->state);
   ddla_op_case_free(&run->op_case);
-  *run = (op_run){0};
+  *run = (ddla_op_run){0};
 }
 
 static uint64_t hash_tensor(uint64_t hash, const ddla_tensor *tensor) {
@@ -92,7 +77,7 @@ static ddla_status check_finite(const ddla_tensor *tensor, const char *name, int
   return DDLA_OK;
 }
 
-ddla_status op_run_forward(op_run *run) {
+ddla_status ddla_op_run_forward(ddla_op_run *run) {
   const ddla_op_call *call = &run->op_case.call;
   uint64_t before = hash_sources(call);
   DDLA_TRY(run->kernel->forward(run->state, call));
@@ -128,7 +113,7 @@ static bool has_backward(const ddla_op_call *call) {
   return wanted;
 }
 
-ddla_status op_run_backward(op_run *run) {
+ddla_status ddla_op_run_backward(ddla_op_run *run) {
   ddla_op_call *call = &run->op_case.call, kept = {0};
   ddla_op_case spare = {0};
   ddla_status status = DDLA_OK;
@@ -205,7 +190,7 @@ static ddla_status same_tensor(const ddla_tensor *a, const ddla_tensor *b, const
   return DDLA_FAIL(INTERNAL, "%s %d differs in its bits from a run elsewhere", name, index);
 }
 
-double op_run_distance(const op_run *a, const op_run *b) {
+double ddla_op_run_distance(const ddla_op_run *a, const ddla_op_run *b) {
   const ddla_op_call *left = &a->op_case.call, *right = &b->op_case.call;
   double most = 0;
   for (int i = 0; i < left->output_count; i++)
@@ -218,7 +203,7 @@ double op_run_distance(const op_run *a, const op_run *b) {
 typedef ddla_status (*tensor_check)(const ddla_tensor *a, const ddla_tensor *b, const char *name,
                                     int index);
 
-static ddla_status check_results(const op_run *a, const op_run *b, tensor_check check) {
+static ddla_status check_results(const ddla_op_run *a, const ddla_op_run *b, tensor_check check) {
   const ddla_op_call *left = &a->op_case.call, *right = &b->op_case.call;
   for (int i = 0; i < left->output_count; i++)
     DDLA_TRY(check(&left->output[i], &right->output[i], "output", i));
@@ -229,15 +214,15 @@ static ddla_status check_results(const op_run *a, const op_run *b, tensor_check 
 }
 
 /* Kernels of libraries round operands as the reference does; only the order of sums differs. */
-static bool is_coarse(const op_run *run) {
+static bool is_coarse(const ddla_op_run *run) {
   return ddla_op_rounds(&run->op_case.call) && strncmp(run->kernel->name, "native_", 7) == 0;
 }
 
-ddla_status op_run_compare(const op_run *a, const op_run *b) {
+ddla_status ddla_op_run_compare(const ddla_op_run *a, const ddla_op_run *b) {
   return check_results(a, b, is_coarse(b) ? compare_coarse : compare_tensor);
 }
 
-ddla_status op_run_adopt(const op_run *a, op_run *b) {
+ddla_status ddla_op_run_adopt(const ddla_op_run *a, ddla_op_run *b) {
   const ddla_op_call *left = &a->op_case.call, *right = &b->op_case.call;
   for (int i = 0; is_coarse(b) && i < left->output_count; i++) {
     DDLA_TRY(compare_coarse(&left->output[i], &right->output[i], "output", i));
@@ -246,6 +231,6 @@ ddla_status op_run_adopt(const op_run *a, op_run *b) {
   return DDLA_OK;
 }
 
-ddla_status op_run_same_bits(const op_run *a, const op_run *b) {
+ddla_status ddla_op_run_same_bits(const ddla_op_run *a, const ddla_op_run *b) {
   return check_results(a, b, same_tensor);
 }
