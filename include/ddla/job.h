@@ -20,7 +20,7 @@
 extern "C" {
 #endif
 
-enum { DDLA_JOB_ITEMS_MAX = 32 };
+enum { DDLA_JOB_ITEMS_MAX = 32, DDLA_JOB_PATHS_MAX = 8 };
 
 typedef struct ddla_job_sizes {
   int count;
@@ -32,6 +32,13 @@ typedef struct ddla_job_reals {
   double at[DDLA_JOB_ITEMS_MAX];
 } ddla_job_reals;
 
+/* Paths that do not depend on where the program is started: a relative one in a job file is
+ * relative to that file, one of ddla_job_set to the current directory. */
+typedef struct ddla_job_paths {
+  int count;
+  char *at[DDLA_JOB_PATHS_MAX];
+} ddla_job_paths;
+
 /* The C type of each option type. Strings are never null and owned by the job. A tree is null when
  * nothing was given, else borrowed from the job (its readers are in job/yaml.h). */
 #define DDLA_JOB_C_INT int64_t
@@ -42,6 +49,7 @@ typedef struct ddla_job_reals {
 #define DDLA_JOB_C_CHOICE char *
 #define DDLA_JOB_C_SIZES ddla_job_sizes
 #define DDLA_JOB_C_REALS ddla_job_reals
+#define DDLA_JOB_C_PATHS ddla_job_paths
 #define DDLA_JOB_C_TREE const struct ddla_yaml *
 
 /* job->train.batch and so on. Fields may be read freely; change them with ddla_job_set. */
@@ -87,6 +95,9 @@ DDLA_API DDLA_MUST_USE ddla_status ddla_job_refuse(const ddla_job *job, const ch
 
 /* True if the option was given by file or ddla_job_set, false while it has its initial value. */
 DDLA_API bool ddla_job_is_given(const ddla_job *job, const char *key);
+
+/* True if the option's value is one of ddla_job_set (on a command line: --set), not the file's. */
+DDLA_API bool ddla_job_is_set(const ddla_job *job, const char *key);
 
 /* The value of option `key` as YAML on one line. The caller owns *out and releases it with
  * ddla_job_free_text. */

@@ -3,7 +3,7 @@
  *
  * X(section, field, type, initial, low, high, words, resume, help)
  *
- * type      INT REAL BOOL TEXT NAME CHOICE SIZES REALS TREE (see ddla/job.h)
+ * type      INT REAL BOOL TEXT NAME CHOICE SIZES REALS PATHS TREE (see ddla/job.h)
  * initial   the value without a job file, as YAML; TREE has none
  * low, high the range allowed, of each item for SIZES and REALS
  * words     CHOICE: the words allowed, separated by |; others: the unit, or ""
@@ -25,7 +25,9 @@
   S(output, "where results go")
 
 #define DDLA_JOB_ROWS_task(X)                                                                      \
-  X(task, kind, NAME, "image-classification", 0, 0, "", SAME, "kind of task")
+  X(task, kind, NAME, "image-classification", 0, 0, "", SAME, "kind of task")                      \
+  X(task, plugins, PATHS, "[]", 0, 0, "", FREE,                                                    \
+    "shared objects with ops, models, tasks and formats; relative to the job file")
 
 #define DDLA_JOB_ROWS_data(X)                                                                      \
   X(data, train, TEXT, "/usr/share/datasets/fashion-mnist", 0, 0, "", FREE,                        \

@@ -9,6 +9,8 @@
 #include "job/option.h"
 #include "job/yaml.h"
 
+static const char set_source[] = "--set"; /* stands for the file in messages about ddla_job_set */
+
 typedef struct kept_document {
   ddla_yaml_document *document;
   struct kept_document *next;
@@ -182,7 +184,7 @@ ddla_status ddla_job_set(ddla_job *job, const char *assignment) {
   ddla_yaml_document *document = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY(split(&option, &text, assignment));
-  DDLA_TRY_CLEAN(status, ddla_yaml_read(&document, text, strlen(text), "--set"));
+  DDLA_TRY_CLEAN(status, ddla_yaml_read(&document, text, strlen(text), set_source));
   const ddla_yaml *root = ddla_yaml_root(document);
   DDLA_TRY_CLEAN(status, keep(job, document));
   document = NULL;
@@ -231,6 +233,11 @@ ddla_status ddla_job_choose(int *index, const ddla_job *job, const char *key,
 
 bool ddla_job_is_given(const ddla_job *job, const char *key) {
   return place_of(job, ddla_option_find(key)) != NULL;
+}
+
+bool ddla_job_is_set(const ddla_job *job, const char *key) {
+  const ddla_yaml *place = place_of(job, ddla_option_find(key));
+  return place && strcmp(place->source, set_source) == 0;
 }
 
 const char *ddla_job_resume_key(int i) {

@@ -1,7 +1,10 @@
 #include "job/option.h"
 
+#include <limits.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
@@ -118,6 +121,7 @@ ddla_option_hint ddla_option_allowed(const ddla_option *option) {
                                       "one of ",
                                       "a list of whole numbers from %s to %s",
                                       "a list of numbers from %s to %s",
+                                      "a list of paths",
                                       "a list or a mapping"};
   ddla_option_hint hint = {0};
   if (option->type == DDLA_OPTION_CHOICE) {
@@ -232,6 +236,52 @@ static ddla_status assign_list(void *field, const ddla_option *option, const ddl
   return DDLA_OK;
 }
 
+static void release_paths(ddla_job_paths *paths) {
+  for (int i = 0; i < paths->count; i++) ddla_free(paths->at[i]);
+  paths->count = 0;
+}
+
+/* The item's path: as it is where it is absolute, else behind the directory of the file that it
+ * stands in, behind the current one on the command line; made absolute. */
+static ddla_status add_path(ddla_job_paths *paths, const ddla_yaml *item) {
+  const char *slash = strrchr(item->source, '/');
+  const int length = slash ? (int)(slash - item->source) : 0;
+  const bool inside = item->text[0] != '/';
+  char joined[PATH_MAX], whole[PATH_MAX], here[PATH_MAX];
+  int used = snprintf(joined, sizeof joined, "%.*s%s%s", inside ? length : 0, item->source,
+                      inside && slash ? "/" : "", item->text);
+  if (used < 0 || (size_t)used >= sizeof joined)
+    return ddla_yaml_refuse(item, "the path is longer than %d bytes", PATH_MAX);
+  const char *path = realpath(joined, whole);
+  if (!path && joined[0] != '/' && getcwd(here, sizeof here)) { /* told where it is opened */
+    used = snprintf(whole, sizeof whole, "%s/%s", here, joined);
+    if (used > 0 && (size_t)used < sizeof whole) path = whole;
+  }
+  DDLA_TRY(ddla_alloc_text(&paths->at[paths->count], path ? path : joined));
+  paths->count++;
+  return DDLA_OK;
+}
+
+static ddla_status assign_paths(ddla_job_paths *field, const ddla_option *option,
+                                const ddla_yaml *value) {
+  ddla_job_paths read = {0};
+  ddla_status status = DDLA_OK;
+  if (value->kind != DDLA_YAML_SEQUENCE) return refuse_value(option, value, value);
+  if (value->count > DDLA_JOB_PATHS_MAX)
+    return ddla_yaml_refuse(value, "%s has %d items, but at most %d are allowed", option->key,
+                            value->count, DDLA_JOB_PATHS_MAX);
+  for (const ddla_yaml *item = value->first; item && status == DDLA_OK; item = item->next)
+    status = item->kind == DDLA_YAML_SCALAR && *item->text ? add_path(&read, item)
+                                                           : refuse_value(option, value, item);
+  if (status != DDLA_OK) {
+    release_paths(&read);
+    return status;
+  }
+  release_paths(field);
+  *field = read;
+  return DDLA_OK;
+}
+
 ddla_status ddla_option_assign(ddla_job *job, const ddla_option *option, const ddla_yaml *value) {
   void *field = (char *)job + option->offset;
   bool fits = false;
@@ -244,6 +294,7 @@ ddla_status ddla_option_assign(ddla_job *job, const ddla_option *option, const d
   case DDLA_OPTION_CHOICE: return assign_text(field, option, value);
   case DDLA_OPTION_SIZES:
   case DDLA_OPTION_REALS: return assign_list(field, option, value);
+  case DDLA_OPTION_PATHS: return assign_paths(field, option, value);
   case DDLA_OPTION_TREE:
     fits = value->kind != DDLA_YAML_SCALAR || value->empty;
     if (fits) *(const ddla_yaml **)field = value->count == 0 ? NULL : value;
@@ -272,6 +323,15 @@ static void write_list(const void *field, const ddla_option *option, FILE *file)
   fputc(']', file);
 }
 
+static void write_paths(const ddla_job_paths *paths, FILE *file) {
+  fputc('[', file);
+  for (int i = 0; i < paths->count; i++) {
+    if (i > 0) fputs(", ", file);
+    ddla_yaml_write_text(paths->at[i], file);
+  }
+  fputc(']', file);
+}
+
 void ddla_option_write(const ddla_job *job, const ddla_option *option, FILE *file) {
   const void *field = (const char *)job + option->offset;
   const ddla_yaml *tree = NULL;
@@ -284,6 +344,7 @@ void ddla_option_write(const ddla_job *job, const ddla_option *option, FILE *fil
   case DDLA_OPTION_CHOICE: fputs(*(char *const *)field, file); break;
   case DDLA_OPTION_SIZES:
   case DDLA_OPTION_REALS: write_list(field, option, file); break;
+  case DDLA_OPTION_PATHS: write_paths(field, file); break;
   case DDLA_OPTION_TREE:
     tree = *(const ddla_yaml *const *)field;
     if (tree) ddla_yaml_write(tree, file);
@@ -296,6 +357,7 @@ void ddla_option_release(ddla_job *job, const ddla_option *option) {
   void *field = (char *)job + option->offset;
   bool text = option->type == DDLA_OPTION_TEXT || option->type == DDLA_OPTION_NAME ||
               option->type == DDLA_OPTION_CHOICE;
+  if (option->type == DDLA_OPTION_PATHS) release_paths(field);
   if (!text) return;
   ddla_free(*(char **)field);
   *(char **)field = NULL;

@@ -18,6 +18,7 @@ typedef enum ddla_option_type {
   DDLA_OPTION_CHOICE,
   DDLA_OPTION_SIZES,
   DDLA_OPTION_REALS,
+  DDLA_OPTION_PATHS,
   DDLA_OPTION_TREE
 } ddla_option_type;
 
