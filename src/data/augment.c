@@ -179,7 +179,15 @@ static void fill_one(float *out, const picture *from, const ddla_augment *augmen
   if (augment->cutout > 0) cut_square(out, shape, &drawn, augment->cutout);
 }
 
-void ddla_batch_fill(void *out, int32_t *labels, const ddla_dataset *set, const int64_t *indices,
+/* Label or target of a root's sample `row` as number i of a batch. */
+static void copy_label(void *labels, int64_t i, const ddla_dataset *set, int64_t row) {
+  const int64_t count = set->target_count;
+  if (set->targets)
+    memcpy((float *)labels + i * count, set->targets + row * count, (size_t)count * sizeof(float));
+  else ((int32_t *)labels)[i] = set->labels ? set->labels[row] : -1;
+}
+
+void ddla_batch_fill(void *out, void *labels, const ddla_dataset *set, const int64_t *indices,
                      int64_t count, const ddla_augment *augment) {
   static const ddla_augment none;
   if (!augment) augment = &none;
@@ -197,7 +205,7 @@ void ddla_batch_fill(void *out, int32_t *labels, const ddla_dataset *set, const 
                     .shape = set->shape,
                     .map = &map};
     fill_one((float *)out + i * values, &from, augment, indices[i]);
-    if (labels) labels[i] = set->labels ? set->labels[row] : -1;
+    if (labels) copy_label(labels, i, set, row);
   }
 }
 

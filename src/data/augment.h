@@ -26,10 +26,11 @@ typedef struct ddla_augment {
 } ddla_augment;
 
 /* Decodes samples indices[0 … count) of set. out: float [count, height, width, channels]; of tokens
- * int32 [count, height], and labels [count, height], the tokens that follow; else labels:
- * [count], -1 where the set has none, or null if they are not wanted; indices: [count], each in [0,
- * set's count); null augment: only x / 255 for uint8. */
-void ddla_batch_fill(void *out, int32_t *labels, const ddla_dataset *set, const int64_t *indices,
+ * int32 [count, height], and labels int32 [count, height], the tokens that follow; else labels:
+ * float [count, targets] where the set has targets, int32 [count] where it has not, -1 without
+ * labels, or null if they are not wanted; indices: [count], each in [0, set's count); null augment:
+ * only x / 255 for uint8. */
+void ddla_batch_fill(void *out, void *labels, const ddla_dataset *set, const int64_t *indices,
                      int64_t count, const ddla_augment *augment);
 
 /* The same for one record that is in no set (an image to predict). features: [shape] of type. */

@@ -1,5 +1,6 @@
-/* Data sets in memory: records of uint8 (images) or float32 (tables) features with int32 labels, or
- * windows of a text's tokens, whose targets are the tokens that follow.
+/* Data sets in memory: records of uint8 (images) or float32 (tables) features with int32 labels or
+ * float32 targets, or windows of a text's tokens, whose targets are the tokens that follow (public
+ * part: ddla/data.h).
  *
  * A data set is read once, by the process that then forks agents: its records lie in one block of
  * shared pages (or in memory that the caller gives) and are never written after opening. Readers of
@@ -10,56 +11,9 @@
 #ifndef DDLA_DATA_DATA_H
 #define DDLA_DATA_DATA_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <ddla/data.h>
 
 #include "base/status.h"
-
-typedef struct ddla_dataset ddla_dataset;
-
-typedef enum ddla_data_type { DDLA_DATA_UINT8, DDLA_DATA_FLOAT32, DDLA_DATA_TOKENS } ddla_data_type;
-typedef enum ddla_data_part {
-  DDLA_DATA_TRAIN,
-  DDLA_DATA_VALIDATION,
-  DDLA_DATA_TEST
-} ddla_data_part;
-typedef enum ddla_data_header {
-  DDLA_DATA_HEADER_AUTO, /* a header if no field is a number or one is the label's name */
-  DDLA_DATA_HEADER_YES,
-  DDLA_DATA_HEADER_NO
-} ddla_data_header;
-
-/* One sample is [height, width, channels]; a table's row of f features is [1, 1, f], a window of t
- * tokens [t, 1, 1]. */
-typedef struct ddla_data_shape {
-  int64_t height, width, channels;
-} ddla_data_shape;
-
-/* Where records are kept. */
-typedef struct ddla_data_memory {
-  void *(*allocate)(size_t bytes, void *argument); /* 64-byte aligned, or null */
-  void (*release)(void *block, size_t bytes, void *argument);
-  void *argument;
-} ddla_data_memory;
-
-/* What to open; zero means default. Everything is borrowed for the call only, except *memory, which
- * is copied. */
-typedef struct ddla_data_source {
-  const char *path;         /* file or directory */
-  const char *labels_path;  /* idx: file of labels; null: derived from path */
-  const char *format;       /* row of data_list.h; null or "auto": the first that accepts */
-  ddla_data_part part;      /* which part of a directory that holds several */
-  const char *label_column; /* csv: name, number from 1, "last" (default), or "none" */
-  ddla_data_header header;  /* csv */
-  char delimiter;           /* csv: 0 finds out which of , ; tab the first line has most of */
-  ddla_data_shape shape; /* csv: shape of a row; folder: size to bring images to, channels 1 or 3 */
-  int64_t window;        /* text: tokens of a sample */
-  const char *const *class_names; /* null: as found in the data; else any other label is refused */
-  int class_count; /* 0: as found; without class_names: labels are 0 ... class_count - 1 */
-  int threads;     /* folder: decoding threads, default as many as processors, at most 8 */
-  const ddla_data_memory *memory; /* null: pages shared with later forks */
-} ddla_data_source;
 
 /* 128-bit xxHash of content: type, shape, features, labels, class names; a subset's also of its
  * choice. */
@@ -121,6 +75,9 @@ size_t ddla_dataset_bytes(
 
 /* Name of a class, "0", "1", … where the data have none. Borrowed until set is closed. */
 const char *ddla_dataset_class_name(const ddla_dataset *set, int class_index);
+
+/* Numbers that each sample has as its target; 0: it has none. */
+int64_t ddla_dataset_targets(const ddla_dataset *set);
 
 /* Label of a sample, -1 if the data have none. */
 int32_t ddla_dataset_label(const ddla_dataset *set, int64_t index);

@@ -35,12 +35,14 @@ ddla_data_shape ddla_dataset_shape(const ddla_dataset *set) { return set->shape;
 ddla_data_type ddla_dataset_type(const ddla_dataset *set) { return set->type; }
 int ddla_dataset_classes(const ddla_dataset *set) { return ddla_dataset_root(set)->classes.count; }
 bool ddla_dataset_labelled(const ddla_dataset *set) {
-  return set->labels || set->type == DDLA_DATA_TOKENS;
+  return set->labels || set->targets || set->type == DDLA_DATA_TOKENS;
 }
 ddla_data_fingerprint ddla_dataset_fingerprint(const ddla_dataset *set) { return set->fingerprint; }
 
+int64_t ddla_dataset_targets(const ddla_dataset *set) { return set->target_count; }
+
 size_t ddla_dataset_bytes(const ddla_dataset *set) {
-  return set->features_block.bytes + set->labels_block.bytes;
+  return set->features_block.bytes + set->labels_block.bytes + set->targets_block.bytes;
 }
 
 const char *ddla_dataset_class_name(const ddla_dataset *set, int class_index) {
@@ -75,6 +77,9 @@ void ddla_dataset_seal(ddla_dataset *set) {
   ddla_data_fingerprint print = fingerprint_of(head, sizeof head, (ddla_data_fingerprint){0});
   if (set->labels)
     print = fingerprint_of(set->labels, (size_t)set->count * sizeof *set->labels, print);
+  if (set->targets)
+    print = fingerprint_of(set->targets,
+                           (size_t)(set->count * set->target_count) * sizeof *set->targets, print);
   for (int i = 0; i < set->classes.count; i++)
     print = fingerprint_of(set->classes.names[i], strlen(set->classes.names[i]) + 1, print);
   set->fingerprint = print;
@@ -114,6 +119,8 @@ ddla_status ddla_dataset_subset(ddla_dataset **out, const ddla_dataset *parent,
                         .shape = parent->shape,
                         .features = parent->features,
                         .labels = parent->labels,
+                        .targets = parent->targets,
+                        .target_count = parent->target_count,
                         .order = ddla_order_plain(parent->count)};
   if (subset->shuffled)
     set->order =
@@ -208,6 +215,7 @@ void ddla_dataset_close(ddla_dataset *set) {
   if (!set) return;
   ddla_data_block_release(&set->features_block);
   ddla_data_block_release(&set->labels_block);
+  ddla_data_block_release(&set->targets_block);
   ddla_classes_fini(&set->classes);
   ddla_free(set);
 }

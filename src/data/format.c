@@ -24,13 +24,30 @@ const char *ddla_dataset_format(const char **looks_for, int index) {
   return formats[index]->name;
 }
 
+/* Format number index, those that the source brings first; null behind the last. */
+static const ddla_data_format *format_at(const ddla_data_source *source, size_t index) {
+  const size_t brought = (size_t)source->format_count;
+  if (index < brought) return source->formats[index];
+  return index - brought < format_count ? formats[index - brought] : NULL;
+}
+
+static bool is_brought(const ddla_data_source *source, const ddla_data_format *format) {
+  for (int i = 0; i < source->format_count; i++)
+    if (source->formats[i] == format) return true;
+  return false;
+}
+
+static bool accepts(const ddla_data_format *format, const ddla_data_source *source) {
+  return format->accepts && format->accepts(source);
+}
+
 /* "idx: …; csv: …", or only the names. */
-static void list_formats(char *out, size_t room, bool in_full) {
+static void list_formats(char *out, size_t room, const ddla_data_source *source, bool in_full) {
   size_t used = 0;
-  for (size_t i = 0; i < format_count && used < room; i++) {
-    int wrote =
-        snprintf(out + used, room - used, "%s%s%s%s", i == 0 ? "" : (in_full ? "; " : ", "),
-                 formats[i]->name, in_full ? ": " : "", in_full ? formats[i]->looks_for : "");
+  for (size_t i = 0; format_at(source, i) && used < room; i++) {
+    const ddla_data_format *format = format_at(source, i);
+    int wrote = snprintf(out + used, room - used, "%s%s%s%s", i == 0 ? "" : (in_full ? "; " : ", "),
+                         format->name, in_full ? ": " : "", in_full ? format->looks_for : "");
     if (wrote > 0) used += (size_t)wrote;
   }
 }
@@ -38,20 +55,21 @@ static void list_formats(char *out, size_t room, bool in_full) {
 static ddla_status find_format(const ddla_data_format **out, const ddla_data_source *source) {
   char words[768] = "";
   if (!source->path || source->path[0] == '\0') {
-    list_formats(words, sizeof words, true);
+    list_formats(words, sizeof words, source, true);
     return DDLA_FAIL(INVALID, "no path to data is given; expected one of %s", words);
   }
   bool named = source->format && strcmp(source->format, "auto") != 0;
-  for (size_t i = 0; i < format_count; i++)
-    if (named ? strcmp(source->format, formats[i]->name) == 0 : formats[i]->accepts(source)) {
-      *out = formats[i];
-      return DDLA_OK;
-    }
+  for (size_t i = 0; format_at(source, i); i++) {
+    const ddla_data_format *format = format_at(source, i);
+    if (named ? strcmp(source->format, format->name) != 0 : !accepts(format, source)) continue;
+    *out = format;
+    return DDLA_OK;
+  }
   if (named) {
-    list_formats(words, sizeof words, false);
+    list_formats(words, sizeof words, source, false);
     return DDLA_FAIL(INVALID, "no data format \"%s\"; expected one of %s", source->format, words);
   }
-  list_formats(words, sizeof words, true);
+  list_formats(words, sizeof words, source, true);
   return DDLA_FAIL(INVALID, "%s holds no data of a known format; looked for %s", source->path,
                    words);
 }
@@ -62,10 +80,11 @@ static ddla_status check_path(const ddla_data_source *source) {
   char whole[DDLA_DATA_PATH_BYTES];
   DDLA_TRY(ddla_data_path(whole, "%s", source->path));
   if (stat(source->path, &state) == 0) return DDLA_OK;
-  for (size_t i = 0; i < format_count; i++)
-    if (formats[i]->needs_no_file && formats[i]->accepts(source)) return DDLA_OK;
+  for (size_t i = 0; format_at(source, i); i++)
+    if (format_at(source, i)->needs_no_file && accepts(format_at(source, i), source))
+      return DDLA_OK;
   char words[768] = "";
-  list_formats(words, sizeof words, true);
+  list_formats(words, sizeof words, source, true);
   return DDLA_FAIL(INVALID, "cannot read %s: %s; looked for %s", source->path, strerror(errno),
                    words);
 }
@@ -86,6 +105,7 @@ ddla_status ddla_dataset_open(ddla_dataset **out, const ddla_data_source *source
   DDLA_TRY(DDLA_NEW(set, 1));
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, format->read(set, source));
+  if (is_brought(source, format)) DDLA_TRY_CLEAN(status, ddla_dataset_settle(set, source));
   DDLA_TRY_CLEAN(status, check_set(set, source));
   ddla_dataset_seal(set);
   *out = set;

@@ -1,5 +1,6 @@
-/* What a reader of a data format provides, and what it fills in. Only for the files of this folder.
- */
+/* What the library's readers (rows of data_list.h; ddla/data.h says what a format is) fill in:
+ * count, type, shape, features, labels, classes and the blocks of a zeroed set. Only for the files
+ * of this folder. */
 #ifndef DDLA_DATA_FORMAT_H
 #define DDLA_DATA_FORMAT_H
 
@@ -21,21 +22,13 @@ struct ddla_dataset {
                            as a target only */
   int64_t length;       /* tokens; else 0 */
   int32_t *labels;      /* [count], within labels_block; null if there are none */
-  ddla_data_block features_block, labels_block;
+  float *targets;       /* [count, target_count], within targets_block; null if there are none */
+  int64_t target_count;
+  ddla_data_block features_block, labels_block, targets_block;
   ddla_classes classes; /* of a root */
   uint64_t features_hash;
   ddla_data_fingerprint fingerprint;
 };
-
-typedef struct ddla_data_format {
-  const char *name, *looks_for; /* "idx", "a directory of …": what it looked for */
-  bool needs_no_file;           /* paths that it accepts name nothing on disk */
-  bool (*accepts)(const ddla_data_source *source);  /* may look at the path; must not read it all */
-  bool (*has_part)(const ddla_data_source *source); /* null: the format knows no parts */
-  /* Fills count, type, shape, features, labels, classes and the blocks of a zeroed set, whose
-   * blocks and classes are released by the caller also after a failure. */
-  ddla_status (*read)(ddla_dataset *set, const ddla_data_source *source);
-} ddla_data_format;
 
 #define DDLA_DATA_FORMAT(name) extern const ddla_data_format ddla_data_format_##name;
 #include "data/data_list.h"
@@ -51,6 +44,11 @@ const ddla_dataset *ddla_dataset_root(const ddla_dataset *set);
 
 /* Computes the fingerprint of a root from its content. */
 void ddla_dataset_seal(ddla_dataset *set);
+
+/* What a reader of somebody else's left: records are there, labels and tokens are classes, which
+ * get names where they have none and the numbers of source->class_names where these are given.
+ * Errors: INVALID naming the path and the sample. */
+ddla_status ddla_dataset_settle(ddla_dataset *set, const ddla_data_source *source);
 
 /* Labels that are whole numbers: checks labels [count] against source->class_names, or makes
  * classes "0" … max where there are none. where: the file, for messages. Errors: INVALID for a
