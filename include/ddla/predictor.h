@@ -31,7 +31,8 @@ DDLA_API int64_t ddla_predictor_numbers(const ddla_predictor *predictor);
 DDLA_API size_t ddla_predictor_number_bytes(const ddla_predictor *predictor);
 
 /* probability [count, classes] from samples [count, numbers], one after another, as the data have
- * them: they are standardised here. Errors: UNSUPPORTED for a model of texts; NO_MEMORY. */
+ * them: they are standardised here. Where samples have targets instead of labels, what the model
+ * gives for them. Errors: UNSUPPORTED for a model of texts; NO_MEMORY. */
 DDLA_API DDLA_MUST_USE ddla_status ddla_predictor_predict(double *probability,
                                                           ddla_predictor *predictor,
                                                           const void *samples, int64_t count);

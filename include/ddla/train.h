@@ -5,6 +5,7 @@
 
 #include <ddla/graph.h>
 #include <ddla/job.h>
+#include <ddla/plugin.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,6 +23,9 @@ typedef struct ddla_train_options {
   const char *directory;     /* run directory for results and checkpoints; required */
   bool resume;               /* go on from its newest checkpoint */
   const ddla_own_model *own; /* builds the model instead of the job's model.kind; borrowed */
+  /* Rows that the program has besides those of task.plugins, without a file; borrowed. Only this
+   * program can use such a run's model again. */
+  const ddla_plugin *plugin;
   /* Called after each step on a thread of agent 0. False: stop cleanly after the step under way.
    * May be null. */
   bool (*on_step)(void *argument, const ddla_train_step *step);
@@ -33,7 +37,8 @@ typedef struct ddla_train_result {
   bool stopped;         /* before the end, because on_step said so */
   bool tested;          /* the job has test samples */
   double test_accuracy; /* of the best model where one is kept, else of the last */
-  double test_loss;     /* nats per sample */
+  double test_loss;   /* nats per sample; of a task of one's own, its loss for each of its count */
+  double test_metric; /* what the task measures; for a classifier test_accuracy */
   double seconds;
   char model_sha256[65]; /* of the run directory's model.safetensors */
 } ddla_train_result;

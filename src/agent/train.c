@@ -49,7 +49,8 @@ ddla_status ddla_train(ddla_train_result *out, const ddla_job *job,
                                  .on_step = options->on_step,
                                  .on_step_argument = options->on_step_argument,
                                  .result = &result}};
-  DDLA_TRY(ddla_training_prepare(&call.training, job, options->own, NULL,
+  const ddla_training_own own = {.model = options->own, .plugin = options->plugin};
+  DDLA_TRY(ddla_training_prepare(&call.training, job, &own, NULL,
                                  ddla_clock_now_ns(ddla_clock_monotonic())));
   ddla_status status = run(&call);
   ddla_training_destroy(call.training);

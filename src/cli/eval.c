@@ -35,7 +35,7 @@ static ddla_status print_json(const ddla_trained *trained, const ddla_evaluation
   json_t *report = NULL;
   const ddla_task_report told = {
       .part = part, .found = found, .classes = trained->description.classes, .names = names};
-  DDLA_TRY(ddla_task_find(trained->description.task)->json(&report, &told));
+  DDLA_TRY(ddla_task_json(&report, ddla_inference_task(trained->inference), &told));
   json_object_set_new(report, "data", json_string(part));
   json_object_set_new(report, "model", ddla_json_text(trained->path));
   json_object_set_new(report, "sha256", json_string(trained->sha256));
@@ -56,7 +56,7 @@ static ddla_status print(const ddla_trained *trained, const ddla_evaluation *fou
   } else {
     const ddla_task_report told = {
         .part = part, .found = found, .classes = classes, .names = names};
-    ddla_task_find(trained->description.task)->print(stdout, &told);
+    ddla_inference_task(trained->inference)->print(stdout, &told);
     printf("\nmodel   %s\nsha256  %s\n", trained->path, trained->sha256);
   }
 cleanup:
@@ -71,7 +71,7 @@ static ddla_status evaluate(ddla_trained *trained, ddla_data_part part, const ch
   ddla_evaluation found = {0};
   ddla_status status = DDLA_OK;
   int64_t lanes = trained->job->parallel.lanes;
-  DDLA_TRY(ddla_inference_data(&set, &whole, trained->job, &trained->description, part));
+  DDLA_TRY(ddla_inference_data(&set, &whole, trained->inference, part));
   if (lanes == 0) lanes = ddla_machine_processors();
   DDLA_TRY_CLEAN(status, ddla_inference_evaluate(&found, trained->inference, set, (int)lanes));
   DDLA_TRY_CLEAN(status, print(trained, &found, name, json));

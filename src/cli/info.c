@@ -14,6 +14,7 @@
 #include "cli/words.h"
 #include "model/summary.h"
 #include "train/description.h"
+#include "train/plugins.h"
 #include "train/run.h"
 
 static bool is_directory(const char *path) {
@@ -49,16 +50,31 @@ static void print_rows(const json_t *rows) {
   }
 }
 
-static ddla_status print_topic(const ddla_topic *topic, bool json) {
+static ddla_status print_topic(const ddla_topic *topic, const ddla_plugins *plugins, bool json) {
   if (!json && strcmp(topic->name, "job") == 0) {
     ddla_job_print_help(stdout);
     return DDLA_OK;
   }
-  json_t *rows = topic->rows();
+  json_t *rows = topic->rows(plugins);
   if (json || !rows) return ddla_json_print(rows);
   print_rows(rows);
   json_decref(rows);
   return DDLA_OK;
+}
+
+/* A topic with the rows of the plug-ins that a job, or --set, names. */
+static ddla_status print_job_topic(const ddla_topic *topic, const ddla_words *words, bool json) {
+  ddla_job *job = NULL;
+  ddla_plugins *plugins = NULL;
+  ddla_status status = DDLA_OK;
+  const char *path = words->other_count > 1 ? words->other[1] : NULL;
+  DDLA_TRY_CLEAN(status, ddla_words_job(&job, words, path));
+  DDLA_TRY_CLEAN(status, ddla_train_plugins(&plugins, job, NULL));
+  DDLA_TRY_CLEAN(status, print_topic(topic, plugins, json));
+cleanup:
+  ddla_plugins_destroy(plugins);
+  ddla_job_destroy(job);
+  return status;
 }
 
 static void print_topics(FILE *file) {
@@ -103,23 +119,32 @@ static ddla_status print_run_model(const ddla_words *words, const char *director
   char path[DDLA_PATH_BYTES];
   ddla_job *job = NULL;
   ddla_description description = {0};
+  ddla_plugins *plugins = NULL;
   ddla_task_graph graph = {.key = DDLA_NO_VALUE};
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, ddla_words_job(&job, words, ddla_run_path(path, directory, "job.yaml")));
   DDLA_TRY_CLEAN(status, ddla_description_read(&description, directory));
-  const ddla_task *task = ddla_task_find(description.task);
+  DDLA_TRY_CLEAN(status, ddla_train_plugins(&plugins, job, NULL));
+  const ddla_task *task = ddla_task_find(plugins, description.task);
   if (!task || description.own) {
     status =
         DDLA_FAIL(UNSUPPORTED, "%s: this program cannot build the run's model or task (%s)",
                   directory, description.own ? "a model of another program" : description.task);
     goto cleanup;
   }
-  DDLA_TRY_CLEAN(status,
-                 ddla_task_build(&graph, task, job, NULL, description.shape, description.classes));
+  DDLA_TRY_CLEAN(
+      status, ddla_task_build(&graph, &(ddla_task_use){.task = task,
+                                                       .job = job,
+                                                       .plugins = plugins,
+                                                       .data = {.shape = description.shape,
+                                                                .type = description.type,
+                                                                .classes = description.classes,
+                                                                .targets = description.targets}}));
   DDLA_TRY_CLEAN(status, print_graph(graph.graph, job, json));
 cleanup:
   if (graph.graph) ddla_task_graph_fini(&graph);
   ddla_description_fini(&description);
+  ddla_plugins_destroy(plugins);
   ddla_job_destroy(job);
   return status;
 }
@@ -160,6 +185,12 @@ static ddla_status print_report(const char *directory, bool json) {
   return DDLA_OK;
 }
 
+static const ddla_topic *find_topic(const char *word) {
+  for (int i = 0; ddla_topic_at(i); i++)
+    if (strcmp(word, ddla_topic_at(i)->name) == 0) return ddla_topic_at(i);
+  return NULL;
+}
+
 static ddla_status refuse(const char *word) {
   const char *near = ddla_words_nearer(NULL, word, "model");
   for (int i = 0; ddla_topic_at(i); i++)
@@ -174,15 +205,18 @@ static ddla_status refuse(const char *word) {
 static ddla_status print_word(const ddla_words *words, bool json) {
   const char *word = words->other[0];
   bool model = strcmp(word, "model") == 0;
-  if (words->other_count > (model ? 2 : 1))
+  if (words->other_count > 2)
     return DDLA_FAIL(INVALID, "ddla info lists one thing at a time; `ddla info --help` says more");
   if (model) {
     const char *place = words->other_count == 2 ? words->other[1] : NULL;
     if (place && is_directory(place)) return print_run_model(words, place, json);
     return print_job_model(words, place, json);
   }
-  for (int i = 0; ddla_topic_at(i); i++)
-    if (strcmp(word, ddla_topic_at(i)->name) == 0) return print_topic(ddla_topic_at(i), json);
+  const ddla_topic *topic = find_topic(word);
+  if (topic && (words->other_count < 2 || !find_topic(words->other[1])))
+    return print_job_topic(topic, words, json);
+  if (words->other_count > 1)
+    return DDLA_FAIL(INVALID, "ddla info lists one thing at a time; `ddla info --help` says more");
   return is_directory(word) ? print_report(word, json) : refuse(word);
 }
 
@@ -205,15 +239,16 @@ static ddla_status run(int argc, char **argv, int64_t start_ns) {
 
 const ddla_command ddla_command_info = {
     .name = "info",
-    .arguments = "[job|tasks|models|ops|…] | model [JOB.yaml|RUN] | RUN",
+    .arguments = "[job|tasks|models|ops|…] [JOB.yaml] | model [JOB.yaml|RUN] | RUN",
     .summary = "lists what there is to choose from, a model's layers, a run's report",
     .help =
         "  job, tasks, models, layers, ops, kernels, optimizers, schedules, formats, transports,\n"
         "  collectives, status\n"
         "                     what there is; `ddla info` alone says a word about each\n"
+        "  TOPIC JOB.yaml     also what the job's plug-ins add\n"
         "  model JOB.yaml     layers, shapes, parameters and flops of a job's model; without a\n"
         "                     file of the initial job; of a run directory\n"
         "  RUN                the report of a run directory\n"
-        "  --set KEY=VALUE    with model: sets a key of the job\n"
+        "  --set KEY=VALUE    sets a key of the job, for example task.plugins=[./libown.so]\n"
         "  --json             prints JSON\n",
     .run = run};

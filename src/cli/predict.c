@@ -81,7 +81,8 @@ static ddla_status open_csv(ddla_dataset **out, const ddla_trained *trained, con
                      "%s has %d columns; the model takes %d numbers for each sample (one column "
                      "more may hold labels)",
                      path, columns, features);
-  ddla_data_source source = ddla_training_source(trained->job, path, DDLA_DATA_TEST);
+  ddla_data_source source = ddla_training_source(
+      trained->job, ddla_inference_plugins(trained->inference), path, DDLA_DATA_TEST);
   source.format = "csv";
   source.shape = shape;
   if (columns == features) source.label_column = "none";
@@ -119,11 +120,15 @@ static void choose_top(int64_t *chosen, int top, const double *probability, int6
   }
 }
 
+static void print_place(const sample_list *list, int64_t i) {
+  if (list->paths) printf("%s", list->paths[i]);
+  else printf("%s#%" PRId64, list->csv, i + 1);
+}
+
 static void print_line(const sample_list *list, const ddla_description *description, int64_t i,
                        const double *probability, const int64_t *chosen, int top) {
   char text[24];
-  if (list->paths) printf("%s", list->paths[i]);
-  else printf("%s#%" PRId64, list->csv, i + 1);
+  print_place(list, i);
   for (int k = 0; k < top; k++)
     printf("\t%s\t%.4f", ddla_description_class(description, chosen[k], text, sizeof text),
            probability[chosen[k]]);
@@ -157,12 +162,35 @@ static ddla_status check_finite(const sample_list *list, const ddla_trained *tra
   return DDLA_OK;
 }
 
+/* What a model of targets gives: its numbers, in their order. */
+static ddla_status print_numbers(const sample_list *list, const ddla_trained *trained,
+                                 const double *number, bool json) {
+  const int64_t count = trained->description.classes;
+  json_t *all = json ? json_array() : NULL;
+  for (int64_t i = 0; i < list->count; i++) {
+    json_t *row = json ? json_array() : NULL;
+    if (!json) print_place(list, i);
+    for (int64_t k = 0; k < count; k++)
+      if (json) json_array_append_new(row, json_real(number[i * count + k]));
+      else printf("\t%.6g", number[i * count + k]);
+    if (json)
+      json_array_append_new(all, json_pack("{s:o, s:I, s:o}", "file",
+                                           ddla_json_text(list->paths ? list->paths[i] : list->csv),
+                                           "row", (json_int_t)(i + 1), "numbers", row));
+    else putchar('\n');
+  }
+  if (!json) return DDLA_OK;
+  return ddla_json_print(json_pack("{s:o, s:s, s:o}", "model", ddla_json_text(trained->path),
+                                   "sha256", trained->sha256, "predictions", all));
+}
+
 static ddla_status print(const sample_list *list, const ddla_trained *trained,
                          const double *probability, const answer_form *form) {
   const ddla_description *description = &trained->description;
   int64_t classes = description->classes, *chosen = NULL;
   int top = form->top < classes ? form->top : (int)classes;
   DDLA_TRY(check_finite(list, trained, probability));
+  if (description->targets) return print_numbers(list, trained, probability, form->json);
   DDLA_TRY(DDLA_NEW(chosen, top));
   json_t *all = form->json ? json_array() : NULL;
   for (int64_t i = 0; i < list->count; i++) {
@@ -272,5 +300,6 @@ const ddla_command ddla_command_predict = {
         "  -m, --model FILE   another model file than the run's best, average or last\n"
         "  --json             prints JSON\n\n"
         "Each line has the file (FILE#ROW for tables), then class and probability of the best,\n"
-        "of the second best and so on, with tabs between them.\n",
+        "of the second best and so on, with tabs between them; where samples have targets instead\n"
+        "of labels, the numbers that the model gives.\n",
     .run = run};

@@ -2,7 +2,8 @@
 #include "cli/topics.h"
 #include "coll/coll.h"
 
-json_t *ddla_topic_collectives(void) {
+json_t *ddla_topic_collectives(const ddla_plugins *plugins) {
+  (void)plugins;
   static const char *const help[] = {[DDLA_COLL_BARRIER] = "nobody leaves before all have come",
                                      [DDLA_COLL_BROADCAST] = "everybody gets the root's data",
                                      [DDLA_COLL_GATHER] = "the root gets everybody's slice",

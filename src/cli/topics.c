@@ -28,7 +28,8 @@ static json_t *initial_json(const ddla_job *job, const char *key) {
   return made;
 }
 
-static json_t *job_rows(void) {
+static json_t *job_rows(const ddla_plugins *plugins) {
+  (void)plugins;
   json_t *rows = json_array();
   ddla_job *job = NULL;
   if (ddla_job_create(&job) != DDLA_OK) return NULL;
@@ -42,19 +43,24 @@ static json_t *job_rows(void) {
   return rows;
 }
 
-static json_t *op_rows(void) {
+static json_t *op_json(const ddla_op *op) {
+  return json_pack("{s:s, s:s, s:s, s:s, s:b}", "name", op->name, "help", op->math, "inputs",
+                   op->inputs, "attributes", op->attrs ? op->attrs : "", "gradient",
+                   op->backward != NULL);
+}
+
+static json_t *op_rows(const ddla_plugins *plugins) {
   int count = 0;
   const ddla_op *const *table = ddla_op_table(&count);
   json_t *rows = json_array();
-  for (int i = 0; i < count; i++)
-    json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s, s:b}", "name", table[i]->name,
-                                          "help", table[i]->math, "inputs", table[i]->inputs,
-                                          "attributes", table[i]->attrs ? table[i]->attrs : "",
-                                          "gradient", table[i]->backward != NULL));
+  for (int i = 0; i < count; i++) json_array_append_new(rows, op_json(table[i]));
+  for (int i = 0; plugins && i < plugins->op_count; i++)
+    json_array_append_new(rows, op_json(plugins->op[i]));
   return rows;
 }
 
-static json_t *kernel_rows(void) {
+static json_t *kernel_rows(const ddla_plugins *plugins) {
+  (void)plugins;
   int count = 0;
   const ddla_kernel *const *table = ddla_kernel_table(&count);
   json_t *rows = json_array();
@@ -66,15 +72,18 @@ static json_t *kernel_rows(void) {
   return rows;
 }
 
-static json_t *model_rows(void) {
+static json_t *model_rows(const ddla_plugins *plugins) {
   int count = 0;
   const ddla_model *const *table = ddla_model_table(&count);
   json_t *rows = json_array();
   for (int i = 0; i < count; i++) add(rows, table[i]->name, table[i]->help);
+  for (int i = 0; plugins && i < plugins->model_count; i++)
+    add(rows, plugins->model[i]->name, plugins->model[i]->help);
   return rows;
 }
 
-static json_t *layer_rows(void) {
+static json_t *layer_rows(const ddla_plugins *plugins) {
+  (void)plugins;
   int count = 0;
   const ddla_layer_row *const *table = ddla_layer_table(&count);
   json_t *rows = json_array();
@@ -85,7 +94,8 @@ static json_t *layer_rows(void) {
   return rows;
 }
 
-static json_t *optimizer_rows(void) {
+static json_t *optimizer_rows(const ddla_plugins *plugins) {
+  (void)plugins;
   int count = 0;
   const ddla_optimizer *const *table = ddla_optimizer_table(&count);
   json_t *rows = json_array();
@@ -93,7 +103,8 @@ static json_t *optimizer_rows(void) {
   return rows;
 }
 
-static json_t *schedule_rows(void) {
+static json_t *schedule_rows(const ddla_plugins *plugins) {
+  (void)plugins;
   json_t *rows = json_array();
 #define ADD(name, help) add(rows, #name, help);
   DDLA_SCHEDULE_LIST(ADD)
@@ -101,23 +112,28 @@ static json_t *schedule_rows(void) {
   return rows;
 }
 
-static json_t *task_rows(void) {
+static json_t *task_rows(const ddla_plugins *plugins) {
   int count = 0;
   const ddla_task *const *table = ddla_task_table(&count);
   json_t *rows = json_array();
   for (int i = 0; i < count; i++) add(rows, table[i]->name, table[i]->help);
+  for (int i = 0; plugins && i < plugins->task_count; i++)
+    add(rows, plugins->task[i]->name, plugins->task[i]->help);
   return rows;
 }
 
-static json_t *format_rows(void) {
+static json_t *format_rows(const ddla_plugins *plugins) {
   json_t *rows = json_array();
   const char *looks_for = "";
   for (int i = 0; ddla_dataset_format(&looks_for, i); i++)
     add(rows, ddla_dataset_format(&looks_for, i), looks_for);
+  for (int i = 0; plugins && i < plugins->format_count; i++)
+    add(rows, plugins->format[i]->name, plugins->format[i]->looks_for);
   return rows;
 }
 
-static json_t *transport_rows(void) {
+static json_t *transport_rows(const ddla_plugins *plugins) {
+  (void)plugins;
   json_t *rows = json_array();
   for (int i = 0; ddla_transport_row(i); i++) {
     unsigned caps = ddla_transport_row(i)->caps;
@@ -130,7 +146,8 @@ static json_t *transport_rows(void) {
   return rows;
 }
 
-static json_t *status_rows(void) {
+static json_t *status_rows(const ddla_plugins *plugins) {
+  (void)plugins;
   json_t *rows = json_array();
 #define ADD(status, exit_status, words, rebuild)                                                   \
   json_array_append_new(rows, json_pack("{s:s, s:s, s:i}", "name", #status, "help", words,         \

@@ -5,17 +5,19 @@
 
 #include <jansson.h>
 
-/* One topic. rows gives an array of objects, each with "name" and "help" and perhaps more; the
- * caller owns it; null without memory. */
+#include "plugin/plugin.h"
+
+/* One topic. rows gives (also the rows of plugins, which may be null) an array of objects, each
+ * with "name" and "help" and perhaps more; the caller owns it; null without memory. */
 typedef struct ddla_topic {
   const char *name, *help;
-  json_t *(*rows)(void);
+  json_t *(*rows)(const ddla_plugins *plugins);
 } ddla_topic;
 
 /* Topics by position, null behind the last. Borrowed for ever. */
 const ddla_topic *ddla_topic_at(int index);
 
 /* Rows of one topic, for the table. */
-json_t *ddla_topic_collectives(void);
+json_t *ddla_topic_collectives(const ddla_plugins *plugins);
 
 #endif

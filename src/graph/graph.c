@@ -284,6 +284,23 @@ static ddla_status check_inputs(const ddla_graph *graph, const char *op, const d
   return DDLA_OK;
 }
 
+void ddla_graph_set_plugins(ddla_graph *graph, const ddla_plugins *plugins) {
+  graph->plugins = plugins;
+}
+
+const ddla_op *ddla_graph_find_op(const ddla_graph *graph, const char *name) {
+  const ddla_op *found = ddla_op_find(name);
+  return found ? found : ddla_plugins_op(graph->plugins, name);
+}
+
+bool ddla_graph_has(const ddla_graph *graph, ddla_value value) {
+  return value >= 0 && value < graph->value_count;
+}
+
+bool ddla_graph_is_input(const ddla_graph *graph, ddla_value value) {
+  return ddla_graph_has(graph, value) && graph->value[value].kind == DDLA_VALUE_INPUT;
+}
+
 /* Adds a use of an op that is known to be whole. */
 static ddla_status add_use(ddla_value *out, ddla_graph *graph, const ddla_op *op,
                            const ddla_value *inputs, int input_count, const ddla_attrs *attrs) {
@@ -306,7 +323,7 @@ static ddla_status add_use(ddla_value *out, ddla_graph *graph, const ddla_op *op
 
 ddla_status ddla_graph_op(ddla_value *out, ddla_graph *graph, const char *op,
                           const ddla_value *inputs, int input_count, const ddla_attrs *attrs) {
-  const ddla_op *found = ddla_op_find(op);
+  const ddla_op *found = ddla_graph_find_op(graph, op);
   if (!found)
     return DDLA_FAIL(INVALID, "there is no op named \"%s\"; `ddla info ops` lists them", op);
   return add_use(out, graph, found, inputs, input_count, attrs);

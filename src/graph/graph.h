@@ -6,6 +6,7 @@
 #include <ddla/graph.h>
 
 #include "op/op.h"
+#include "plugin/plugin.h"
 #include "state/statistic.h"
 
 /* Parameters start on multiples of this many elements of the flat parameter space (64 bytes). */
@@ -66,7 +67,19 @@ struct ddla_graph {
   int64_t space, buffer_space; /* elements of the two flat spaces so far */
   int64_t dense;               /* of space: what lies before the parameters by row */
   int64_t record_space;        /* doubles of all statistics' records of one shard */
+  const ddla_plugins *plugins; /* borrowed; null: names are those of the library's ops */
 };
+
+/* Lets ops, and models and layers that are built in this graph, be found in plugins too (borrowed;
+ * may be null). */
+void ddla_graph_set_plugins(ddla_graph *graph, const ddla_plugins *plugins);
+
+/* Op by name, the library's or of the graph's plugins; or null. */
+const ddla_op *ddla_graph_find_op(const ddla_graph *graph, const char *name);
+
+/* Whether this is a value of the graph; whether it is one of its inputs. */
+bool ddla_graph_has(const ddla_graph *graph, ddla_value value);
+bool ddla_graph_is_input(const ddla_graph *graph, ddla_value value);
 
 /* Elements of the flat parameter space, gaps included (gaps stay zero). */
 int64_t ddla_graph_space(const ddla_graph *graph);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "graph/graph.h"
 #include "model/layer_row.h"
 #include "model/model.h"
 #include "op/op.h"
@@ -35,30 +36,38 @@ static bool is_layer(const ddla_op *op) {
   return op->input_min == 1 && op->input_max == 1 && op->backward;
 }
 
-/* Name number index among rows and ops, or null behind the last. */
-static const char *name_at(int index) {
-  if (index < LAYERS) return table[index]->name;
-  int count = 0, at = LAYERS;
+/* Op number index, the library's and then the plug-ins'; null behind the last. */
+static const ddla_op *op_at(const ddla_plugins *plugins, int index) {
+  int count = 0;
   const ddla_op *const *ops = ddla_op_table(&count);
-  for (int i = 0; i < count; i++) {
-    if (!is_layer(ops[i]) || find_row(ops[i]->name)) continue;
-    if (at++ == index) return ops[i]->name;
+  if (index < count) return ops[index];
+  return plugins && index - count < plugins->op_count ? plugins->op[index - count] : NULL;
+}
+
+/* Name number index among rows and ops, or null behind the last. */
+static const char *name_at(const ddla_plugins *plugins, int index) {
+  if (index < LAYERS) return table[index]->name;
+  int at = LAYERS;
+  for (int i = 0; op_at(plugins, i); i++) {
+    const ddla_op *op = op_at(plugins, i);
+    if (!is_layer(op) || find_row(op->name)) continue;
+    if (at++ == index) return op->name;
   }
   return NULL;
 }
 
-static ddla_status refuse_name(const char *name) {
+static ddla_status refuse_name(const ddla_plugins *plugins, const char *name) {
   char names[NAMES_BYTES] = "";
   size_t used = 0;
   const char *nearest = NULL;
   int distance = 0;
-  for (int i = 0; name_at(i); i++) {
-    const int far = ddla_text_distance(name, name_at(i));
-    if (ddla_text_is_near(name, name_at(i)) && (!nearest || far < distance))
-      nearest = name_at(i), distance = far;
+  for (int i = 0; name_at(plugins, i); i++) {
+    const char *other = name_at(plugins, i);
+    const int far = ddla_text_distance(name, other);
+    if (ddla_text_is_near(name, other) && (!nearest || far < distance))
+      nearest = other, distance = far;
     if (used < sizeof names)
-      used +=
-          (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", name_at(i));
+      used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", other);
   }
   if (nearest)
     return DDLA_FAIL(INVALID, "there is no layer %s; did you mean %s?", ddla_text_quote(name).text,
@@ -94,8 +103,8 @@ static ddla_status build_layer(ddla_value *out, ddla_layer_use *use, const char 
     if (row->keys) DDLA_TRY(ddla_layer_read_options(&use->options, row->keys, false, use));
     return row->build(out, use);
   }
-  const ddla_op *op = ddla_op_find(name);
-  if (!op || !is_layer(op)) return refuse_name(name);
+  const ddla_op *op = ddla_graph_find_op(use->list->graph, name);
+  if (!op || !is_layer(op)) return refuse_name(use->list->graph->plugins, name);
   DDLA_TRY(ddla_layer_read_options(&use->options, op->attrs ? op->attrs : "", true, use));
   DDLA_TRY(check_batch(use, op));
   return ddla_graph_op(out, use->list->graph, name, &use->x, 1, &use->options);

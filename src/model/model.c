@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "op/op.h"
+#include "graph/graph.h"
 
 #define DDLA_MODEL(name) extern const ddla_model ddla_model_##name;
 #include "model/model_list.h"
@@ -14,7 +14,7 @@ static const ddla_model *const table[] = {
 #include "model/model_list.h"
 #undef DDLA_MODEL
 };
-enum { MODELS = sizeof table / sizeof table[0] };
+enum { MODELS = sizeof table / sizeof table[0], BROUGHT_MAX = 64 };
 
 const ddla_model *const *ddla_model_table(int *count) {
   *count = MODELS;
@@ -52,13 +52,15 @@ static bool is_activation(const ddla_op *op) {
          ddla_shape_equal(&call.output[0].shape, &call.input[0].shape);
 }
 
-static ddla_status check_activation(const ddla_job *job) {
+static ddla_status check_activation(const ddla_job *job, const ddla_plugins *plugins) {
   enum { NAMES_MAX = 64 };
   const char *names[NAMES_MAX];
   int ops = 0, count = 0, chosen = 0;
   const ddla_op *const *table_of_ops = ddla_op_table(&ops);
   for (int i = 0; i < ops && count < NAMES_MAX; i++)
     if (is_activation(table_of_ops[i])) names[count++] = table_of_ops[i]->name;
+  for (int i = 0; plugins && i < plugins->op_count && count < NAMES_MAX; i++)
+    if (is_activation(plugins->op[i])) names[count++] = plugins->op[i]->name;
   return ddla_job_choose(&chosen, job, "model.activation", names, count);
 }
 
@@ -71,13 +73,43 @@ static ddla_status build_row(ddla_value *logits, const ddla_model *row, ddla_gra
   return DDLA_OK;
 }
 
+/* The job's row: below MODELS one of the table, else one of the plug-ins' models. */
+static ddla_status choose_row(int *out, const ddla_job *job, const ddla_plugins *plugins) {
+  const char *names[MODELS + BROUGHT_MAX];
+  int count = 0;
+  for (; count < MODELS; count++) names[count] = table[count]->name;
+  for (int i = 0; plugins && i < plugins->model_count && i < BROUGHT_MAX; i++)
+    names[count++] = plugins->model[i]->name;
+  return ddla_job_choose(out, job, "model.kind", names, count);
+}
+
+/* What a model of a plug-in is built for. */
+typedef struct named_use {
+  const ddla_job *job;
+  const ddla_model_task *task;
+} named_use;
+
+static ddla_status build_named(ddla_value *logits, const ddla_named_model *row, ddla_graph *graph,
+                               ddla_value input, const named_use *use) {
+  ddla_value value = DDLA_NO_VALUE;
+  ddla_status status = row->build(&value, graph, input, use->task->classes, use->job);
+  if (status == DDLA_OK && !ddla_graph_has(graph, value))
+    status = DDLA_FAIL(INVALID, "gives no value of the graph");
+  if (status == DDLA_OK) status = ddla_model_check_logits(graph, value, use->task);
+  if (status != DDLA_OK) return ddla_status_prefix(status, "model %s: ", row->name);
+  *logits = value;
+  return DDLA_OK;
+}
+
 ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value input,
                              const ddla_job *job, const ddla_model_task *task) {
-  const char *names[MODELS];
-  for (int i = 0; i < MODELS; i++) names[i] = table[i]->name;
+  const ddla_plugins *plugins = graph->plugins;
   int row = 0;
-  DDLA_TRY(ddla_job_choose(&row, job, "model.kind", names, MODELS));
-  DDLA_TRY(check_activation(job));
+  DDLA_TRY(choose_row(&row, job, plugins));
+  DDLA_TRY(check_activation(job, plugins));
+  if (row >= MODELS)
+    return build_named(logits, plugins->model[row - MODELS], graph, input,
+                       &(named_use){.job = job, .task = task});
   const ddla_model_options options = {.task = *task,
                                       .hidden = job->model.hidden.at,
                                       .hidden_count = job->model.hidden.count,
@@ -99,5 +131,5 @@ ddla_status ddla_model_build(ddla_value *logits, ddla_graph *graph, ddla_value i
                                       .sparse = job->model.sparse};
   ddla_status status = build_row(logits, table[row], graph, input, &options);
   if (status == DDLA_OK || options.layers) return status; /* a list names places in the file */
-  return ddla_status_prefix(status, "model %s: ", names[row]);
+  return ddla_status_prefix(status, "model %s: ", table[row]->name);
 }

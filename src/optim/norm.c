@@ -57,12 +57,17 @@ void ddla_norm_block_sums(double *out, const float *values, int64_t count, ddla_
   sums(isa, &(sums_argument){.sums = out, .values = values, .count = count});
 }
 
-double ddla_norm_tree(const double *values, int64_t count) {
+double ddla_norm_tree_column(const double *values, int64_t count, int64_t stride) {
   if (count <= 0) return 0;
   if (count == 1) return values[0];
   int64_t half = 1;
   while (half * 2 < count) half *= 2;
-  return ddla_norm_tree(values, half) + ddla_norm_tree(values + half, count - half);
+  return ddla_norm_tree_column(values, half, stride) +
+         ddla_norm_tree_column(values + half * stride, count - half, stride);
+}
+
+double ddla_norm_tree(const double *values, int64_t count) {
+  return ddla_norm_tree_column(values, count, 1);
 }
 
 double ddla_norm_value(double sum_of_squares, double scale) { return scale * sqrt(sum_of_squares); }

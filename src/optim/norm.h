@@ -23,6 +23,9 @@ void ddla_norm_block_sums(double *sums, const float *values, int64_t count, ddla
  * of two below b - a. 0 values: 0. */
 double ddla_norm_tree(const double *sums, int64_t count);
 
+/* The same of every stride-th value: a column of an array [count, stride]. */
+double ddla_norm_tree_column(const double *values, int64_t count, int64_t stride);
+
 /* Norm of the scaled gradient: scale * sqrt(sum of squares). */
 double ddla_norm_value(double sum_of_squares, double scale);
 

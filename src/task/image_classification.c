@@ -6,8 +6,9 @@
 #include "task/metrics.h"
 #include "task/task.h"
 
-static ddla_status build(ddla_task_graph *out, const ddla_job *job, ddla_data_shape shape,
-                         int64_t classes) {
+static ddla_status build(ddla_task_graph *out, const ddla_job *job, const ddla_task_data *data) {
+  const ddla_data_shape shape = data->shape;
+  const int64_t classes = data->classes;
   if (classes < 2)
     return DDLA_FAIL(INVALID,
                      "task image-classification: the data have %" PRId64
@@ -35,9 +36,11 @@ static void print(FILE *file, const ddla_task_report *report) {
   ddla_metrics_print(file, found->counts, report->classes, report->names);
 }
 
-static ddla_status json(json_t **out, const ddla_task_report *report) {
-  DDLA_TRY(ddla_metrics_json(out, report->found->counts, report->classes, report->names));
-  json_object_set_new(*out, "loss", json_real(report->found->loss));
+static ddla_status report(ddla_task_writer *writer, const ddla_task_report *report) {
+  json_t *made = NULL;
+  DDLA_TRY(ddla_metrics_json(&made, report->found->counts, report->classes, report->names));
+  ddla_task_write_object(writer, made);
+  ddla_task_write_real(writer, "loss", report->found->loss);
   return DDLA_OK;
 }
 
@@ -49,4 +52,4 @@ const ddla_task ddla_task_image_classification = {
     .measure = measure,
     .build = build,
     .print = print,
-    .json = json};
+    .report = report};

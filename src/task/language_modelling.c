@@ -6,8 +6,9 @@
 #include "model/model.h"
 #include "task/task.h"
 
-static ddla_status build(ddla_task_graph *out, const ddla_job *job, ddla_data_shape shape,
-                         int64_t classes) {
+static ddla_status build(ddla_task_graph *out, const ddla_job *job, const ddla_task_data *data) {
+  const ddla_data_shape shape = data->shape;
+  const int64_t classes = data->classes;
   if (shape.width != 1 || shape.channels != 1)
     return DDLA_FAIL(INVALID, "task language-modelling: the data are images or tables, but a text "
                               "is needed; is data.format given?");
@@ -33,13 +34,13 @@ static void print(FILE *file, const ddla_task_report *report) {
           found->count, exp(found->loss), bits(found), found->accuracy);
 }
 
-static ddla_status json(json_t **out, const ddla_task_report *report) {
+static ddla_status report(ddla_task_writer *writer, const ddla_task_report *report) {
   const ddla_evaluation *found = report->found;
-  json_t *made = json_pack("{s:f, s:f, s:f, s:f, s:I}", "loss", found->loss, "perplexity",
-                           exp(found->loss), "bits_per_character", bits(found), "accuracy",
-                           found->accuracy, "characters", (json_int_t)found->count);
-  if (!made) return DDLA_FAIL(NO_MEMORY, "no memory for the report");
-  *out = made;
+  ddla_task_write_real(writer, "loss", found->loss);
+  ddla_task_write_real(writer, "perplexity", exp(found->loss));
+  ddla_task_write_real(writer, "bits_per_character", bits(found));
+  ddla_task_write_real(writer, "accuracy", found->accuracy);
+  ddla_task_write_whole(writer, "characters", found->count);
   return DDLA_OK;
 }
 
@@ -53,4 +54,4 @@ const ddla_task ddla_task_language_modelling = {
     .measure = measure,
     .build = build,
     .print = print,
-    .json = json};
+    .report = report};

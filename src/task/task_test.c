@@ -15,12 +15,18 @@
 
 enum { BATCH = 5, CLASSES = 3, FEATURES = 4 };
 
+static ddla_status build(ddla_task_graph *out, const ddla_job *job, ddla_data_shape shape,
+                         int64_t classes) {
+  return ddla_task_build(out, &(ddla_task_use){.task = ddla_task_find(NULL, "image-classification"),
+                                               .job = job,
+                                               .data = {.shape = shape, .classes = classes}});
+}
+
 static ddla_task_graph graph_of(const char *words, ddla_data_shape shape, int64_t classes) {
   ddla_job *job = NULL;
   ddla_task_graph made = {0};
   assert_int_equal(ddla_job_load_text(&job, words, strlen(words), "job.yaml"), DDLA_OK);
-  ddla_status status =
-      ddla_task_build(&made, ddla_task_find("image-classification"), job, NULL, shape, classes);
+  ddla_status status = build(&made, job, shape, classes);
   if (status != DDLA_OK) fail_msg("%s", ddla_status_message(status));
   ddla_job_destroy(job);
   return made;
@@ -159,11 +165,8 @@ static void refuses_data_without_classes(void **state) {
   ddla_job *job = NULL;
   ddla_task_graph made = {.classes = -7};
   assert_int_equal(ddla_job_create(&job), DDLA_OK);
-  const ddla_task *task = ddla_task_find("image-classification");
-  assert_int_equal(ddla_task_build(&made, task, job, NULL, (ddla_data_shape){8, 8, 1}, 0),
-                   DDLA_INVALID);
-  assert_int_equal(ddla_task_build(&made, task, job, NULL, (ddla_data_shape){1, 1, 13}, 3),
-                   DDLA_INVALID);
+  assert_int_equal(build(&made, job, (ddla_data_shape){8, 8, 1}, 0), DDLA_INVALID);
+  assert_int_equal(build(&made, job, (ddla_data_shape){1, 1, 13}, 3), DDLA_INVALID);
   assert_non_null(strstr(ddla_status_message(DDLA_INVALID), "mlp"));
   assert_int_equal(made.classes, -7);
   ddla_job_destroy(job);

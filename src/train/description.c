@@ -21,6 +21,7 @@ void ddla_description_fini(ddla_description *description) {
   ddla_free(description->mean);
   ddla_free(description->deviation);
   ddla_free(description->task);
+  for (int i = 0; i < description->plugin_count; i++) ddla_free(description->plugin[i].path);
   *description = (ddla_description){0};
 }
 
@@ -31,12 +32,27 @@ static ddla_status copy_floats(float **out, const float *from, int64_t count) {
   return DDLA_OK;
 }
 
+/* What a program brought itself has no file. */
+static ddla_status describe_plugins(ddla_description *made, const ddla_plugins *plugins) {
+  for (int i = 0; i < plugins->count; i++) {
+    const ddla_plugin_file *file = &plugins->file[i];
+    ddla_description_plugin *row = &made->plugin[made->plugin_count];
+    if (!file->path) continue;
+    DDLA_TRY(ddla_alloc_text(&row->path, file->path));
+    memcpy(row->sha256, file->sha256, sizeof row->sha256);
+    made->plugin_count++;
+  }
+  return DDLA_OK;
+}
+
 static ddla_status describe(ddla_description *made, const ddla_training *training) {
-  made->own = training->own != NULL;
+  made->own = training->own.model != NULL;
+  made->targets = ddla_dataset_targets(training->whole);
   made->shape = ddla_dataset_shape(training->whole);
   made->type = ddla_dataset_type(training->whole);
   made->classes = training->graph.classes;
   DDLA_TRY(ddla_alloc_text(&made->task, training->task->name));
+  DDLA_TRY(describe_plugins(made, training->plugins));
   DDLA_TRY(copy_floats(&made->mean, training->mean, training->channels));
   DDLA_TRY(copy_floats(&made->deviation, training->deviation, training->channels));
   int known = ddla_dataset_classes(training->whole);
@@ -88,9 +104,18 @@ static json_t *hashes_json(const ddla_description *description) {
   return hashes;
 }
 
+static json_t *plugins_json(const ddla_description *description) {
+  json_t *list = json_array();
+  for (int i = 0; list && i < description->plugin_count; i++)
+    json_array_append_new(list, json_pack("{s:s, s:s}", "file", description->plugin[i].path,
+                                          "sha256", description->plugin[i].sha256));
+  return list;
+}
+
 static json_t *description_json(const ddla_description *d) {
-  return json_pack("{s:i, s:s, s:b, s:[I,I,I], s:s, s:I, s:o, s:o, s:o, s:o}", "format", FORMAT,
-                   "task", d->task, "own_model", d->own, "shape", (json_int_t)d->shape.height,
+  return json_pack("{s:i, s:s, s:b, s:o, s:I, s:[I,I,I], s:s, s:I, s:o, s:o, s:o, s:o}", "format",
+                   FORMAT, "task", d->task, "own_model", d->own, "plugins", plugins_json(d),
+                   "targets", (json_int_t)d->targets, "shape", (json_int_t)d->shape.height,
                    (json_int_t)d->shape.width, (json_int_t)d->shape.channels, "type",
                    type_names[d->type], "classes", (json_int_t)d->classes, "class_names",
                    names_json(d), "mean", floats_json(d->mean, d->shape.channels), "deviation",
@@ -201,6 +226,29 @@ static ddla_status read_sha256(char out[DDLA_SHA256_TEXT_BYTES], const json_t *r
   return DDLA_OK;
 }
 
+/* Files of older programs have neither plug-ins nor targets. */
+static ddla_status read_plugins(ddla_description *made, const json_t *root, const char *path) {
+  const json_t *list = json_object_get(root, "plugins"),
+               *targets = json_object_get(root, "targets");
+  made->targets = json_integer_value(targets);
+  if ((targets && !json_is_integer(targets)) || made->targets < 0 || made->targets > SIDE_MAX)
+    return wrong(path, "targets", "how many targets a sample has");
+  if (list && (!json_is_array(list) || json_array_size(list) > DDLA_PLUGINS_MAX))
+    return wrong(path, "plugins", "a list of plug-ins");
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const json_t *item = json_array_get(list, i);
+    const char *file = json_string_value(json_object_get(item, "file"));
+    const char *sha256 = json_string_value(json_object_get(item, "sha256"));
+    ddla_description_plugin *row = &made->plugin[made->plugin_count];
+    if (!file || !sha256 || strlen(sha256) != DDLA_SHA256_TEXT_BYTES - 1)
+      return wrong(path, "plugins", "a list of files with their hashes");
+    DDLA_TRY(ddla_alloc_text(&row->path, file));
+    memcpy(row->sha256, sha256, DDLA_SHA256_TEXT_BYTES);
+    made->plugin_count++;
+  }
+  return DDLA_OK;
+}
+
 static ddla_status read_all(ddla_description *made, const json_t *root, const char *path) {
   const json_t *format = json_object_get(root, "format");
   if (!json_is_integer(format) || json_integer_value(format) < 1)
@@ -218,6 +266,7 @@ static ddla_status read_all(ddla_description *made, const json_t *root, const ch
   made->classes = json_integer_value(json_object_get(root, "classes"));
   if (made->classes < 1 || made->classes > 1000000)
     return wrong(path, "classes", "a number of classes");
+  DDLA_TRY(read_plugins(made, root, path));
   DDLA_TRY(read_shape(made, root, path));
   DDLA_TRY(read_names(made, root, path));
   DDLA_TRY(read_moments(made, root, path));
@@ -262,4 +311,23 @@ ddla_status ddla_description_note(const char *directory, ddla_model_file which,
   ddla_status status = ddla_description_write(&description, directory);
   ddla_description_fini(&description);
   return status;
+}
+
+ddla_status ddla_description_check_plugins(const ddla_description *description, const ddla_job *job,
+                                           const ddla_plugins *plugins) {
+  int count = 0;
+  for (int i = 0; i < plugins->count; i++) {
+    const ddla_plugin_file *file = &plugins->file[i];
+    if (!file->path) continue;
+    const ddla_description_plugin *noted = &description->plugin[count++];
+    if (count <= description->plugin_count && strcmp(noted->sha256, file->sha256) == 0) continue;
+    return ddla_job_refuse(job, "task.plugins",
+                           "names %s, which is not what the run was trained with (its SHA-256 "
+                           "begins with %.8s, not %.8s); build it again as it was, or train anew",
+                           file->path, file->sha256,
+                           count <= description->plugin_count ? noted->sha256 : "nothing");
+  }
+  if (count == description->plugin_count) return DDLA_OK;
+  return ddla_job_refuse(job, "task.plugins", "lacks %s, which the run was trained with",
+                         description->plugin[count].path);
 }

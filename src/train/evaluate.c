@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "data/batch.h"
-#include "optim/norm.h"
 #include "task/metrics.h"
 #include "train/worker.h"
 
@@ -25,7 +24,7 @@ static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
                 end = batches * (worker->place + 1) / worker->places;
   for (int64_t batch = first; batch < end; batch++) {
     ddla_watch_mark(&worker->pen, DDLA_PHASE_EVALUATE, (uint64_t)batch);
-    DDLA_TRY(ddla_forward_evaluate(counts, &shared->losses[batch], &forward, set, batch));
+    DDLA_TRY(ddla_forward_evaluate(counts, shared->losses, &forward, set, batch));
   }
   return DDLA_OK;
 }
@@ -40,16 +39,12 @@ ddla_status ddla_worker_evaluate(ddla_evaluation *out, ddla_worker *worker, cons
   const int64_t batches = ddla_forward_batches(graph, set);
   const ddla_sync_part parts[] = {
       {shared->metrics, (size_t)shared->metric_count * sizeof *shared->metrics, worker->places},
-      {shared->losses, sizeof *shared->losses, batches}};
+      {shared->losses, (size_t)ddla_forward_columns(graph->task) * sizeof *shared->losses,
+       batches}};
   DDLA_TRY(ddla_sync_share(worker->sync, worker->worker, parts, 2));
   memset(worker->counts, 0, (size_t)shared->metric_count * sizeof *worker->counts);
   for (int w = 0; w < worker->places; w++)
     ddla_metrics_merge(worker->counts, shared->metrics + w * shared->metric_count, classes);
-  double loss = ddla_norm_tree(shared->losses, batches);
-  const int64_t rows = ddla_dataset_count(set) * graph->rows;
-  *out = (ddla_evaluation){.loss = loss / (double)rows,
-                           .count = rows,
-                           .counts = worker->counts,
-                           .accuracy = ddla_metrics_accuracy(worker->counts, classes)};
+  ddla_forward_conclude(out, graph, set, shared->losses, worker->counts);
   return ddla_sync_barrier(worker->sync, worker->worker); /* the arrays may be written again */
 }

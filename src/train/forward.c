@@ -4,6 +4,7 @@
 
 #include "data/augment.h"
 #include "data/batch.h"
+#include "optim/norm.h"
 #include "task/metrics.h"
 
 static ddla_status execute(ddla_plan *plan, const ddla_forward *forward) {
@@ -17,7 +18,21 @@ int64_t ddla_forward_batches(const ddla_task_graph *graph, const ddla_dataset *s
   return ddla_batch_count(ddla_dataset_count(set), ddla_task_evaluation_batch(graph));
 }
 
-ddla_status ddla_forward_evaluate(int64_t *counts, double *loss, const ddla_forward *forward,
+int ddla_forward_columns(const ddla_task *task) { return task->add ? 2 + task->sum_count : 1; }
+
+/* What the batch that was just run shows to a task that adds sums of its own. */
+static void record_sums(double *record, const ddla_plan *plan, const ddla_task_graph *graph) {
+  const ddla_task_batch shown = {.input = ddla_plan_value(plan, graph->input),
+                                 .label = ddla_plan_value(plan, graph->label),
+                                 .logits = ddla_plan_value(plan, graph->logits)};
+  double *sums = record + 2;
+  record[0] = *(const double *)ddla_plan_value(plan, graph->loss).data;
+  record[1] = *(const double *)ddla_plan_value(plan, graph->count).data;
+  memset(sums, 0, (size_t)graph->task->sum_count * sizeof *sums);
+  graph->task->add(sums, &shown);
+}
+
+ddla_status ddla_forward_evaluate(int64_t *counts, double *record, const ddla_forward *forward,
                                   const ddla_dataset *set, int64_t batch) {
   const ddla_task_graph *graph = forward->graph;
   ddla_batch_span span =
@@ -27,22 +42,44 @@ ddla_status ddla_forward_evaluate(int64_t *counts, double *loss, const ddla_forw
   DDLA_TRY(ddla_lane_plan_for(&plan, forward->lane, count, false));
   for (int64_t i = 0; i < count; i++) forward->indices[i] = span.first + i;
   const ddla_augment plain = {.mean = forward->mean, .deviation = forward->deviation};
-  int32_t *labels = ddla_plan_value(plan, graph->label).data;
+  void *labels = ddla_plan_value(plan, graph->label).data;
   ddla_batch_fill(ddla_plan_value(plan, graph->input).data, labels, set, forward->indices, count,
                   &plain);
   DDLA_TRY(execute(plan, forward));
-  *loss = 0;
-  ddla_metrics_add(counts, loss, ddla_plan_value(plan, graph->logits).data, labels,
+  record += batch * ddla_forward_columns(graph->task);
+  if (graph->task->add) {
+    record_sums(record, plan, graph);
+    return DDLA_OK;
+  }
+  *record = 0;
+  ddla_metrics_add(counts, record, ddla_plan_value(plan, graph->logits).data, labels,
                    count * graph->rows, graph->classes);
   return DDLA_OK;
+}
+
+void ddla_forward_conclude(ddla_evaluation *out, const ddla_task_graph *graph,
+                           const ddla_dataset *set, const double *record, const int64_t *counts) {
+  const int64_t batches = ddla_forward_batches(graph, set);
+  const int columns = ddla_forward_columns(graph->task);
+  const double loss = ddla_norm_tree_column(record, batches, columns);
+  ddla_evaluation made = {.count = ddla_dataset_count(set) * graph->rows, .counts = counts};
+  if (graph->task->add) {
+    made.count = (int64_t)ddla_norm_tree_column(record + 1, batches, columns);
+    for (int i = 0; i < graph->task->sum_count; i++)
+      made.sums[i] = ddla_norm_tree_column(record + 2 + i, batches, columns);
+  } else {
+    made.accuracy = ddla_metrics_accuracy(counts, graph->classes);
+  }
+  made.loss = made.count > 0 ? loss / (double)made.count : 0;
+  *out = made;
 }
 
 /* The labels are not known; any will do, as nobody reads the loss. */
 ddla_status ddla_forward_place(void **out, const ddla_forward *forward, int64_t count) {
   ddla_plan *plan = NULL;
   DDLA_TRY(ddla_lane_plan_for(&plan, forward->lane, count, false));
-  int32_t *labels = ddla_plan_value(plan, forward->graph->label).data;
-  memset(labels, 0, (size_t)(count * forward->graph->rows) * sizeof *labels);
+  const ddla_tensor label = ddla_plan_value(plan, forward->graph->label);
+  memset(label.data, 0, (size_t)ddla_shape_count(&label.shape) * ddla_dtype_bytes(label.dtype));
   *out = ddla_plan_value(plan, forward->graph->input).data;
   return DDLA_OK;
 }

@@ -24,10 +24,20 @@ typedef struct ddla_forward {
   int64_t *indices;              /* [ddla_task_evaluation_batch], scratch */
 } ddla_forward;
 
-/* Evaluates batch `batch` of the set: adds into counts (task/metrics.h) and writes the sum of the
- * samples' losses. Errors: those of plans and kernels. */
-ddla_status ddla_forward_evaluate(int64_t *counts, double *loss, const ddla_forward *forward,
+/* What evaluation keeps of each batch: column c of batch b is record[b * columns + c]. Column 0 is
+ * the sum of the samples' losses; of a task that adds sums of its own, column 1 is the count that
+ * the loss is over, and the others are these sums. */
+int ddla_forward_columns(const ddla_task *task);
+
+/* Evaluates batch `batch` of the set: adds into counts (task/metrics.h) where the task is a
+ * classifier's, and writes the batch's columns of record [ddla_forward_batches, columns]. Errors:
+ * those of plans and kernels. */
+ddla_status ddla_forward_evaluate(int64_t *counts, double *record, const ddla_forward *forward,
                                   const ddla_dataset *set, int64_t batch);
+
+/* The evaluation that records of all batches and merged counts make. counts is borrowed by *out. */
+void ddla_forward_conclude(ddla_evaluation *out, const ddla_task_graph *graph,
+                           const ddla_dataset *set, const double *record, const int64_t *counts);
 
 /* Batches of a set in evaluation. */
 int64_t ddla_forward_batches(const ddla_task_graph *graph, const ddla_dataset *set);

@@ -12,13 +12,15 @@ enum { GROUP_BYTES = 2 << 20, PART_BYTES = 160 }; /* of a ddla_coll, by rank; of
 
 size_t ddla_identity_bytes(int agents) { return (size_t)agents * GROUP_BYTES; }
 
-ddla_status ddla_identity_of(ddla_identity *out, ddla_precision precision) {
+ddla_status ddla_identity_of(ddla_identity *out, ddla_precision precision,
+                             const ddla_plugins *plugins) {
   ddla_identity made = {0};
   char library[DDLA_BACKEND_TEXT_BYTES];
   DDLA_TRY(ddla_probe_run(made.probe, precision));
   snprintf(made.instructions, sizeof made.instructions, "%s", ddla_cpu_name(ddla_cpu()));
   snprintf(made.library, sizeof made.library, "%.31s", ddla_backend_version(library));
   ddla_machine_name(made.processor, sizeof made.processor);
+  ddla_plugins_digest(made.plugins, plugins);
   *out = made;
   return DDLA_OK;
 }
@@ -33,6 +35,12 @@ static const char *difference(char text[PART_BYTES], const char *what, const cha
 
 static ddla_status compare(int rank, const ddla_identity *mine, const ddla_identity *first) {
   char instructions[PART_BYTES], library[PART_BYTES], processor[PART_BYTES];
+  if (strcmp(mine->plugins, first->plugins) != 0)
+    return DDLA_FAIL(UNSUPPORTED,
+                     "agent %d has other plug-ins than agent 0 (SHA-256 %.8s, not %.8s); every "
+                     "machine needs the same files (task.plugins)",
+                     rank, mine->plugins[0] ? mine->plugins : "none",
+                     first->plugins[0] ? first->plugins : "none");
   if (strcmp(mine->probe, first->probe) == 0) return DDLA_OK;
   difference(instructions, "instruction set", mine->instructions, first->instructions);
   difference(library, "library", mine->library, first->library);

@@ -81,8 +81,8 @@ static void this_process_is_alike(void **state) {
   (void)state;
   group g = {0};
   assert_int_equal(ddla_backend_start(), DDLA_OK);
-  assert_int_equal(ddla_identity_of(&g.usual, DDLA_PRECISION_FP32), DDLA_OK);
-  assert_int_equal(ddla_identity_of(&g.odd, DDLA_PRECISION_FP32), DDLA_OK);
+  assert_int_equal(ddla_identity_of(&g.usual, DDLA_PRECISION_FP32, NULL), DDLA_OK);
+  assert_int_equal(ddla_identity_of(&g.odd, DDLA_PRECISION_FP32, NULL), DDLA_OK);
   assert_true(strlen(g.usual.library) > 0 && strlen(g.usual.instructions) > 0);
   assert_memory_equal(&g.usual, &g.odd, sizeof g.odd);
   run(&g, false);

@@ -10,13 +10,15 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "data/batch.h"
-#include "optim/norm.h"
 #include "task/metrics.h"
+#include "train/plugins.h"
 #include "train/run.h"
 #include "train/save.h"
 
 struct ddla_inference {
+  const ddla_job *job;                 /* borrowed */
   const ddla_description *description; /* borrowed */
+  ddla_plugins *plugins;
   ddla_task_graph graph;
   ddla_model_values values; /* owned */
   ddla_pack_cache *packs;
@@ -48,16 +50,33 @@ static ddla_status check_builder(const ddla_description *description, const ddla
   return DDLA_OK;
 }
 
+static ddla_task_data data_of(const ddla_description *description) {
+  return (ddla_task_data){.shape = description->shape,
+                          .type = description->type,
+                          .classes = description->targets ? 0 : description->classes,
+                          .targets = description->targets};
+}
+
 static ddla_status build(ddla_inference *made, const ddla_job *job, const ddla_own_model *own,
                          const char *model_path) {
   const ddla_description *description = made->description;
-  const ddla_task *task = ddla_task_find(description->task);
   DDLA_TRY(check_builder(description, own));
+  DDLA_TRY(ddla_train_plugins(&made->plugins, job, NULL));
+  if (!ddla_job_is_set(job, "task.plugins"))
+    DDLA_TRY(ddla_description_check_plugins(description, job, made->plugins));
+  const ddla_task *task = ddla_task_find(made->plugins, description->task);
   if (!task)
     return DDLA_FAIL(UNSUPPORTED, "the run's task is %s, which this program does not have",
                      ddla_text_quote(description->task).text);
   DDLA_TRY(ddla_backend_start());
-  DDLA_TRY(ddla_task_build(&made->graph, task, job, own, description->shape, description->classes));
+  DDLA_TRY(ddla_task_build(&made->graph, &(ddla_task_use){.task = task,
+                                                          .job = job,
+                                                          .own = own,
+                                                          .plugins = made->plugins,
+                                                          .data = data_of(description)}));
+  if (made->graph.classes != description->classes)
+    return DDLA_FAIL(INVALID, "task %s builds a model of %" PRId64 " numbers, the run had %" PRId64,
+                     task->name, made->graph.classes, description->classes);
   DDLA_TRY(DDLA_NEW(made->values.parameters, ddla_graph_space(made->graph.graph)));
   DDLA_TRY(DDLA_NEW(made->values.buffers, ddla_graph_buffer_space(made->graph.graph)));
   DDLA_TRY(DDLA_NEW(made->counts, ddla_metrics_count(description->classes)));
@@ -99,6 +118,7 @@ ddla_status ddla_inference_open(ddla_inference **out, const ddla_job *job,
                                 const char *model_path) {
   ddla_inference *made = NULL;
   DDLA_TRY(DDLA_NEW(made, 1));
+  made->job = job;
   made->description = description;
   ddla_status status = build(made, job, own, model_path);
   if (status == DDLA_OK) *out = made;
@@ -115,22 +135,26 @@ void ddla_inference_close(ddla_inference *inference) {
   ddla_free(inference->values.buffers);
   ddla_free(inference->counts);
   ddla_free(inference->indices);
+  ddla_plugins_destroy(inference->plugins); /* last: the graph's rows are in it */
   ddla_free(inference);
 }
 
 /* What to open for a part, and the job's key that names it. */
-static ddla_status find_part(ddla_data_source *source, const char **key, const ddla_job *job,
-                             ddla_data_part part) {
+static ddla_status find_part(ddla_data_source *source, const char **key,
+                             const ddla_inference *inference, ddla_data_part part) {
+  const ddla_job *job = inference->job;
+  const ddla_plugins *plugins = inference->plugins;
   static const char *const keys[] = {[DDLA_DATA_TRAIN] = "data.train",
                                      [DDLA_DATA_VALIDATION] = "data.validation",
                                      [DDLA_DATA_TEST] = "data.test"};
   const char *path = part == DDLA_DATA_TEST ? job->data.test : job->data.validation;
   *key = keys[part];
-  *source = ddla_training_source(job, part == DDLA_DATA_TRAIN ? job->data.train : path, part);
+  *source =
+      ddla_training_source(job, plugins, part == DDLA_DATA_TRAIN ? job->data.train : path, part);
   if (source->path[0]) return DDLA_OK;
-  *source = ddla_training_source(job, job->data.train, part);
+  *source = ddla_training_source(job, plugins, job->data.train, part);
   if (part == DDLA_DATA_TEST && ddla_dataset_has_part(source)) return DDLA_OK;
-  *source = ddla_training_source(job, job->data.train, DDLA_DATA_TRAIN);
+  *source = ddla_training_source(job, plugins, job->data.train, DDLA_DATA_TRAIN);
   if (part == DDLA_DATA_VALIDATION && job->data.validation_fraction > 0) return DDLA_OK;
   return DDLA_FAIL(
       INVALID,
@@ -155,14 +179,18 @@ static ddla_status check_shape(const ddla_job *job, const ddla_dataset *set,
   return ddla_job_refuse(job, key, "has samples without labels; ddla predict works without them");
 }
 
-ddla_status ddla_inference_data(ddla_dataset **out, ddla_dataset **whole, const ddla_job *job,
-                                const ddla_description *description, ddla_data_part part) {
+ddla_status ddla_inference_data(ddla_dataset **out, ddla_dataset **whole,
+                                const ddla_inference *inference, ddla_data_part part) {
+  const ddla_job *job = inference->job;
+  const ddla_description *description = inference->description;
   ddla_data_source source = {0};
   const char *key = NULL;
   ddla_dataset *set = NULL, *views[2] = {NULL, NULL};
-  DDLA_TRY(find_part(&source, &key, job, part));
-  source.class_names = (const char *const *)description->class_names;
-  source.class_count = description->name_count;
+  DDLA_TRY(find_part(&source, &key, inference, part));
+  if (description->name_count > 0) {
+    source.class_names = (const char *const *)description->class_names;
+    source.class_count = description->name_count;
+  }
   DDLA_TRY(ddla_dataset_open(&set, &source));
   ddla_status status = DDLA_OK;
   bool cut =
@@ -192,7 +220,7 @@ typedef struct evaluation_lane {
   const ddla_dataset *set;
   int64_t first, stride; /* batches */
   int64_t *counts;
-  double *losses; /* [batches], of all lanes */
+  double *losses; /* [batches, columns], of all lanes */
   pthread_t thread;
   bool started;
   ddla_failure failure; /* code DDLA_OK: went well */
@@ -217,7 +245,7 @@ static ddla_status run_lane(evaluation_lane *work) {
   const int64_t batches = ddla_forward_batches(&inference->graph, work->set);
   ddla_status status = DDLA_OK;
   for (int64_t b = work->first; b < batches && status == DDLA_OK; b += work->stride)
-    status = ddla_forward_evaluate(work->counts, &work->losses[b], &forward, work->set, b);
+    status = ddla_forward_evaluate(work->counts, work->losses, &forward, work->set, b);
   ddla_lane_fini(&lane);
   ddla_free(indices);
   return status;
@@ -246,14 +274,9 @@ static ddla_status run_lanes(evaluation_lane *work, int lanes) {
 static void merge(ddla_evaluation *out, ddla_inference *inference, const evaluation_lane *work,
                   int lanes, const double *losses) {
   const int64_t classes = inference->graph.classes;
-  const int64_t rows = ddla_dataset_count(work->set) * inference->graph.rows;
   memset(inference->counts, 0, (size_t)ddla_metrics_count(classes) * sizeof *inference->counts);
   for (int i = 0; i < lanes; i++) ddla_metrics_merge(inference->counts, work[i].counts, classes);
-  double loss = ddla_norm_tree(losses, ddla_forward_batches(&inference->graph, work->set));
-  *out = (ddla_evaluation){.loss = loss / (double)rows,
-                           .count = rows,
-                           .counts = inference->counts,
-                           .accuracy = ddla_metrics_accuracy(inference->counts, classes)};
+  ddla_forward_conclude(out, &inference->graph, work->set, losses, inference->counts);
 }
 
 ddla_status ddla_inference_evaluate(ddla_evaluation *out, ddla_inference *inference,
@@ -267,7 +290,7 @@ ddla_status ddla_inference_evaluate(ddla_evaluation *out, ddla_inference *infere
   if (lanes > batches) lanes = (int)batches;
   DDLA_TRY_CLEAN(status, DDLA_NEW(work, lanes));
   DDLA_TRY_CLEAN(status, DDLA_NEW(counts, lanes * metrics));
-  DDLA_TRY_CLEAN(status, DDLA_NEW(losses, batches));
+  DDLA_TRY_CLEAN(status, DDLA_NEW(losses, batches * ddla_forward_columns(inference->graph.task)));
   for (int i = 0; i < lanes; i++)
     work[i] = (evaluation_lane){.inference = inference,
                                 .set = set,
@@ -305,6 +328,10 @@ static ddla_status predict_batch(double *probability, const ddla_forward *forwar
                       records + (size_t)i * record_bytes(description), description->type,
                       description->shape, &plain);
   DDLA_TRY(ddla_forward_run(&logits, forward, count));
+  if (description->targets) {
+    for (int64_t i = 0; i < count * description->classes; i++) probability[i] = (double)logits[i];
+    return DDLA_OK;
+  }
   for (int64_t i = 0; i < count; i++)
     softmax(probability + i * description->classes, logits + i * description->classes,
             description->classes);
@@ -328,6 +355,14 @@ ddla_status ddla_inference_predict(double *probability, ddla_inference *inferenc
                            (const uint8_t *)records + (size_t)first * bytes, some));
   }
   return DDLA_OK;
+}
+
+const ddla_task *ddla_inference_task(const ddla_inference *inference) {
+  return inference->graph.task;
+}
+
+const ddla_plugins *ddla_inference_plugins(const ddla_inference *inference) {
+  return inference->plugins;
 }
 
 int64_t ddla_inference_classes(const ddla_inference *inference) { return inference->graph.classes; }

@@ -92,7 +92,7 @@ ddla_status ddla_predictor_evaluate(double *accuracy, double *loss, ddla_predict
   int64_t lanes = predictor->job->parallel.lanes;
   if (lanes == 0) lanes = ddla_machine_processors();
   DDLA_TRY(find_part(&which, part));
-  DDLA_TRY(ddla_inference_data(&set, &whole, predictor->job, &predictor->description, which));
+  DDLA_TRY(ddla_inference_data(&set, &whole, predictor->inference, which));
   ddla_status status = ddla_inference_evaluate(&found, predictor->inference, set, (int)lanes);
   ddla_dataset_close(set);
   ddla_dataset_close(whole);

@@ -17,6 +17,14 @@ static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); 
 
 static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
+/* Whether labels are counted; else the task has a metric of its own, in evaluations only. */
+static bool is_classifier(const ddla_run *run) { return !run->training->task->add; }
+
+static double validated(const ddla_run *run) {
+  return is_classifier(run) ? run->validation.accuracy
+                            : run->training->task->measure(&run->validation);
+}
+
 static void bar_text(char *text, double part) {
   static const char full[] = "█", empty[] = "░"; /* three bytes each */
   int cells = (int)(part * BAR_CELLS);
@@ -42,16 +50,18 @@ void ddla_run_show_step(ddla_run *run, const ddla_worker *worker) {
   run->shown_waiting_ns = waiting_ns;
   int64_t step = (int64_t)worker->last.step, done = step - run->start_step;
   double seconds = (double)(now - run->train_start_ns) * 1e-9;
-  char bar[3 * BAR_CELLS + 1], left[32];
+  char bar[3 * BAR_CELLS + 1], left[32], accuracy[32] = "";
+  if (is_classifier(run))
+    snprintf(accuracy, sizeof accuracy, "accuracy %.4f  ",
+             ratio((double)worker->epoch_correct, worker->epoch_count));
   bar_text(bar, (double)step / (double)training->total_steps);
   duration_text(left, sizeof left,
                 ratio(seconds, (double)done) * (double)(training->total_steps - step));
   fprintf(run->terminal,
           "\r%s epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "/%" PRId64
-          "  loss %.4f  accuracy %.4f  %.0f %s/s  waiting %2.0f %%  %s left\033[K",
+          "  loss %.4f  %s%.0f %s/s  waiting %2.0f %%  %s left\033[K",
           bar, (step - 1) / training->batches_per_epoch + 1, training->epochs, step,
-          training->total_steps, ratio(worker->epoch_loss, worker->epoch_count),
-          ratio((double)worker->epoch_correct, worker->epoch_count),
+          training->total_steps, ratio(worker->epoch_loss, worker->epoch_count), accuracy,
           ratio((double)(done * training->batch * training->graph.rows), seconds),
           training->task->unit, 100 * fmin(waited, 1), left);
   fflush(run->terminal);
@@ -60,13 +70,14 @@ void ddla_run_show_step(ddla_run *run, const ddla_worker *worker) {
 static void show_line(const ddla_run *run, const ddla_worker *worker, int64_t epoch,
                       double seconds) {
   if (run->show == DDLA_SHOW_NONE || run->show == DDLA_SHOW_JSON) return;
-  fprintf(run->terminal,
-          "%sepoch %" PRId64 "/%" PRId64 "  step %" PRIu64 "  loss %.4f  accuracy %.4f",
+  const bool counts = is_classifier(run);
+  fprintf(run->terminal, "%sepoch %" PRId64 "/%" PRId64 "  step %" PRIu64 "  loss %.4f",
           run->show == DDLA_SHOW_BAR ? "\r\033[K" : "", epoch, run->training->epochs,
-          worker->last.step, run->train_loss, run->train_accuracy);
+          worker->last.step, run->train_loss);
+  if (counts) fprintf(run->terminal, "  accuracy %.4f", run->train_accuracy);
   if (run->validated)
-    fprintf(run->terminal, "  validation loss %.4f  accuracy %.4f", run->validation.loss,
-            run->validation.accuracy);
+    fprintf(run->terminal, "  validation loss %.4f  %s %.4f", run->validation.loss,
+            counts ? "accuracy" : run->training->task->metric, validated(run));
   fprintf(run->terminal, "  learning rate %.3g  %.0f %s/s\n", worker->last.learning_rate,
           ratio((double)(worker->epoch_samples * run->training->graph.rows), seconds),
           run->training->task->unit);
@@ -95,9 +106,10 @@ static void put_waiting(FILE *file, ddla_run *run, const ddla_worker *worker) {
 
 static void put_row(FILE *file, ddla_run *run, const ddla_worker *worker, int64_t epoch,
                     double seconds) {
+  char key[64];
   fprintf(file, "{\"epoch\": %" PRId64 ", \"step\": %" PRIu64, epoch, worker->last.step);
   put_real(file, "loss", run->train_loss);
-  put_real(file, "accuracy", run->train_accuracy);
+  if (is_classifier(run)) put_real(file, "accuracy", run->train_accuracy);
   put_real(file, "learning_rate", worker->last.learning_rate);
   put_real(file, "samples_per_second", ratio((double)worker->epoch_samples, seconds));
   put_real(file, "seconds", (double)(now_ns() - run->train_start_ns) * 1e-9);
@@ -108,7 +120,9 @@ static void put_row(FILE *file, ddla_run *run, const ddla_worker *worker, int64_
     fprintf(file, ", \"non_finite\": %" PRId64, worker->epoch_non_finite);
   if (run->validated) {
     put_real(file, "validation_loss", run->validation.loss);
-    put_real(file, "validation_accuracy", run->validation.accuracy);
+    snprintf(key, sizeof key, "validation_%s",
+             is_classifier(run) ? "accuracy" : run->training->task->metric);
+    put_real(file, key, validated(run));
   }
   fputs("}\n", file);
 }
@@ -137,16 +151,19 @@ static ddla_status write_tensorboard(const ddla_run *run, const ddla_worker *wor
                                      double seconds) {
   FILE *file = run->tensorboard;
   int64_t step = (int64_t)worker->last.step;
-  char path[DDLA_PATH_BYTES];
+  char path[DDLA_PATH_BYTES], name[64];
   if (!file) return DDLA_OK;
   ddla_tensorboard_scalar(file, step, "loss/train", run->train_loss);
-  ddla_tensorboard_scalar(file, step, "accuracy/train", run->train_accuracy);
+  if (is_classifier(run))
+    ddla_tensorboard_scalar(file, step, "accuracy/train", run->train_accuracy);
   ddla_tensorboard_scalar(file, step, "learning_rate", worker->last.learning_rate);
   ddla_tensorboard_scalar(file, step, "samples_per_second",
                           ratio((double)worker->epoch_samples, seconds));
   if (run->validated) {
     ddla_tensorboard_scalar(file, step, "loss/validation", run->validation.loss);
-    ddla_tensorboard_scalar(file, step, "accuracy/validation", run->validation.accuracy);
+    snprintf(name, sizeof name, "%s/validation",
+             is_classifier(run) ? "accuracy" : run->training->task->metric);
+    ddla_tensorboard_scalar(file, step, name, validated(run));
   }
   if (fflush(file) == 0 && !ferror(file)) return DDLA_OK;
   return ddla_file_fail(errno, "cannot write", ddla_run_path(path, run->directory, "tensorboard"));

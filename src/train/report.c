@@ -118,8 +118,8 @@ static ddla_task_report report_of(const ddla_run *run, const ddla_evaluation *fo
 static json_t *evaluation_json(const ddla_run *run, const ddla_evaluation *found) {
   json_t *made = NULL;
   const ddla_task_report report = report_of(run, found);
-  if (run->training->task->json(&made, &report) != DDLA_OK) return NULL;
-  json_object_set_new(made, "accuracy", json_real(found->accuracy));
+  if (ddla_task_json(&made, run->training->task, &report) != DDLA_OK) return NULL;
+  if (!run->training->task->add) json_object_set_new(made, "accuracy", json_real(found->accuracy));
   json_object_set_new(made, "of", json_string(measured_name(run)));
   return made;
 }
@@ -144,6 +144,7 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
       DDLA_VERSION, "kernels", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}), "machine",
       "processor", sum->machine, "processors", sum->processors);
   if (!report) return NULL;
+  if (training->task->add) json_object_del(json_object_get(report, "train"), "accuracy");
   json_object_set_new(report, "agents", agents_json(run, worker));
   json_object_set_new(report, "hosts", hosts_json(run, worker));
   if (run->tested) json_object_set_new(report, "test", evaluation_json(run, &run->test));

@@ -114,6 +114,17 @@ static ddla_status write_description(const ddla_training *training, const char *
   return status;
 }
 
+/* A run goes on with the plug-ins that it began with. */
+static ddla_status check_plugins(const ddla_training *training, const char *directory) {
+  ddla_description old = {0};
+  char path[DDLA_PATH_BYTES];
+  if (access(ddla_run_path(path, directory, "model.json"), F_OK) != 0) return DDLA_OK;
+  DDLA_TRY(ddla_description_read(&old, directory));
+  ddla_status status = ddla_description_check_plugins(&old, training->job, training->plugins);
+  ddla_description_fini(&old);
+  return status;
+}
+
 ddla_status ddla_run_prepare(const ddla_training *training, const char *directory, bool resume) {
   char path[DDLA_PATH_BYTES];
   if (strlen(directory) + 64 > sizeof path)
@@ -129,6 +140,7 @@ ddla_status ddla_run_prepare(const ddla_training *training, const char *director
                      directory);
   if (access(directory, W_OK | X_OK) != 0)
     return ddla_file_fail(errno, "cannot write in", directory);
+  if (used && resume) DDLA_TRY(check_plugins(training, directory));
   remove_leftovers(directory);
   if (used && !resume) DDLA_TRY(remove_results(directory));
   DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "checkpoints")));

@@ -252,7 +252,8 @@ static int64_t eval_batches(const ddla_training *training, const ddla_dataset *s
 static void size_metrics(ddla_shared *shared, const ddla_training *training) {
   const int64_t test = eval_batches(training, training->test),
                 validation = eval_batches(training, training->validation);
-  shared->loss_count = test > validation ? test : validation;
+  shared->loss_count =
+      (test > validation ? test : validation) * ddla_forward_columns(training->task);
   shared->metric_count = ddla_metrics_count(training->graph.classes);
 }
 

@@ -47,7 +47,7 @@ typedef struct ddla_shared {
   ddla_training_start *start;
   ddla_worker_report *report; /* [places] */
   int64_t *metrics;           /* [places][metric_count]: evaluation counts */
-  double *losses;             /* [eval batches]: loss sums of evaluation batches */
+  double *losses;             /* [eval batches, columns]: see ddla_forward_evaluate */
   int64_t metric_count, loss_count;
 } ddla_shared;
 

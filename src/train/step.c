@@ -62,13 +62,14 @@ static void add_statistics(const shard_work *work) {
 static void add_record(shard_work *work) {
   const ddla_task_graph *graph = &work->worker->training->graph;
   ddla_sync_record *record = &work->record;
-  ddla_tensor logits = ddla_plan_value(work->plan, graph->logits);
+  const int64_t samples = ddla_plan_value(work->plan, graph->input).shape.dim[0];
   record->loss += *(const double *)ddla_plan_value(work->plan, graph->loss).data;
   record->count += *(const double *)ddla_plan_value(work->plan, graph->count).data;
-  record->correct +=
-      ddla_metrics_correct(logits.data, ddla_plan_value(work->plan, graph->label).data,
-                           logits.shape.dim[0] * graph->rows, graph->classes);
-  record->samples += logits.shape.dim[0];
+  if (!graph->task->add)
+    record->correct += ddla_metrics_correct(ddla_plan_value(work->plan, graph->logits).data,
+                                            ddla_plan_value(work->plan, graph->label).data,
+                                            samples * graph->rows, graph->classes);
+  record->samples += samples;
   add_statistics(work);
 }
 

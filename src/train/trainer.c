@@ -253,7 +253,7 @@ static ddla_status run_lanes(agent_trainer *trainer) {
 static ddla_status check_identity(const agent_trainer *trainer) {
   ddla_identity mine;
   if (ddla_transport_ranks(trainer->transport) == 1 && !trainer->link) return DDLA_OK;
-  DDLA_TRY(ddla_identity_of(&mine, trainer->training->precision));
+  DDLA_TRY(ddla_identity_of(&mine, trainer->training->precision, trainer->training->plugins));
   DDLA_TRY(ddla_identity_agree(trainer->transport, &mine));
   return trainer->link ? ddla_identity_agree(trainer->link, &mine) : DDLA_OK;
 }
@@ -305,6 +305,8 @@ static void write_result(ddla_train_result *out, const agent_trainer *trainer) {
                              .tested = run->tested,
                              .test_accuracy = run->test.accuracy,
                              .test_loss = run->test.loss,
+                             .test_metric =
+                                 run->tested ? trainer->training->task->measure(&run->test) : 0,
                              .seconds = (double)(run->train_end_ns - run->train_start_ns) * 1e-9};
   memcpy(out->model_sha256, run->model_sha256, sizeof out->model_sha256);
 }

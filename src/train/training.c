@@ -12,13 +12,18 @@
 #include "optim/norm.h"
 #include "state/state.h"
 #include "train/identity.h"
+#include "train/plugins.h"
 #include "train/shared.h"
 
 static const char *text_or_null(const char *text) { return text[0] ? text : NULL; }
 
-ddla_data_source ddla_training_source(const ddla_job *job, const char *path, ddla_data_part part) {
-  ddla_data_source source = {
-      .path = path, .part = part, .label_column = text_or_null(job->data.label)};
+ddla_data_source ddla_training_source(const ddla_job *job, const ddla_plugins *plugins,
+                                      const char *path, ddla_data_part part) {
+  ddla_data_source source = {.path = path,
+                             .part = part,
+                             .label_column = text_or_null(job->data.label),
+                             .formats = plugins ? plugins->format : NULL,
+                             .format_count = plugins ? plugins->format_count : 0};
   if (strcmp(job->data.format, "auto") != 0) source.format = job->data.format;
   if (strcmp(job->data.header, "auto") != 0)
     source.header = job->data.header[0] == 'y' ? DDLA_DATA_HEADER_YES : DDLA_DATA_HEADER_NO;
@@ -27,7 +32,7 @@ ddla_data_source ddla_training_source(const ddla_job *job, const char *path, ddl
     source.shape.width = job->data.size.at[1];
   }
   source.shape.channels = job->data.channels;
-  const ddla_task *task = ddla_task_find(job->task.kind);
+  const ddla_task *task = ddla_task_find(plugins, job->task.kind);
   if (!task || !task->format) return source;
   if (!source.format) source.format = task->format;
   source.window = job->model.window;
@@ -48,6 +53,10 @@ static ddla_status fit_part(const ddla_training *training, ddla_dataset *part, c
                            (long long)y.height, (long long)y.width, (long long)y.channels,
                            (long long)x.height, (long long)x.width, (long long)x.channels);
   }
+  if (ddla_dataset_targets(training->whole) != ddla_dataset_targets(part))
+    return ddla_job_refuse(training->job, key, "has %lld targets for each sample, data.train %lld",
+                           (long long)ddla_dataset_targets(part),
+                           (long long)ddla_dataset_targets(training->whole));
   return ddla_dataset_match_classes(part, training->whole);
 }
 
@@ -73,14 +82,17 @@ static ddla_status open_data(ddla_training *training) {
   ddla_data_source source[3];
   ddla_dataset *set[3] = {NULL};
   int count = 1, validation = 0, test = 0;
-  source[0] = ddla_training_source(job, job->data.train, DDLA_DATA_TRAIN);
+  const ddla_plugins *plugins = training->plugins;
+  source[0] = ddla_training_source(job, plugins, job->data.train, DDLA_DATA_TRAIN);
   const char *test_path = text_or_null(job->data.test);
-  const ddla_data_source beside = ddla_training_source(job, job->data.train, DDLA_DATA_TEST);
+  const ddla_data_source beside =
+      ddla_training_source(job, plugins, job->data.train, DDLA_DATA_TEST);
   if (!test_path && ddla_dataset_has_part(&beside)) test_path = job->data.train;
-  if (test_path) source[test = count++] = ddla_training_source(job, test_path, DDLA_DATA_TEST);
+  if (test_path)
+    source[test = count++] = ddla_training_source(job, plugins, test_path, DDLA_DATA_TEST);
   if (job->data.validation[0])
     source[validation = count++] =
-        ddla_training_source(job, job->data.validation, DDLA_DATA_VALIDATION);
+        ddla_training_source(job, plugins, job->data.validation, DDLA_DATA_VALIDATION);
   DDLA_TRY(ddla_dataset_open_all(set, source, count));
   training->whole = set[0];
   if (test) training->test = set[test];
@@ -111,6 +123,11 @@ static ddla_status check_text(const ddla_training *training) {
 static ddla_status check_labels(const ddla_training *training) {
   const ddla_job *job = training->job;
   int classes = ddla_dataset_classes(training->whole);
+  const bool has_targets = ddla_dataset_targets(training->whole) > 0;
+  if (training->task->of_targets && !has_targets)
+    return ddla_job_refuse(job, "data.train", "has samples without targets, and %s needs them",
+                           job->task.kind);
+  if (training->task->of_targets) return DDLA_OK;
   if (classes == 0)
     return ddla_job_refuse(job, "data.train", "has samples without labels, and %s needs them",
                            job->task.kind);
@@ -302,16 +319,28 @@ static ddla_status make_board(ddla_training *training) {
   return DDLA_OK;
 }
 
-ddla_status ddla_training_build(ddla_training *training, ddla_data_shape shape, int64_t classes) {
-  return ddla_task_build(&training->graph, training->task, training->job, training->own, shape,
-                         classes);
+static ddla_status build(ddla_training *training, int64_t classes) {
+  const ddla_dataset *set = training->whole;
+  return ddla_task_build(&training->graph,
+                         &(ddla_task_use){.task = training->task,
+                                          .job = training->job,
+                                          .own = training->own.model,
+                                          .plugins = training->plugins,
+                                          .data = {.shape = ddla_dataset_shape(set),
+                                                   .type = ddla_dataset_type(set),
+                                                   .classes = classes,
+                                                   .targets = ddla_dataset_targets(set)}});
 }
 
 static ddla_status choose_task(ddla_training *training) {
+  enum { NAMES_MAX = 64 };
   int count = 0, index = 0;
-  const ddla_task *const *rows = ddla_task_table(&count);
-  const char *names[32];
-  for (int i = 0; i < count && i < 32; i++) names[i] = rows[i]->name;
+  const ddla_task *const *table = ddla_task_table(&count), *rows[NAMES_MAX];
+  const char *names[NAMES_MAX];
+  for (int i = 0; i < count; i++) rows[i] = table[i];
+  for (int i = 0; i < training->plugins->task_count && count < NAMES_MAX; i++)
+    rows[count++] = training->plugins->task[i];
+  for (int i = 0; i < count; i++) names[i] = rows[i]->name;
   DDLA_TRY(ddla_job_choose(&index, training->job, "task.kind", names, count));
   training->task = rows[index];
   return DDLA_OK;
@@ -319,6 +348,7 @@ static ddla_status choose_task(ddla_training *training) {
 
 static ddla_status prepare(ddla_training *training) {
   const ddla_job *job = training->job;
+  DDLA_TRY(ddla_train_plugins(&training->plugins, job, training->own.plugin));
   DDLA_TRY(ddla_job_check(job));
   DDLA_TRY(check_group(training));
   DDLA_TRY(choose_task(training));
@@ -335,19 +365,19 @@ static ddla_status prepare(ddla_training *training) {
   DDLA_TRY(ddla_rate_schedule_check(&training->schedule));
   int64_t classes =
       job->data.classes > 0 ? job->data.classes : ddla_dataset_classes(training->whole);
-  DDLA_TRY(name_classes(training, classes));
-  DDLA_TRY(ddla_training_build(training, ddla_dataset_shape(training->whole), classes));
+  DDLA_TRY(build(training, classes));
+  DDLA_TRY(name_classes(training, training->graph.classes));
   DDLA_TRY(check_sparse(training));
   return make_board(training);
 }
 
 ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
-                                  const ddla_own_model *own, const ddla_cluster *cluster,
+                                  const ddla_training_own *own, const ddla_cluster *cluster,
                                   int64_t start_ns) {
   ddla_training *training = NULL;
   DDLA_TRY(DDLA_NEW(training, 1));
   training->job = job;
-  training->own = own;
+  if (own) training->own = *own;
   training->seed = (uint64_t)job->train.seed;
   training->precision = ddla_precision_of(job->train.precision);
   training->start_ns = start_ns;
@@ -372,6 +402,7 @@ void ddla_training_destroy(ddla_training *training) {
   ddla_free(training->mean);
   ddla_free(training->deviation);
   if (training->board) munmap(training->board, sizeof *training->board);
+  ddla_plugins_destroy(training->plugins); /* last: graph and formats are rows of it */
   ddla_free(training);
 }
 

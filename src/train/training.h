@@ -13,6 +13,7 @@
 #include "graph/graph.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
+#include "plugin/plugin.h"
 #include "sync/sync.h"
 #include "task/task.h"
 
@@ -30,12 +31,19 @@ typedef enum ddla_average_kind {
   DDLA_AVERAGE_SWA  /* equal mean over ends of epochs */
 } ddla_average_kind;
 
+/* What a program brings besides the job. Borrowed; null: nothing. */
+typedef struct ddla_training_own {
+  const ddla_own_model *model; /* instead of the job's */
+  const ddla_plugin *plugin;
+} ddla_training_own;
+
 typedef struct ddla_training {
-  const ddla_job *job; /* borrowed */
+  const ddla_job *job;   /* borrowed */
+  ddla_plugins *plugins; /* owned */
   const ddla_task *task;
-  const ddla_own_model *own; /* instead of the job's model; null: the job's */
-  ddla_task_graph graph;     /* graph and its values; owned */
-  ddla_dataset *whole;       /* training file; train and validation may be views of it */
+  ddla_training_own own;
+  ddla_task_graph graph; /* graph and its values; owned */
+  ddla_dataset *whole;   /* training file; train and validation may be views of it */
   ddla_dataset *train, *validation, *test; /* validation and test may be null */
   float *mean, *deviation;                 /* by channel */
   int64_t channels;
@@ -58,21 +66,18 @@ typedef struct ddla_training {
   ddla_training_board *board; /* shared memory */
 } ddla_training;
 
-/* Opens data, builds the graph, checks everything that can be checked without agents. job and own
- * (may be null) are borrowed until destroy. cluster: who is where, known by other means; null: as
- * the job says. Errors: INVALID naming key, value and what to do; those
- * of data, model and task. */
+/* Loads plug-ins, opens data, builds the graph, checks everything that can be checked without
+ * agents. job and what own names (null: nothing) are borrowed until destroy. cluster: who is where,
+ * known by other means; null: as the job says. Errors: INVALID naming key, value and what to do;
+ * those of plug-ins, data, model and task. */
 ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
-                                  const ddla_own_model *own, const ddla_cluster *cluster,
+                                  const ddla_training_own *own, const ddla_cluster *cluster,
                                   int64_t start_ns);
 void ddla_training_destroy(ddla_training *training);
 
-/* What to open for a part of the job's data at a path. Borrows from both. */
-ddla_data_source ddla_training_source(const ddla_job *job, const char *path, ddla_data_part part);
-
-/* Only what evaluating and predicting need: the graph for samples of this shape and number of
- * classes. */
-ddla_status ddla_training_build(ddla_training *training, ddla_data_shape shape, int64_t classes);
+/* What to open for a part of the job's data at a path. Borrows from all; plugins may be null. */
+ddla_data_source ddla_training_source(const ddla_job *job, const ddla_plugins *plugins,
+                                      const char *path, ddla_data_part part);
 
 /* Memory that the job will take: shared by all agents, and each agent's own. Estimated without
  * kernels. region_bytes: address space that the agents' transport must have; little more of it is

@@ -59,8 +59,12 @@ static model open_model(int64_t batch, bool training, const char *kernel) {
   model made = {0};
   check(ddla_backend_start());
   check(ddla_job_load_text(&made.job, words, strlen(words), "job.yaml"));
-  check(ddla_task_build(&made.graph, ddla_task_find("language-modelling"), made.job, NULL,
-                        (ddla_data_shape){WINDOW, 1, 1}, VOCABULARY));
+  check(ddla_task_build(
+      &made.graph,
+      &(ddla_task_use){
+          .task = ddla_task_find(NULL, "language-modelling"),
+          .job = made.job,
+          .data = {.shape = {WINDOW, 1, 1}, .type = DDLA_DATA_TOKENS, .classes = VOCABULARY}}));
   made.space = ddla_graph_space(made.graph.graph);
   check(DDLA_NEW(made.theta, made.space));
   snprintf(path, sizeof path, "%s/gpt.safetensors", folder);

@@ -32,9 +32,10 @@ static ddla_status open_network(network *out, const char *words, const char *wei
   char path[PATH_BYTES];
   ddla_job *job = NULL;
   DDLA_TRY(ddla_job_load_text(&job, words, strlen(words), "job.yaml"));
-  ddla_status status =
-      ddla_task_build(&out->task, ddla_task_find("image-classification"), job, NULL,
-                      (ddla_data_shape){.height = SIDE, .width = SIDE, .channels = 1}, CLASSES);
+  ddla_status status = ddla_task_build(
+      &out->task, &(ddla_task_use){.task = ddla_task_find(NULL, "image-classification"),
+                                   .job = job,
+                                   .data = {.shape = {SIDE, SIDE, 1}, .classes = CLASSES}});
   ddla_job_destroy(job);
   DDLA_TRY(status);
   const ddla_graph *graph = out->task.graph;
