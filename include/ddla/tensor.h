@@ -56,7 +56,7 @@ DDLA_API bool ddla_shape_equal(const ddla_shape *a, const ddla_shape *b);
 /* "[16, 28, 28, 1]" into text (cut to bytes); returns text. 96 bytes hold every shape. */
 DDLA_API const char *ddla_shape_text(char *text, size_t bytes, const ddla_shape *shape);
 
-/* Bytes of one element; "f32", "i64", … borrowed for ever. */
+/* Bytes of one element; "F32", "I64", … borrowed for ever. */
 DDLA_API size_t ddla_dtype_bytes(ddla_dtype dtype);
 DDLA_API const char *ddla_dtype_name(ddla_dtype dtype);
 

@@ -38,7 +38,8 @@ static bool is_brought(const ddla_data_source *source, const ddla_data_format *f
 }
 
 static bool accepts(const ddla_data_format *format, const ddla_data_source *source) {
-  return format->accepts && format->accepts(source);
+  return format->accepts ? format->accepts(source)
+                         : source->format && strcmp(source->format, format->name) == 0;
 }
 
 /* "idx: …; csv: …", or only the names. */

@@ -1,13 +1,13 @@
 #include "plugin/plugin.h"
 
 #include <dlfcn.h>
-#include <errno.h>
+#include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "plugin/object.h"
 
 static const char again[] = "compile it again with the headers of this program";
 
@@ -24,15 +24,6 @@ static ddla_status check_version(const ddla_plugin *plugin) {
       return DDLA_FAIL(INVALID, "was built for another version: its %s has %u bytes, not %u; %s",
                        words[i], (unsigned)plugin->sizes[i], (unsigned)mine.sizes[i], again);
   return DDLA_OK;
-}
-
-static ddla_status check_file(const char *path) {
-  struct stat found;
-  if (stat(path, &found) != 0)
-    return DDLA_FAIL(INVALID, "cannot be opened: %s; relative paths start at the job file",
-                     strerror(errno));
-  if (S_ISREG(found.st_mode)) return DDLA_OK;
-  return DDLA_FAIL(INVALID, "is not a file; expected a shared object (cc -shared -fPIC)");
 }
 
 /* dlerror's words begin with the path, which the caller names. */
@@ -57,10 +48,7 @@ static ddla_status open_object(void **out, const char *path) {
                      "cannot be loaded: %s; it needs what this program does not have (a "
                      "library that it is not linked with, or a newer ddla)",
                      words);
-  return DDLA_FAIL(INVALID,
-                   "cannot be loaded: %s; expected a shared object for this machine (cc -shared "
-                   "-fPIC)",
-                   words);
+  return DDLA_FAIL(INVALID, "cannot be loaded: %s", words);
 }
 
 static ddla_status find_entry(ddla_plugin_file *file) {
@@ -80,7 +68,7 @@ static ddla_status load_file(ddla_plugins *plugins, const char *path) {
     if (plugins->file[i].path && strcmp(plugins->file[i].path, path) == 0)
       return DDLA_FAIL(INVALID, "is named twice");
   DDLA_TRY(ddla_alloc_text(&file->path, path));
-  DDLA_TRY(check_file(path));
+  DDLA_TRY(ddla_object_check(path));
   DDLA_TRY(ddla_sha256_of_file(file->sha256, path));
   DDLA_TRY(open_object(&file->handle, path));
   return find_entry(file);
@@ -210,12 +198,13 @@ ddla_status ddla_plugins_load(ddla_plugins **out, const ddla_job *job, const ddl
 
 ddla_status ddla_plugins_load_file(ddla_plugins **out, const char *path) {
   ddla_job_paths paths = {.count = 1};
-  char *text = NULL;
-  DDLA_TRY(ddla_alloc_text(&text, path));
+  char text[PATH_MAX];
+  /* the loader looks for a bare name elsewhere */
+  int length = snprintf(text, sizeof text, "%s%s", strchr(path, '/') ? "" : "./", path);
+  if (length < 0 || (size_t)length >= sizeof text)
+    return DDLA_FAIL(INVALID, "the path of the plug-in is longer than %d bytes", PATH_MAX);
   paths.at[0] = text;
-  ddla_status status = create(out, NULL, NULL, &paths);
-  ddla_free(text);
-  return status;
+  return create(out, NULL, NULL, &paths);
 }
 
 void ddla_plugins_destroy(ddla_plugins *plugins) {
