@@ -14,6 +14,7 @@ extern "C" {
 
 enum { DDLA_ATTRS_MAX = 10, DDLA_ATTR_VALUES_MAX = 6, DDLA_ATTR_NAME_BYTES = 24 };
 
+/* One attribute: whole numbers, or a real one. */
 typedef struct ddla_attr {
   char name[DDLA_ATTR_NAME_BYTES];
   int count; /* number of integers; 0 for a real number */
@@ -21,6 +22,7 @@ typedef struct ddla_attr {
   double real;
 } ddla_attr;
 
+/* Attributes of one use of an op; zero is none. */
 typedef struct ddla_attrs {
   int count;
   ddla_attr item[DDLA_ATTRS_MAX];

@@ -24,12 +24,15 @@ extern "C" {
 
 typedef struct ddla_dataset ddla_dataset;
 
+/* Numbers of a sample: bytes, floats, or the tokens of a text (whole numbers below 65536). */
 typedef enum ddla_data_type { DDLA_DATA_UINT8, DDLA_DATA_FLOAT32, DDLA_DATA_TOKENS } ddla_data_type;
+/* What samples are for. */
 typedef enum ddla_data_part {
   DDLA_DATA_TRAIN,
   DDLA_DATA_VALIDATION,
   DDLA_DATA_TEST
 } ddla_data_part;
+/* Whether a table's first line names its columns. */
 typedef enum ddla_data_header {
   DDLA_DATA_HEADER_AUTO, /* a header if no field is a number or one is the label's name */
   DDLA_DATA_HEADER_YES,

@@ -16,6 +16,7 @@ typedef int ddla_value; /* 0, 1, 2, …; DDLA_NO_VALUE where an optional input i
 
 enum { DDLA_NO_VALUE = -1, DDLA_NAME_BYTES = 64 };
 
+/* Kinds of starting values. */
 typedef enum ddla_init_kind {
   DDLA_INIT_ZEROS,
   DDLA_INIT_ONES,
@@ -121,6 +122,7 @@ DDLA_API DDLA_MUST_USE ddla_status ddla_layer_linear(ddla_value *out, ddla_graph
                                                      const char *name, ddla_value x,
                                                      int64_t features);
 
+/* Zero means the default in brackets. */
 typedef struct ddla_batch_norm_options {
   double epsilon;  /* added to the variance [1e-5] */
   double momentum; /* share of the running values that a step replaces [0.1] */

@@ -22,11 +22,11 @@ extern "C" {
 
 enum { DDLA_JOB_ITEMS_MAX = 32, DDLA_JOB_PATHS_MAX = 8 };
 
+/* A list of whole numbers; a list of real ones. Plain values. */
 typedef struct ddla_job_sizes {
   int count;
   int64_t at[DDLA_JOB_ITEMS_MAX];
 } ddla_job_sizes;
-
 typedef struct ddla_job_reals {
   int count;
   double at[DDLA_JOB_ITEMS_MAX];

@@ -75,6 +75,7 @@ typedef struct ddla_op_call {
   void *queue;                   /* null on a CPU; reserved for devices */
 } ddla_op_call;
 
+/* What an op is. Read-only; it lasts as long as a graph uses it. */
 typedef struct ddla_op {
   const char *name, *math; /* "relu", "y = max(x, 0)"; a name is letters, digits and '_' */
   const char *inputs;      /* names and shapes, one line: "x [N,...], w [O,I], b [O] optional" */

@@ -37,6 +37,7 @@ extern "C" {
   X(INTERRUPTED, 130, "interrupted", NONE)                                                         \
   X(INTERNAL, 70, "internal error", AGENT)
 
+/* The codes; DDLA_OK is 0. */
 typedef enum ddla_status {
 #define DDLA_STATUS_ENUM(name, exit, words, rebuild) DDLA_##name,
   DDLA_STATUS_LIST(DDLA_STATUS_ENUM)

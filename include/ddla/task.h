@@ -81,6 +81,7 @@ DDLA_API void ddla_task_write_real(ddla_task_writer *writer, const char *key, do
 DDLA_API void ddla_task_write_whole(ddla_task_writer *writer, const char *key, int64_t value);
 DDLA_API void ddla_task_write_text(ddla_task_writer *writer, const char *key, const char *value);
 
+/* What a task is. Read-only; it lasts as long as a training under it. */
 typedef struct ddla_task {
   const char *name, *help; /* a name is letters, digits, '-' and '_' */
   const char *format;      /* of data, where the job does not say; null: judged by their content */

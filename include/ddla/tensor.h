@@ -20,17 +20,20 @@ enum { DDLA_RANK_MAX = 6 };
 #define DDLA_DTYPE_LIST(X)                                                                         \
   X(F32, 4, float) X(F64, 8, double) X(I32, 4, int32_t) X(I64, 8, int64_t) X(U8, 1, uint8_t)
 
+/* Number formats. */
 typedef enum ddla_dtype {
 #define DDLA_DTYPE_ENUM(name, bytes, type) DDLA_##name,
   DDLA_DTYPE_LIST(DDLA_DTYPE_ENUM)
 #undef DDLA_DTYPE_ENUM
 } ddla_dtype;
 
+/* Dimensions, the slowest first. Plain value. */
 typedef struct ddla_shape {
   int rank;                   /* 0 (one element) to DDLA_RANK_MAX */
   int64_t dim[DDLA_RANK_MAX]; /* entries past rank are zero */
 } ddla_shape;
 
+/* A view of numbers that lie somewhere. Plain value. */
 typedef struct ddla_tensor {
   void *data; /* borrowed, 64-byte aligned where the library made it; null: not there */
   ddla_dtype dtype;
@@ -51,6 +54,7 @@ DDLA_API int64_t ddla_shape_count(const ddla_shape *shape);
 /* Product of dim[begin] to dim[end - 1]; 1 where empty. */
 DDLA_API int64_t ddla_shape_span(const ddla_shape *shape, int begin, int end);
 
+/* Whether ranks and all dimensions are equal. */
 DDLA_API bool ddla_shape_equal(const ddla_shape *a, const ddla_shape *b);
 
 /* "[16, 28, 28, 1]" into text (cut to bytes); returns text. 96 bytes hold every shape. */

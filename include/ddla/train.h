@@ -32,6 +32,7 @@ typedef struct ddla_train_options {
   void *on_step_argument;
 } ddla_train_options;
 
+/* What came out; zero where nothing did. */
 typedef struct ddla_train_result {
   int64_t steps;
   bool stopped;         /* before the end, because on_step said so */

@@ -45,11 +45,12 @@ done
 
 nm -D --defined-only "$prefix/$libdir/libddla.so" | awk '{ print $NF }' | sort -u >symbols
 [ -s symbols ] || fail "no symbol is visible"
-cat "$prefix"/include/ddla/*.h >headers
+# Declared: the name before the parenthesis, which may stand on a later line than DDLA_API.
+cat "$prefix"/include/ddla/*.h | tr '\n' ' ' | grep -oE 'DDLA_API [^;({=]*\(' | grep -oE 'ddla_[a-z0-9_]+\($' |
+  tr -d '(' | sort -u >declared
 while read -r symbol; do
-  grep -qw "$symbol" headers || fail "$symbol is visible, but in no public header"
+  grep -qx "$symbol" declared || fail "$symbol is visible, but declared in no public header"
 done <symbols
-grep -hE '^DDLA_API ' headers | grep -oE 'ddla_[a-z0-9_]+\(' | tr -d '(' | sort -u >declared
 while read -r name; do
   grep -qx "$name" symbols || fail "$name is declared DDLA_API, but libddla.so has no such symbol"
 done <declared

@@ -1,8 +1,8 @@
-# bad.sh: plug-ins that cannot be used are refused in one line that names job, file, reason and what to do; nothing
+# bad.sh SOURCE.c: plug-ins that cannot be used are refused in one line that names job, file, reason and what to do; nothing
 # crashes, and no run directory is left.
 . "${0%/*}/../end_to_end/training.sh"
 
-here=${0%/*}
+source=$1
 printf '%s\n' 'task: {kind: work, plugins: [libbad.so]}' 'data: {train: given, format: given}' 'model: {kind: plain}' \
   'train: {batch: 16, epochs: 1}' >job.yaml
 
@@ -26,7 +26,7 @@ placed() { # WORDS: the plug-in is refused: job, line and file are named, by inf
   expect 2 "$1" "$DDLA" info ops job.yaml
 }
 build_bad() { # NUMBER
-  ${CC:-cc} -std=c11 -O1 -Wall -Wextra -fPIC -shared -DBAD="$1" "$here/bad.c" -o libbad.so -I"$SOURCE/include" 2>cc.out ||
+  ${CC:-cc} -std=c11 -O1 -Wall -Wextra -fPIC -shared -DBAD="$1" "$source" -o libbad.so -I"$SOURCE/include" 2>cc.out ||
     { cat cc.out; fail "bad.c does not compile"; }
 }
 

@@ -1,13 +1,12 @@
-# plugins.sh: what a plug-in's rows do in jobs, commands and run directories. Same bits for any number of agents.
+# plugins.sh SOURCE.c: what a plug-in's rows do in jobs, commands and run directories. Same bits for any number of agents.
 . "${0%/*}/../end_to_end/training.sh"
 
-here=${0%/*}
-build_plugin() { # SOURCE OUT FLAG...
-  from=$1
-  to=$2
-  shift 2
-  ${CC:-cc} -std=c11 -O2 -Wall -Wextra -Werror -pedantic -fPIC -shared "$@" "$here/$from" -o "$to" -I"$SOURCE/include" -lm ||
-    fail "$from does not compile"
+source=$1
+build_plugin() { # OUT FLAG...
+  to=$1
+  shift
+  ${CC:-cc} -std=c11 -O2 -Wall -Wextra -Werror -pedantic -fPIC -shared "$@" "$source" -o "$to" -I"$SOURCE/include" -lm ||
+    fail "the plug-in does not compile"
 }
 # failing STATUS WORDS COMMAND...: ends with STATUS and one line of error that has WORDS.
 failing() {
@@ -23,7 +22,7 @@ failing() {
 hash_of() { sha256sum "$1/model.safetensors" | cut -d' ' -f1; }
 
 mkdir -p sub/jobs
-build_plugin good.c sub/libgood.so
+build_plugin sub/libgood.so
 "$DDLA" check sub/libgood.so >check.out 2>&1 || { cat check.out; fail "check"; }
 for words in "plug-in good: rows of every kind" "model   soft" "task    sorting" "format  made" "op      softplus" "agree with finite"; do
   grep -q "$words" check.out || { cat check.out; fail "check does not say '$words'"; }
@@ -73,7 +72,7 @@ printf '%s\n' 'task: {kind: language-modelling, plugins: [libgood.so]}' 'data: {
 # Going on and measuring with another plug-in.
 "$DDLA" train sub/jobs/job.yaml --resume --out run2 --set train.epochs=4 -q || fail "resume"
 cp sub/libgood.so kept.so
-build_plugin good.c sub/libgood.so -DOTHER -O1
+build_plugin sub/libgood.so -O1
 failing 2 "not what the run was trained with" "$DDLA" train sub/jobs/job.yaml --resume --out run2 --set train.epochs=5 -q
 failing 2 "not what the run was trained with" "$DDLA" eval run2
 "$DDLA" eval run2 --set 'task.plugins=[kept.so]' >/dev/null || fail "eval with the plug-in by --set"
