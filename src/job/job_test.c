@@ -240,6 +240,46 @@ static void leaks_nothing_without_memory(void **state) {
   }
 }
 
+/* "DIR/x.so" for the job's first path; DIR is the current directory where it is null. */
+static void has_path(const ddla_job *job, const char *directory, const char *name) {
+  char here[4096] = "", wanted[8192];
+  if (!directory) assert_non_null(getcwd(here, sizeof here));
+  snprintf(wanted, sizeof wanted, "%s/%s", directory ? directory : here, name);
+  assert_int_equal(job->task.plugins.count, 1);
+  assert_string_equal(job->task.plugins.at[0], wanted);
+}
+
+static void paths_start_at_the_file_that_they_stand_in(void **state) {
+  (void)state;
+  static const char words[] = "task: {plugins: [x.so]}\n",
+                    absolute[] = "task: {plugins: [/a/x.so]}";
+  ddla_job *job = NULL;
+  assert_int_equal(ddla_job_load_text(&job, words, strlen(words), "/some/where/job.yaml"), DDLA_OK);
+  has_path(job, "/some/where", "x.so");
+  assert_false(ddla_job_is_set(job, "task.plugins"));
+  assert_int_equal(ddla_job_set(job, "task.plugins=[y.so]"), DDLA_OK);
+  has_path(job, NULL, "y.so");
+  assert_true(ddla_job_is_set(job, "task.plugins"));
+  assert_int_equal(ddla_job_set(job, "task.plugins=[z.so, [x]]"), DDLA_INVALID);
+  has_path(job, NULL, "y.so");
+  assert_int_equal(ddla_job_set(job, "task.plugins=[\"\"]"), DDLA_INVALID);
+  assert_int_equal(ddla_job_set(job, "task.plugins=[1, 2, 3, 4, 5, 6, 7, 8, 9]"), DDLA_INVALID);
+  assert_int_equal(ddla_job_set(job, "task.plugins=[]"), DDLA_OK);
+  assert_int_equal(job->task.plugins.count, 0);
+  ddla_job_destroy(job);
+  job = job_from(words);
+  has_path(job, NULL, "x.so");
+  char *text = written(job);
+  ddla_job_destroy(job);
+  assert_int_equal(ddla_job_load_text(&job, text, strlen(text), "/else/where/job.yaml"), DDLA_OK);
+  has_path(job, NULL, "x.so"); /* what was written does not move */
+  free(text);
+  ddla_job_destroy(job);
+  assert_int_equal(ddla_job_load_text(&job, absolute, strlen(absolute), "b/job.yaml"), DDLA_OK);
+  has_path(job, "/a", "x.so");
+  ddla_job_destroy(job);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(has_initial_values),
@@ -251,6 +291,7 @@ int main(void) {
       cmocka_unit_test(every_row_is_complete),
       cmocka_unit_test(help_names_every_key),
       cmocka_unit_test(leaks_nothing_without_memory),
+      cmocka_unit_test(paths_start_at_the_file_that_they_stand_in),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,10 +64,9 @@ static ddla_status find_entry(ddla_plugin_file *file) {
 /* In place, so that what was opened is closed also after a failure. */
 static ddla_status load_file(ddla_plugins *plugins, const char *path) {
   ddla_plugin_file *file = &plugins->file[plugins->count++];
-  for (int i = 0; i + 1 < plugins->count; i++)
-    if (plugins->file[i].path && strcmp(plugins->file[i].path, path) == 0)
-      return DDLA_FAIL(INVALID, "is named twice");
   DDLA_TRY(ddla_alloc_text(&file->path, path));
+  for (int i = 0; i + 1 < plugins->count; i++)
+    if (strcmp(plugins->file[i].path, path) == 0) return DDLA_FAIL(INVALID, "is named twice");
   DDLA_TRY(ddla_object_check(path));
   DDLA_TRY(ddla_sha256_of_file(file->sha256, path));
   DDLA_TRY(open_object(&file->handle, path));

@@ -58,7 +58,7 @@ chmod 000 libbad.so
 [ "$(id -u)" -eq 0 ] || placed "cannot be"
 chmod 644 libbad.so
 refuse_set() { expect 2 "$1" "$DDLA" train job.yaml --out run -q --set "$2"; }
-refuse_set "is named twice" 'task.plugins=[libbad.so, ./libbad.so]'
+refuse_set "libbad.so, which is named twice" 'task.plugins=[libbad.so, ./libbad.so]'
 refuse_set "task.plugins has 9 items, but at most 8" 'task.plugins=[a, b, c, d, e, f, g, h, i]'
 refuse_set "must be a list of paths" 'task.plugins=libbad.so'
 refuse_set "has the item a list" 'task.plugins=[[libbad.so]]'
