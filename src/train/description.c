@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "data/classes.h"
 #include "train/run.h"
 
@@ -122,12 +123,18 @@ static json_t *description_json(const ddla_description *d) {
                    floats_json(d->deviation, d->shape.channels), "sha256", hashes_json(d));
 }
 
+static bool is_text(const char *bytes) {
+  const size_t length = strlen(bytes);
+  return ddla_text_utf8_end(bytes, length) == length;
+}
+
 static ddla_status check_names(const ddla_description *description) {
-  for (int c = 0; c < description->name_count; c++) {
-    json_t *text = json_string(description->class_names[c]);
-    if (!text) return DDLA_FAIL(INVALID, "the name of class %d is not valid UTF-8", c);
-    json_decref(text);
-  }
+  for (int c = 0; c < description->name_count; c++)
+    if (!is_text(description->class_names[c]))
+      return DDLA_FAIL(INVALID, "the name of class %d is not valid UTF-8", c);
+  for (int i = 0; i < description->plugin_count; i++)
+    if (!is_text(description->plugin[i].path))
+      return DDLA_FAIL(INVALID, "the path of plug-in %d is not valid UTF-8", i);
   return DDLA_OK;
 }
 

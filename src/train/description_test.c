@@ -9,14 +9,21 @@ static float mean[2] = {0.285963297f, -1e-7f}, deviation[2] = {0.352946609f, 3.4
 static ddla_description example(char **names) {
   static char task[] = "image-classification", one[] = "boot", two[] = "caf\xc3\xa9 \"au lait\"";
   names[0] = one, names[1] = two;
-  return (ddla_description){.task = task,
-                            .shape = {.height = 28, .width = 27, .channels = 2},
-                            .type = DDLA_DATA_FLOAT32,
-                            .classes = 3,
-                            .class_names = names,
-                            .name_count = 2,
-                            .mean = mean,
-                            .deviation = deviation};
+  static char path[] = "/some/where/lib\xc3\xb6wn.so";
+  static const char hash[] = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
+  ddla_description made = {.task = task,
+                           .shape = {.height = 28, .width = 27, .channels = 2},
+                           .type = DDLA_DATA_FLOAT32,
+                           .classes = 3,
+                           .class_names = names,
+                           .name_count = 2,
+                           .mean = mean,
+                           .deviation = deviation,
+                           .targets = 5,
+                           .plugin = {{.path = path}},
+                           .plugin_count = 1};
+  memcpy(made.plugin[0].sha256, hash, sizeof hash);
+  return made;
 }
 
 /* What is read is what was written, every bit of the floats. */
@@ -36,6 +43,10 @@ static void comes_back(void **state) {
   assert_int_equal(found.type, DDLA_DATA_FLOAT32);
   assert_int_equal(found.classes, 3);
   assert_int_equal(found.name_count, 2);
+  assert_int_equal(found.targets, 5);
+  assert_int_equal(found.plugin_count, 1);
+  assert_string_equal(found.plugin[0].path, made.plugin[0].path);
+  assert_string_equal(found.plugin[0].sha256, made.plugin[0].sha256);
   assert_memory_equal(found.mean, mean, sizeof mean);
   assert_memory_equal(found.deviation, deviation, sizeof deviation);
   assert_string_equal(ddla_description_class(&found, 1, text, sizeof text), names[1]);
@@ -82,6 +93,11 @@ static void refuses_damage(void **state) {
       {"\"format\": 1", "\"format\": \"1\"", "format", DDLA_CORRUPT},
       {"\"task\"", "\"tusk\"", "task", DDLA_CORRUPT},
       {"\"own_model\": false", "\"own_model\": 0", "own_model", DDLA_CORRUPT},
+      {"\"targets\": 5", "\"targets\": -5", "targets", DDLA_CORRUPT},
+      {"\"targets\": 5", "\"targets\": \"5\"", "targets", DDLA_CORRUPT},
+      {"\"plugins\": [", "\"plugins\": 7, \"other\": [", "plugins", DDLA_CORRUPT},
+      {"\"cccc", "\"ccc", "plugins", DDLA_CORRUPT},
+      {"\"file\"", "\"path\"", "plugins", DDLA_CORRUPT},
       {"28,", "0,", "shape", DDLA_CORRUPT},
       {"28,", "28, 1,", "shape", DDLA_CORRUPT},
       {"28,", "999999999999,", "shape", DDLA_CORRUPT},
@@ -121,6 +137,9 @@ static void refuses_names_and_places(void **state) {
   CHECK_FAILURE(ddla_description_read(&found, folder), INVALID, "model.json", folder);
   names[1] = broken;
   CHECK_FAILURE(ddla_description_write(&made, folder), INVALID, "class 1", "UTF-8");
+  names[1] = names[0];
+  made.plugin[0].path = broken;
+  CHECK_FAILURE(ddla_description_write(&made, folder), INVALID, "plug-in 0", "UTF-8");
   CHECK_FAILURE(ddla_description_read(&found, folder), INVALID, "model.json");
 }
 

@@ -77,6 +77,21 @@ static void a_difference_names_agent_and_cause(void **state) {
   expect_words(&g, "library oneDNN 3.1, not oneDNN 2.6.3; agents must");
 }
 
+/* The probe may agree: what a plug-in computes is not in it. */
+static void other_plugins_are_refused(void **state) {
+  (void)state;
+  group g = equal_group();
+  snprintf(g.odd.plugins, sizeof g.odd.plugins, "abcdef0123");
+  for (int shared = 0; shared < 2; shared++) {
+    run(&g, shared);
+    expect_words(&g, "agent 2 has other plug-ins than agent 0 (SHA-256 abcdef01, not none)");
+  }
+  snprintf(g.usual.plugins, sizeof g.usual.plugins, "0123456789");
+  g.odd.plugins[0] = '\0';
+  run(&g, false);
+  expect_words(&g, "(SHA-256 none, not 01234567); every machine needs the same files");
+}
+
 static void this_process_is_alike(void **state) {
   (void)state;
   group g = {0};
@@ -93,6 +108,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(equal_probes_agree),
       cmocka_unit_test(a_difference_names_agent_and_cause),
+      cmocka_unit_test(other_plugins_are_refused),
       cmocka_unit_test(this_process_is_alike),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
