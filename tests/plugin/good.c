@@ -105,6 +105,45 @@ static const ddla_task sorting = {.name = "sorting",
                                   .print = print,
                                   .report = tell};
 
+/* The same, measured by sums of its own: samples, and how many are right. */
+static void add(double *sums, const ddla_task_batch *batch) {
+  const float *logits = batch->logits.data;
+  const int32_t *label = batch->label.data;
+  const int64_t classes = batch->logits.shape.dim[1];
+  for (int64_t i = 0; i < batch->logits.shape.dim[0]; i++) {
+    int64_t best = 0;
+    for (int64_t c = 1; c < classes; c++)
+      if (logits[i * classes + c] > logits[i * classes + best]) best = c;
+    sums[0] += 1;
+    sums[1] += best == label[i];
+  }
+}
+
+static double share(const ddla_evaluation *found) { return found->sums[1] / found->sums[0]; }
+
+static void print_share(FILE *file, const ddla_task_report *report) {
+  fprintf(file, "%s right %.4f of %lld\n", report->part, share(report->found),
+          (long long)report->found->sums[0]);
+}
+
+static ddla_status tell_share(ddla_task_writer *writer, const ddla_task_report *report) {
+  ddla_task_write_real(writer, "share", share(report->found));
+  ddla_task_write_real(writer, "mean_loss", report->found->loss);
+  ddla_task_write_whole(writer, "count", report->found->count);
+  return DDLA_OK;
+}
+
+static const ddla_task counting = {.name = "counting",
+                                   .help = "classes, counted by itself",
+                                   .unit = "samples",
+                                   .metric = "share",
+                                   .measure = share,
+                                   .build = build_task,
+                                   .add = add,
+                                   .sum_count = 2,
+                                   .print = print_share,
+                                   .report = tell_share};
+
 /* made:SAMPLES names no file: samples of two bytes whose class is which of them is larger. */
 static bool made_accepts(const ddla_data_source *source) {
   return strncmp(source->path, "made:", 5) == 0;
@@ -153,7 +192,7 @@ static const ddla_data_format letters = {.name = "letters",
 
 static const ddla_op *const ops[] = {&softplus, NULL};
 static const ddla_named_model *const models[] = {&soft, NULL};
-static const ddla_task *const tasks[] = {&sorting, NULL};
+static const ddla_task *const tasks[] = {&sorting, &counting, NULL};
 static const ddla_data_format *const formats[] = {&made_format, &letters, NULL};
 
 DDLA_PLUGIN(.name = "good", .help = "rows of every kind", .ops = ops, .models = models,

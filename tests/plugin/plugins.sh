@@ -47,6 +47,21 @@ grep -q "$(sha256sum sub/libgood.so | cut -d' ' -f1)" run2/model.json || fail "m
 "$DDLA" eval run2 >eval.out || fail "eval"
 right=$(sed -n 's/^test right \([0-9.]*\).*/\1/p' run2/report.txt)
 grep -q "^test right $right of 100" eval.out || { cat eval.out run2/report.txt; fail "eval differs from the run's report"; }
+# What a task adds up by itself is what a classifier's evaluation finds, over all batches; for any number of agents.
+for n in 1 3; do
+  "$DDLA" train sub/jobs/job.yaml --set task.kind=counting --set data.validation_fraction=0.3 -n $n --out counting$n -q || fail "counting"
+  "$DDLA" train sub/jobs/job.yaml --set data.validation_fraction=0.3 -n $n --out sorting$n -q || fail "sorting"
+  grep -q "^test right $(sed -n 's/^test right \([0-9.]*\) of 100$/\1/p' sorting$n/report.txt) of 100" counting$n/report.txt ||
+    { cat sorting$n/report.txt counting$n/report.txt; fail "a task's own sums"; }
+  [ "$(sed -n 's/.*"validation_accuracy": \([0-9.]*\).*/\1/p' sorting$n/metrics.jsonl)" = "$(sed -n 's/.*"validation_share": \([0-9.]*\).*/\1/p' counting$n/metrics.jsonl)" ] ||
+    fail "a task's own metric of validation"
+done
+[ "$(hash_of counting1)" = "$(hash_of sorting3)" ] || fail "another measure, another model"
+losses() { sed -n '/"test": {/,/}/s/.*"\(mean_loss\|count\)": \(.*\)/\2/p' "$1/report.json"; }
+[ -n "$(losses counting1)" ] && [ "$(losses counting1)" = "$(losses counting3)" ] || fail "loss and count of another number of agents"
+"$DDLA" train sub/jobs/job.yaml --set task.kind=counting --set data.validation_fraction=0.3 -n 2 --set parallel.hosts=2 --out hosts -q ||
+  fail "counting on two hosts"
+[ "$(hash_of hosts)" = "$(hash_of counting1)" ] && [ "$(losses hosts)" = "$(losses counting1)" ] || fail "two hosts give something else"
 "$DDLA" info model run2 | grep -q softplus || fail "info model RUN"
 "$DDLA" info model sub/jobs/job.yaml | grep -q softplus || fail "info model JOB"
 for topic in ops:softplus models:soft tasks:sorting formats:made; do
