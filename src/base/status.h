@@ -10,7 +10,7 @@ enum { DDLA_STATUS_TEXT_BYTES = 1024 };
 /* A failure taken from one thread to be raised on another. Plain value. */
 typedef struct ddla_failure {
   ddla_status code;
-  const char *file;
+  const char *file; /* for a debugger: it may lie in a plug-in that is gone */
   int line;
   char text[DDLA_STATUS_TEXT_BYTES];
 } ddla_failure;

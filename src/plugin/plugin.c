@@ -77,7 +77,7 @@ static ddla_status check_row(const char *what, const char *name, const char *hel
   static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
   enum { NAME_MAX_BYTES = 40 };
   if (!name || !*name || strspn(name, letters) != strlen(name) || strlen(name) > NAME_MAX_BYTES)
-    return DDLA_FAIL(INVALID, "has a %s named %s; expected at most %d letters, digits, '-' and '_'",
+    return DDLA_FAIL(INVALID, "names its %s %s; expected at most %d letters, digits, '-' and '_'",
                      what, ddla_text_quote(name ? name : "").text, NAME_MAX_BYTES);
   if (!help || !whole)
     return DDLA_FAIL(INVALID, "has the %s %s, which lacks %s; see the headers", what, name,

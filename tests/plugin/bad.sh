@@ -81,7 +81,7 @@ done <<'CASES'
 5 refused task.plugins cannot be used: an op is named relu, as one of ddla's own is; choose another name
 6 placed has the op twice, a name that another plug-in or row has already
 7 placed has the op twice, which lacks one of its functions
-8 placed has a op named 'a name'; expected at most 40 letters
+8 placed names its op 'a name'; expected at most 40 letters
 9 refused task.plugins cannot be used: a plug-in has the model cnn, but ddla has one of this name
 10 refused a plug-in has the task language-modelling, but ddla has one of this name
 11 placed has the task work, which lacks one of its functions
