@@ -68,7 +68,8 @@ static ddla_status check_against(const ddla_op *op, int index,
   const ddla_kernel *const *kernels = ddla_kernel_table(&count);
   ddla_status status = run(&wanted, op, index, options, ddla_op_run_reference());
   for (int k = 0; k < count && status == DDLA_OK; k++) {
-    if (k == count - 1 && ddla_op_run_cost(op, index) > 1e7) continue; /* the reference against itself */
+    if (k == count - 1 && ddla_op_run_cost(op, index) > 1e7)
+      continue; /* the reference against itself */
     status = options->inference ? compare(&wanted, kernels[k], index, options)
                                 : check_variants(&wanted, kernels[k], index);
   }
@@ -159,7 +160,8 @@ static ddla_status check_bits_of(const ddla_kernel *kernel, const ddla_op *op, i
   ddla_op_run first = {0}, other = {0};
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, run(&first, op, index, &plain, kernel));
-  for (size_t i = ddla_op_run_cost(op, index) > 1e6 ? 2 : 0; i < sizeof offsets / sizeof *offsets; i++) {
+  for (size_t i = ddla_op_run_cost(op, index) > 1e6 ? 2 : 0; i < sizeof offsets / sizeof *offsets;
+       i++) {
     const ddla_op_case_options moved = {.offset_bytes = offsets[i], .precision = precision};
     DDLA_TRY_CLEAN(status, run(&other, op, index, &moved, kernel));
     DDLA_TRY_CLEAN(status, ddla_op_run_same_bits(&first, &other));
@@ -293,10 +295,10 @@ static void coverage_is_told(void **state) {
         if (kernels[k]->op && strcmp(kernels[k]->op, ops[i]->name) != 0) continue;
         cases++;
         taken += ddla_op_run_accepts(ops[i], index, &(ddla_op_case_options){0}, kernels[k]);
-        bf16 +=
-            ops[i]->operands &&
-            ddla_op_run_accepts(ops[i], index, &(ddla_op_case_options){.precision = DDLA_PRECISION_BF16},
-                           kernels[k]);
+        bf16 += ops[i]->operands &&
+                ddla_op_run_accepts(ops[i], index,
+                                    &(ddla_op_case_options){.precision = DDLA_PRECISION_BF16},
+                                    kernels[k]);
       }
     print_message("%s takes %d of %d sample cases, %d with operands rounded to bf16\n",
                   kernels[k]->name, taken, cases, bf16);
