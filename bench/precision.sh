@@ -4,8 +4,9 @@
 #   bench/precision.sh [--json] [--rounds N] [--steps N] [--build DIR] [--text FILE] [JOB.yaml]...
 #
 # Without a job: `resnet` of depth 20 and width 16 on Fashion-MNIST in batches of 128, and with --text also
-# examples/gpt.yaml on that text. Rounds are interleaved; a round's figure is the median step of `ddla bench step`, the
-# ratio is taken in each round, and the table shows medians over rounds.
+# examples/gpt.yaml on that text. Rounds are interleaved; a round's figure is the median step of `ddla bench step` in
+# processor time of its one thread, so that other programs matter little; the ratio is taken in each round, and the table
+# shows medians over rounds.
 set -eu
 cd "$(dirname "$0")/.."
 . bench/measure.sh
@@ -39,7 +40,7 @@ fi
 
 step_ms() { # JOB PRECISION
   our_step 1 "$1" --steps "$steps" --set train.precision="$2" ${text:+$(of_text "$1")} >"$work/one.json"
-  field median <"$work/one.json" | awk '{ print 1000 * $1 }'
+  field processor_seconds <"$work/one.json" | awk '{ print 1000 * $1 }'
 }
 
 of_text() { # JOB: the option that gives a job for text its text

@@ -36,6 +36,7 @@ typedef struct step_times {
   int64_t plan_batch;
   profile_row profile[PROFILE_MAX];
   double *seconds;       /* [steps] */
+  double *busy_seconds;  /* [steps] in the first worker's thread, without what others took */
   worker_times *workers; /* [workers] */
 } step_times;
 
@@ -49,6 +50,7 @@ typedef struct step_call {
 /* What is printed. */
 typedef struct step_result {
   double median, least, most; /* seconds */
+  double busy;                /* median, seconds in the first worker's thread */
   double samples_per_second, gflops, peak_gflops;
   double compute, exchange, waiting, data; /* shares of the workers' time */
 } step_result;
@@ -102,9 +104,12 @@ static void end_profile(step_times *times, ddla_worker *worker) {
 
 static ddla_status time_steps(step_times *times, ddla_worker *worker) {
   for (int64_t i = 0; i < times->steps; i++) {
-    int64_t start_ns = now_ns();
+    const int64_t start_ns = now_ns();
+    const double start_us = ddla_peak_time_us();
     DDLA_TRY(ddla_worker_step(worker));
-    if (worker->worker == 0) times->seconds[i] = (double)(now_ns() - start_ns) * 1e-9;
+    if (worker->worker != 0) continue;
+    times->seconds[i] = (double)(now_ns() - start_ns) * 1e-9;
+    times->busy_seconds[i] = (ddla_peak_time_us() - start_us) * 1e-6;
   }
   return DDLA_OK;
 }
@@ -137,14 +142,16 @@ static ddla_status agent_main(ddla_transport *transport, void *argument) {
 static ddla_status make_times(step_call *call, int64_t steps) {
   int workers = call->training->agents * call->training->lanes;
   size_t seconds_bytes = (size_t)steps * sizeof(double);
-  call->times_bytes = sizeof(step_times) + seconds_bytes + (size_t)workers * sizeof(worker_times);
+  call->times_bytes =
+      sizeof(step_times) + 2 * seconds_bytes + (size_t)workers * sizeof(worker_times);
   void *block =
       mmap(NULL, call->times_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (block == MAP_FAILED) return DDLA_FAIL(NO_MEMORY, "no memory for the times of the steps");
   call->times = block;
   call->times->steps = steps;
   call->times->seconds = (double *)(call->times + 1);
-  call->times->workers = (worker_times *)(call->times->seconds + steps);
+  call->times->busy_seconds = call->times->seconds + steps;
+  call->times->workers = (worker_times *)(call->times->busy_seconds + steps);
   return DDLA_OK;
 }
 
@@ -157,6 +164,7 @@ static step_result sum_up(const step_call *call) {
   double all_ns = 0;
   for (int64_t i = 0; i < times->steps; i++) all_ns += 1e9 * times->seconds[i];
   made.median = ddla_bench_median(times->seconds, times->steps); /* sorts */
+  made.busy = ddla_bench_median(times->busy_seconds, times->steps);
   made.least = times->seconds[0];
   made.most = times->seconds[times->steps - 1];
   made.samples_per_second = (double)samples / made.median;
@@ -186,16 +194,16 @@ static json_t *profile_json(const step_times *times) {
 static json_t *result_json(const step_call *call, const step_result *result, bool profile) {
   const ddla_training *training = call->training;
   json_t *made = json_pack(
-      "{s:s, s:s, s:I, s:i, s:i, s:i, s:I, s:I, s:{s:f, s:f, s:f}, s:f, s:f, s:f,"
+      "{s:s, s:s, s:I, s:i, s:i, s:i, s:I, s:I, s:{s:f, s:f, s:f}, s:f, s:f, s:f, s:f,"
       " s:{s:f, s:f, s:f, s:f}, s:s}",
       "bench", "step", "model", training->job->model.kind, "parameters",
       (json_int_t)ddla_graph_parameter_total(training->graph.graph), "agents", training->agents,
       "lanes", training->lanes, "shards", training->shards, "batch", (json_int_t)training->batch,
       "steps", (json_int_t)call->times->steps, "seconds", "median", result->median, "least",
-      result->least, "most", result->most, "samples_per_second", result->samples_per_second,
-      "gflops", result->gflops, "peak_gflops", result->peak_gflops, "time", "compute",
-      result->compute, "exchange", result->exchange, "waiting", result->waiting, "data",
-      result->data, "library", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}));
+      result->least, "most", result->most, "processor_seconds", result->busy, "samples_per_second",
+      result->samples_per_second, "gflops", result->gflops, "peak_gflops", result->peak_gflops,
+      "time", "compute", result->compute, "exchange", result->exchange, "waiting", result->waiting,
+      "data", result->data, "library", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}));
   if (made && profile) json_object_set_new(made, "profile", profile_json(call->times));
   return made;
 }
@@ -215,8 +223,9 @@ static void print_result(const step_call *call, const step_result *result, bool 
          training->job->model.kind, ddla_graph_parameter_total(training->graph.graph),
          training->batch, training->shards, training->agents, training->agents == 1 ? "" : "s",
          training->lanes, training->lanes == 1 ? "" : "s");
-  printf("step             %.3f ms median of %" PRId64 " (%.3f to %.3f)\n", 1e3 * result->median,
-         call->times->steps, 1e3 * result->least, 1e3 * result->most);
+  printf("step             %.3f ms median of %" PRId64 " (%.3f to %.3f), %.3f of them computing\n",
+         1e3 * result->median, call->times->steps, 1e3 * result->least, 1e3 * result->most,
+         1e3 * result->busy);
   printf(
       "speed            %.0f samples/s, %.1f GFLOP/s, %.0f %% of the multiply-add peak of %.0f\n",
       result->samples_per_second, result->gflops, 100 * result->gflops / result->peak_gflops,

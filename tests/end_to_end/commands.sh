@@ -80,8 +80,10 @@ refused "has no report yet" info run
 # doctor
 "$DDLA" doctor >text || fail "doctor: exit status $?: $(cat text)"
 says text processor memory "oneDNN" probe "Training works here"
-probe=$(sed -n 's/^ *probe *//p' text)
+probe=$(sed -n 's/^ *probe  *\([0-9a-f]*\)$/\1/p' text)
 [ ${#probe} -eq 32 ] || fail "the probe is '$probe'"
+rounded=$(sed -n 's/^ *probe bf16  *//p' text)
+[ ${#rounded} -eq 32 ] && [ "$rounded" != "$probe" ] || fail "the probe at bf16 is '$rounded'"
 json doctor
 says json "$probe"
 [ "$("$tool" json json works)" = true ] || fail "doctor --json: works is not true"
