@@ -42,12 +42,16 @@ function(ddla_mpi_test name program)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
+  set(labels conformance mpi)
+  if(DDLA_SANITIZE MATCHES "thread")
+    set(labels mpi) # the libraries' own threads are no matter of ours
+  endif()
   foreach(library openmpi mpich)
     foreach(ranks IN LISTS ARG_RANKS)
       set(test ${name}_${library}_${ranks})
       add_test(NAME ${test} COMMAND sh ${CMAKE_SOURCE_DIR}/tests/mpi/mpirun.sh ${library}
         ${CMAKE_BINARY_DIR}/plugins -n ${ranks} $<TARGET_FILE:${program}>)
-      set_tests_properties(${test} PROPERTIES LABELS "conformance;mpi" TIMEOUT ${ARG_TIMEOUT}
+      set_tests_properties(${test} PROPERTIES LABELS "${labels}" TIMEOUT ${ARG_TIMEOUT}
         SKIP_RETURN_CODE 77)
     endforeach()
   endforeach()
