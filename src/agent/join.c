@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "transport/mpi.h"
 
-enum { SPOKEN_MS = 100, LEAVE_MS = 600 };
+enum { SPOKEN_MS = 100, LEAVE_MS = 600, START_MS = 120000 };
 
 struct ddla_join {
   ddla_mpi_world *world;
@@ -43,10 +43,19 @@ static ddla_status make_cluster(ddla_join *join) {
   return DDLA_OK;
 }
 
+/* MPI itself waits for ever for a process that has ended before it came. */
+static void late(void *argument) {
+  (void)argument;
+  fprintf(stderr, "ddla: MPI has not started for %d s: not all processes have come\n",
+          START_MS / 1000);
+  fflush(NULL);
+  _exit(ddla_status_exit(DDLA_TIMEOUT));
+}
+
 ddla_status ddla_join_start(ddla_join **out, int64_t timeout_ms) {
   ddla_join *join = NULL;
   ddla_status status = DDLA_OK;
-  const ddla_mpi_options options = {.timeout_ms = timeout_ms};
+  const ddla_mpi_options options = {.timeout_ms = timeout_ms, .start_ms = START_MS, .late = late};
   DDLA_TRY(DDLA_NEW(join, 1));
   join->timeout_ms = timeout_ms;
   DDLA_TRY_CLEAN(status, ddla_mpi_world_start(&join->world, &options));

@@ -1,6 +1,5 @@
 #include "mpi/world.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include "base/clock.h"
 #include "base/machine.h"
 #include "mpi/gather.h"
+#include "mpi/guard.h"
 
 /* MPICH's end hangs in half of all runs over TCP unless messages have had time to settle: 0 of 15
  * hung with a meeting and this pause before it. */
@@ -184,11 +184,15 @@ cleanup:
 ddla_status ddla_mpi_world_start(ddla_mpi_world **out, const ddla_mpi_options *options) {
   const ddla_mpi_signs *signs = options->signs ? options->signs : ddla_mpi_signs_here();
   ddla_mpi_world *world = NULL;
+  ddla_mpi_guard guard;
   ddla_status status = DDLA_OK;
   DDLA_TRY(DDLA_NEW(world, 1));
   world->timeout_ms = options->timeout_ms;
   DDLA_TRY_CLEAN(status, ddla_mpi_launcher_find(&world->launcher, signs));
-  DDLA_TRY_CLEAN(status, start_link(world, options));
+  ddla_mpi_guard_start(&guard, options->start_ms, options->late, options->argument);
+  status = start_link(world, options);
+  ddla_mpi_guard_stop(&guard);
+  if (status != DDLA_OK) goto cleanup;
   DDLA_TRY_CLEAN(status, check_launcher(world));
   world->ranks = ddla_mpi_link_facts(world->link)->ranks;
   DDLA_TRY_CLEAN(status, DDLA_NEW(world->library_rank, world->ranks));
@@ -240,48 +244,6 @@ int ddla_mpi_world_library_rank(const ddla_mpi_world *world, int rank) {
 
 unsigned ddla_mpi_world_count_opens(ddla_mpi_world *world) { return world->opens++; }
 
-/* Looks after the library's end from another thread. */
-typedef struct guard {
-  pthread_t thread;
-  pthread_mutex_t lock;
-  pthread_cond_t ring;
-  bool over;
-  int64_t end_ns;
-  void (*stuck)(void *argument);
-  void *argument;
-} guard;
-
-static void *guard_main(void *argument) {
-  guard *g = argument;
-  const struct timespec end = {g->end_ns / 1000000000, g->end_ns % 1000000000};
-  pthread_mutex_lock(&g->lock);
-  while (!g->over && ddla_clock_now_ns(ddla_clock_monotonic()) < g->end_ns)
-    pthread_cond_timedwait(&g->ring, &g->lock, &end);
-  bool stuck = !g->over;
-  pthread_mutex_unlock(&g->lock);
-  if (stuck) g->stuck(g->argument);
-  return NULL;
-}
-
-static ddla_status finalize_guarded(ddla_mpi_world *world, guard *g) {
-  pthread_condattr_t clock;
-  pthread_condattr_init(&clock);
-  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-  pthread_cond_init(&g->ring, &clock);
-  pthread_condattr_destroy(&clock);
-  pthread_mutex_init(&g->lock, NULL);
-  bool guarded = g->stuck && pthread_create(&g->thread, NULL, guard_main, g) == 0;
-  ddla_status status = ddla_mpi_link_finalize(world->link);
-  pthread_mutex_lock(&g->lock);
-  g->over = true;
-  pthread_cond_signal(&g->ring);
-  pthread_mutex_unlock(&g->lock);
-  if (guarded) pthread_join(g->thread, NULL);
-  pthread_cond_destroy(&g->ring);
-  pthread_mutex_destroy(&g->lock);
-  return status;
-}
-
 ddla_status ddla_mpi_world_end(ddla_mpi_world *world, void (*stuck)(void *argument),
                                void *argument) {
   const char here = 1;
@@ -289,11 +251,11 @@ ddla_status ddla_mpi_world_end(ddla_mpi_world *world, void (*stuck)(void *argume
   DDLA_TRY(gather(&g, world, &here, sizeof here, "end the run"));
   ddla_mpi_gather_destroy(g);
   ddla_mpi_link_nap(SETTLE_NS);
-  guard watching = {.end_ns = ddla_clock_now_ns(ddla_clock_monotonic()) +
-                              world->timeout_ms * INT64_C(1000000),
-                    .stuck = stuck,
-                    .argument = argument};
-  return finalize_guarded(world, &watching);
+  ddla_mpi_guard guard;
+  ddla_mpi_guard_start(&guard, world->timeout_ms, stuck, argument);
+  ddla_status status = ddla_mpi_link_finalize(world->link);
+  ddla_mpi_guard_stop(&guard);
+  return status;
 }
 
 void ddla_mpi_world_keep(ddla_mpi_world *world, void *memory) {

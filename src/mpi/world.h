@@ -26,7 +26,12 @@ typedef struct ddla_mpi_options {
   /* This process's host; null: the variable DDLA_HOST_NAME, or the machine's name. Processes of one
    * machine with different names count as on different hosts, which rehearses a cluster. */
   const char *host;
-  int64_t timeout_ms;          /* that others may take to answer at the start and at the end */
+  int64_t timeout_ms; /* that others may take to answer at the start and at the end */
+  /* MPI waits for all processes when it starts, for ever. After start_ms (0: never) `late` is
+   * called on another thread, once: it may end the process. */
+  int64_t start_ms;
+  void (*late)(void *argument);
+  void *argument;
   const ddla_mpi_signs *signs; /* null: those of this process */
 } ddla_mpi_options;
 
