@@ -113,6 +113,26 @@ static ddla_status deaf(stage *s) {
   return DDLA_OK;
 }
 
+static ddla_ready nothing(void *argument) {
+  (void)argument;
+  return DDLA_READY_NOTHING;
+}
+
+/* Has nothing to say for longer than the time limit, but waits in order: signs of life go out. */
+static ddla_status idle(stage *s) {
+  if (s->host == 0) return await(s, 1);
+  const ddla_waiting waiting = {nothing, NULL, NULL, NULL};
+  ddla_status status = ddla_transport_wait(s->between, &waiting, 2 * TIMEOUT_MS);
+  if (status != DDLA_TIMEOUT) return DDLA_FAIL(INTERNAL, "%s", ddla_status_message(status));
+  return tell(s, 0);
+}
+
+/* Nobody listened for longer than the time limit, so nobody can be blamed for silence. */
+static ddla_status all_deaf(stage *s) {
+  nap_ms(TIMEOUT_MS * 3 / 2);
+  return s->host == 0 ? await(s, 1) : tell(s, 0);
+}
+
 /* Ranks of the library 0 1 2 3 are on hosts a b a b: here 0 2 1 3. */
 static ddla_status numbered(stage *s) {
   int library = ddla_mpi_link_facts(ddla_mpi_world_link(s->world))->rank, all[4] = {0};
@@ -175,7 +195,8 @@ static ddla_status absent(stage *s) {
 static const scene scenes[] = {
     {"good", "abc", good},       {"killed", "abc", killed},
     {"stopped", "abc", stopped}, {"failed", "abc", failed},
-    {"deaf", "ab", deaf},        {"numbered", "abab", numbered},
+    {"deaf", "ab", deaf},        {"all_deaf", "ab", all_deaf},
+    {"idle", "ab", idle},        {"numbered", "abab", numbered},
     {"shared", "aabb", shared},  {"follower_killed", "aabb", follower_killed},
     {"absent", "abc", absent},
 };

@@ -50,6 +50,8 @@ only() { if grep '^rank ' out | grep -v "$1" >&2; then fail "somebody said somet
 
 play 3 "" good && well
 play 2 "" deaf && well
+play 2 "" all_deaf && well
+play 2 "" idle && well
 play 4 "" numbered && well
 play 4 "" shared && well
 
