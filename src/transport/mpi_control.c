@@ -136,16 +136,17 @@ static void read_inbox(ddla_mpi_transport *t) {
 /* ---- signs of life ---- */
 
 static void lose(ddla_mpi_transport *t, int index) {
-  char what[256] = "nothing";
+  char what[256] = "", suffix[384] = "";
   const ddla_waiting *waiting = atomic_load(&t->waiting);
   if (waiting && waiting->describe) waiting->describe(waiting->argument, what, sizeof what);
+  if (what[0])
+    snprintf(suffix, sizeof suffix, ", while host %s waited for %s",
+             ddla_mpi_world_host_name(t->world, t->base.rank), what);
   ddla_failure failure = {0};
   ddla_status_take(&failure,
-                   DDLA_FAIL(PEER_LOST,
-                             "host %s has been silent for %.1f s, while host %s waited for %s",
+                   DDLA_FAIL(PEER_LOST, "host %s has been silent for %.1f s%s",
                              ddla_mpi_world_host_name(t->world, index),
-                             (double)(t->now_ns - t->peers[index].heard_ns) * 1e-9,
-                             ddla_mpi_world_host_name(t->world, t->base.rank), what));
+                             (double)(t->now_ns - t->peers[index].heard_ns) * 1e-9, suffix));
   ddla_transport_mpi_fail(t, &failure, index, true);
 }
 

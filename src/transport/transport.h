@@ -101,8 +101,8 @@ typedef struct ddla_transport_ops {
    * INVALID (lengths differ); the request is then over. */
   ddla_status (*test)(ddla_transport *t, ddla_request *request, bool *done);
 
-  /* [messages] Does not block. The buffer is the caller's again; the message may or may not arrive.
-   */
+  /* [messages] The buffer is the caller's again; the message may or may not arrive. May wait for
+   * the piece of it that is under way. */
   void (*cancel)(ddla_transport *t, ddla_request *request);
 
   /* [messages] Does not block. Moves what can be moved; *moved is set to true if anything did. */
@@ -119,8 +119,9 @@ typedef struct ddla_transport_ops {
    * who wait without a word. Cheap when nobody sleeps. */
   void (*wake)(ddla_transport *t, int rank, const ddla_word *word);
 
-  /* Any thread. Does not block. This failure ends the work of all ranks and of this rank's other
-   * threads: their waits end with PEER_LOST and its text. The first one is kept. May be null. */
+  /* Any thread. This failure ends the work of all ranks and of this rank's other threads: their
+   * waits end with PEER_LOST and its text. The first one is kept. May take up to a second to tell
+   * them, so that the process may end after it. May be null. */
   void (*fail)(ddla_transport *t, const ddla_failure *failure);
 
   /* Any thread. The clock that time limits of this transport run on. Borrowed until close. */
@@ -141,8 +142,8 @@ const ddla_transport_ops *ddla_transport_find(const char *name);
 ddla_status ddla_transport_check_row(const ddla_transport_ops *ops);
 
 /* Opens the row of this name; setup is the row's own type (null for "self", ddla_local_setup for
- * "local", made by the simulator for "sim"). Errors: INVALID (no such row, bad set-up), NO_MEMORY,
- * PEER_LOST. */
+ * "local", ddla_mpi_setup for "mpi", made by the simulator for "sim"). Errors: INVALID (no such
+ * row, bad set-up), NO_MEMORY, PEER_LOST. */
 ddla_status ddla_transport_open(ddla_transport **out, const char *name, const void *setup);
 
 /* Null is allowed. */
