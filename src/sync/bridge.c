@@ -1,6 +1,7 @@
 #include "sync/bridge.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -418,6 +419,19 @@ static ddla_ready look_no_further(void *argument) {
   return DDLA_READY_NOTHING;
 }
 
+/* What the bridge waits for, for messages about another host's silence. */
+static void describe(void *argument, char *text, size_t bytes) {
+  const ddla_bridge *b = argument;
+  const unsigned long long step = b->order.step;
+  if (!b->running) snprintf(text, bytes, "this host's agents");
+  else if (!b->shared && step > 0)
+    snprintf(text, bytes, "the other hosts' losses of step %llu", step);
+  else if (!b->shared) snprintf(text, bytes, "the other hosts at a meeting");
+  else if (b->here < b->computed && b->range[b->here].state == RANGE_GATHERED)
+    snprintf(text, bytes, "the other hosts' gradients of step %llu", step);
+  else snprintf(text, bytes, "the sum of gradients of step %llu", step);
+}
+
 /* What the host's workers have to do first; false: nothing. */
 static bool waits_for_workers(ddla_bridge_word *out, const ddla_bridge *b) {
   const ddla_bridge_calls *calls = &b->options.calls;
@@ -435,7 +449,7 @@ static ddla_status rest(ddla_bridge *b) {
   if (!under_way(b) && waits_for_workers(&wanted, b)) {
     status = ddla_transport_word_wait(b->options.local, wanted.word, wanted.value, IDLE_MS);
   } else {
-    const ddla_waiting waiting = {.ready = look_no_further};
+    const ddla_waiting waiting = {.ready = look_no_further, .describe = describe, .argument = b};
     status = ddla_transport_wait(b->options.link, &waiting, BUSY_MS);
   }
   return status == DDLA_TIMEOUT ? DDLA_OK : status;
@@ -480,9 +494,14 @@ static ddla_ready serve(void *argument) {
   return moved ? DDLA_READY_MOVED : DDLA_READY_NOTHING;
 }
 
+static void describe_service(void *argument, char *text, size_t bytes) {
+  const service *s = argument;
+  describe(s->bridge, text, bytes);
+}
+
 ddla_status ddla_bridge_serve(ddla_bridge *b, uint64_t target) {
   service s = {.bridge = b, .target = target};
-  const ddla_waiting waiting = {.ready = serve, .argument = &s};
+  const ddla_waiting waiting = {.ready = serve, .describe = describe_service, .argument = &s};
   DDLA_TRY(ddla_transport_wait(b->options.link, &waiting, -1));
   return s.status;
 }
