@@ -464,12 +464,22 @@ static ddla_status run(ddla_bridge *b) {
   return DDLA_OK;
 }
 
+/* A host that is silent is found by its silence, not by who waits for it. */
+static void add_awaited(ddla_failure *failure, ddla_bridge *b) {
+  char what[128];
+  size_t used = strlen(failure->text);
+  describe(b, what, sizeof what);
+  if (strstr(failure->text, "waited for")) return;
+  snprintf(failure->text + used, sizeof failure->text - used, "; this host waited for %s", what);
+}
+
 static void *thread_main(void *argument) {
   ddla_bridge *b = argument;
   ddla_status status = run(b);
   if (status == DDLA_OK) return NULL;
   ddla_failure failure = {0};
   ddla_status_take(&failure, status);
+  if (b->running && strstr(failure.text, "silent")) add_awaited(&failure, b);
   ddla_transport_fail(b->options.link, &failure); /* whoever was first is kept on each side */
   ddla_transport_fail(b->options.local, &failure);
   return NULL;
