@@ -25,7 +25,7 @@
 #include "optim/norm.h"
 #include "sync/bridge.h"
 #include "sync/checks.h"
-#include "sync/leaves.h"
+#include "sync/operands.h"
 #include "sync/records.h"
 #include "sync/row_sums.h"
 #include "sync/update.h"
@@ -57,13 +57,8 @@ typedef struct control_block {
 } control_block;
 
 typedef struct worker_state {
-  ddla_leaves leaves;
   uint64_t barriers, meetings, orders; /* orders: given to the bridge by this host */
   int64_t waiting_ns, exchange_ns;
-  int last_shard;          /* whose ranges may be reported final while it is computed; -1: none */
-  int last_filled, merged; /* last shard with samples, or -1; merges that this step has done */
-  bool *filled;            /* by buffer: holds something in this step */
-  ddla_rows *rows;         /* by range: the lists of the shard under way; null: no tables by row */
   char gap[LINE_BYTES];
 } worker_state;
 
@@ -76,9 +71,10 @@ typedef struct allreduce {
   worker_line *line;
   ddla_sync_record *record; /* [2][shards] */
   worker_state *worker;
+  ddla_operands *operands;
   ddla_updates *updates;
   float *chunk; /* [workers][CHUNK_BLOCKS * block] summed gradient of what is being updated */
-  int workers, copies_per_worker; /* of this host; the most operands of any worker */
+  int workers;  /* of this host */
   int64_t blocks;
   bool bridged; /* there are other hosts */
   ddla_bridge_layout layout;
@@ -105,56 +101,6 @@ static size_t allreduce_control_bytes(int workers, int shards) {
   return board_offset(workers, shards) + sizeof(ddla_bridge_board);
 }
 
-/* -1: no memory. */
-static int most_buffers(int agents, int lanes, int shards, bool direct) {
-  int most = 1;
-  for (int worker = 0; worker < agents * lanes; worker++) {
-    int first = 0, end = 0;
-    ddla_leaves leaves = {0};
-    ddla_leaves_share(&first, &end, shards, agents, lanes, worker);
-    if (ddla_leaves_create(&leaves, shards, first, end, direct) != DDLA_OK) return -1;
-    if (leaves.buffer_count > most) most = leaves.buffer_count;
-    ddla_leaves_destroy(&leaves);
-  }
-  return most;
-}
-
-static int allreduce_operand_copies(const ddla_cluster *cluster, int lanes, int shards,
-                                    bool direct) {
-  return ddla_cluster_here(cluster) * lanes *
-         most_buffers(ddla_cluster_agents(cluster), lanes, shards, direct);
-}
-
-static ddla_status make_workers(allreduce *sync) {
-  const ddla_sync_options *options = &sync->options;
-  const ddla_cluster *cluster = options->cluster;
-  const int agents = ddla_cluster_agents(cluster), lanes = options->lanes;
-  const int before = cluster->first[cluster->host] * lanes; /* workers of earlier hosts */
-  sync->copies_per_worker = most_buffers(agents, lanes, options->shards, options->direct);
-  if (sync->copies_per_worker < 0) return DDLA_FAIL(NO_MEMORY, "no memory to lay out gradients");
-  DDLA_TRY(DDLA_NEW(sync->worker, sync->workers));
-  for (int i = 0; i < sync->workers; i++) {
-    int first = 0, end = 0;
-    ddla_leaves *leaves = &sync->worker[i].leaves;
-    ddla_leaves_share(&first, &end, options->shards, agents, lanes, before + i);
-    DDLA_TRY(ddla_leaves_create(leaves, options->shards, first, end, options->direct));
-    DDLA_TRY(DDLA_NEW(sync->worker[i].filled, leaves->buffer_count + 1));
-    if (ddla_row_sums_needed(options->state))
-      DDLA_TRY(DDLA_NEW(sync->worker[i].rows, ddla_state_range_count(options->state)));
-  }
-  return DDLA_NEW(sync->chunk, (int64_t)sync->workers * CHUNK_BLOCKS * DDLA_STATE_BLOCK);
-}
-
-/* The tree takes so many operands in one pass. */
-static ddla_status check_operands(const allreduce *sync) {
-  int count = 0;
-  for (int w = 0; w < sync->workers; w++) count += sync->worker[w].leaves.operand_count;
-  if (count <= DDLA_TREE_OPERANDS_MAX) return DDLA_OK;
-  return DDLA_FAIL(INVALID,
-                   "%d partial gradients are more than %d; lower train.shards or parallel.lanes",
-                   count, DDLA_TREE_OPERANDS_MAX);
-}
-
 static ddla_status open_bridge(allreduce *sync);
 
 static void allreduce_close(ddla_sync *base);
@@ -175,8 +121,10 @@ static ddla_status allreduce_open(ddla_sync **out, const ddla_sync_options *opti
                                               board_offset(sync->workers, options->shards));
   atomic_store(&sync->control->step_word, options->start_step);
   DDLA_TRY_CLEAN(status, ddla_updates_create(&sync->updates, &sync->options));
-  DDLA_TRY_CLEAN(status, make_workers(sync));
-  DDLA_TRY_CLEAN(status, check_operands(sync));
+  DDLA_TRY_CLEAN(status, ddla_operands_create(&sync->operands, &sync->options));
+  DDLA_TRY_CLEAN(status, DDLA_NEW(sync->worker, sync->workers));
+  DDLA_TRY_CLEAN(status,
+                 DDLA_NEW(sync->chunk, (int64_t)sync->workers * CHUNK_BLOCKS * DDLA_STATE_BLOCK));
   if (sync->bridged) DDLA_TRY_CLEAN(status, open_bridge(sync));
   *out = &sync->base;
   return DDLA_OK;
@@ -189,11 +137,7 @@ static void allreduce_close(ddla_sync *base) {
   if (!base) return;
   allreduce *sync = of(base);
   ddla_bridge_destroy(sync->bridge);
-  for (int i = 0; sync->worker && i < sync->workers; i++) {
-    ddla_leaves_destroy(&sync->worker[i].leaves);
-    ddla_free(sync->worker[i].filled);
-    ddla_free(sync->worker[i].rows);
-  }
+  ddla_operands_destroy(sync->operands);
   ddla_free(sync->worker);
   ddla_updates_destroy(sync->updates);
   ddla_free(sync->chunk);
@@ -201,9 +145,7 @@ static void allreduce_close(ddla_sync *base) {
 }
 
 static void allreduce_shards(const ddla_sync *base, int worker, int *first, int *end) {
-  const allreduce *sync = of_const(base);
-  *first = sync->worker[worker].leaves.first;
-  *end = sync->worker[worker].leaves.end;
+  ddla_operands_shards(of_const(base)->operands, worker, first, end);
 }
 
 static uint64_t committed(const allreduce *sync) {
@@ -219,28 +161,6 @@ static void publish_final(allreduce *sync, int worker, int64_t final_blocks) {
   ddla_transport_word_publish(sync->options.transport, &sync->line[worker].final_word, word);
 }
 
-static int copy_of(const allreduce *sync, int worker, int buffer) {
-  return worker * sync->copies_per_worker + buffer;
-}
-
-static float *operand_at(const allreduce *sync, int worker, int buffer) {
-  const ddla_sync_options *options = &sync->options;
-  return ddla_state_array(options->state, options->gradients, 0, copy_of(sync, worker, buffer));
-}
-
-/* False where the range is not kept by row. */
-static bool list_at(ddla_rows *out, const allreduce *sync, int range, int worker, int buffer) {
-  const ddla_sync_options *options = &sync->options;
-  if (ddla_state_range_at(options->state, range)->touched_max == 0) return false;
-  *out = ddla_state_list(options->state, range, options->lists, 0, copy_of(sync, worker, buffer));
-  return true;
-}
-
-static bool shard_is_empty(const allreduce *sync, int64_t samples, int64_t shard) {
-  int64_t shards = sync->options.shards;
-  return samples * shard / shards == samples * (shard + 1) / shards;
-}
-
 static void allreduce_put_record(ddla_sync *base, int worker, int shard,
                                  const ddla_sync_record *record) {
   allreduce *sync = of(base);
@@ -250,12 +170,12 @@ static void allreduce_put_record(ddla_sync *base, int worker, int shard,
 }
 
 /* Nobody reads them any more: the step before is committed. */
-static void clear_statistics(const allreduce *sync, const ddla_leaves *leaves) {
+static void clear_statistics(const allreduce *sync, int first, int end) {
   const ddla_sync_options *options = &sync->options;
   if (options->statistic_count == 0) return;
   size_t bytes =
       (size_t)ddla_state_row_at(options->state, options->statistics)->count * sizeof(double);
-  for (int s = leaves->first; s < leaves->end; s++)
+  for (int s = first; s < end; s++)
     memset(ddla_state_array(options->state, options->statistics, 0, s), 0, bytes);
 }
 
@@ -269,68 +189,22 @@ static void order_step(allreduce *sync, int worker, int64_t samples) {
 
 static void allreduce_begin(ddla_sync *base, int worker, int64_t samples) {
   allreduce *sync = of(base);
-  worker_state *state = &sync->worker[worker];
+  int first = 0, end = 0;
   order_step(sync, worker, samples);
-  clear_statistics(sync, &state->leaves);
-  state->last_shard = -1;
-  state->merged = 0;
-  for (int b = 0; b < state->leaves.buffer_count; b++) state->filled[b] = false;
-  for (int s = state->leaves.first; s < state->leaves.end; s++) {
-    if (!shard_is_empty(sync, samples, s)) state->last_shard = s;
-    else
-      allreduce_put_record(&sync->base, worker, s,
-                           &(ddla_sync_record){.agent = sync->options.agent});
-  }
-  state->last_filled = state->last_shard;
-  for (int i = 0; i < state->leaves.merge_count;
-       i++) /* sums that come after it change operands once more */
-    if (state->leaves.merge[i].after_shard >= state->last_shard) state->last_shard = -1;
-}
-
-static void merge_lists(const allreduce *sync, int worker, const ddla_leaves_merge *merge) {
-  const worker_state *state = &sync->worker[worker];
-  ddla_rows to, from;
-  for (int i = 0; state->rows && i < ddla_state_range_count(sync->options.state); i++) {
-    if (!list_at(&to, sync, i, worker, merge->to)) continue;
-    list_at(&from, sync, i, worker, merge->from);
-    if (state->filled[merge->to]) ddla_rows_merge(&to, &from);
-    else ddla_rows_copy(&to, &from);
-  }
-}
-
-/* Adds operands up that the plan of leaves adds before this shard. A shard without samples has its
- * turn too: it frees the buffer that a later shard takes. */
-static void merge_before(allreduce *sync, int worker, int shard) {
-  worker_state *state = &sync->worker[worker];
-  for (; state->merged < state->leaves.merge_count; state->merged++) {
-    const ddla_leaves_merge *merge = &state->leaves.merge[state->merged];
-    if (merge->after_shard >= shard) return;
-    if (!state->filled[merge->from]) continue;
-    float *to = operand_at(sync, worker, merge->to);
-    const float *from = operand_at(sync, worker, merge->from);
-    int64_t space = sync->blocks * DDLA_STATE_BLOCK;
-    if (state->filled[merge->to]) {
-      for (int64_t k = 0; k < space; k++) to[k] += from[k];
-    } else {
-      memcpy(to, from, (size_t)space * sizeof *to);
-    }
-    merge_lists(sync, worker, merge);
-    state->filled[merge->to] = true;
-    state->filled[merge->from] = false;
-  }
+  ddla_operands_shards(sync->operands, worker, &first, &end);
+  clear_statistics(sync, first, end);
+  for (int s = first; s < end; s++)
+    if (ddla_operands_empty(sync->operands, samples, s))
+      allreduce_put_record(base, worker, s, &(ddla_sync_record){.agent = sync->options.agent});
+  ddla_operands_begin(sync->operands, worker, samples);
 }
 
 static ddla_sync_leaf allreduce_leaf_place(ddla_sync *base, int worker, int shard) {
-  allreduce *sync = of(base);
-  worker_state *state = &sync->worker[worker];
-  merge_before(sync, worker, shard);
-  int buffer = state->leaves.buffer[shard - state->leaves.first];
-  for (int i = 0; state->rows && i < ddla_state_range_count(sync->options.state); i++)
-    list_at(&state->rows[i], sync, i, worker, buffer);
-  return (ddla_sync_leaf){.gradients = operand_at(sync, worker, buffer),
-                          .rows = state->rows,
-                          .accumulate = state->filled[buffer],
-                          .last = shard == state->last_shard};
+  return ddla_operands_place(of(base)->operands, worker, shard);
+}
+
+static void allreduce_leaf_done(ddla_sync *base, int worker, int shard) {
+  ddla_operands_done(of(base)->operands, worker, shard);
 }
 
 static const ddla_sync_record *allreduce_records(const ddla_sync *base, uint64_t step) {
@@ -350,13 +224,6 @@ static void allreduce_final(ddla_sync *base, int worker, int64_t from) {
   publish_final(sync, worker, sync->blocks - first_final_block);
   /* What fails here fails again where the worker waits. */
   if (serves_bridge(sync, worker)) (void)ddla_bridge_serve(sync->bridge, 0);
-}
-
-static void allreduce_leaf_done(ddla_sync *base, int worker, int shard) {
-  allreduce *sync = of(base);
-  worker_state *state = &sync->worker[worker];
-  state->filled[state->leaves.buffer[shard - state->leaves.first]] = true;
-  merge_before(sync, worker, shard == state->last_filled ? state->leaves.end : shard + 1);
 }
 
 static void allreduce_piece(const ddla_sync *base, int worker, int64_t *begin, int64_t *end) {
@@ -426,29 +293,9 @@ typedef struct reduction {
   int count;
 } reduction;
 
-/* The operands of this host's workers. */
-static int list_operands(ddla_bridge_operand *out, void *argument, int64_t samples) {
-  const allreduce *sync = argument;
-  int count = 0;
-  for (int w = 0; w < sync->workers; w++) {
-    const ddla_leaves *leaves = &sync->worker[w].leaves;
-    for (int i = 0; i < leaves->operand_count; i++) {
-      const ddla_leaves_operand *operand = &leaves->operand[i];
-      bool empty = true;
-      for (int s = operand->first; s < operand->end; s++) empty &= shard_is_empty(sync, samples, s);
-      DDLA_ASSERT(count < DDLA_TREE_OPERANDS_MAX); /* checked at open */
-      out[count++] = (ddla_bridge_operand){.part = {operand->first, operand->end - operand->first},
-                                           .data = operand_at(sync, w, operand->buffer),
-                                           .copy = copy_of(sync, w, operand->buffer),
-                                           .absent = empty};
-    }
-  }
-  return count;
-}
-
 static ddla_status plan_reduction(reduction *out, allreduce *sync, int64_t samples) {
-  ddla_bridge_operand operand[DDLA_TREE_OPERANDS_MAX];
-  out->count = list_operands(operand, sync, samples);
+  ddla_operand operand[DDLA_TREE_OPERANDS_MAX];
+  out->count = ddla_operands_list(operand, sync->operands, samples);
   for (int i = 0; i < out->count; i++) {
     out->part[i] = operand[i].part;
     out->data[i] = operand[i].data;
@@ -517,7 +364,7 @@ static ddla_row_operands row_operands(const allreduce *sync, const reduction *su
  * have reported everything final. */
 static ddla_status sum_rows(allreduce *sync, int worker, const reduction *sum) {
   const ddla_row_operands operands = row_operands(sync, sum);
-  if (!sync->worker[worker].rows) return DDLA_OK;
+  if (!ddla_operands_by_row(sync->operands)) return DDLA_OK;
   DDLA_TRY(wait_final(sync, worker, 0));
   mark_update(sync, worker);
   return ddla_row_sums_make(&sync->options, worker, committed(sync), &operands);
@@ -616,7 +463,7 @@ static ddla_status update(allreduce *sync, int worker, const reduction *sum,
   }
   run_piece(sync, worker, sum, step);
   if (options->reduced < 0) DDLA_TRY(sum_rows(sync, worker, sum));
-  if (sync->worker[worker].rows)
+  if (ddla_operands_by_row(sync->operands))
     ddla_row_sums_apply(options, sync->updates, worker, &operands, step);
   if (!options->optimizer->apply) return DDLA_OK;
   DDLA_TRY(meet_within(sync, worker));
@@ -660,7 +507,7 @@ static void check_parameters(const allreduce *sync, int worker) {
   const float *theta = ddla_state_array(options->state, options->theta, now + 1, 0);
   allreduce_piece(&sync->base, worker, &begin, &end);
   ddla_checks_span(options, worker, DDLA_CHECKED_PARAMETER, theta + begin, begin, end);
-  if (!sync->worker[worker].rows) return;
+  if (!ddla_operands_by_row(sync->operands)) return;
   ddla_checks_rows(options, worker, worker, now, DDLA_CHECKED_GRADIENT);
   ddla_checks_rows(options, worker, worker, now, DDLA_CHECKED_PARAMETER);
 }
@@ -761,14 +608,15 @@ static ddla_status open_bridge(allreduce *sync) {
   DDLA_TRY(ddla_bridge_layout_make(&sync->layout, options->cluster, options->shards, options->lanes,
                                    ddla_state_dense(options->state), options->range_bytes));
   if (!options->link) return DDLA_OK;
-  const ddla_bridge_options bridge = {
-      .local = options->transport,
-      .link = options->link,
-      .layout = &sync->layout,
-      .board = sync->board,
-      .reduced = ddla_state_array(options->state, options->reduced, 0, 0),
-      .threadless = options->threadless,
-      .calls = {list_operands, bridge_waits, bridge_slices, bridge_stop, sync}};
+  const ddla_bridge_options bridge = {.local = options->transport,
+                                      .link = options->link,
+                                      .layout = &sync->layout,
+                                      .board = sync->board,
+                                      .reduced =
+                                          ddla_state_array(options->state, options->reduced, 0, 0),
+                                      .threadless = options->threadless,
+                                      .operands = sync->operands,
+                                      .calls = {bridge_waits, bridge_slices, bridge_stop, sync}};
   return ddla_bridge_create(&sync->bridge, &bridge);
 }
 
@@ -777,7 +625,7 @@ const ddla_strategy ddla_strategy_allreduce = {
     .method = "allreduce",
     .help = "all agents wait for each other in every step; same bits for any number of agents",
     .control_bytes = allreduce_control_bytes,
-    .operand_copies = allreduce_operand_copies,
+    .operand_copies = ddla_operands_copies,
     .open = allreduce_open,
     .close = allreduce_close,
     .shards = allreduce_shards,

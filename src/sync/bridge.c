@@ -143,8 +143,7 @@ static void find_absent(ddla_bridge *b) {
 }
 
 /* What one of this host's partial sums is the sum of. */
-static ddla_status plan_part(ddla_bridge *b, int index, const ddla_bridge_operand *operand,
-                             int count) {
+static ddla_status plan_part(ddla_bridge *b, int index, const ddla_operand *operand, int count) {
   const ddla_bridge_host *here = this_host(b);
   const ddla_tree_part *whole = &b->layout.part[here->first_part + index];
   own_part *own = &b->own[index];
@@ -168,9 +167,8 @@ static ddla_status plan_part(ddla_bridge *b, int index, const ddla_bridge_operan
 }
 
 static ddla_status begin_step(ddla_bridge *b) {
-  ddla_bridge_operand operand[DDLA_TREE_OPERANDS_MAX];
-  const ddla_bridge_calls *calls = &b->options.calls;
-  int count = calls->operands(operand, calls->argument, b->order.samples);
+  ddla_operand operand[DDLA_TREE_OPERANDS_MAX];
+  int count = ddla_operands_list(operand, b->options.operands, b->order.samples);
   find_absent(b);
   for (int i = 0; i < this_host(b)->part_count; i++) DDLA_TRY(plan_part(b, i, operand, count));
   DDLA_TRY(ddla_tree_plan_make(&b->total, b->layout.shards, b->layout.part, b->absent,

@@ -17,6 +17,7 @@
 #define DDLA_SYNC_BRIDGE_H
 
 #include "sync/bridge_layout.h"
+#include "sync/operands.h"
 #include "sync/sync.h"
 
 /* What a host's workers tell the thread to do. */
@@ -38,14 +39,6 @@ typedef struct ddla_bridge_board {
   _Atomic int64_t exposed_ns;  /* of it, after the host's workers had computed everything */
 } ddla_bridge_board;
 
-/* One partial gradient of this host: the sum over the shards of a subtree. */
-typedef struct ddla_bridge_operand {
-  ddla_tree_part part;
-  const float *data; /* [space] */
-  int copy;          /* of the state's row of gradients, which data is */
-  bool absent;       /* no samples were in it */
-} ddla_bridge_operand;
-
 /* Something of which every host has the items of its shards. */
 typedef struct ddla_bridge_slices {
   void *base;
@@ -62,9 +55,6 @@ enum { DDLA_BRIDGE_SLICES_MAX = 2 };
 
 /* What the thread asks the strategy. */
 typedef struct ddla_bridge_calls {
-  /* This host's partial gradients of a step of so many samples, by rising shards. At most
-   * DDLA_TREE_OPERANDS_MAX. */
-  int (*operands)(ddla_bridge_operand *out, void *argument, int64_t samples);
   /* What must be reached before the step's gradients are final from an element on; the first that
    * is not, or none. element = space: before the shards' records are there. */
   bool (*waits)(ddla_bridge_word *out, void *argument, uint64_t step, int64_t element);
@@ -79,8 +69,9 @@ typedef struct ddla_bridge_options {
   ddla_transport *link;  /* messages between hosts; the thread's until destroy */
   const ddla_bridge_layout *layout;
   ddla_bridge_board *board;
-  float *reduced;  /* [space]: where sums arrive */
-  bool threadless; /* see ddla_bridge_serve */
+  const ddla_operands *operands; /* this host's partial gradients */
+  float *reduced;                /* [space]: where sums arrive */
+  bool threadless;               /* see ddla_bridge_serve */
   ddla_bridge_calls calls;
 } ddla_bridge_options;
 

@@ -1,0 +1,51 @@
+/* The operands of a host's sum: gradient buffers of its workers. A shard's gradient goes where the
+ * plan of leaves (sync/leaves.h) puts it, on top of its sibling's or into a buffer of its own;
+ * where a worker has many shards, finished subtrees are added up. What is left in the end, a few
+ * partial sums for each worker, is what the fixed tree sums.
+ *
+ * Threads: made by one thread of an agent; a worker's functions by its own thread; list by any
+ * thread. */
+#ifndef DDLA_SYNC_OPERANDS_H
+#define DDLA_SYNC_OPERANDS_H
+
+#include "coll/tree.h"
+#include "sync/sync.h"
+
+typedef struct ddla_operands ddla_operands;
+
+/* One partial gradient: the sum over the shards of a subtree. */
+typedef struct ddla_operand {
+  ddla_tree_part part;
+  const float *data; /* [dense space] */
+  int copy;          /* of the state's rows of gradients and lists, which it is */
+  bool absent;       /* no samples were in it */
+} ddla_operand;
+
+/* Copies that a host's row of gradients must have; negative: no memory to find out. */
+int ddla_operands_copies(const ddla_cluster *cluster, int lanes, int shards, bool direct);
+
+/* Options are borrowed until destroy. Errors: NO_MEMORY; INVALID where there would be more operands
+ * than the tree takes in one pass. */
+ddla_status ddla_operands_create(ddla_operands **out, const ddla_sync_options *options);
+
+/* Null is allowed. */
+void ddla_operands_destroy(ddla_operands *operands);
+
+/* First and last + 1 shard of a worker; whether a shard of a batch has no samples. */
+void ddla_operands_shards(const ddla_operands *operands, int worker, int *first, int *end);
+bool ddla_operands_empty(const ddla_operands *operands, int64_t samples, int64_t shard);
+
+/* Starts a worker's step. */
+void ddla_operands_begin(ddla_operands *operands, int worker, int64_t samples);
+
+/* Where a shard's gradient goes, before it is computed; and what follows when it is there. */
+ddla_sync_leaf ddla_operands_place(ddla_operands *operands, int worker, int shard);
+void ddla_operands_done(ddla_operands *operands, int worker, int shard);
+
+/* True where there are tables whose gradients are kept by row. */
+bool ddla_operands_by_row(const ddla_operands *operands);
+
+/* All of this host, by rising shards, into out [DDLA_TREE_OPERANDS_MAX]; returns how many. */
+int ddla_operands_list(ddla_operand *out, const ddla_operands *operands, int64_t samples);
+
+#endif
