@@ -94,12 +94,13 @@ static void close_end(agent_group *group, int rank) {
 
 /* An agent has ended: the others must know if it did not end well. */
 static void take_end(agent_group *group, int rank, int end) {
+  const int agent = group->options->first + rank;
   group->pid[rank] = 0;
   group->alive--;
   close_end(group, rank);
   if (WIFSIGNALED(end))
-    ddla_watch_end_agent(group->options->watch, rank, DDLA_WATCH_KILLED, WTERMSIG(end));
-  else ddla_watch_end_agent(group->options->watch, rank, DDLA_WATCH_LEFT, WEXITSTATUS(end));
+    ddla_watch_end_agent(group->options->watch, agent, DDLA_WATCH_KILLED, WTERMSIG(end));
+  else ddla_watch_end_agent(group->options->watch, agent, DDLA_WATCH_LEFT, WEXITSTATUS(end));
   if (WIFEXITED(end) && WEXITSTATUS(end) == 0) return;
   ddla_failure failure = {0};
   int who = 0, number = 0;
@@ -250,6 +251,7 @@ static ddla_status run_watched(agent_group *group, ddla_status (*run)(agent_grou
 ddla_status ddla_launch(const ddla_launch_options *options, ddla_agent_main main, void *argument) {
   agent_group group = {.options = options, .main = main, .argument = argument};
   ddla_status status = DDLA_OK;
+  ddla_watch_begin_launcher(options->watch, options->first, options->agents);
   if (options->watch && options->hang)
     DDLA_TRY(ddla_watcher_create(&group.watcher, options->watch, options->hang));
   if (options->agents == 1) {

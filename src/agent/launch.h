@@ -14,14 +14,14 @@ typedef ddla_status (*ddla_agent_main)(ddla_transport *transport, void *argument
 
 typedef struct ddla_launch_options {
   int agents;          /* 1 to DDLA_TRANSPORT_RANKS_MAX */
-  int first;           /* number of the first one in messages, where other hosts have agents too */
+  int first;           /* number of the first one, where other hosts have agents too */
   size_t shared_bytes; /* of memory that the agents will take from the transport, all together */
   bool threads;        /* agents are threads of this process */
   /* Writes where the work is ("step 57") into text, for the message about a lost agent. May be
    * null. */
   void (*where)(void *argument, char *text, size_t bytes);
-  ddla_watch *watch;                /* of these agents, made before; null: they are not watched */
-  const ddla_watcher_options *hang; /* what to do when the run hangs; null: nothing */
+  ddla_watch *watch;                /* of these agents at least; null: they are not watched */
+  const ddla_watcher_options *hang; /* what to do when one of the watch hangs; null: nothing */
 } ddla_launch_options;
 
 /* Runs main on every agent and returns when all have ended. When one is killed or fails, the others

@@ -25,7 +25,7 @@ static ddla_status run(train_call *call) {
   DDLA_TRY(ddla_run_prepare(call->training, call->options.directory, call->options.resume));
   ddla_failure no_events = {0}; /* a host program is not written to; the run goes on without */
   DDLA_TRY(ddla_recording_create(&call->options.watch, &no_events, call->training,
-                                 call->options.directory));
+                                 call->options.directory, -1));
   const ddla_watcher_options hang =
       ddla_recording_hang(call->training, call->options.directory, NULL);
   const ddla_launch_options launch = {.agents = call->training->agents,

@@ -241,7 +241,7 @@ static ddla_status run(step_call *call, int64_t steps, bool json, bool profile) 
   DDLA_TRY(make_times(call, steps));
   call->options = (ddla_trainer_options){.work = work, .work_argument = call->times};
   ddla_failure no_files = {0}; /* nothing is written, so nothing fails */
-  DDLA_TRY(ddla_recording_create(&call->options.watch, &no_files, call->training, NULL));
+  DDLA_TRY(ddla_recording_create(&call->options.watch, &no_files, call->training, NULL, -1));
   const ddla_launch_options launch = {
       .agents = call->training->agents,
       .shared_bytes = memory.region_bytes,

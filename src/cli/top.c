@@ -102,6 +102,7 @@ static void print_lane(const top_view *top, int worker, double seconds) {
   double data = share_of(top, worker, DDLA_PHASE_DATA, seconds);
   double waiting = share_of(top, worker, DDLA_PHASE_WAIT, seconds);
   double update = share_of(top, worker, DDLA_PHASE_UPDATE, seconds);
+  double memory = view->elsewhere ? 0 : (double)ddla_process_memory(view->process) / 1048576;
   ddla_verdict verdict = ddla_watch_judge(top->scene, worker);
   bool bad = verdict >= DDLA_VERDICT_STOPPED;
   if (view->processor >= 0) snprintf(processor, sizeof processor, "%.0f %%", 100 * view->processor);
@@ -110,8 +111,7 @@ static void print_lane(const top_view *top, int worker, double seconds) {
            "%5d %4d %10.0f  %6.0f %% %4.0f %% %4.0f %% %4.0f %% %4.0f %% %6.1f MiB %10s  %s%s%s",
            view->agent, view->lane,
            seconds > 0 ? (double)(now->samples - before->samples) / seconds : 0, compute, data,
-           waiting, update, fmax(100 - compute - data - waiting - update, 0),
-           (double)ddla_process_memory(view->process) / 1048576, processor,
+           waiting, update, fmax(100 - compute - data - waiting - update, 0), memory, processor,
            bad ? ddla_verdict_word(verdict) : "", bad ? ": " : "", doing);
   put_line(top, line);
 }

@@ -9,6 +9,7 @@
 #include "agent/hosts.h"
 #include "agent/join.h"
 #include "agent/launch.h"
+#include "agent/lookout.h"
 #include "agent/reading.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -20,6 +21,7 @@
 #include "train/recording.h"
 #include "train/save.h"
 #include "train/trainer.h"
+#include "watch/reader.h"
 
 typedef struct train_call {
   ddla_job *job;
@@ -29,6 +31,8 @@ typedef struct train_call {
   ddla_trainer_options options;
   size_t shared_bytes;     /* of a host */
   ddla_local_region *link; /* of played hosts */
+  ddla_failure no_events;  /* why events are not kept in files; code DDLA_OK: they are */
+  ddla_watch *all; /* files of all agents that MPI has started, for the first one; may be null */
 } train_call;
 
 /* A signal handler reaches nothing else. */
@@ -49,6 +53,18 @@ static void write_log(ddla_log_level level, const char *line, void *argument) {
   fflush(file);
 }
 
+/* Whose events nobody will find. An agent without the run directory has no log either: the first
+ * one says it for all. */
+static void log_events(const train_call *call) {
+  if (call->no_events.code != DDLA_OK)
+    ddla_log_line(DDLA_LOG_WARN, "%s; events are kept in memory only", call->no_events.text);
+  for (int a = 0; call->all && a < call->all->agents; a++)
+    if (ddla_watch_is_missing(call->all, a))
+      ddla_log_line(DDLA_LOG_WARN,
+                    "agent %d does not reach %s from its host: its events are in memory only", a,
+                    call->options.directory);
+}
+
 /* Opens agents/RANK.log in the run directory. Agents that are threads of one process have no log of
  * their own. */
 static ddla_status open_log(FILE **out, const train_call *call, const ddla_transport *transport) {
@@ -64,6 +80,7 @@ static ddla_status open_log(FILE **out, const train_call *call, const ddla_trans
   ddla_log_set_sink(write_log, file);
   ddla_log_line(DDLA_LOG_INFO, "agent %d of %d, process %d, transport %s", agent,
                 ddla_cluster_agents(cluster), (int)getpid(), ddla_transport_name(transport));
+  log_events(call);
   *out = file;
   return DDLA_OK;
 }
@@ -165,19 +182,22 @@ static ddla_status find_finished(bool *out, const train_call *call) {
 
 /* A run that cannot keep events goes on without; that is said once. */
 static ddla_status open_events(train_call *call) {
-  ddla_failure failure = {0};
+  const ddla_failure *failure = &call->no_events;
+  const int joined = call->join ? ddla_join_agent(call->join) : -1;
   bool quiet = call->options.show == DDLA_SHOW_NONE || call->options.show == DDLA_SHOW_JSON;
-  DDLA_TRY(ddla_recording_create(&call->options.watch, &failure, call->training,
-                                 call->options.directory));
-  if (failure.code != DDLA_OK && !quiet)
+  DDLA_TRY(ddla_recording_create(&call->options.watch, &call->no_events, call->training,
+                                 call->options.directory, joined));
+  if (failure->code != DDLA_OK && !quiet)
     fprintf(stderr, "ddla: warning: %s; goes on without events in the run directory\n",
-            failure.text);
+            failure->text);
   return DDLA_OK;
 }
 
+/* The launcher of the first host watches the agents of all. */
 static ddla_status launch_agents(train_call *call) {
   const ddla_training *training = call->training;
   const ddla_watcher_options hang = ddla_recording_hang(training, call->options.directory, stderr);
+  const bool watches = training->cluster.host == 0 && hang.least_seconds > 0;
   const ddla_launch_options launch = {.agents = ddla_cluster_here(&training->cluster),
                                       .first = training->cluster.first[training->cluster.host],
                                       .shared_bytes = call->shared_bytes,
@@ -185,7 +205,7 @@ static ddla_status launch_agents(train_call *call) {
                                           strcmp(training->job->parallel.agents_as, "threads") == 0,
                                       .where = where,
                                       .watch = call->options.watch,
-                                      .hang = hang.least_seconds > 0 ? &hang : NULL};
+                                      .hang = watches ? &hang : NULL};
   return ddla_launch(&launch, agent_main, call);
 }
 
@@ -202,17 +222,13 @@ static ddla_status be_host(int host, ddla_local_region *link, void *argument) {
   call->link = link;
   call->options.hosts = (ddla_trainer_hosts){open_played_link, call};
   if (host > 0) call->options.show = DDLA_SHOW_NONE;
-  if (host == 0) DDLA_TRY(open_events(call));
-  ddla_status status = launch_agents(call);
-  ddla_watch_destroy(call->options.watch);
-  return status;
+  return launch_agents(call);
 }
 
 static ddla_status run_all(train_call *call) {
   const ddla_cluster *cluster = &call->training->cluster;
-  if (cluster->hosts > 1) return ddla_hosts_play(cluster->hosts, be_host, call);
-  DDLA_TRY(open_events(call));
-  return launch_agents(call);
+  DDLA_TRY(open_events(call)); /* those of all hosts, which are forked from here */
+  return cluster->hosts > 1 ? ddla_hosts_play(cluster->hosts, be_host, call) : launch_agents(call);
 }
 
 /* Makes the run directory ready, unless its run is finished. */
@@ -302,6 +318,7 @@ static ddla_status prepare(train_call *call, const train_given *given,
 
 static void finish(train_call *call) {
   ddla_watch_destroy(call->options.watch);
+  ddla_watch_destroy(call->all);
   ddla_training_destroy(call->training);
   ddla_job_destroy(call->job);
 }
@@ -312,6 +329,16 @@ static ddla_status train_here(train_call *call, const train_given *given) {
   DDLA_TRY(prepare(call, given, NULL));
   DDLA_TRY(prepare_directory(&finished, call));
   return finished ? DDLA_OK : conclude(call, run_all(call));
+}
+
+/* Each agent makes its own file in the directory, which is ready now; when all are there, the first
+ * one opens them to watch. Where it has none itself, nobody watches. */
+static ddla_status open_joined_events(train_call *call) {
+  ddla_status status = open_events(call);
+  DDLA_TRY(ddla_join_agree(call->join, status, &(ddla_join_fact){0}));
+  if (ddla_join_agent(call->join) != 0 || !call->options.watch || call->no_events.code != DDLA_OK)
+    return DDLA_OK;
+  return ddla_watch_open(&call->all, call->options.directory);
 }
 
 /* The first agent makes the directory ready; the others wait for it. */
@@ -326,7 +353,30 @@ static ddla_status prepare_joined(bool *finished, train_call *call, ddla_status 
       first ? prepare_directory(finished, call) : ddla_training_estimate(&memory, call->training);
   if (!first) call->shared_bytes = memory.region_bytes;
   DDLA_TRY(ddla_join_agree(call->join, status, &(ddla_join_fact){0}));
-  return ddla_join_tell(call->join, finished, sizeof *finished);
+  DDLA_TRY(ddla_join_tell(call->join, finished, sizeof *finished));
+  return *finished ? DDLA_OK : open_joined_events(call);
+}
+
+static void look(void *watcher) { ddla_watcher_look(watcher); }
+
+/* Trains, while a thread of the first agent looks out for hangs of all: no launcher of ours does.
+ */
+static ddla_status run_joined(train_call *call) {
+  const ddla_watcher_options hang =
+      ddla_recording_hang(call->training, call->options.directory, stderr);
+  ddla_watcher *watcher = NULL;
+  ddla_lookout *lookout = NULL;
+  ddla_status status = DDLA_OK;
+  if (call->all && hang.least_seconds > 0) {
+    DDLA_TRY(ddla_watcher_create(&watcher, call->all, &hang));
+    DDLA_TRY_CLEAN(status, ddla_lookout_start(&lookout, look, watcher));
+  }
+  status = ddla_join_run(call->join, call->shared_bytes, agent_main, call);
+cleanup:
+  ddla_lookout_stop(lookout);
+  if (status == DDLA_OK) ddla_watcher_finish(watcher);
+  ddla_watcher_destroy(watcher);
+  return status;
 }
 
 /* This process is one agent of those that MPI has started. The first one speaks for all. */
@@ -341,7 +391,7 @@ static ddla_status train_joined(train_call *call, const train_given *given) {
     call->options.hosts = (ddla_trainer_hosts){NULL};
     if (ddla_join_cluster(call->join)->hosts > 1)
       call->options.hosts = (ddla_trainer_hosts){ddla_join_open_link, call->join};
-    status = ddla_join_run(call->join, call->shared_bytes, agent_main, call);
+    status = run_joined(call);
     if (ddla_join_agent(call->join) == 0) status = conclude(call, status);
   }
   if (status != DDLA_OK && status != DDLA_INTERRUPTED) {

@@ -34,6 +34,7 @@ static int64_t newest_event_ns(const ddla_watch_scene *scene) {
 /* The last events of a lane, the oldest first. */
 static void print_events(const ddla_watch_scene *scene, int worker, int64_t end_ns) {
   const ddla_watch_view *view = &scene->view[worker];
+  if (view->missing) return;
   uint64_t first = view->count > LAST_EVENTS ? view->count - LAST_EVENTS + 1 : 1;
   printf("  agent %d lane %d, seconds before the last event of the run:\n", view->agent,
          view->lane);
@@ -73,13 +74,26 @@ static void print_dead(const ddla_watch_scene *scene) {
   for (int w = 0; w < scene->workers; w++) print_events(scene, w, end_ns);
 }
 
+/* Returns how many agents have no file here. */
+static int print_missing(const ddla_watch_scene *scene, const char *directory) {
+  int missing = 0;
+  for (int w = 0; w < scene->workers; w += scene->watch->lanes) {
+    if (!scene->view[w].missing) continue;
+    missing++;
+    printf("agent %d on another host records elsewhere: there is no %s/agents/%d.events here\n",
+           scene->view[w].agent, directory, scene->view[w].agent);
+  }
+  return missing;
+}
+
 static void print(const ddla_watch_scene *scene, const char *directory) {
   const ddla_watch_head *head = scene->watch->agent[0];
   int agents = scene->watch->agents;
   printf("%s: %d agent%s with %d lane%s, step %" PRIu64 " of %" PRId64 "\n", directory, agents,
          agents == 1 ? "" : "s", scene->watch->lanes, scene->watch->lanes == 1 ? "" : "s",
          (uint64_t)atomic_load(&head->step), head->total_steps);
-  if (count_ends(scene, DDLA_WATCH_DONE) == agents) {
+  int missing = print_missing(scene, directory);
+  if (count_ends(scene, DDLA_WATCH_DONE) == agents - missing) {
     bool whole = (int64_t)atomic_load(&head->step) >= head->total_steps;
     printf("the run is finished%s\n", whole ? "" : ", before its last step: it was stopped");
   } else if (!scene->here) {

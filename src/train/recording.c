@@ -1,6 +1,7 @@
 #include "train/recording.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* Room for the ops of so many steps: each shard has some dozens, forward and backward. */
 static int64_t ring_for(const ddla_training *training) {
@@ -13,23 +14,36 @@ static int64_t ring_for(const ddla_training *training) {
   return ring;
 }
 
-ddla_status ddla_recording_create(ddla_watch **out, ddla_failure *failure,
-                                  const ddla_training *training, const char *directory) {
+static ddla_watch_options options_for(const ddla_training *training, const char *directory) {
   const ddla_job *job = training->job;
+  const int agents = ddla_cluster_agents(&training->cluster);
+  return (ddla_watch_options){.directory = directory,
+                              .source = job->data.train,
+                              .agents = agents,
+                              .all = agents,
+                              .lanes = training->lanes,
+                              .shards = training->shards,
+                              .batch = training->batch,
+                              .total_steps = training->total_steps,
+                              .batches_per_epoch = training->batches_per_epoch,
+                              .ring_events = ring_for(training),
+                              .ops = job->output.trace_steps > 0,
+                              .threads =
+                                  agents == 1 || strcmp(job->parallel.agents_as, "threads") == 0};
+}
+
+ddla_status ddla_recording_create(ddla_watch **out, ddla_failure *failure,
+                                  const ddla_training *training, const char *directory,
+                                  int joined) {
+  ddla_watch_options options = options_for(training, directory);
   failure->code = DDLA_OK;
-  if (!job->output.events) return DDLA_OK;
-  ddla_watch_options options = {.directory = directory,
-                                .source = job->data.train,
-                                .agents = ddla_cluster_here(&training->cluster),
-                                .lanes = training->lanes,
-                                .shards = training->shards,
-                                .batch = training->batch,
-                                .total_steps = training->total_steps,
-                                .batches_per_epoch = training->batches_per_epoch,
-                                .ring_events = ring_for(training),
-                                .ops = job->output.trace_steps > 0,
-                                .threads = ddla_cluster_here(&training->cluster) == 1 ||
-                                           strcmp(job->parallel.agents_as, "threads") == 0};
+  if (!training->job->output.events) return DDLA_OK;
+  if (joined >= 0) {
+    options.first = joined;
+    options.agents = 1;
+    options.threads = false;
+    options.launcher = getppid();
+  }
   ddla_status status = ddla_watch_create(out, &options);
   if (status == DDLA_OK || !directory) return status;
   ddla_status_take(failure, status);

@@ -83,11 +83,18 @@ static ddla_status make_state(agent_trainer *trainer) {
   return start->step == 0 ? begin_state(trainer->training, &trainer->shared) : DDLA_OK;
 }
 
+/* The number among all, known before the hosts have met. */
+static int recorded_agent(const agent_trainer *trainer) {
+  const ddla_cluster *cluster = &trainer->training->cluster;
+  return cluster->first[cluster->host] + ddla_transport_rank(trainer->transport);
+}
+
 /* The first agent of a host makes the state ready, the others wait for it. The meeting point is the
  * word behind the control block's own, published through the transport. */
 static ddla_status start_state(agent_trainer *trainer) {
   ddla_shared *shared = &trainer->shared;
   ddla_training_start *start = shared->start;
+  const int first = recorded_agent(trainer) - ddla_transport_rank(trainer->transport);
   ddla_watch_mark(&trainer->worker[0].pen, DDLA_PHASE_LOAD, 0);
   if (ddla_transport_rank(trainer->transport) == 0) {
     start->cluster = trainer->cluster;
@@ -98,7 +105,7 @@ static ddla_status start_state(agent_trainer *trainer) {
     ddla_transport_word_publish(trainer->transport, &start->ready, 1);
   }
   ddla_watch_mark(&trainer->worker[0].pen, DDLA_PHASE_WAIT,
-                  ddla_watch_wait_pack(DDLA_WAIT_START, 0, 1));
+                  ddla_watch_wait_pack(DDLA_WAIT_START, first * trainer->training->lanes, 1));
   DDLA_TRY(ddla_transport_word_wait(trainer->transport, &start->ready, 1, -1));
   trainer->cluster = start->cluster;
   trainer->start_step = start->step;
@@ -195,9 +202,7 @@ static ddla_status make_workers(agent_trainer *trainer) {
 static void work(agent_trainer *trainer, int lane) {
   const ddla_trainer_options *options = trainer->options;
   ddla_worker *worker = &trainer->worker[lane];
-  if (lane > 0)
-    worker->pen =
-        ddla_watch_lane_open(options->watch, ddla_transport_rank(trainer->transport), lane);
+  if (lane > 0) worker->pen = ddla_watch_lane_open(options->watch, worker->agent, lane);
   ddla_status status =
       options->work ? options->work(worker, options->work_argument) : ddla_worker_train(worker);
   ddla_watch_mark(&worker->pen, DDLA_PHASE_END, 0);
@@ -267,13 +272,13 @@ static ddla_status open_link(agent_trainer *trainer) {
 
 /* Lanes record from the start on; the first one's pen is taken here, by its own thread. */
 static ddla_status open_pens(agent_trainer *trainer) {
-  int lanes = trainer->training->lanes, rank = ddla_transport_rank(trainer->transport);
+  int lanes = trainer->training->lanes, agent = recorded_agent(trainer);
   ddla_watch *watch = trainer->options->watch;
   DDLA_TRY(DDLA_NEW(trainer->worker, lanes));
   DDLA_TRY(DDLA_NEW(trainer->pens, lanes));
   for (int lane = 0; lane < lanes; lane++) trainer->pens[lane] = &trainer->worker[lane].pen;
-  ddla_watch_begin_agent(watch, rank);
-  trainer->worker[0].pen = ddla_watch_lane_open(watch, rank, 0);
+  ddla_watch_begin_agent(watch, agent);
+  trainer->worker[0].pen = ddla_watch_lane_open(watch, agent, 0);
   ddla_watch_mark(&trainer->worker[0].pen, DDLA_PHASE_START, 0);
   return DDLA_OK;
 }
@@ -323,7 +328,7 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
                              const ddla_trainer_options *options) {
   agent_trainer trainer = {.training = training, .transport = transport, .options = options};
   ddla_status status = run_agent(&trainer);
-  ddla_watch_end_agent(options->watch, ddla_transport_rank(transport),
+  ddla_watch_end_agent(options->watch, recorded_agent(&trainer),
                        status == DDLA_OK ? DDLA_WATCH_DONE : DDLA_WATCH_FAILED,
                        ddla_status_exit(status));
   if (status == DDLA_OK && options->result && agent_of(&trainer) == 0)

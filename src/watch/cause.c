@@ -29,6 +29,10 @@ static void wait_text(char *text, size_t bytes, const ddla_watch_view *view, int
 const char *ddla_watch_doing(char *text, size_t bytes, const ddla_watch_view *view, int lanes) {
   uint64_t low = view->now.detail & 0xffffffff;
   const char *colon = view->op[0] ? ": " : "";
+  if (view->missing) {
+    snprintf(text, bytes, "records elsewhere");
+    return text;
+  }
   switch (view->now.phase) {
   case DDLA_PHASE_WAIT: wait_text(text, bytes, view, lanes); break;
   case DDLA_PHASE_DATA: snprintf(text, bytes, "reads data of shard %" PRIu64, low); break;
@@ -65,13 +69,12 @@ static void cause_of_end(char *text, size_t bytes, const ddla_watch_view *view, 
              who);
 }
 
-static void cause_of_death(char *text, size_t bytes, const ddla_watch_scene *scene,
-                           const ddla_watch_view *view, const char *who) {
+static void cause_of_death(char *text, size_t bytes, const ddla_watch_view *view, const char *who) {
   int end = view->system.exit_code;
   char how[64] = "";
-  const char *launcher = scene->launcher.state == 'T' ? ": its launcher is stopped"
-                         : scene->launcher.state == 0 ? ": it died with its launcher"
-                                                      : "";
+  const char *launcher = view->launcher.state == 'T' ? ": its launcher is stopped"
+                         : view->launcher.state == 0 ? ": it died with its launcher"
+                                                     : "";
   if (WIFSIGNALED(end))
     snprintf(how, sizeof how, " of signal %d (%s)", WTERMSIG(end), strsignal(WTERMSIG(end)));
   snprintf(text, bytes, "%s has died%s and is not yet reaped%s", who, how, launcher);
@@ -112,7 +115,7 @@ static void cause_of_reading(char *text, size_t bytes, const ddla_watch_scene *s
              doing, seconds);
 }
 
-/* Only for other machines: of one that waits here, another is to blame. */
+/* For other machines: of one that waits here, another is to blame. */
 static void cause_of_waiting(char *text, size_t bytes, const ddla_watch_scene *scene,
                              const ddla_watch_view *view, const char *who) {
   char doing[160];
@@ -144,9 +147,18 @@ static void cause_of_skipping(char *text, size_t bytes, const ddla_watch_scene *
                  : "called what the others do not call (a bug of the program)");
 }
 
+static void name_lane(char *who, size_t bytes, const ddla_watch_scene *scene,
+                      const ddla_watch_view *view) {
+  char lane[24] = "";
+  const char *host = view->elsewhere ? scene->watch->agent[view->agent]->host : "";
+  if (scene->watch->lanes > 1) snprintf(lane, sizeof lane, " lane %d", view->lane);
+  snprintf(who, bytes, "agent %d (process %d%s%.63s)%s", view->agent, (int)view->process,
+           host[0] ? " on " : "", host, lane);
+}
+
 const char *ddla_watch_cause(char *text, size_t bytes, const ddla_watch_scene *scene, int worker,
                              ddla_verdict verdict) {
-  char who[96];
+  char who[160];
   if (worker < 0 && verdict == DDLA_VERDICT_MOVES) {
     snprintf(text, bytes, "the run goes on");
     return text;
@@ -156,21 +168,18 @@ const char *ddla_watch_cause(char *text, size_t bytes, const ddla_watch_scene *s
     return text;
   }
   const ddla_watch_view *view = &scene->view[worker];
-  if (scene->watch->lanes == 1)
-    snprintf(who, sizeof who, "agent %d (process %d)", view->agent, (int)view->process);
-  else
-    snprintf(who, sizeof who, "agent %d (process %d) lane %d", view->agent, (int)view->process,
-             view->lane);
+  name_lane(who, sizeof who, scene, view);
   switch (verdict) {
   case DDLA_VERDICT_GONE:
   case DDLA_VERDICT_ENDED: cause_of_end(text, bytes, view, who); break;
-  case DDLA_VERDICT_DEAD: cause_of_death(text, bytes, scene, view, who); break;
+  case DDLA_VERDICT_DEAD: cause_of_death(text, bytes, view, who); break;
   case DDLA_VERDICT_STOPPED:
     snprintf(text, bytes, "%s is stopped by a signal (SIGSTOP?) or a debugger: kill -CONT %d", who,
              (int)view->process);
     break;
   case DDLA_VERDICT_READS: cause_of_reading(text, bytes, scene, view, who); break;
   case DDLA_VERDICT_SKIPPED: cause_of_skipping(text, bytes, scene, view, who); break;
+  case DDLA_VERDICT_AWAY:
   case DDLA_VERDICT_WAITS: cause_of_waiting(text, bytes, scene, view, who); break;
   default: cause_of_computing(text, bytes, scene, view, verdict, who);
   }

@@ -19,9 +19,9 @@ uint64_t ddla_watch_place(const ddla_watch_view *view) {
 }
 
 const char *ddla_verdict_word(ddla_verdict verdict) {
-  static const char *const words[] = {"waits",    "ended",  "goes on", "ready",
-                                      "computes", "sleeps", "reads",   "waits in vain",
-                                      "stopped",  "dead",   "gone"};
+  static const char *const words[] = {"waits",         "ended",   "goes on", "ready",
+                                      "computes",      "sleeps",  "reads",   "elsewhere",
+                                      "waits in vain", "stopped", "dead",    "gone"};
   return words[verdict];
 }
 
@@ -47,12 +47,19 @@ static ddla_verdict judge_running(const ddla_watch_scene *scene, const ddla_watc
   return DDLA_VERDICT_COMPUTES;
 }
 
+/* Of its process nothing can be seen here. */
+static ddla_verdict judge_elsewhere(const ddla_watch_view *view) {
+  if (view->missing || view->now.phase == DDLA_PHASE_WAIT) return DDLA_VERDICT_WAITS;
+  return view->moved ? DDLA_VERDICT_MOVES : DDLA_VERDICT_AWAY;
+}
+
 ddla_verdict ddla_watch_judge(const ddla_watch_scene *scene, int worker) {
   const ddla_watch_view *view = &scene->view[worker];
   ddla_phase phase = view->now.phase;
   if (view->ended == DDLA_WATCH_DONE) return DDLA_VERDICT_ENDED;
   if (view->ended == DDLA_WATCH_KILLED || view->ended == DDLA_WATCH_LEFT) return DDLA_VERDICT_GONE;
   if (view->ended == DDLA_WATCH_FAILED) return DDLA_VERDICT_ENDED;
+  if (view->elsewhere) return judge_elsewhere(view);
   if (view->process == 0) return DDLA_VERDICT_SLEEPS;
   switch (view->system.state) {
   case 0: return DDLA_VERDICT_GONE;
@@ -71,9 +78,11 @@ ddla_verdict ddla_watch_judge(const ddla_watch_scene *scene, int worker) {
 
 bool ddla_watch_any_alive(const ddla_watch_scene *scene) {
   for (int w = 0; w < scene->workers; w++) {
-    char state = scene->view[w].system.state;
-    bool there = state == 'Z' ? scene->launcher.state != 0 : state != 0;
-    if (there && scene->view[w].ended == DDLA_WATCH_RUNS) return true;
+    const ddla_watch_view *view = &scene->view[w];
+    char state = view->system.state;
+    bool there = state == 'Z' ? view->launcher.state != 0 : state != 0;
+    if (view->elsewhere) there = view->moved;
+    if (there && view->ended == DDLA_WATCH_RUNS) return true;
   }
   return false;
 }
@@ -90,6 +99,7 @@ static int find_skipper(const ddla_watch_scene *scene) {
   int most = -1, first = -1, most_votes = 0;
   for (int w = 0; w < scene->workers; w++) {
     int votes = 0;
+    if (scene->view[w].missing) continue;
     for (int v = 0; v < scene->workers; v++)
       votes += ddla_watch_place(&scene->view[v]) == ddla_watch_place(&scene->view[w]);
     bool behind =
@@ -99,8 +109,10 @@ static int find_skipper(const ddla_watch_scene *scene) {
       most_votes = votes;
     }
   }
-  for (int w = 0; w < scene->workers && first < 0; w++)
-    if (ddla_watch_place(&scene->view[w]) != ddla_watch_place(&scene->view[most])) first = w;
+  for (int w = 0; w < scene->workers && first < 0 && most >= 0; w++)
+    if (!scene->view[w].missing &&
+        ddla_watch_place(&scene->view[w]) != ddla_watch_place(&scene->view[most]))
+      first = w;
   return first;
 }
 

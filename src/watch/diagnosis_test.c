@@ -123,7 +123,7 @@ static void the_dead_are_told_from_the_gone(void **state) {
   (void)state;
   ddla_watch_scene *scene = computing('Z', 0, false);
   scene->view[2].system.exit_code = SIGKILL;
-  scene->launcher.state = 'T';
+  scene->view[2].launcher.state = 'T';
   expect(scene, 2, DDLA_VERDICT_DEAD, "has died of signal 9|not yet reaped|launcher is stopped");
   scene = computing(0, 0, false);
   expect(scene, 2, DDLA_VERDICT_GONE, "is gone|with its launcher");

@@ -46,12 +46,31 @@ static ddla_status map_file(void **out, size_t *bytes, const char *path) {
   return DDLA_OK;
 }
 
+/* Stands for the file of an agent that has none here; its version, 0, says so. */
+static ddla_status add_missing(ddla_watch *watch) {
+  const ddla_watch_head *first = watch->agent[0];
+  void *mapping =
+      mmap(NULL, watch->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapping == MAP_FAILED) return DDLA_FAIL(NO_MEMORY, "no memory for events of agents");
+  ddla_watch_head *head = mapping;
+  head->lanes = first->lanes;
+  head->ring_events = first->ring_events;
+  head->lane_bytes = first->lane_bytes;
+  watch->agent[watch->agents++] = head;
+  return DDLA_OK;
+}
+
+bool ddla_watch_is_missing(const ddla_watch *watch, int agent) {
+  return watch->agent[agent]->version == 0;
+}
+
 /* Adds agent `agents` of the watch. */
 static ddla_status map_agent(ddla_watch *watch, const char *directory) {
   char path[PATH_BYTES];
   void *mapping = NULL;
   size_t bytes = 0;
   snprintf(path, sizeof path, "%s/agents/%d.events", directory, watch->agents);
+  if (watch->agents > 0 && access(path, F_OK) != 0 && errno == ENOENT) return add_missing(watch);
   DDLA_TRY(map_file(&mapping, &bytes, path));
   ddla_status status = check_head(mapping, bytes, path);
   if (status == DDLA_OK && watch->agents > 0 && bytes != watch->bytes)
@@ -82,13 +101,38 @@ static ddla_status check_directory(const char *directory) {
                    directory);
 }
 
+/* Process numbers and the monotonic clock mean something only on the machine that wrote them. */
+static bool is_elsewhere(const ddla_watch_head *head) {
+  char boot[sizeof head->boot] = "", host[sizeof head->host] = "";
+  if (!ddla_machine_line(boot, sizeof boot, "/proc/sys/kernel/random/boot_id")) boot[0] = '\0';
+  if (gethostname(host, sizeof host - 1) != 0) host[0] = '\0';
+  return strncmp(boot, head->boot, sizeof boot) != 0 || strncmp(host, head->host, sizeof host) != 0;
+}
+
+/* Another machine's clock is told from ours by the time of day, which both have. */
+static ddla_status find_shifts(ddla_watch *watch) {
+  int64_t now_ns = ddla_clock_now_ns(ddla_clock_monotonic());
+  int64_t ours_ns = ddla_clock_now_ns(ddla_clock_calendar()) - now_ns;
+  DDLA_TRY(DDLA_NEW(watch->shift_ns, watch->agents));
+  for (int i = 0; i < watch->agents; i++) {
+    const ddla_watch_head *head = watch->agent[i];
+    if (!ddla_watch_is_missing(watch, i) && is_elsewhere(head))
+      watch->shift_ns[i] = head->opened_unix_ns - head->opened_ns - ours_ns;
+  }
+  return DDLA_OK;
+}
+
+static int64_t shift_of(const ddla_watch *watch, int agent) {
+  return watch->shift_ns ? watch->shift_ns[agent] : 0;
+}
+
 static ddla_status map_agents(ddla_watch *watch, const char *directory) {
   DDLA_TRY(check_directory(directory));
   DDLA_TRY(DDLA_NEW(watch->agent, AGENTS_MAX));
   DDLA_TRY(map_agent(watch, directory));
   watch->lanes = (int)watch->agent[0]->lanes;
   while (watch->agents < (int)watch->agent[0]->agents) DDLA_TRY(map_agent(watch, directory));
-  return DDLA_OK;
+  return find_shifts(watch);
 }
 
 ddla_status ddla_watch_open(ddla_watch **out, const char *directory) {
@@ -141,27 +185,36 @@ bool ddla_watch_read(ddla_watch_seen *out, const ddla_watch *watch, int agent, i
   atomic_thread_fence(memory_order_acquire);
   if (atomic_load_explicit(&slot->number, memory_order_relaxed) != number) return false;
   *out = (ddla_watch_seen){.number = number,
-                           .time_ns = time_ns,
+                           .time_ns = time_ns + shift_of(watch, agent),
                            .phase = (ddla_phase)(what >> 56),
                            .step = what & 0xffffffffffffff,
                            .detail = detail};
   return true;
 }
 
+static void place(ddla_watch_view *view, ddla_watch_scene *scene, int worker) {
+  const ddla_watch *watch = scene->watch;
+  view->worker = worker;
+  view->agent = worker / watch->lanes;
+  view->lane = worker % watch->lanes;
+  view->missing = ddla_watch_is_missing(watch, view->agent);
+  if (view->lane > 0) view->elsewhere = scene->view[worker - 1].elsewhere;
+  else view->elsewhere = view->missing || is_elsewhere(watch->agent[view->agent]);
+  if (!view->elsewhere) scene->here = true;
+}
+
 ddla_status ddla_watch_scene_create(ddla_watch_scene **out, const ddla_watch *watch) {
   ddla_watch_scene *scene = NULL;
-  char boot[sizeof watch->agent[0]->boot] = "";
   DDLA_TRY(DDLA_NEW(scene, 1));
   scene->watch = watch;
   scene->workers = watch->agents * watch->lanes;
   scene->processors = ddla_machine_processors();
-  if (!ddla_machine_line(boot, sizeof boot, "/proc/sys/kernel/random/boot_id")) boot[0] = '\0';
-  scene->here = strncmp(boot, watch->agent[0]->boot, sizeof boot) == 0;
   ddla_status status = DDLA_NEW(scene->view, scene->workers);
   if (status != DDLA_OK) {
     ddla_watch_scene_destroy(scene);
     return status;
   }
+  for (int w = 0; w < scene->workers; w++) place(&scene->view[w], scene, w);
   *out = scene;
   return DDLA_OK;
 }
@@ -194,7 +247,8 @@ static void find_op(ddla_watch_view *view, const ddla_watch *watch,
   int64_t us = (int64_t)(word & 0xffffffffffff);
   view->op_word = word;
   view->op[0] = '\0';
-  view->op_since_ns = watch->agent[view->agent]->opened_ns + us * 1000;
+  view->op_since_ns =
+      watch->agent[view->agent]->opened_ns + us * 1000 + shift_of(watch, view->agent);
   bool computes = view->now.phase == DDLA_PHASE_COMPUTE || view->now.phase == DDLA_PHASE_EVALUATE;
   if (!computes || view->op_since_ns + 1000 < view->now.time_ns) return;
   snprintf(view->op, sizeof view->op, "%s",
@@ -215,11 +269,15 @@ static void look_at_system(ddla_watch_view *view, const ddla_watch_scene *scene,
     view->processor = (double)(view->system.cpu_ns - before_ns) * 1e-9 / seconds;
 }
 
-static void look_at_lane(ddla_watch_view *view, const ddla_watch_scene *scene, int worker) {
+static void look_at_launcher(ddla_watch_view *view, const ddla_watch_scene *scene) {
+  const ddla_watch_head *head = scene->watch->agent[view->agent];
+  view->launcher = ddla_process_look((pid_t)atomic_load(&head->launcher), 0);
+  if (view->launcher.started != atomic_load(&head->launcher_started))
+    view->launcher = (ddla_process_state){0};
+}
+
+static void look_at_lane(ddla_watch_view *view, const ddla_watch_scene *scene) {
   const ddla_watch *watch = scene->watch;
-  view->worker = worker;
-  view->agent = worker / watch->lanes;
-  view->lane = worker % watch->lanes;
   const ddla_watch_head *head = watch->agent[view->agent];
   const ddla_watch_lane_head *lane = ddla_watch_lane_at(watch, view->agent, view->lane);
   uint64_t ended = atomic_load(&head->ended);
@@ -238,18 +296,16 @@ void ddla_watch_scene_look(ddla_watch_scene *scene, bool system) {
   for (int w = 0; w < scene->workers; w++) {
     ddla_watch_view *view = &scene->view[w];
     uint64_t count = view->count, op_word = view->op_word;
-    look_at_lane(view, scene, w);
+    look_at_lane(view, scene);
     if (!system) continue;
     view->moved = scene->looks > 0 && (view->count != count || view->op_word != op_word);
     view->usual_ns = ddla_watch_usual_ns(scene->watch, view->agent, view->lane);
-    if (scene->here) look_at_system(view, scene, seconds);
+    if (view->elsewhere) continue;
+    look_at_system(view, scene, seconds);
+    look_at_launcher(view, scene);
   }
   scene->now_ns = now_ns;
   if (!system) return;
   scene->looks++;
-  const ddla_watch_head *head = scene->watch->agent[0];
   scene->load = ddla_process_load_of();
-  scene->launcher = ddla_process_look((pid_t)atomic_load(&head->launcher), 0);
-  if (!scene->here || scene->launcher.started != atomic_load(&head->launcher_started))
-    scene->launcher = (ddla_process_state){0};
 }

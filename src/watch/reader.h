@@ -17,6 +17,8 @@ typedef struct ddla_watch_seen {
 /* A lane at a moment. */
 typedef struct ddla_watch_view {
   int agent, lane, worker;
+  bool missing;   /* its agent has no file here: nothing else is known */
+  bool elsewhere; /* its process is another machine's, or of a time before this one's last start */
   pid_t process, thread;
   ddla_watch_end ended;
   int end_number;
@@ -26,29 +28,33 @@ typedef struct ddla_watch_view {
   int64_t op_since_ns;
   int64_t samples;
   int64_t usual_ns; /* median time between the steps that its ring still knows; 0: not known */
-  ddla_process_state system;
+  ddla_process_state system, launcher;
   double processor; /* share of a processor used since the look before; -1: not known */
   bool moved;       /* has another op or event than in the look before */
 } ddla_watch_view;
 
-/* All lanes of a run. */
+/* All lanes of a run. Agents are counted from 0, so the watch must hold all. */
 typedef struct ddla_watch_scene {
   const ddla_watch *watch;
   ddla_watch_view *view; /* [workers] */
   int workers;
   int64_t now_ns; /* of the newest look */
   int looks;
-  bool here; /* the run's processes are those of this machine since its last start */
-  ddla_process_state launcher;
+  bool here; /* some of the run's processes are those of this machine since its last start */
   ddla_process_load load;
   int processors;
 } ddla_watch_scene;
 
-/* Maps the files of a run directory for reading. Errors: INVALID where there are none or they are
- * of another version, CORRUPT for a damaged one, those of files. */
+/* Maps the files of a run directory for reading. An agent of another machine may have none here.
+ * Errors: INVALID where there are none or they are of another version, CORRUPT for a damaged one,
+ * those of files. */
 ddla_status ddla_watch_open(ddla_watch **out, const char *directory);
 
-/* Event `number` of a lane; false if it was overwritten or is being written. */
+/* Whether the agent has no file in the directory that was opened. */
+bool ddla_watch_is_missing(const ddla_watch *watch, int agent);
+
+/* Event `number` of a lane, its time on this machine's clock; false if it was overwritten or is
+ * being written. */
 bool ddla_watch_read(ddla_watch_seen *out, const ddla_watch *watch, int agent, int lane,
                      uint64_t number);
 

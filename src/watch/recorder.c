@@ -63,11 +63,16 @@ static ddla_status map(void **out, const char *directory, int agent, size_t byte
   return DDLA_OK;
 }
 
+static void note_launcher(ddla_watch_head *head, pid_t launcher) {
+  atomic_store(&head->launcher, (uint32_t)launcher);
+  atomic_store(&head->launcher_started, ddla_process_started(launcher));
+}
+
 static void fill_head(ddla_watch_head *head, const ddla_watch_options *options, int agent,
                       uint32_t ring_events) {
   head->lanes = (uint32_t)options->lanes;
   head->agent = (uint32_t)agent;
-  head->agents = (uint32_t)options->agents;
+  head->agents = (uint32_t)(options->all > 0 ? options->all : options->agents);
   head->ring_events = ring_events;
   head->op_names = DDLA_WATCH_OPS_MAX;
   head->lane_bytes = ddla_watch_lane_bytes(ring_events);
@@ -78,8 +83,7 @@ static void fill_head(ddla_watch_head *head, const ddla_watch_options *options, 
   head->batches_per_epoch = options->batches_per_epoch;
   head->shards = (uint32_t)options->shards;
   head->threads = options->threads;
-  atomic_store(&head->launcher, (uint32_t)getpid());
-  atomic_store(&head->launcher_started, ddla_process_started(getpid()));
+  note_launcher(head, options->launcher > 0 ? options->launcher : getpid());
   if (!ddla_machine_line(head->boot, sizeof head->boot, "/proc/sys/kernel/random/boot_id"))
     head->boot[0] = '\0';
   if (gethostname(head->host, sizeof head->host - 1) != 0) head->host[0] = '\0';
@@ -90,11 +94,12 @@ static void fill_head(ddla_watch_head *head, const ddla_watch_options *options, 
 
 static ddla_status map_agents(ddla_watch *watch, const ddla_watch_options *options) {
   uint32_t ring = options->ring_events > 0 ? (uint32_t)options->ring_events : DDLA_WATCH_RING;
+  watch->first = options->first;
   watch->lanes = options->lanes;
   watch->bytes = file_bytes(options->lanes, ring);
   watch->ops = options->ops;
   DDLA_TRY(DDLA_NEW(watch->agent, options->agents));
-  for (int i = 0; i < options->agents; i++) {
+  for (int i = options->first; i < options->first + options->agents; i++) {
     void *mapping = NULL;
     DDLA_TRY(map(&mapping, options->directory, i, watch->bytes));
     watch->agent[watch->agents++] = mapping;
@@ -106,7 +111,7 @@ static ddla_status map_agents(ddla_watch *watch, const ddla_watch_options *optio
 static void remove_files(const ddla_watch *watch, const char *directory) {
   char path[PATH_BYTES];
   for (int i = 0; directory && i < watch->agents; i++) {
-    snprintf(path, sizeof path, "%s/agents/%d.events", directory, i);
+    snprintf(path, sizeof path, "%s/agents/%d.events", directory, watch->first + i);
     unlink(path);
   }
 }
@@ -128,12 +133,21 @@ void ddla_watch_destroy(ddla_watch *watch) {
   if (!watch) return;
   for (int i = 0; i < watch->agents; i++) munmap(watch->agent[i], watch->bytes);
   ddla_free(watch->agent);
+  ddla_free(watch->shift_ns);
   ddla_free(watch);
+}
+
+static ddla_watch_head *head_of(const ddla_watch *watch, int agent) {
+  return watch->agent[agent - watch->first];
+}
+
+void ddla_watch_begin_launcher(ddla_watch *watch, int first, int agents) {
+  for (int i = first; watch && i < first + agents; i++) note_launcher(head_of(watch, i), getpid());
 }
 
 void ddla_watch_begin_agent(ddla_watch *watch, int agent) {
   if (!watch) return;
-  ddla_watch_head *head = watch->agent[agent];
+  ddla_watch_head *head = head_of(watch, agent);
   atomic_store(&head->process_started, ddla_process_started(getpid()));
   atomic_store(&head->process, (uint32_t)getpid());
 }
@@ -141,7 +155,7 @@ void ddla_watch_begin_agent(ddla_watch *watch, int agent) {
 void ddla_watch_end_agent(ddla_watch *watch, int agent, ddla_watch_end how, int number) {
   if (!watch) return;
   uint64_t runs = DDLA_WATCH_RUNS;
-  atomic_compare_exchange_strong(&watch->agent[agent]->ended, &runs,
+  atomic_compare_exchange_strong(&head_of(watch, agent)->ended, &runs,
                                  (uint64_t)how << 32 | (uint32_t)number);
 }
 
@@ -182,7 +196,7 @@ int64_t ddla_watch_all_ns(const ddla_watch *watch) {
 
 ddla_watch_lane ddla_watch_lane_open(const ddla_watch *watch, int agent, int lane) {
   if (!watch) return (ddla_watch_lane){0};
-  const ddla_watch_head *head = watch->agent[agent];
+  const ddla_watch_head *head = head_of(watch, agent);
   ddla_watch_lane made = {.head = lane_head(head, lane),
                           .mask = head->ring_events - 1,
                           .opened_ns = head->opened_ns,

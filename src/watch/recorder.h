@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -19,17 +20,20 @@ typedef struct ddla_watch_options {
   const char *directory; /* of the run; null: nothing outlives the processes */
   const char *source;    /* where the samples come from */
   int agents, lanes, shards;
+  int first, all; /* number of the first of these agents, and how many the run has; 0: as many */
+  pid_t launcher; /* who hears of their ends; 0: the calling process */
   int64_t batch, total_steps, batches_per_epoch;
   int64_t ring_events; /* a power of two; 0: DDLA_WATCH_RING */
   bool ops;            /* ops are events too */
   bool threads;        /* agents share the launcher's process */
 } ddla_watch_options;
 
-/* The mapped files of all agents. Plain value, copied by fork. */
+/* The mapped files of some agents, or of all. Plain value, copied by fork. */
 typedef struct ddla_watch {
   ddla_watch_head **agent; /* [agents] */
+  int64_t *shift_ns;       /* [agents] from its machine's clock to ours; null: it is ours */
   size_t bytes;            /* of each */
-  int agents, lanes;
+  int first, agents, lanes;
   bool ops;
 } ddla_watch;
 
@@ -45,9 +49,9 @@ typedef struct ddla_watch_lane {
   bool ops;
 } ddla_watch_lane;
 
-/* Makes RUN/agents/N.events for all agents at their full size and maps them. Errors: those of
+/* Makes RUN/agents/N.events for these agents at their full size and maps them. Errors: those of
  * files, with nothing left behind; a caller then goes on with directory null, which only fails with
- * NO_MEMORY. */
+ * NO_MEMORY. Agents have their numbers among all of the run everywhere below. */
 ddla_status ddla_watch_create(ddla_watch **out, const ddla_watch_options *options);
 
 /* Unmaps; files stay. Null is allowed. */
@@ -55,6 +59,9 @@ void ddla_watch_destroy(ddla_watch *watch);
 
 /* Bytes of a lane's block with a ring of so many events. */
 size_t ddla_watch_lane_bytes(uint32_t ring_events);
+
+/* Notes the calling process as the launcher of so many agents. Null is allowed. */
+void ddla_watch_begin_launcher(ddla_watch *watch, int first, int agents);
 
 /* Notes the calling process as this agent's. */
 void ddla_watch_begin_agent(ddla_watch *watch, int agent);
@@ -65,7 +72,7 @@ void ddla_watch_end_agent(ddla_watch *watch, int agent, ddla_watch_end how, int 
 /* Numbers of the last committed step, by agent 0. */
 void ddla_watch_note_step(ddla_watch *watch, uint64_t step, double loss, double rate);
 
-/* Nanoseconds that all lanes of all agents spent in a phase, and in phases altogether. */
+/* Nanoseconds that all lanes of the watch's agents spent in a phase, and in phases altogether. */
 int64_t ddla_watch_phase_ns(const ddla_watch *watch, ddla_phase phase);
 int64_t ddla_watch_all_ns(const ddla_watch *watch);
 

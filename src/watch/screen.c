@@ -11,6 +11,9 @@ static void state_text(char *text, size_t bytes, const ddla_watch_scene *scene, 
   if (verdict == DDLA_VERDICT_GONE || verdict == DDLA_VERDICT_DEAD ||
       verdict == DDLA_VERDICT_STOPPED || verdict == DDLA_VERDICT_ENDED)
     snprintf(text, bytes, "%s", ddla_verdict_word(verdict));
+  else if (view->missing) snprintf(text, bytes, "-");
+  else if (view->elsewhere)
+    snprintf(text, bytes, "on %.24s", scene->watch->agent[view->agent]->host);
   else if (state == 'R' || view->processor > 0.02)
     snprintf(text, bytes, "%.0f %%", 100 * fmin(fmax(view->processor, 0), 1));
   else snprintf(text, bytes, "%s", state == 'D' ? "waits for disk" : "asleep");

@@ -81,7 +81,7 @@ static uint64_t committed_step(const ddla_watch_scene *scene) {
 
 static bool any_is(const ddla_watch_scene *scene, ddla_phase phase) {
   for (int w = 0; w < scene->workers; w++)
-    if (scene->view[w].now.phase == phase) return true;
+    if (!scene->view[w].missing && scene->view[w].now.phase == phase) return true;
   return false;
 }
 

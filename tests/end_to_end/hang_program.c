@@ -113,7 +113,7 @@ static ddla_status run(int agents, const char *lanes, bool threads, const char *
   DDLA_TRY(ddla_training_prepare(&p.training, job, NULL, NULL, 0));
   DDLA_TRY(ddla_training_estimate(&memory, p.training));
   DDLA_TRY(ddla_run_prepare(p.training, directory, false));
-  DDLA_TRY(ddla_recording_create(&p.options.watch, &failure, p.training, directory));
+  DDLA_TRY(ddla_recording_create(&p.options.watch, &failure, p.training, directory, -1));
   p.options.work = work;
   const ddla_watcher_options hang = ddla_recording_hang(p.training, directory, stderr);
   const ddla_launch_options launch = {.agents = agents,
