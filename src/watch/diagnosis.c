@@ -19,9 +19,9 @@ uint64_t ddla_watch_place(const ddla_watch_view *view) {
 }
 
 const char *ddla_verdict_word(ddla_verdict verdict) {
-  static const char *const words[] = {"waits",         "ended",   "goes on", "ready",
-                                      "computes",      "sleeps",  "reads",   "elsewhere",
-                                      "waits in vain", "stopped", "dead",    "gone"};
+  static const char *const words[] = {"waits",         "ended",    "goes on", "elsewhere",
+                                      "ready",         "computes", "sleeps",  "reads",
+                                      "waits in vain", "stopped",  "dead",    "gone"};
   return words[verdict];
 }
 

@@ -11,11 +11,11 @@ typedef enum ddla_verdict {
   DDLA_VERDICT_WAITS,    /* for somebody else */
   DDLA_VERDICT_ENDED,    /* its agent is done */
   DDLA_VERDICT_MOVES,    /* goes on from op to op: only slow */
+  DDLA_VERDICT_AWAY,     /* does not get on, on another machine: nothing more is known */
   DDLA_VERDICT_LOADED,   /* is ready to run, but gets too little of a processor */
   DDLA_VERDICT_COMPUTES, /* uses a processor without getting on */
   DDLA_VERDICT_SLEEPS,   /* sleeps where it should compute */
   DDLA_VERDICT_READS,    /* for data, or for the disk */
-  DDLA_VERDICT_AWAY,     /* does not get on, on another machine: nothing more is known */
   DDLA_VERDICT_SKIPPED,  /* waits for what the others do not do */
   DDLA_VERDICT_STOPPED,  /* by a signal */
   DDLA_VERDICT_DEAD,     /* and not yet reaped */

@@ -174,6 +174,53 @@ static void other_hosts_are_not_skipped(void **state) {
   expect(scene, 1, DDLA_VERDICT_WAITS, "agent 1|waits for the other hosts, for 1.0 s|there");
 }
 
+/* Agents 2 and 3 are another machine's: their processes are unknown here. */
+static ddla_watch_scene *two_elsewhere(void) {
+  ddla_watch_scene *scene = four_waiting();
+  for (int w = 0; w < AGENTS; w++)
+    scene->view[w].now.detail = ddla_watch_wait_pack(DDLA_WAIT_HOSTS, DDLA_WATCH_ALL, 9);
+  for (int w = 2; w < AGENTS; w++) {
+    scene->view[w].elsewhere = true;
+    scene->view[w].system.state = 0;
+    snprintf(scene->watch->agent[w]->host, sizeof scene->watch->agent[w]->host, "second");
+  }
+  return scene;
+}
+
+static void agents_elsewhere_are_known_by_their_events(void **state) {
+  (void)state;
+  expect(two_elsewhere(), 0, DDLA_VERDICT_WAITS,
+         "agent 0 (process 1000) waits for the other hosts");
+  ddla_watch_scene *late = two_elsewhere();
+  late->view[3].now.phase = DDLA_PHASE_COMPUTE;
+  late->view[3].now.detail = 5;
+  expect(late, 3, DDLA_VERDICT_AWAY,
+         "agent 3 (process 1003 on second) computes shard 5|for 1.0 s|`ddla why` there");
+  ddla_watch_scene *slow = two_elsewhere();
+  slow->view[3].now.phase = DDLA_PHASE_COMPUTE;
+  slow->view[3].moved = true;
+  assert_true(ddla_watch_any_alive(slow));
+  expect(slow, 3, DDLA_VERDICT_MOVES, "agent 3 (process 1003 on second) goes on");
+  ddla_watch_scene *here = two_elsewhere(); /* what is known here says more */
+  here->view[3].now.phase = here->view[1].now.phase = DDLA_PHASE_COMPUTE;
+  here->view[1].system.state = 'T';
+  expect(here, 1, DDLA_VERDICT_STOPPED, "agent 1 (process 1001) is stopped");
+}
+
+static void who_has_no_file_is_not_blamed(void **state) {
+  (void)state;
+  char doing[64];
+  ddla_watch_scene *scene = four_waiting();
+  scene->view[0].missing = scene->view[0].elsewhere = true;
+  scene->view[0].now = (ddla_watch_seen){0};
+  scene->view[0].process = 0;
+  assert_string_equal(ddla_watch_doing(doing, sizeof doing, &scene->view[0], 1),
+                      "records elsewhere");
+  for (int w = 1; w < AGENTS; w++)
+    scene->view[w].now.detail = ddla_watch_wait_pack(DDLA_WAIT_STEP, DDLA_WATCH_ALL, 9);
+  expect(scene, -1, DDLA_VERDICT_WAITS, "all wait for each other");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_loop_is_told_from_a_loaded_machine),
@@ -183,6 +230,8 @@ int main(void) {
       cmocka_unit_test(the_dead_are_told_from_the_gone),
       cmocka_unit_test(who_skips_is_told_from_who_does_more),
       cmocka_unit_test(other_hosts_are_not_skipped),
+      cmocka_unit_test(agents_elsewhere_are_known_by_their_events),
+      cmocka_unit_test(who_has_no_file_is_not_blamed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,6 +220,71 @@ static void damaged_files_are_refused(void **state) {
   assert_int_equal(ddla_watch_open(&watch, folder), DDLA_INVALID);
 }
 
+/* Two processes, each with a file of its own, and an agent whose file is not here. */
+static void each_process_makes_its_own_file(void **state) {
+  (void)state;
+  ddla_watch *written[2] = {0}, *read = NULL;
+  ddla_watch_scene *scene = NULL;
+  for (int i = 0; i < 3; i++) unlink(events_path(i));
+  for (int i = 1; i >= 0; i--) {
+    const ddla_watch_options options = {.directory = folder,
+                                        .first = i,
+                                        .agents = 1,
+                                        .all = 3,
+                                        .lanes = 1,
+                                        .launcher = getppid(),
+                                        .ring_events = 16};
+    assert_int_equal(ddla_watch_create(&written[i], &options), DDLA_OK);
+  }
+  ddla_watch_begin_agent(written[1], 1);
+  ddla_watch_lane pen = ddla_watch_lane_open(written[1], 1, 0);
+  ddla_watch_mark(&pen, DDLA_PHASE_COMPUTE, 5);
+  ddla_watch_end_agent(written[1], 1, DDLA_WATCH_FAILED, 4);
+  assert_int_equal(ddla_watch_open(&read, folder), DDLA_OK);
+  assert_int_equal(ddla_watch_scene_create(&scene, read), DDLA_OK);
+  ddla_watch_scene_look(scene, true);
+  assert_int_equal(scene->workers, 3);
+  assert_int_equal(read->agent[1]->agent, 1);
+  assert_int_equal(scene->view[1].now.detail, 5);
+  assert_int_equal(scene->view[1].process, getpid());
+  assert_int_equal(scene->view[1].ended, DDLA_WATCH_FAILED);
+  assert_int_equal(atomic_load(&read->agent[1]->launcher), getppid());
+  assert_false(scene->view[1].missing || scene->view[1].elsewhere);
+  assert_int_equal(scene->view[0].ended, DDLA_WATCH_RUNS);
+  assert_true(scene->view[2].missing);
+  ddla_watch_scene_destroy(scene);
+  ddla_watch_destroy(read);
+  for (int i = 0; i < 2; i++) ddla_watch_destroy(written[i]);
+}
+
+/* Another machine's clock began an hour before ours; its process numbers mean nothing here. */
+static void another_machine_s_time_is_told_by_ours(void **state) {
+  (void)state;
+  const int64_t hour_ns = INT64_C(3600000000000);
+  ddla_watch *written = create(2, 1, folder), *read = NULL;
+  ddla_watch_scene *scene = NULL;
+  ddla_watch_seen seen = {0};
+  for (int i = 0; i < 2; i++) ddla_watch_begin_agent(written, i);
+  ddla_watch_lane pen = ddla_watch_lane_open(written, 1, 0);
+  int64_t now_ns = ddla_clock_now_ns(ddla_clock_monotonic());
+  ddla_watch_mark_at(&pen, DDLA_PHASE_COMPUTE, 5, now_ns + hour_ns);
+  written->agent[1]->opened_ns += hour_ns;
+  written->agent[1]->host[0] ^= 1;
+  assert_int_equal(ddla_watch_open(&read, folder), DDLA_OK);
+  assert_int_equal(ddla_watch_scene_create(&scene, read), DDLA_OK);
+  ddla_watch_scene_look(scene, true);
+  assert_true(scene->here);
+  assert_false(scene->view[0].elsewhere);
+  assert_true(scene->view[1].elsewhere);
+  assert_int_equal(scene->view[0].system.state, 'R');
+  assert_int_equal(scene->view[1].system.state, 0);
+  assert_true(ddla_watch_read(&seen, read, 1, 0, 1));
+  assert_true(llabs(seen.time_ns - now_ns) < INT64_C(1000000000));
+  ddla_watch_scene_destroy(scene);
+  ddla_watch_destroy(read);
+  ddla_watch_destroy(written);
+}
+
 static void without_a_recorder_nothing_happens(void **state) {
   (void)state;
   ddla_watch_lane pen = ddla_watch_lane_open(NULL, 0, 0);
@@ -249,6 +314,8 @@ int main(void) {
       cmocka_unit_test(the_op_under_way_is_seen),
       cmocka_unit_test(a_full_disk_is_told_and_leaves_nothing),
       cmocka_unit_test(damaged_files_are_refused),
+      cmocka_unit_test(each_process_makes_its_own_file),
+      cmocka_unit_test(another_machine_s_time_is_told_by_ours),
       cmocka_unit_test(without_a_recorder_nothing_happens),
       cmocka_unit_test(the_first_end_is_kept),
   };
