@@ -7,7 +7,7 @@ if [ "$library" != none ]; then
   $mpirun -n 1 true || exit $?
 fi
 
-# Long enough to be stopped in the middle: some 10 s.
+# Long enough to be stopped in the middle.
 samples train 2000 data
 cat >job.yaml <<'J'
 data: {train: data}
@@ -50,56 +50,67 @@ soon() {
 shows() { grep -qE -- "$2" "$1"; }
 at_step() { "$DDLA" top "$run" --once >top.out && shows top.out " step $1[0-9]*/"; }
 
+# stop AGENT: the run goes on until the agent is stopped; its limit is 2 s, or 10 steps of a loaded machine, and the
+# screen comes within 3 s more.
+stop() {
+  soon 60 "the agents did not start" at_step '[1-9][0-9]'
+  [ "$(grep -cE '^ *[0-3] +0 ' top.out)" = 4 ] || fail "top does not see all agents: $(cat top.out)"
+  stopped=$(sed -n "s/.*agent $1 of 4, process \([0-9]*\),.*/\1/p" "$run/agents/$1.log")
+  kill -STOP "$stopped"
+  soon 5 "no hang is shown" shows "$run.err" "agent $1 .*is stopped by a signal"
+  wanted="agent $1 (process $stopped) is stopped by a signal"
+  says "$run.err" "$wanted" "has taken"
+  says "$run/hang.txt" "$wanted"
+  "$DDLA" why "$run" >why.out
+  says why.out "$wanted" "4 agents with 1 lane"
+  "$DDLA" top "$run" --once >top.out
+  shows top.out "^ *$1 +0 .*stopped: " || fail "top: $(cat top.out)"
+}
+
+# go_on: what was stopped goes on, and the run comes to its end.
+go_on() {
+  kill -CONT "$stopped"
+  stopped=
+  got=0
+  wait $running || got=$?
+  [ $got = 0 ] || { cat "$run.out" "$run.err" >&2; fail "$run: exit status $got"; }
+  says "$run/hang.txt" "goes on after"
+  [ "$(grep -c 'is stopped by a signal' "$run.err")" = 1 ] || fail "more than one screen: $(cat "$run.err")"
+  "$DDLA" why "$run" >why.out
+  says why.out "the run is finished"
+}
+
+stopped='' running=''
+trap '[ -z "$stopped" ] || kill -CONT $stopped; [ -z "$running" ] || kill $running 2>/dev/null || true' EXIT
+
 # The bits of the run without a stop, by one agent; the other runs have as many steps.
-steps=${WATCH_STEPS:-6000}
+steps=${WATCH_STEPS:-4000}
 train 0 alone job.yaml -n 1 --set "train.steps=$steps" --set train.schedule=constant
 bits=$(sha alone/model.safetensors)
 
 start run --set "train.steps=$steps" --set train.schedule=constant
-stopped=
-trap '[ -z "$stopped" ] || kill -CONT $stopped; kill $running 2>/dev/null || true' EXIT
-soon 60 "the agents did not start" at_step '[1-9][0-9]'
-[ "$(grep -cE '^ *[0-3] +0 ' top.out)" = 4 ] || fail "top does not see all agents: $(cat top.out)"
-stopped=$(sed -n 's/.*agent 3 of 4, process \([0-9]*\),.*/\1/p' run/agents/3.log)
-kill -STOP "$stopped"
-
-# Its limit is 2 s, or 10 steps of a loaded machine; the screen comes within 3 s more.
-soon 5 "no hang is shown" shows run.err 'agent 3 .*is stopped by a signal'
-says run.err "agent 3 (process $stopped) is stopped by a signal" "has taken"
-"$DDLA" why run >why.out
-says why.out "agent 3 (process $stopped) is stopped by a signal" "4 agents with 1 lane"
-shows why.out '^ *0 +0 .* waits for the other hosts' || fail "why: $(cat why.out)"
-"$DDLA" top run --once >top.out
-shows top.out '^ *3 +0 .*stopped: ' || fail "top: $(cat top.out)"
-says run/hang.txt "agent 3 (process $stopped) is stopped by a signal"
-
-kill -CONT "$stopped"
-stopped=
-got=0
-wait $running || got=$?
-[ $got = 0 ] || { cat run.out run.err >&2; fail "exit status $got"; }
+stop 3
+for agent in 0 1; do
+  shows why.out "^ *$agent +0 .* waits for the other hosts" || fail "why: $(cat why.out)"
+done
+go_on
 same_model "$bits" run
-says run/hang.txt "goes on after"
-[ "$(grep -c 'is stopped by a signal' run.err)" = 1 ] || fail "more than one screen: $(cat run.err)"
-"$DDLA" why run >why.out
-says why.out "the run is finished"
 "$DDLA" trace run --steps 20 -o trace.json
 says trace.json '"name":"agent 3"' '"what":"waits for the other hosts"'
 [ "$library" != none ] || exit 0
 
-# Hosts that do not share the run directory: their agents are named.
+# Hosts that do not share the run directory: their agents are named, and the others are watched all the same.
 mkdir other
 apart=$PWD/other
 export apart
-start parted --set train.steps=200 --set "data.train=$PWD/data"
-got=0
-wait $running || got=$?
-[ $got = 0 ] || { cat parted.out parted.err >&2; fail "parted: exit status $got"; }
-if grep -q warning parted.out parted.err; then fail "the screen is told of events: $(cat parted.out parted.err)"; fi
+start parted --set "train.steps=$steps" --set train.schedule=constant --set "data.train=$PWD/data"
+stop 1
 for agent in 2 3; do
-  [ "$(grep -c "agent $agent does not reach parted from its host" parted/agents/0.log)" = 1 ] || fail "$(cat parted/agents/0.log)"
+  says top.out "records elsewhere"
+  says why.out "agent $agent on another host records elsewhere"
+  [ "$(grep -c "agent $agent does not reach parted from its host" parted/agents/0.log)" = 1 ] ||
+    fail "$(cat parted/agents/0.log)"
 done
-"$DDLA" why parted >why.out
-says why.out "the run is finished" "agent 2 on another host records elsewhere" "agent 3 on another host records elsewhere"
-"$DDLA" top parted >top.out
-says top.out "records elsewhere"
+go_on
+same_model "$bits" parted
+if grep -q warning parted.out parted.err; then fail "the screen is told of events: $(cat parted.out parted.err)"; fi
