@@ -32,6 +32,7 @@ typedef struct train_call {
   size_t shared_bytes;     /* of a host */
   ddla_local_region *link; /* of played hosts */
   ddla_failure no_events;  /* why events are not kept in files; code DDLA_OK: they are */
+  ddla_failure no_watch;   /* why those of other agents cannot be read */
   ddla_watch *all; /* files of all agents that MPI has started, for the first one; may be null */
 } train_call;
 
@@ -58,10 +59,12 @@ static void write_log(ddla_log_level level, const char *line, void *argument) {
 static void log_events(const train_call *call) {
   if (call->no_events.code != DDLA_OK)
     ddla_log_line(DDLA_LOG_WARN, "%s; events are kept in memory only", call->no_events.text);
+  if (call->no_watch.code != DDLA_OK)
+    ddla_log_line(DDLA_LOG_WARN, "%s; nobody watches for hangs", call->no_watch.text);
   for (int a = 0; call->all && a < call->all->agents; a++)
     if (ddla_watch_is_missing(call->all, a))
       ddla_log_line(DDLA_LOG_WARN,
-                    "agent %d does not reach %s from its host: its events are in memory only", a,
+                    "agent %d has no events in %s (does its host reach it?): in memory only", a,
                     call->options.directory);
 }
 
@@ -332,13 +335,15 @@ static ddla_status train_here(train_call *call, const train_given *given) {
 }
 
 /* Each agent makes its own file in the directory, which is ready now; when all are there, the first
- * one opens them to watch. Where it has none itself, nobody watches. */
+ * one opens them to watch. Where it has none itself, or cannot read them, nobody watches. */
 static ddla_status open_joined_events(train_call *call) {
   ddla_status status = open_events(call);
   DDLA_TRY(ddla_join_agree(call->join, status, &(ddla_join_fact){0}));
   if (ddla_join_agent(call->join) != 0 || !call->options.watch || call->no_events.code != DDLA_OK)
     return DDLA_OK;
-  return ddla_watch_open(&call->all, call->options.directory);
+  status = ddla_watch_open(&call->all, call->options.directory);
+  if (status != DDLA_OK) ddla_status_take(&call->no_watch, status);
+  return DDLA_OK;
 }
 
 /* The first agent makes the directory ready; the others wait for it. */

@@ -108,7 +108,7 @@ stop 1
 for agent in 2 3; do
   says top.out "records elsewhere"
   says why.out "agent $agent on another host records elsewhere"
-  [ "$(grep -c "agent $agent does not reach parted from its host" parted/agents/0.log)" = 1 ] ||
+  [ "$(grep -c "agent $agent has no events in parted" parted/agents/0.log)" = 1 ] ||
     fail "$(cat parted/agents/0.log)"
 done
 go_on
