@@ -5,8 +5,8 @@ all:           ; @tools/setup build && tools/build release
 setup:         ; @tools/setup build test demo
 demo:          ; @tools/setup build demo && tools/build release && build/ddla train examples/fashion-mnist.yaml -n 2 --out runs/demo --set output.overwrite=true
 demo-mpi:      ; @tools/setup build demo mpi && tools/build release && tools/demo-mpi
-test:          ; @tools/setup build test demo mpi mpich && tools/build release && tools/run-tests release -LE full
-test-full:     ; @tools/setup build test demo mpi mpich && tools/build release && tools/run-tests release
+test:          ; @tools/setup build test demo mpi mpich netlab && tools/build release && tools/run-tests release -LE full
+test-full:     ; @tools/setup build test demo mpi mpich netlab && tools/build release && tools/run-tests release
 sim-full:      ; @tools/setup build test && tools/build release && tools/run-tests release -L sim
 hang-full:     ; @tools/setup build test && tools/build release && tools/run-tests release -R '^hang_full$$'
 tidy:          ; @tools/setup build && tools/build release ddla_tidy && build/bin/ddla_tidy .
