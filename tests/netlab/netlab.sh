@@ -70,7 +70,7 @@ owner=$!
 tries=0
 until [ -s "/run/ddla-netlab/$owner/head" ] && in_use "$(spaces $owner | tail -1)" >left; do
   tries=$((tries + 1))
-  [ $tries -lt 100 ] || fail "the owner makes no lab"
+  [ $tries -lt 100 ] || { kill -9 $owner; fail "the owner makes no lab"; }
   sleep 0.1
 done
 of_lab=$(spaces $owner)
@@ -102,7 +102,7 @@ for signal in INT TERM KILL; do
   tries=0
   until [ -s there ]; do
     tries=$((tries + 1))
-    [ $tries -lt 100 ] || fail "with: nothing runs"
+    [ $tries -lt 100 ] || { kill -9 $owner; fail "with: nothing runs"; }
     sleep 0.1
   done
   rm there
