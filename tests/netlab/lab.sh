@@ -1,5 +1,6 @@
 # What the scripts that make labs have in common; sourced.
 netlab=$SOURCE/tools/netlab/netlab
+links=$(ip -o link 2>/dev/null || true) # of the machine, which a lab leaves alone
 
 # made N SETTINGS...: a lab of this script. Ends the test with 77 where there can be none.
 made() {

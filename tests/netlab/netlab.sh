@@ -30,7 +30,6 @@ counted() {
 
 # A cable of 1 Gbit/s, by tbf.
 made 2 --rate 1000
-links=$(ip -o link)
 of_lab=$(spaces $$)
 [ "$(echo "$of_lab" | sort -u | wc -l)" = 3 ] || fail "not three networks: $of_lab"
 [ "$("$netlab" exec h1 hostname)" = h1 ] || fail "a host does not know its name"

@@ -29,7 +29,6 @@ agents() {
 }
 
 made 2 --rate 100
-links=$(ip -o link)
 of_lab=$(spaces $$)
 train 0 alone job.yaml -n 1
 before=$(wire)
