@@ -56,7 +56,7 @@ agents cut >/dev/null || fail "no agent is seen"
 "$netlab" cut h1
 began=$(date +%s)
 while agents cut >left; do
-  [ $(($(date +%s) - began)) -lt 15 ] || { cat left cut.out >&2; fail "agents are left 15 s after the cut"; }
+  [ $(($(date +%s) - began)) -lt 10 ] || { cat left cut.out >&2; fail "agents are left 10 s after the cut"; }
   sleep 0.1
 done
 echo "after the cut: all ended within $(($(date +%s) - began)) s"

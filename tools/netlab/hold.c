@@ -159,7 +159,8 @@ static void obey(const lab *l) {
 
 /* The owner is gone, and with this process the lab goes too; only the folder is left to remove. */
 static void leave(const lab *l) {
-  static const char *const names[] = {"hosts", "control", "head", "pids", "settings", "lock"};
+  static const char *const names[] = {"hosts",    "control", "head", "pids",
+                                      "settings", "rsh",     "lock"};
   char path[512];
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     path_of(path, sizeof path, l, names[i]);
