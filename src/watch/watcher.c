@@ -199,6 +199,18 @@ static void note_steps(ddla_watcher *watcher, uint64_t step, int64_t now_ns) {
   watcher->step = step;
 }
 
+/* Steps that were made before the first look, or between two: a lane's ring knows how long they
+ * took. */
+static void learn(ddla_watcher *watcher) {
+  const ddla_watch_scene *scene = watcher->glance;
+  for (int w = 0; w < scene->workers && watcher->times == 0; w++) {
+    const ddla_watch_view *view = &scene->view[w];
+    if (view->missing) continue;
+    int64_t usual_ns = ddla_watch_usual_ns(watcher->watch, view->agent, view->lane);
+    if (usual_ns > 0) watcher->seconds[watcher->times++] = (double)usual_ns * 1e-9;
+  }
+}
+
 static void start(ddla_watcher *watcher, int64_t now_ns) {
   watcher->started = true;
   watcher->progress_ns = now_ns;
@@ -214,6 +226,7 @@ void ddla_watcher_look(ddla_watcher *watcher) {
   watcher->looked_ns = now_ns;
   if (!watcher->started) start(watcher, now_ns);
   note_steps(watcher, committed_step(watcher->glance), now_ns);
+  if (watcher->times == 0 && watcher->step > 0) learn(watcher);
   run_part part = part_of(watcher);
   bool moved = part != watcher->part;
   if (moved && watcher->part == PART_SAVE)

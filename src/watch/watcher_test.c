@@ -101,11 +101,30 @@ static void steps_that_are_always_slow_are_not_late(void **state) {
   end(&it);
 }
 
+/* A run that hangs before anybody has looked twice. */
+static void steps_before_the_first_look_count(void **state) {
+  play it;
+  (void)state;
+  begin(&it, 0.3);
+  for (int i = 0; i < 5; i++) {
+    ddla_watch_set_step(&it.pen, it.step + 1);
+    ddla_watch_mark(&it.pen, DDLA_PHASE_COMPUTE, 0);
+    nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    ddla_watch_mark(&it.pen, DDLA_PHASE_COMMITTED, ++it.step);
+  }
+  ddla_watch_mark(&it.pen, DDLA_PHASE_DATA, 3);
+  spend(&it, 2500, false);
+  assert_int_equal(count_on(&it, "has taken"), 1);
+  assert_int_equal(count_on(&it, "(limit 0.3 s"), 1);
+  end(&it);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_late_step_brings_one_screen),
       cmocka_unit_test(a_hang_is_over_when_the_run_is),
       cmocka_unit_test(steps_that_are_always_slow_are_not_late),
+      cmocka_unit_test(steps_before_the_first_look_count),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
