@@ -2,19 +2,12 @@
  * crashes at random points: every host ends each step with the bits of plain training, and after a
  * crash every survivor ends with a named failure and a whole version. sim_hosts [--seeds N]
  * [--first SEED] */
-#include "sync/test_group.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "seeds.h"
 
 #include "base/rng.h"
 #include "transport/sim.h"
 
-static uint64_t seed_count = 200, seed_first = 1;
+static seeds given;
 
 enum { CASES = 5 };
 
@@ -105,10 +98,6 @@ static bool well_ended(const story *s, const ddla_sim_result *result) {
   return well;
 }
 
-typedef struct tally {
-  int crashes, later, switches;
-} tally;
-
 static bool run_seed(uint64_t seed, tally *t) {
   ddla_sim_result result = {0};
   story *s = calloc(1, sizeof *s);
@@ -133,37 +122,20 @@ static bool run_seed(uint64_t seed, tally *t) {
 
 static void every_host_has_the_bits_of_plain_training(void **state) {
   (void)state;
-  tally t = {0};
-  int bad = 0;
-  for (uint64_t seed = seed_first; seed < seed_first + seed_count && bad < 5; seed++)
-    bad += !run_seed(seed, &t);
-  print_message("%d of %d runs had crashes, %d of them after step 1\n", t.crashes, (int)seed_count,
-                t.later);
-  assert_int_equal(bad, 0);
-  if (seed_count < 100) return;
-  assert_true(t.crashes > (int)seed_count / 10); /* else the faults test nothing */
-  assert_true(t.later > (int)seed_count / 50);
+  const tally t = seeds_run_all(&given, run_seed);
+  if (given.count < 100) return;
+  assert_true(t.crashes > (int)given.count / 10); /* else the faults test nothing */
+  assert_true(t.later > (int)given.count / 50);
 }
 
 static void seeds_replay(void **state) {
   (void)state;
-  for (uint64_t seed = 1; seed <= 5; seed++) {
-    tally first = {0}, second = {0};
-    assert_true(run_seed(seed, &first));
-    assert_true(run_seed(seed, &second));
-    assert_int_equal(first.switches, second.switches);
-  }
+  seeds_replay_some(run_seed);
 }
 
 static int make_expected(void **state) {
   (void)state;
-  for (int i = 0; i < CASES; i++) {
-    group_case c = cases[i];
-    c.agents = c.lanes = 1;
-    expected[i] = calloc((size_t)c.steps + 1, sizeof *expected[i]);
-    if (!expected[i] || reference_train(expected[i], &c) != DDLA_OK) return -1;
-  }
-  return 0;
+  return seeds_expect(expected, cases, CASES);
 }
 
 static int free_expected(void **state) {
@@ -173,10 +145,7 @@ static int free_expected(void **state) {
 }
 
 int main(int argc, char **argv) {
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (strcmp(argv[i], "--seeds") == 0) seed_count = strtoull(argv[i + 1], NULL, 10);
-    if (strcmp(argv[i], "--first") == 0) seed_first = strtoull(argv[i + 1], NULL, 10);
-  }
+  given = seeds_read(argc, argv);
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_host_has_the_bits_of_plain_training),
                                      cmocka_unit_test(seeds_replay)};
   return cmocka_run_group_tests(tests, make_expected, free_expected);

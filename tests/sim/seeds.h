@@ -1,0 +1,69 @@
+/* What the suites that run the strategy from seeds share: which seeds, what plain training gives
+ * for each case, a loop over seeds that counts what happened, and the replay of some of them. */
+#ifndef DDLA_TESTS_SIM_SEEDS_H
+#define DDLA_TESTS_SIM_SEEDS_H
+
+#include "sync/test_group.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* --seeds N, --first SEED */
+typedef struct seeds {
+  uint64_t count, first;
+} seeds;
+
+static inline seeds seeds_read(int argc, char **argv) {
+  seeds given = {.count = 200, .first = 1};
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (strcmp(argv[i], "--seeds") == 0) given.count = strtoull(argv[i + 1], NULL, 10);
+    if (strcmp(argv[i], "--first") == 0) given.first = strtoull(argv[i + 1], NULL, 10);
+  }
+  return given;
+}
+
+/* What happened in runs: those with crashes, those of them after step 1, switches between ranks. */
+typedef struct tally {
+  int crashes, later, switches;
+} tally;
+
+/* One seed's run; false, with words on the terminal, where it ended badly. */
+typedef bool seeds_run(uint64_t seed, tally *t);
+
+/* Runs until five have ended badly; fails if any has. */
+static inline tally seeds_run_all(const seeds *given, seeds_run *run) {
+  tally t = {0};
+  int bad = 0;
+  for (uint64_t seed = given->first; seed < given->first + given->count && bad < 5; seed++)
+    bad += !run(seed, &t);
+  print_message("%d of %d runs had crashes, %d of them after step 1\n", t.crashes,
+                (int)given->count, t.later);
+  assert_int_equal(bad, 0);
+  return t;
+}
+
+static inline void seeds_replay_some(seeds_run *run) {
+  for (uint64_t seed = 1; seed <= 5; seed++) {
+    tally first = {0}, second = {0};
+    assert_true(run(seed, &first));
+    assert_true(run(seed, &second));
+    assert_int_equal(first.switches, second.switches);
+  }
+}
+
+/* expected[i]: [steps + 1] models of plain training of case i, owned by the caller. Not 0: failed.
+ */
+static inline int seeds_expect(group_model **expected, const group_case *cases, int count) {
+  for (int i = 0; i < count; i++) {
+    group_case c = cases[i];
+    c.agents = c.lanes = 1;
+    expected[i] = calloc((size_t)c.steps + 1, sizeof *expected[i]);
+    if (!expected[i] || reference_train(expected[i], &c) != DDLA_OK) return -1;
+  }
+  return 0;
+}
+
+#endif
