@@ -393,7 +393,6 @@ static ddla_status train_joined(train_call *call, const train_given *given) {
   status = prepare_joined(&finished, call, status);
   if (status == DDLA_OK && !finished) {
     ddla_join_limit(call->join, (int64_t)(call->job->parallel.timeout * 1000));
-    call->options.hosts = (ddla_trainer_hosts){NULL};
     if (ddla_join_cluster(call->join)->hosts > 1)
       call->options.hosts = (ddla_trainer_hosts){ddla_join_open_link, call->join};
     status = run_joined(call);
