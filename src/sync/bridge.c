@@ -412,11 +412,6 @@ static bool under_way(const ddla_bridge *b) {
   return b->running && (b->sharing || (b->order.step > 0 && b->here < b->computed));
 }
 
-static ddla_ready look_no_further(void *argument) {
-  (void)argument;
-  return DDLA_READY_NOTHING;
-}
-
 /* What the bridge waits for, for messages about another host's silence. */
 static void describe(void *argument, char *text, size_t bytes) {
   const ddla_bridge *b = argument;
@@ -430,6 +425,34 @@ static void describe(void *argument, char *text, size_t bytes) {
   else snprintf(text, bytes, "the sum of gradients of step %llu", step);
 }
 
+#define UNTIL_QUIET UINT64_MAX
+
+typedef struct service {
+  ddla_bridge *bridge;
+  uint64_t target; /* of progress; UNTIL_QUIET: until no messages are under way */
+  ddla_status status;
+} service;
+
+static bool is_served(const service *s) {
+  if (s->target == UNTIL_QUIET) return !under_way(s->bridge);
+  return atomic_load(&s->bridge->options.board->progress) >= s->target;
+}
+
+static ddla_ready serve(void *argument) {
+  service *s = argument;
+  bool moved = false;
+  ddla_failure *failure = &s->bridge->failure;
+  s->status = failure->code != DDLA_OK ? ddla_status_raise(failure) : advance(s->bridge, &moved);
+  if (s->status != DDLA_OK && failure->code == DDLA_OK) ddla_status_take(failure, s->status);
+  if (s->status != DDLA_OK || is_served(s)) return DDLA_READY_DONE;
+  return moved ? DDLA_READY_MOVED : DDLA_READY_NOTHING;
+}
+
+static void describe_service(void *argument, char *text, size_t bytes) {
+  const service *s = argument;
+  describe(s->bridge, text, bytes);
+}
+
 /* What the host's workers have to do first; false: nothing. */
 static bool waits_for_workers(ddla_bridge_word *out, const ddla_bridge *b) {
   const ddla_bridge_calls *calls = &b->options.calls;
@@ -439,16 +462,18 @@ static bool waits_for_workers(ddla_bridge_word *out, const ddla_bridge *b) {
   return calls->waits(out, calls->argument, b->order.step, b->range[b->computed].begin);
 }
 
-/* Until something may have happened: on the link while messages are under way, else for the host's
- * workers, but so that the link is served now and then. */
+/* Until something may have happened: while messages are under way the link is served, else the
+ * host's workers are waited for, but so that the link is served now and then. */
 static ddla_status rest(ddla_bridge *b) {
   ddla_bridge_word wanted = {0};
   ddla_status status = DDLA_OK;
   if (!under_way(b) && waits_for_workers(&wanted, b)) {
     status = ddla_transport_word_wait(b->options.local, wanted.word, wanted.value, IDLE_MS);
   } else {
-    const ddla_waiting waiting = {.ready = look_no_further, .describe = describe, .argument = b};
+    service s = {.bridge = b, .target = UNTIL_QUIET};
+    const ddla_waiting waiting = {.ready = serve, .describe = describe_service, .argument = &s};
     status = ddla_transport_wait(b->options.link, &waiting, BUSY_MS);
+    if (status == DDLA_OK) status = s.status;
   }
   return status == DDLA_TIMEOUT ? DDLA_OK : status;
 }
@@ -462,50 +487,18 @@ static ddla_status run(ddla_bridge *b) {
   return DDLA_OK;
 }
 
-/* A host that is silent is found by its silence, not by who waits for it. */
-static void add_awaited(ddla_failure *failure, ddla_bridge *b) {
-  char what[128];
-  size_t used = strlen(failure->text);
-  describe(b, what, sizeof what);
-  if (strstr(failure->text, "waited for")) return;
-  snprintf(failure->text + used, sizeof failure->text - used, "; this host waited for %s", what);
-}
-
 static void *thread_main(void *argument) {
   ddla_bridge *b = argument;
   ddla_status status = run(b);
   if (status == DDLA_OK) return NULL;
   ddla_failure failure = {0};
   ddla_status_take(&failure, status);
-  if (b->running && strstr(failure.text, "silent")) add_awaited(&failure, b);
   ddla_transport_fail(b->options.link, &failure); /* whoever was first is kept on each side */
   ddla_transport_fail(b->options.local, &failure);
   return NULL;
 }
 
 /* ---- without ---- */
-
-typedef struct service {
-  ddla_bridge *bridge;
-  uint64_t target;
-  ddla_status status;
-} service;
-
-static ddla_ready serve(void *argument) {
-  service *s = argument;
-  bool moved = false;
-  ddla_failure *failure = &s->bridge->failure;
-  s->status = failure->code != DDLA_OK ? ddla_status_raise(failure) : advance(s->bridge, &moved);
-  if (s->status != DDLA_OK && failure->code == DDLA_OK) ddla_status_take(failure, s->status);
-  if (s->status != DDLA_OK || atomic_load(&s->bridge->options.board->progress) >= s->target)
-    return DDLA_READY_DONE;
-  return moved ? DDLA_READY_MOVED : DDLA_READY_NOTHING;
-}
-
-static void describe_service(void *argument, char *text, size_t bytes) {
-  const service *s = argument;
-  describe(s->bridge, text, bytes);
-}
 
 ddla_status ddla_bridge_serve(ddla_bridge *b, uint64_t target) {
   service s = {.bridge = b, .target = target};
