@@ -571,14 +571,14 @@ static ddla_sync_traffic allreduce_traffic(const ddla_sync *base) {
 }
 
 /* What the bridge waits for: the first worker whose gradients are not final down to an element. */
-static bool bridge_waits(ddla_bridge_word *out, void *argument, uint64_t step, int64_t element) {
+static bool bridge_waits(ddla_service_word *out, void *argument, uint64_t step, int64_t element) {
   const allreduce *sync = argument;
   uint64_t blocks = (uint64_t)(sync->blocks - element / DDLA_STATE_BLOCK);
   uint64_t before = step - 1 - sync->options.start_step;
   uint64_t wanted = before * (uint64_t)(sync->blocks + 1) + blocks;
   if (wanted == 0) wanted = 1; /* a word of 0 says nothing of the first step's records */
   for (int i = 0; i < sync->workers; i++) {
-    *out = (ddla_bridge_word){&sync->line[i].final_word, wanted};
+    *out = (ddla_service_word){&sync->line[i].final_word, wanted};
     if (atomic_load_explicit(out->word, memory_order_acquire) < wanted) return true;
   }
   return false;

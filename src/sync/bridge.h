@@ -18,6 +18,7 @@
 
 #include "sync/bridge_layout.h"
 #include "sync/operands.h"
+#include "sync/service.h"
 #include "sync/sync.h"
 
 /* What a host's workers tell the thread to do. */
@@ -45,19 +46,13 @@ typedef struct ddla_bridge_slices {
   size_t stride; /* bytes from a shard's item to the next */
 } ddla_bridge_slices;
 
-/* A word that must reach a value. */
-typedef struct ddla_bridge_word {
-  const ddla_word *word;
-  uint64_t value;
-} ddla_bridge_word;
-
 enum { DDLA_BRIDGE_SLICES_MAX = 2 };
 
 /* What the thread asks the strategy. */
 typedef struct ddla_bridge_calls {
   /* What must be reached before the step's gradients are final from an element on; the first that
    * is not, or none. element = space: before the shards' records are there. */
-  bool (*waits)(ddla_bridge_word *out, void *argument, uint64_t step, int64_t element);
+  bool (*waits)(ddla_service_word *out, void *argument, uint64_t step, int64_t element);
   /* What is shared of a step beside gradients: records of shards. */
   int (*slices)(ddla_bridge_slices out[DDLA_BRIDGE_SLICES_MAX], void *argument, uint64_t step);
   bool (*stop_asked)(void *argument);

@@ -1,0 +1,312 @@
+#include "sync/bridge_step.h"
+
+#include "base/alloc.h"
+#include "sync/bridge_messages.h"
+
+typedef enum range_state {
+  RANGE_COMPUTED, /* or not yet: its gradients are not final */
+  RANGE_GATHERED, /* the owner waits for the others' partial sums */
+  RANGE_GIVEN,    /* the owner gives the sum to all */
+  RANGE_TAKEN,    /* the others wait for the sum */
+  RANGE_DONE
+} range_state;
+
+typedef struct range {
+  range_state state;
+  bool here; /* its sum */
+  int64_t begin, count;
+  int owner;
+  ddla_bridge_flight flight;
+} range;
+
+/* A partial sum of this host over a subtree of its shards. */
+typedef struct own_part {
+  ddla_tree_plan plan; /* over `operand` */
+  const float *operand[DDLA_TREE_OPERANDS_MAX];
+  float *sum;          /* [space], or null until it is needed */
+  const float *direct; /* the one operand that it is, or null */
+  bool absent;
+} own_part;
+
+struct ddla_bridge_step {
+  const ddla_bridge_options *options;
+  const ddla_bridge_layout *layout;
+  range range[DDLA_BRIDGE_RANGES_MAX];
+  own_part *own;   /* [parts of this host] */
+  float *received; /* [other hosts' parts][range_elements of each own range] */
+  /* The step under way, or the last one. */
+  uint64_t number; /* of its order */
+  ddla_bridge_order order;
+  bool absent[DDLA_TREE_OPERANDS_MAX]; /* parts of all hosts that are of no samples */
+  int computed, here;   /* ranges from the top down whose gradients are final; that are there */
+  ddla_tree_plan total; /* the sum over all hosts' parts */
+  int64_t first_ns, computed_ns;
+};
+
+static int64_t now_ns(const ddla_bridge_step *b) {
+  return ddla_clock_now_ns(ddla_transport_clock(b->options->link));
+}
+
+static const ddla_bridge_host *this_host(const ddla_bridge_step *b) {
+  return &b->layout->host[b->layout->cluster.host];
+}
+
+/* ---- memory ---- */
+
+static int own_ranges(const ddla_bridge_step *b) {
+  return (b->layout->ranges - b->layout->cluster.host + b->layout->cluster.hosts - 1) /
+         b->layout->cluster.hosts;
+}
+
+static int other_parts(const ddla_bridge_step *b) {
+  return b->layout->part_count - this_host(b)->part_count;
+}
+
+/* Room for what is under way of one range: the owner's receives are over before it sends. */
+static int flight_room(const ddla_bridge_step *b) {
+  int most = other_parts(b) > b->layout->cluster.hosts ? other_parts(b) : b->layout->cluster.hosts;
+  return most > this_host(b)->part_count + 1 ? most : this_host(b)->part_count + 1;
+}
+
+static ddla_status make_ranges(ddla_bridge_step *b, int64_t *sent_bytes) {
+  for (int r = 0; r < b->layout->ranges; r++) {
+    range *made = &b->range[r];
+    ddla_bridge_range(b->layout, r, &made->begin, &made->count);
+    made->owner = ddla_bridge_owner(b->layout, r);
+    made->flight = (ddla_bridge_flight){
+        .link = b->options->link, .room = flight_room(b), .sent_bytes = sent_bytes};
+    DDLA_TRY(DDLA_NEW(made->flight.request, made->flight.room));
+  }
+  DDLA_TRY(DDLA_NEW(b->own, this_host(b)->part_count + 1));
+  return DDLA_NEW(b->received,
+                  (int64_t)other_parts(b) * own_ranges(b) * b->layout->range_elements + 1);
+}
+
+/* Where part `part` (of all hosts', not of this one) of an own range arrives. */
+static float *received_at(const ddla_bridge_step *b, int index, int part) {
+  const ddla_bridge_host *here = this_host(b);
+  const int64_t number = part < here->first_part ? part : part - here->part_count;
+  const int64_t place = number * own_ranges(b) + index / b->layout->cluster.hosts;
+  return b->received + place * b->layout->range_elements;
+}
+
+/* ---- a step ---- */
+
+/* Which parts are of no samples: the same on all hosts. */
+static void find_absent(ddla_bridge_step *b) {
+  const int64_t samples = b->order.samples, shards = b->layout->shards;
+  for (int p = 0; p < b->layout->part_count; p++) {
+    const ddla_tree_part *part = &b->layout->part[p];
+    b->absent[p] = samples * part->first / shards == samples * (part->first + part->count) / shards;
+  }
+}
+
+/* What one of this host's partial sums is the sum of. */
+static ddla_status plan_part(ddla_bridge_step *b, int index, const ddla_operand *operand,
+                             int count) {
+  const ddla_bridge_host *here = this_host(b);
+  const ddla_tree_part *whole = &b->layout->part[here->first_part + index];
+  own_part *own = &b->own[index];
+  ddla_tree_part parts[DDLA_TREE_OPERANDS_MAX];
+  bool absent[DDLA_TREE_OPERANDS_MAX];
+  int taken = 0, present = 0;
+  for (int i = 0; i < count; i++) {
+    if (operand[i].part.first < whole->first ||
+        operand[i].part.first >= whole->first + whole->count)
+      continue;
+    parts[taken] = (ddla_tree_part){operand[i].part.first - whole->first, operand[i].part.count};
+    absent[taken] = operand[i].absent;
+    own->operand[taken++] = operand[i].data;
+    if (!operand[i].absent) own->direct = operand[i].data, present++;
+  }
+  own->absent = b->absent[here->first_part + index];
+  if (present != 1) own->direct = NULL;
+  if (own->absent || own->direct) return DDLA_OK;
+  if (!own->sum) DDLA_TRY(DDLA_NEW(own->sum, b->layout->space));
+  return ddla_tree_plan_make(&own->plan, whole->count, parts, absent, taken);
+}
+
+ddla_status ddla_bridge_step_begin(ddla_bridge_step *b, uint64_t number,
+                                   const ddla_bridge_order *order) {
+  ddla_operand operand[DDLA_TREE_OPERANDS_MAX];
+  b->number = number;
+  b->order = *order;
+  int count = ddla_operands_list(operand, b->options->operands, b->order.samples);
+  find_absent(b);
+  for (int i = 0; i < this_host(b)->part_count; i++) DDLA_TRY(plan_part(b, i, operand, count));
+  DDLA_TRY(ddla_tree_plan_make(&b->total, b->layout->shards, b->layout->part, b->absent,
+                               b->layout->part_count));
+  for (int r = 0; r < b->layout->ranges; r++) {
+    b->range[r].state = RANGE_COMPUTED;
+    b->range[r].here = false;
+  }
+  b->computed = b->here = 0;
+  b->first_ns = b->computed_ns = 0;
+  return DDLA_OK;
+}
+
+/* This host's partial sum of a range; null: absent. */
+static const float *own_sum(ddla_bridge_step *b, int index, const range *r) {
+  own_part *own = &b->own[index];
+  if (own->absent) return NULL;
+  if (own->direct) return own->direct + r->begin;
+  const void *operands[DDLA_TREE_OPERANDS_MAX];
+  void *outputs[1] = {own->sum};
+  for (int i = 0; i < own->plan.operand_count; i++) operands[i] = own->operand[i];
+  const ddla_tree_io io = {
+      .operands = operands, .outputs = outputs, .output_count = 1, .type = DDLA_COLL_F32};
+  ddla_tree_run(&own->plan, &io, r->begin, r->count, false);
+  return own->sum + r->begin;
+}
+
+static ddla_status gather(ddla_bridge_step *b, int index) {
+  range *r = &b->range[index];
+  for (int h = 0; h < b->layout->cluster.hosts; h++) {
+    const ddla_bridge_host *host = &b->layout->host[h];
+    for (int p = 0; p < host->part_count && h != b->layout->cluster.host; p++) {
+      const int part = host->first_part + p;
+      if (b->absent[part]) continue;
+      DDLA_TRY(ddla_bridge_recv(&r->flight, h,
+                                ddla_bridge_tag(b->number, DDLA_BRIDGE_PARTIAL, index, p),
+                                received_at(b, index, part), (size_t)r->count * sizeof(float)));
+    }
+  }
+  for (int p = 0; p < this_host(b)->part_count; p++) own_sum(b, p, r);
+  r->state = RANGE_GATHERED;
+  return DDLA_OK;
+}
+
+static ddla_status hand_over(ddla_bridge_step *b, int index) {
+  range *r = &b->range[index];
+  const size_t bytes = (size_t)r->count * sizeof(float);
+  DDLA_TRY(ddla_bridge_recv(&r->flight, r->owner,
+                            ddla_bridge_tag(b->number, DDLA_BRIDGE_SUM, index, 0),
+                            b->options->reduced + r->begin, bytes));
+  for (int p = 0; p < this_host(b)->part_count; p++) {
+    const float *sum = own_sum(b, p, r);
+    if (!sum) continue;
+    DDLA_TRY(ddla_bridge_send(&r->flight, r->owner,
+                              ddla_bridge_tag(b->number, DDLA_BRIDGE_PARTIAL, index, p), sum,
+                              bytes));
+  }
+  r->state = RANGE_TAKEN;
+  return DDLA_OK;
+}
+
+/* The owner's sum over all hosts' parts. */
+static void sum_range(ddla_bridge_step *b, int index) {
+  const range *r = &b->range[index];
+  const ddla_bridge_host *here = this_host(b);
+  const void *operands[DDLA_TREE_OPERANDS_MAX];
+  void *outputs[1] = {b->options->reduced + r->begin};
+  for (int p = 0; p < b->layout->part_count; p++) {
+    const int own = p - here->first_part;
+    const bool mine = own >= 0 && own < here->part_count;
+    operands[p] = NULL;
+    if (b->absent[p]) continue;
+    if (!mine) operands[p] = received_at(b, index, p);
+    else operands[p] = (b->own[own].direct ? b->own[own].direct : b->own[own].sum) + r->begin;
+  }
+  const ddla_tree_io io = {
+      .operands = operands, .outputs = outputs, .output_count = 1, .type = DDLA_COLL_F32};
+  ddla_tree_run(&b->total, &io, 0, r->count, false);
+}
+
+static ddla_status give(ddla_bridge_step *b, int index) {
+  range *r = &b->range[index];
+  sum_range(b, index);
+  r->here = true;
+  for (int h = 0; h < b->layout->cluster.hosts; h++) {
+    if (h == b->layout->cluster.host) continue;
+    DDLA_TRY(ddla_bridge_send(&r->flight, h, ddla_bridge_tag(b->number, DDLA_BRIDGE_SUM, index, 0),
+                              b->options->reduced + r->begin, (size_t)r->count * sizeof(float)));
+  }
+  r->state = RANGE_GIVEN;
+  return DDLA_OK;
+}
+
+/* Ranges leave in order, as the host's workers report them final. */
+static ddla_status start_ranges(ddla_bridge_step *b, bool *moved) {
+  const ddla_bridge_calls *calls = &b->options->calls;
+  ddla_service_word wanted;
+  while (b->computed < b->layout->ranges) {
+    range *r = &b->range[b->computed];
+    if (calls->waits(&wanted, calls->argument, b->order.step, r->begin)) return DDLA_OK;
+    if (b->first_ns == 0) b->first_ns = now_ns(b);
+    DDLA_TRY(r->owner == b->layout->cluster.host ? gather(b, b->computed)
+                                                 : hand_over(b, b->computed));
+    *moved = true;
+    if (++b->computed == b->layout->ranges) b->computed_ns = now_ns(b);
+  }
+  return DDLA_OK;
+}
+
+static ddla_status advance_range(ddla_bridge_step *b, int index, bool *moved) {
+  range *r = &b->range[index];
+  bool over = false;
+  if (r->state == RANGE_COMPUTED || r->state == RANGE_DONE) return DDLA_OK;
+  DDLA_TRY(ddla_bridge_look(&r->flight, &over, moved));
+  if (!over) return DDLA_OK;
+  *moved = true;
+  if (r->state == RANGE_GATHERED) return give(b, index);
+  r->state = RANGE_DONE;
+  r->here = true;
+  return DDLA_OK;
+}
+
+ddla_status ddla_bridge_step_advance(ddla_bridge_step *b, bool *moved) {
+  DDLA_TRY(start_ranges(b, moved));
+  for (int r = 0; r < b->computed; r++) DDLA_TRY(advance_range(b, r, moved));
+  while (b->here < b->computed && b->range[b->here].here) b->here++;
+  return DDLA_OK;
+}
+
+int ddla_bridge_step_here(const ddla_bridge_step *b) { return b->here; }
+
+bool ddla_bridge_step_over(const ddla_bridge_step *b) {
+  for (int r = 0; r < b->layout->ranges; r++)
+    if (b->range[r].state != RANGE_DONE) return false;
+  return true;
+}
+
+bool ddla_bridge_step_under_way(const ddla_bridge_step *b) { return b->here < b->computed; }
+
+bool ddla_bridge_step_next(int64_t *element, const ddla_bridge_step *b) {
+  if (b->computed == b->layout->ranges) return false;
+  *element = b->range[b->computed].begin;
+  return true;
+}
+
+const char *ddla_bridge_step_wants(const ddla_bridge_step *b) {
+  bool gathers = b->here < b->computed && b->range[b->here].state == RANGE_GATHERED;
+  return gathers ? "the other hosts' gradients" : "the sum of gradients";
+}
+
+void ddla_bridge_step_times(const ddla_bridge_step *b, int64_t *first_ns, int64_t *computed_ns) {
+  *first_ns = b->first_ns;
+  *computed_ns = b->computed_ns;
+}
+
+ddla_status ddla_bridge_step_create(ddla_bridge_step **out, const ddla_bridge_options *options,
+                                    int64_t *sent_bytes) {
+  ddla_bridge_step *b = NULL;
+  DDLA_TRY(DDLA_NEW(b, 1));
+  b->options = options;
+  b->layout = options->layout;
+  ddla_status status = make_ranges(b, sent_bytes);
+  if (status == DDLA_OK) *out = b;
+  else ddla_bridge_step_destroy(b);
+  return status;
+}
+
+void ddla_bridge_step_destroy(ddla_bridge_step *b) {
+  if (!b) return;
+  for (int r = 0; r < b->layout->ranges; r++) {
+    ddla_bridge_drop(&b->range[r].flight);
+    ddla_free(b->range[r].flight.request);
+  }
+  for (int i = 0; b->own && i < this_host(b)->part_count; i++) ddla_free(b->own[i].sum);
+  ddla_free(b->own);
+  ddla_free(b->received);
+  ddla_free(b);
+}
