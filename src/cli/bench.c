@@ -11,7 +11,8 @@
 static const ddla_bench_kind kinds[] = {
     {"op", "time of ops under their kernels", ddla_bench_op},
     {"step", "time of training steps", ddla_bench_step},
-    {"allreduce", "time of sums over agents", ddla_bench_allreduce}};
+    {"allreduce", "time of sums over agents", ddla_bench_allreduce},
+    {"exchange", "time of exchanges between hosts", ddla_bench_exchange}};
 
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
@@ -40,24 +41,24 @@ static ddla_status run(int argc, char **argv, int64_t start_ns) {
   const char *near = NULL;
   (void)start_ns;
   if (argc < 2)
-    return DDLA_FAIL(INVALID, "ddla bench needs to know what to measure: op, step or allreduce");
+    return DDLA_FAIL(INVALID, "ddla bench needs to know what to measure: op, step, allreduce or exchange");
   if (argv[1][0] == '-')
-    return DDLA_FAIL(INVALID, "ddla bench needs op, step or allreduce before its options");
+    return DDLA_FAIL(INVALID, "ddla bench needs op, step, allreduce or exchange before its options");
   for (int i = 0; i < KIND_COUNT; i++) {
     if (strcmp(argv[1], kinds[i].name) == 0) return kinds[i].run(argc - 1, argv + 1);
     near = ddla_words_nearer(near, argv[1], kinds[i].name);
   }
   return DDLA_FAIL(INVALID,
-                   "ddla bench cannot measure %s%s%s%s; it can measure op, step and "
-                   "allreduce",
+                   "ddla bench cannot measure %s%s%s%s; it can measure op, step, "
+                   "allreduce and exchange",
                    ddla_text_quote(argv[1]).text, near ? "; did you mean '" : "", near ? near : "",
                    near ? "'?" : "");
 }
 
 const ddla_command ddla_command_bench = {
     .name = "bench",
-    .arguments = "op|step|allreduce [OPTIONS]",
-    .summary = "measures ops, training steps or all-reduces on this machine",
+    .arguments = "op|step|allreduce|exchange [OPTIONS]",
+    .summary = "measures ops, training steps, all-reduces, or exchanges between hosts",
     .help = "ddla bench op [--op NAME] [--kernel NAME] [--precision P] [--samples] [--seconds S]\n"
             "              [--json]\n"
             "  time, speed and share of one core's multiply-add peak, forward and backward\n"
@@ -77,5 +78,16 @@ const ddla_command ddla_command_bench = {
             "  time of the sum of one array per agent, every result checked\n"
             "  -n, --agents N     [2]\n"
             "  --bytes N          of the array, else a range of sizes\n"
-            "  --rounds N         timed rounds of each size [30]\n",
+            "  --rounds N         timed rounds of each size [30]\n\n"
+            "ddla bench exchange [-n N] [--hosts N] [--bytes N] [--compute-ms N] [--late] [--json]\n"
+            "  time of a step's exchange between hosts, every result checked; under mpirun between\n"
+            "  its hosts, else between hosts played on this machine\n"
+            "  -n, --agents N     [2]\n"
+            "  --hosts N          that are played [as many as agents]\n"
+            "  --bytes N          of gradient [67108864]\n"
+            "  --compute-ms N     a backward pass of this length, slept, during which gradients\n"
+            "                     become final from the last layer to the first [0]\n"
+            "  --late             nothing is exchanged before that pass is over\n"
+            "  --range-bytes N    sync.range_bytes\n"
+            "  --rounds N         timed rounds [10]\n",
     .run = run};
