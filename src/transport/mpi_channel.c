@@ -9,8 +9,14 @@
 #include "base/assert.h"
 #include "transport/mpi_parts.h"
 
-/* Pieces received that are under way, so that those sent find operations too. */
-enum { RECEIVING_MAX = DDLA_MPI_OPERATIONS / 2 };
+enum {
+  /* Pieces received that are under way, so that those sent find operations too. */
+  RECEIVING_MAX = DDLA_MPI_OPERATIONS / 2,
+  /* Bytes of messages to one peer that the library has at once. With more, what a library sends to
+   * agree on a long message waits behind all that it was given before, so that over a slow cable
+   * one direction rests while the other is busy. */
+  SENDING_BYTES = 2 << 20
+};
 
 static uint32_t count_pieces(size_t bytes) {
   size_t pieces = (bytes + DDLA_MPI_PIECE_BYTES - 1) / DDLA_MPI_PIECE_BYTES;
@@ -70,6 +76,7 @@ static void send_pieces(ddla_mpi_transport *t, ddla_mpi_peer *peer, ddla_mpi_sen
 }
 
 static void free_sending(ddla_mpi_peer *peer, ddla_mpi_sending *s, int state) {
+  peer->sending_bytes -= s->request->bytes;
   s->request->state = state;
   s->request = NULL;
   peer->freed = true;
@@ -84,11 +91,14 @@ static void advance_sending(ddla_mpi_transport *t, ddla_mpi_peer *peer, ddla_mpi
   if (s->pieces.done == s->pieces.total) free_sending(peer, s, DDLA_MPI_OVER);
 }
 
-static ddla_mpi_sending *take_sending(ddla_mpi_peer *peer) {
+/* Null: later, when others are over. */
+static ddla_mpi_sending *take_sending(ddla_mpi_peer *peer, size_t bytes) {
+  if (peer->sending_count > 0 && peer->sending_bytes + bytes > SENDING_BYTES) return NULL;
   for (int i = 0; i < DDLA_MPI_SLOTS; i++) {
     if (peer->sending[i].request) continue;
     if (i >= peer->sending_high) peer->sending_high = i + 1;
     peer->sending_count++;
+    peer->sending_bytes += bytes;
     return &peer->sending[i];
   }
   return NULL;
@@ -110,34 +120,42 @@ static void drop_grant(ddla_mpi_peer *peer, uint32_t slot) {
   while (peer->grant_high > 0 && !peer->grants[peer->grant_high - 1].granted) peer->grant_high--;
 }
 
-/* Meets a send with the oldest grant of its tag; true if the send is queued no longer. */
-static bool match(ddla_mpi_transport *t, ddla_request *request) {
+typedef enum meeting {
+  MET_NONE, /* no receive is posted for it yet */
+  MET,      /* the send is queued no longer */
+  MET_FULL  /* enough is under way to this peer */
+} meeting;
+
+/* Meets a send with the oldest grant of its tag. */
+static meeting match(ddla_mpi_transport *t, ddla_request *request) {
   ddla_mpi_peer *peer = &t->peers[request->peer];
   int slot = find_grant(peer, request->tag);
-  if (slot < 0) return false;
+  if (slot < 0) return MET_NONE;
   if (peer->grants[slot].bytes != request->bytes) {
     drop_grant(peer, (uint32_t)slot);
     request->state = DDLA_MPI_WRONG_LENGTH;
     ddla_transport_mpi_tell(t, request->peer,
                             (ddla_mpi_control){.kind = DDLA_MPI_REFUSE, .slot = (uint32_t)slot});
-    return true;
+    return MET;
   }
-  ddla_mpi_sending *s = take_sending(peer);
-  if (!s) return false;
+  ddla_mpi_sending *s = take_sending(peer, request->bytes);
+  if (!s) return MET_FULL;
   drop_grant(peer, (uint32_t)slot);
   *s = (ddla_mpi_sending){.request = request,
                           .slot = (uint32_t)slot,
                           .pieces = {.total = count_pieces(request->bytes)}};
   request->state = DDLA_MPI_TAKEN;
   advance_sending(t, peer, s);
-  return true;
+  return MET;
 }
 
 static void match_queued(ddla_mpi_transport *t, ddla_mpi_peer *peer) {
   if (peer->grant_high == 0) return;
   for (ddla_request **at = &peer->first; *at;) {
     ddla_request *request = *at, *next = request->next;
-    if (!match(t, request)) {
+    meeting found = match(t, request);
+    if (found == MET_FULL) return; /* those behind it wait their turn */
+    if (found == MET_NONE) {
       at = &request->next;
       continue;
     }

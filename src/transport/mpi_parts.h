@@ -93,6 +93,7 @@ typedef struct ddla_mpi_peer {
   ddla_request *first, **last;    /* sends that have met no receive, oldest first */
   uint64_t grants_seen;
   int grant_high, sending_high, slot_high, sending_count, slot_count;
+  size_t sending_bytes; /* of messages that are being sent */
   ddla_mpi_grant grants[DDLA_MPI_SLOTS];
   ddla_mpi_sending sending[DDLA_MPI_SLOTS];
   ddla_mpi_slot slots[DDLA_MPI_SLOTS];
