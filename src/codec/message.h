@@ -1,0 +1,22 @@
+/* The head of a message, and numbers in it: little-endian whatever the machine, at any address.
+ * docs/formats/codecs.md has the same byte by byte. */
+#ifndef DDLA_CODEC_MESSAGE_H
+#define DDLA_CODEC_MESSAGE_H
+
+#include "codec/codec.h"
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "arrays of numbers in messages are copied as they are, from little-endian memory"
+#endif
+
+/* Writes DDLA_CODEC_HEAD_BYTES. */
+void ddla_message_write_head(uint8_t *out, const ddla_codec_message *message);
+
+/* Fills all but entries. Errors: CORRUPT, UNSUPPORTED. */
+ddla_status ddla_message_read_head(ddla_codec_message *out, const uint8_t *in, size_t bytes);
+
+/* Whole numbers of so many bytes, at most 8. */
+void ddla_message_put(uint8_t *out, uint64_t value, int bytes);
+uint64_t ddla_message_get(const uint8_t *in, int bytes);
+
+#endif
