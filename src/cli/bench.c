@@ -1,4 +1,4 @@
-/* ddla bench: what this machine makes of ops, steps and all-reduces. */
+/* ddla bench: what this machine makes of ops, steps, all-reduces and codecs. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,8 @@ static const ddla_bench_kind kinds[] = {
     {"op", "time of ops under their kernels", ddla_bench_op},
     {"step", "time of training steps", ddla_bench_step},
     {"allreduce", "time of sums over agents", ddla_bench_allreduce},
-    {"exchange", "time of exchanges between hosts", ddla_bench_exchange}};
+    {"exchange", "time of exchanges between hosts", ddla_bench_exchange},
+    {"codec", "time of codecs of updates", ddla_bench_codec}};
 
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
@@ -41,24 +42,26 @@ static ddla_status run(int argc, char **argv, int64_t start_ns) {
   const char *near = NULL;
   (void)start_ns;
   if (argc < 2)
-    return DDLA_FAIL(INVALID, "ddla bench needs to know what to measure: op, step, allreduce or exchange");
+    return DDLA_FAIL(INVALID, "ddla bench needs to know what to measure: op, step, allreduce, "
+                              "exchange or codec");
   if (argv[1][0] == '-')
-    return DDLA_FAIL(INVALID, "ddla bench needs op, step, allreduce or exchange before its options");
+    return DDLA_FAIL(INVALID, "ddla bench needs op, step, allreduce, exchange or codec before its "
+                              "options");
   for (int i = 0; i < KIND_COUNT; i++) {
     if (strcmp(argv[1], kinds[i].name) == 0) return kinds[i].run(argc - 1, argv + 1);
     near = ddla_words_nearer(near, argv[1], kinds[i].name);
   }
   return DDLA_FAIL(INVALID,
                    "ddla bench cannot measure %s%s%s%s; it can measure op, step, "
-                   "allreduce and exchange",
+                   "allreduce, exchange and codec",
                    ddla_text_quote(argv[1]).text, near ? "; did you mean '" : "", near ? near : "",
                    near ? "'?" : "");
 }
 
 const ddla_command ddla_command_bench = {
     .name = "bench",
-    .arguments = "op|step|allreduce|exchange [OPTIONS]",
-    .summary = "measures ops, training steps, all-reduces, or exchanges between hosts",
+    .arguments = "op|step|allreduce|exchange|codec [OPTIONS]",
+    .summary = "measures ops, training steps, all-reduces, exchanges between hosts, or codecs",
     .help = "ddla bench op [--op NAME] [--kernel NAME] [--precision P] [--samples] [--seconds S]\n"
             "              [--json]\n"
             "  time, speed and share of one core's multiply-add peak, forward and backward\n"
@@ -89,5 +92,12 @@ const ddla_command ddla_command_bench = {
             "                     become final from the last layer to the first [0]\n"
             "  --late             nothing is exchanged before that pass is over\n"
             "  --range-bytes N    sync.range_bytes\n"
-            "  --rounds N         timed rounds [10]\n",
+            "  --rounds N         timed rounds [10]\n\n"
+            "ddla bench codec [--codec NAME] [--count N] [--rounds N] [--json]\n"
+            "  speed of the codecs of updates on one core, beside memcpy of the same array\n"
+            "  --codec NAME       only this one\n"
+            "  --count N          numbers in the array [16777216]\n"
+            "  --rounds N         timed rounds of each [11]\n"
+            "  --topk X           share of the numbers that sparse codecs send [0.01]\n"
+            "  --block N          numbers with a common scale [256]\n",
     .run = run};
