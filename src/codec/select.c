@@ -128,10 +128,15 @@ static void pick_exactly(room *r, const float *v, int64_t count, int64_t k) {
 void ddla_select(ddla_codec_picks *out, const ddla_codec_source *source, int64_t k) {
   room r = room_of(source, k);
   const bool fits = collect(&r, source, k > 0 ? guess_limit(&r, source, k) : 0);
-  int64_t ties = 0;
-  if (k == 0) r.found.count = 0;
-  else if (!fits || r.found.count < k)
-    pick_exactly(&r, source->residual ? source->residual : source->values, source->count, k);
-  else keep(&r.found, limit_of(&ties, r.found.value, r.found.count, k, r.bins), ties);
+  if (k == 0) {
+    r.found.count = 0;
+  } else if (fits && r.found.count >= k) {
+    int64_t ties = 0;
+    const int32_t limit = limit_of(&ties, r.found.value, r.found.count, k, r.bins);
+    keep(&r.found, limit, ties);
+  } else {
+    const float *v = source->residual ? source->residual : source->values;
+    pick_exactly(&r, v, source->count, k);
+  }
   *out = r.found;
 }
