@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "base/xxh3.h"
 
 static char folder[] = "/tmp/ddla-file-test-XXXXXX";
 static char place[256];
@@ -158,6 +159,7 @@ static void digests_match_known_answers(void **state) {
   assert_string_equal(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   ddla_xxh128_of(text, "", 0); /* the library's own sanity value for an empty input */
   assert_string_equal(text, "99aa06d3014798d86001c324468d497f");
+  assert_true(ddla_xxh3_of("", 0) == UINT64_C(0x2d06800538d394c2)); /* likewise */
 }
 
 static void reads_numbers(void **state) {
