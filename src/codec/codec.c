@@ -100,7 +100,7 @@ ddla_status ddla_codec_encode(size_t *bytes, uint8_t *out, const ddla_codec *cod
   DDLA_TRY(check_values(&whole));
   ddla_codec_message message = {.codec = codec, .count = whole.count, .loops = whole.loops};
   const size_t body_bytes = codec->encode(out + DDLA_CODEC_HEAD_BYTES, &message, &whole);
-  ddla_message_write_head(out, &message);
+  ddla_message_write_head(out, &message, DDLA_CODEC_HEAD_BYTES + body_bytes);
   *bytes = DDLA_CODEC_HEAD_BYTES + body_bytes;
   return DDLA_OK;
 }

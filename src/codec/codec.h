@@ -33,7 +33,7 @@
 
 /* An array has less than 2^31 numbers; longer ones are cut. A head stands before every message. */
 #define DDLA_CODEC_COUNT_MAX INT32_MAX
-enum { DDLA_CODEC_HEAD_BYTES = 32, DDLA_CODEC_BLOCK_MIN = 64, DDLA_CODEC_BLOCK_MAX = 65536 };
+enum { DDLA_CODEC_HEAD_BYTES = 40, DDLA_CODEC_BLOCK_MIN = 64, DDLA_CODEC_BLOCK_MAX = 65536 };
 
 struct ddla_codec;
 struct ddla_codec_loops;
@@ -129,8 +129,9 @@ size_t ddla_codec_scratch(const ddla_codec *codec, int64_t count,
 ddla_status ddla_codec_encode(size_t *bytes, uint8_t *out, const ddla_codec *codec,
                               const ddla_codec_source *source);
 
-/* Reads a message of untrusted bytes. Errors: CORRUPT (damaged, with words), UNSUPPORTED (a codec
- * or version that is not known here). */
+/* Reads a message of untrusted bytes. A digest finds damage; and whatever others have sealed, what
+ * is taken decodes to finite numbers within the array. Errors: CORRUPT (damaged, with words),
+ * UNSUPPORTED (a codec or version that is not known here). */
 ddla_status ddla_codec_read(ddla_codec_message *out, const uint8_t *in, size_t bytes);
 
 /* to[message->count] = the numbers of a message; to += factor * the numbers. */

@@ -4,15 +4,17 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/xxh3.h"
 
 enum {
   MAGIC_AT = 0,
   VERSION_AT = 4,
   ZERO_AT = 6,
-  NAME_AT = 8,
-  COUNT_AT = 16,
-  BLOCK_AT = 24,
-  WIDTH_AT = 28,
+  DIGEST_AT = 8,
+  NAME_AT = 16, /* from here on, everything has part in the digest */
+  COUNT_AT = 24,
+  BLOCK_AT = 32,
+  WIDTH_AT = 36,
   NAME_BYTES = COUNT_AT - NAME_AT,
   MAGIC_BYTES = VERSION_AT - MAGIC_AT
 };
@@ -29,7 +31,15 @@ uint64_t ddla_message_get(const uint8_t *in, int bytes) {
   return value;
 }
 
-void ddla_message_write_head(uint8_t *out, const ddla_codec_message *message) {
+static uint64_t digest_of(const uint8_t *message, size_t bytes) {
+  return ddla_xxh3_of(message + NAME_AT, bytes - NAME_AT);
+}
+
+void ddla_message_seal(uint8_t *message, size_t bytes) {
+  ddla_message_put(message + DIGEST_AT, digest_of(message, bytes), NAME_AT - DIGEST_AT);
+}
+
+void ddla_message_write_head(uint8_t *out, const ddla_codec_message *message, size_t bytes) {
   memset(out, 0, DDLA_CODEC_HEAD_BYTES);
   memcpy(out + MAGIC_AT, magic, MAGIC_BYTES);
   ddla_message_put(out + VERSION_AT, (uint64_t)message->codec->version, ZERO_AT - VERSION_AT);
@@ -37,6 +47,7 @@ void ddla_message_write_head(uint8_t *out, const ddla_codec_message *message) {
   ddla_message_put(out + COUNT_AT, (uint64_t)message->count, BLOCK_AT - COUNT_AT);
   ddla_message_put(out + BLOCK_AT, (uint64_t)message->block, WIDTH_AT - BLOCK_AT);
   ddla_message_put(out + WIDTH_AT, (uint64_t)message->width, DDLA_CODEC_HEAD_BYTES - WIDTH_AT);
+  ddla_message_seal(out, bytes);
 }
 
 /* The codec of a head; the name's bytes behind its end are zero. */
@@ -61,16 +72,25 @@ static ddla_status read_codec(const ddla_codec **out, const uint8_t *in) {
   return DDLA_OK;
 }
 
-ddla_status ddla_message_read_head(ddla_codec_message *out, const uint8_t *in, size_t bytes) {
-  const ddla_codec *codec = NULL;
+/* That these bytes are a message, and that none of them has changed. */
+static ddla_status check_whole(const uint8_t *in, size_t bytes) {
   if (bytes < DDLA_CODEC_HEAD_BYTES)
     return DDLA_FAIL(CORRUPT, "a message of %zu bytes is shorter than its head of %d", bytes,
                      DDLA_CODEC_HEAD_BYTES);
   if (memcmp(in + MAGIC_AT, magic, MAGIC_BYTES) != 0)
     return DDLA_FAIL(CORRUPT, "%zu bytes are not a message: they do not begin with \"ddlu\"",
                      bytes);
-  if (ddla_message_get(in + ZERO_AT, NAME_AT - ZERO_AT) != 0)
+  if (ddla_message_get(in + ZERO_AT, DIGEST_AT - ZERO_AT) != 0)
     return DDLA_FAIL(CORRUPT, "the reserved bytes of a message's head are not zero");
+  if (ddla_message_get(in + DIGEST_AT, NAME_AT - DIGEST_AT) != digest_of(in, bytes))
+    return DDLA_FAIL(CORRUPT, "a message of %zu bytes is damaged: its digest is another one",
+                     bytes);
+  return DDLA_OK;
+}
+
+ddla_status ddla_message_read_head(ddla_codec_message *out, const uint8_t *in, size_t bytes) {
+  const ddla_codec *codec = NULL;
+  DDLA_TRY(check_whole(in, bytes));
   DDLA_TRY(read_codec(&codec, in));
   const uint64_t count = ddla_message_get(in + COUNT_AT, BLOCK_AT - COUNT_AT);
   if (count > DDLA_CODEC_COUNT_MAX)

@@ -9,8 +9,11 @@
 #error "arrays of numbers in messages are copied as they are, from little-endian memory"
 #endif
 
-/* Writes DDLA_CODEC_HEAD_BYTES. */
-void ddla_message_write_head(uint8_t *out, const ddla_codec_message *message);
+/* Writes the head of a message of so many bytes, whose body is there: the head has its digest. */
+void ddla_message_write_head(uint8_t *out, const ddla_codec_message *message, size_t bytes);
+
+/* Writes the digest anew, of what a test or a fuzzer has changed. */
+void ddla_message_seal(uint8_t *message, size_t bytes);
 
 /* Fills all but entries. Errors: CORRUPT, UNSUPPORTED. */
 ddla_status ddla_message_read_head(ddla_codec_message *out, const uint8_t *in, size_t bytes);
