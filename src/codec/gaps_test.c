@@ -69,6 +69,14 @@ static void places_at_the_ends_come_back(void **state) {
   come_back(INT32_MAX, 1);
 }
 
+static void widths_are_those_of_the_format(void **state) {
+  static const int64_t wanted[][3] = {{0, 0, 0},    {1, 1, 0},    {100, 1, 6},        {100, 10, 2},
+                                      {300, 21, 3}, {1000, 7, 6}, {INT32_MAX, 1, 30}, {10, 7, 0}};
+  (void)state;
+  for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+    assert_int_equal(ddla_gaps_width(wanted[i][0], wanted[i][1]), wanted[i][2]);
+}
+
 static void one_in_a_hundred_takes_about_eight_bits(void **state) {
   ddla_rng rng = ddla_rng_make(ddla_rng_key(6, DDLA_PURPOSE_TEST, 0, 0));
   int64_t places = 0, at = 0;
@@ -119,6 +127,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(places_at_random_come_back),
       cmocka_unit_test(places_at_the_ends_come_back),
+      cmocka_unit_test(widths_are_those_of_the_format),
       cmocka_unit_test(one_in_a_hundred_takes_about_eight_bits),
       cmocka_unit_test(what_is_not_below_count_is_refused),
       cmocka_unit_test(what_follows_the_last_place_is_noticed),

@@ -82,7 +82,7 @@ static void run_mix(outcome *out, const ddla_codec_loops *l, const float *v, int
   l->mix(&source, n / 3, n - n / 3);
   out->sum = l->sum(v, n);
   ddla_codec_picks picks = {.index = out->index, .value = out->value};
-  l->collect(&picks, v, 1000, n, ddla_codec_magnitude(0.8F));
+  l->collect(&picks, v, 1000, n, ddla_codec_magnitude(1.0F));
   out->picks = picks.count;
 }
 

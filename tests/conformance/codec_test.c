@@ -379,6 +379,11 @@ static void damage(const ddla_codec *codec, const ddla_codec_options *options, i
   }
   at[t.bytes] = 0;
   assert_int_equal(read_exactly(at, t.bytes + 1, 4096), DDLA_CORRUPT);
+  for (size_t other = DDLA_CODEC_HEAD_BYTES; other <= t.bytes + 1; other++) {
+    ddla_message_seal(at, other);
+    assert_int_equal(read_exactly(at, other, 4096), other == t.bytes ? DDLA_OK : DDLA_CORRUPT);
+  }
+  ddla_message_seal(at, t.bytes);
   for (size_t bit = 0; bit < 8 * t.bytes; bit++) {
     const uint8_t flip = (uint8_t)(1U << bit % 8);
     at[bit / 8] ^= flip;
