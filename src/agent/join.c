@@ -119,6 +119,15 @@ cleanup:
   return status;
 }
 
+const char *ddla_join_host_name(const ddla_join *join, int host) {
+  return ddla_mpi_world_host_name(join->world, host);
+}
+
+ddla_status ddla_join_gather(ddla_join *join, void *all, const void *mine, size_t bytes,
+                             const char *what) {
+  return ddla_mpi_world_gather(join->world, all, mine, bytes, what);
+}
+
 ddla_status ddla_join_tell(ddla_join *join, void *data, size_t bytes) {
   unsigned char *all = NULL;
   DDLA_TRY(DDLA_NEW(all, (int64_t)bytes * ddla_cluster_agents(&join->cluster)));

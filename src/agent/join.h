@@ -38,6 +38,14 @@ typedef struct ddla_join_fact {
  * agent that has one, naming it; INVALID naming who differs in what; as start. */
 ddla_status ddla_join_agree(ddla_join *join, ddla_status prepared, const ddla_join_fact *facts);
 
+/* A host's name. Borrowed. */
+const char *ddla_join_host_name(const ddla_join *join, int host);
+
+/* Collective: `all` gets every agent's bytes, by agent. `what` says in messages what is being done.
+ * Errors: as agree. */
+ddla_status ddla_join_gather(ddla_join *join, void *all, const void *mine, size_t bytes,
+                             const char *what);
+
 /* Collective: agent 0's bytes become everybody's. Errors: as agree. */
 ddla_status ddla_join_tell(ddla_join *join, void *data, size_t bytes);
 

@@ -21,6 +21,17 @@ bool ddla_machine_line(char *text, size_t bytes, const char *path) {
   return read;
 }
 
+const char *ddla_machine_byte_order(void) {
+  const uint16_t one = 1;
+  return *(const unsigned char *)&one == 1 ? "little endian" : "big endian";
+}
+
+int64_t ddla_machine_open_files(void) {
+  struct rlimit limit = {0};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return -1;
+  return (int64_t)limit.rlim_cur;
+}
+
 int ddla_machine_processors_all(void) {
   long online = sysconf(_SC_NPROCESSORS_ONLN);
   return online > 0 ? (int)online : 1;

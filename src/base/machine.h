@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Processors that this process may run on at once: by affinity, and by the time that its control
  * group grants, rounded up. At least 1. */
@@ -31,6 +32,12 @@ ddla_machine_memory ddla_machine_memory_below(const char *top);
 
 /* "AMD EPYC 9B14" into text; "unknown processor" where the system does not tell. Returns text. */
 const char *ddla_machine_name(char *text, size_t bytes);
+
+/* "little endian" or "big endian". Borrowed for ever. */
+const char *ddla_machine_byte_order(void);
+
+/* Files that this process may have open at once (`ulimit -n`); -1: any number. */
+int64_t ddla_machine_open_files(void);
 
 /* First line of a file of the system, without its end; false if it cannot be read. */
 bool ddla_machine_line(char *text, size_t bytes, const char *path);

@@ -6,6 +6,7 @@
 
 #include "backend/cpu.h"
 #include "backend/kernel.h"
+#include "base/machine.h"
 #include "base/sha256.h"
 #include "job/option.h"
 
@@ -29,11 +30,6 @@ static ddla_status job_hash(char out[DDLA_SHA256_TEXT_BYTES], const ddla_job *jo
   return status;
 }
 
-static const char *byte_order(void) {
-  const uint16_t one = 1;
-  return *(const unsigned char *)&one == 1 ? "little endian" : "big endian";
-}
-
 ddla_status ddla_train_facts(ddla_join_fact *facts, const ddla_training *training) {
   char hash[DDLA_SHA256_TEXT_BYTES], library[DDLA_BACKEND_TEXT_BYTES];
   memset(facts, 0, DDLA_JOIN_FACTS * sizeof *facts);
@@ -42,7 +38,7 @@ ddla_status ddla_train_facts(ddla_join_fact *facts, const ddla_training *trainin
   const ddla_data_fingerprint data = ddla_dataset_fingerprint(training->train);
   facts[0].name = "program";
   snprintf(facts[0].value, sizeof facts[0].value, "%s, %s, %s", DDLA_VERSION,
-           ddla_backend_version(library), byte_order());
+           ddla_backend_version(library), ddla_machine_byte_order());
   facts[1].name = "job";
   snprintf(facts[1].value, sizeof facts[1].value, "SHA-256 %.16s", hash);
   facts[2].name = "data set";

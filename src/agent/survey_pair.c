@@ -1,0 +1,198 @@
+#include "agent/survey_pair.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+  TAG_PING = 1,
+  TAG_PONG,
+  TAG_SIZE,
+  TAG_READY,
+  TAG_DATA,
+  TAG_DONE,
+  WARM_PINGS = 4,
+  PINGS_MOST = 200,
+  REPEATS = 3,
+  FIRST_BYTES = 1 << 16,
+  GROWTH = 8,
+  EYES_OPEN_NS = 1000000, /* without movement, until pauses begin */
+  NAP_SHARE = 32,
+  NAP_MOST_NS = 200000
+};
+
+static const double sure_s = 0.005; /* a transfer of so long tells the rate */
+
+/* All that a small message says. */
+typedef struct note {
+  uint64_t number; /* of bytes; whether it goes on */
+  int64_t time_ns;
+} note;
+
+static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); }
+
+/* While a message may come at any moment this looks all the time. */
+static void pause_after(int64_t still_ns) {
+  const int64_t nap_ns = still_ns / NAP_SHARE;
+  const struct timespec pause = {.tv_nsec = nap_ns < NAP_MOST_NS ? nap_ns : NAP_MOST_NS};
+  if (still_ns < EYES_OPEN_NS) sched_yield();
+  else nanosleep(&pause, NULL);
+}
+
+ddla_status ddla_survey_land(ddla_transport *link, ddla_request *requests, int count) {
+  int64_t moved_ns = now_ns();
+  for (int i = 0; i < count;) {
+    bool moved = false, done = false;
+    DDLA_TRY(ddla_transport_progress(link, &moved));
+    DDLA_TRY(ddla_transport_test(link, &requests[i], &done));
+    if (done) {
+      i++;
+      continue;
+    }
+    const int64_t look_ns = now_ns();
+    if (moved) moved_ns = look_ns;
+    else pause_after(look_ns - moved_ns);
+  }
+  return DDLA_OK;
+}
+
+static ddla_status send_note(const ddla_survey_pair_call *call, uint64_t tag, note said) {
+  ddla_request request;
+  DDLA_TRY(ddla_transport_send(call->link, &request, call->peer, tag, &said, sizeof said));
+  return ddla_survey_land(call->link, &request, 1);
+}
+
+static ddla_status recv_note(note *out, const ddla_survey_pair_call *call, uint64_t tag) {
+  ddla_request request;
+  DDLA_TRY(ddla_transport_recv(call->link, &request, call->peer, tag, out, sizeof *out));
+  return ddla_survey_land(call->link, &request, 1);
+}
+
+/* One round trip; the answer has the peer's time. */
+static ddla_status ping(note *answer, const ddla_survey_pair_call *call, bool goes_on) {
+  ddla_request requests[2];
+  const note said = {.number = goes_on};
+  DDLA_TRY(
+      ddla_transport_recv(call->link, &requests[0], call->peer, TAG_PONG, answer, sizeof *answer));
+  DDLA_TRY(ddla_transport_send(call->link, &requests[1], call->peer, TAG_PING, &said, sizeof said));
+  return ddla_survey_land(call->link, requests, 2);
+}
+
+static int by_size(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* The clock of the shortest round trip is the surest: whatever lay between its two halves, the
+ * answer was written somewhere in it (as NTP does it, RFC 5905, section 8). */
+static ddla_status lead_pings(ddla_survey_pair *out, const ddla_survey_pair_call *call) {
+  double seconds[PINGS_MOST];
+  int count = 0;
+  const int64_t begun_ns = now_ns();
+  for (int i = -WARM_PINGS; i < PINGS_MOST; i++) {
+    note answer = {0};
+    const bool enough = i > 0 && (double)(now_ns() - begun_ns) * 1e-9 > call->seconds / 3;
+    const int64_t date_ns = ddla_clock_now_ns(call->calendar), start_ns = now_ns();
+    DDLA_TRY(ping(&answer, call, !enough && i < PINGS_MOST - 1));
+    const double trip_s = (double)(now_ns() - start_ns) * 1e-9;
+    if (i >= 0) seconds[count++] = trip_s;
+    if (i == -WARM_PINGS || trip_s / 2 < out->clock_error_s) {
+      out->clock_error_s = trip_s / 2;
+      out->clock_s = (double)(answer.time_ns - date_ns) * 1e-9 - trip_s / 2;
+    }
+    if (enough) break;
+  }
+  qsort(seconds, (size_t)count, sizeof *seconds, by_size);
+  out->latency_s = seconds[count / 4] / 2;
+  return DDLA_OK;
+}
+
+static ddla_status answer_pings(const ddla_survey_pair_call *call) {
+  for (bool goes_on = true; goes_on;) {
+    note asked = {0};
+    DDLA_TRY(recv_note(&asked, call, TAG_PING));
+    goes_on = asked.number != 0;
+    DDLA_TRY(send_note(call, TAG_PONG, (note){.time_ns = ddla_clock_now_ns(call->calendar)}));
+  }
+  return DDLA_OK;
+}
+
+/* Seconds that bytes take: from when the peer is ready to when it has said that all are there, less
+ * the way of the first and of that word. */
+static ddla_status transfer(double *out, const ddla_survey_pair_call *call, size_t bytes,
+                            double latency_s) {
+  note said = {0};
+  ddla_request requests[2];
+  DDLA_TRY(send_note(call, TAG_SIZE, (note){.number = bytes}));
+  DDLA_TRY(recv_note(&said, call, TAG_READY));
+  const int64_t start_ns = now_ns();
+  DDLA_TRY(ddla_transport_recv(call->link, &requests[0], call->peer, TAG_DONE, &said, sizeof said));
+  DDLA_TRY(
+      ddla_transport_send(call->link, &requests[1], call->peer, TAG_DATA, call->buffer, bytes));
+  DDLA_TRY(ddla_survey_land(call->link, requests, 2));
+  const double seconds = (double)(now_ns() - start_ns) * 1e-9 - 2 * latency_s;
+  *out = seconds > 1e-7 ? seconds : 1e-7;
+  return DDLA_OK;
+}
+
+static size_t bounded(double bytes) {
+  return bytes < FIRST_BYTES                ? FIRST_BYTES
+         : bytes > DDLA_SURVEY_BUFFER_BYTES ? DDLA_SURVEY_BUFFER_BYTES
+                                            : (size_t)bytes;
+}
+
+/* Larger and larger messages, until one tells about how many bytes fill the time; then the best of
+ * a few of that size, since other work of the machines only slows. */
+static ddla_status give(double *per_s, const ddla_survey_pair_call *call, double latency_s) {
+  size_t bytes = FIRST_BYTES;
+  double seconds = 0, best = 0;
+  for (;;) {
+    DDLA_TRY(transfer(&seconds, call, bytes, latency_s));
+    best = (double)bytes / seconds;
+    if (seconds >= sure_s || bytes == DDLA_SURVEY_BUFFER_BYTES) break;
+    bytes = bounded((double)bytes * GROWTH);
+  }
+  bytes = bounded(best * call->seconds / REPEATS);
+  best = 0;
+  for (int i = 0; i < REPEATS; i++) {
+    DDLA_TRY(transfer(&seconds, call, bytes, latency_s));
+    if ((double)bytes / seconds > best) best = (double)bytes / seconds;
+  }
+  *per_s = best;
+  return send_note(call, TAG_SIZE, (note){.number = 0, .time_ns = (int64_t)best});
+}
+
+static ddla_status take(double *per_s, const ddla_survey_pair_call *call) {
+  for (;;) {
+    note asked = {0};
+    ddla_request request;
+    DDLA_TRY(recv_note(&asked, call, TAG_SIZE));
+    if (asked.number == 0) {
+      *per_s = (double)asked.time_ns;
+      return DDLA_OK;
+    }
+    const size_t bytes = bounded((double)asked.number);
+    DDLA_TRY(ddla_transport_recv(call->link, &request, call->peer, TAG_DATA, call->buffer, bytes));
+    DDLA_TRY(send_note(call, TAG_READY, (note){0}));
+    DDLA_TRY(ddla_survey_land(call->link, &request, 1));
+    DDLA_TRY(send_note(call, TAG_DONE, (note){0}));
+  }
+}
+
+ddla_status ddla_survey_pair_measure(ddla_survey_pair *out, const ddla_survey_pair_call *call) {
+  ddla_survey_pair made = {0};
+  note latency = {0};
+  if (ddla_transport_rank(call->link) < call->peer) {
+    DDLA_TRY(lead_pings(&made, call));
+    DDLA_TRY(send_note(call, TAG_PING, (note){.time_ns = (int64_t)(made.latency_s * 1e9)}));
+    DDLA_TRY(give(&made.forth_per_s, call, made.latency_s));
+    DDLA_TRY(take(&made.back_per_s, call));
+  } else {
+    DDLA_TRY(answer_pings(call));
+    DDLA_TRY(recv_note(&latency, call, TAG_PING));
+    DDLA_TRY(take(&made.forth_per_s, call));
+    DDLA_TRY(give(&made.back_per_s, call, (double)latency.time_ns * 1e-9));
+  }
+  *out = made;
+  return DDLA_OK;
+}
