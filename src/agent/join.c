@@ -140,6 +140,10 @@ ddla_status ddla_join_tell(ddla_join *join, void *data, size_t bytes) {
 
 void ddla_join_limit(ddla_join *join, int64_t timeout_ms) { join->timeout_ms = timeout_ms; }
 
+void ddla_join_patience(ddla_join *join, int64_t timeout_ms) {
+  ddla_mpi_world_limit(join->world, timeout_ms);
+}
+
 typedef struct shared_memory {
   ddla_local_region *region;
   ddla_local_peers *peers;

@@ -52,6 +52,9 @@ ddla_status ddla_join_tell(ddla_join *join, void *data, size_t bytes);
 /* From here on: the time of silence after which another host is given up. */
 void ddla_join_limit(ddla_join *join, int64_t timeout_ms);
 
+/* From here on: the time that others may take to come to agree, gather, tell and end. */
+void ddla_join_patience(ddla_join *join, int64_t timeout_ms);
+
 /* Collective: runs main in this process, with the transport of this host's agents. shared_bytes: as
  * for ddla_launch, of this host. Errors: main's; those of shared memory. */
 ddla_status ddla_join_run(ddla_join *join, size_t shared_bytes, ddla_agent_main main,

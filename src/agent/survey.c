@@ -224,7 +224,6 @@ static ddla_status measure(ddla_survey *survey, surveyor *s) {
   make_timetable(s->table, survey->hosts, alone);
   DDLA_TRY(measure_all(s));
   if (first) fill(survey, s, false);
-  if (alone) return DDLA_OK;
   if (first) make_second_timetable(s->table, survey);
   DDLA_TRY(measure_all(s));
   if (first) fill(survey, s, true);

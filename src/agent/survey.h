@@ -54,9 +54,10 @@ ddla_status ddla_survey_here(ddla_survey_host *out);
 /* Collective over a transport with messages, one rank for each host: measures all pairs and clocks.
  * On rank 0 links and clocks of `survey` are then filled in, on others they are not to be used.
  *
- * Pairs. Rank 0 tells all who measures with whom and when. Where several pairs measure at once, a
- * pair that does much worse than both of its hosts can is measured once more, alone, and the better
- * of both counts: what a common cable takes from pairs that use it together is not a pair's fault.
+ * Pairs. Rank 0 tells all who measures with whom and when. A pair that does much worse than both
+ * of its hosts can is measured once more, alone, and the better of both counts: other work of the
+ * machines only slows, and what a common cable takes from pairs that use it together is not a
+ * pair's fault.
  *
  * Errors: the transport's; NO_MEMORY. */
 ddla_status ddla_survey_measure(ddla_survey *survey, ddla_transport *link,

@@ -1,8 +1,11 @@
-/* ddla doctor: what this machine offers for training, what it lacks, and what to do about it. */
+/* ddla doctor: what this machine, or a cluster, offers for training, what it lacks, and what to do
+ * about it. */
 #include <string.h>
 
+#include "agent/join.h"
 #include "cli/checks.h"
 #include "cli/command.h"
+#include "cli/doctor_parts.h"
 #include "cli/json.h"
 #include "cli/words.h"
 
@@ -54,16 +57,9 @@ static void look(ddla_failure *failure, json_t *all) {
   }
 }
 
-static ddla_status run(int argc, char **argv, int64_t start_ns) {
-  ddla_words words = {0};
-  bool json = false;
+/* This machine alone. */
+static ddla_status look_here(bool json) {
   ddla_failure failure = {.code = DDLA_OK};
-  const ddla_words_option options[] = {{"--json", NULL, NULL, &json}};
-  (void)start_ns;
-  DDLA_TRY(ddla_words_read(&words, argc, argv, options, sizeof options / sizeof options[0]));
-  if (words.other_count > 0 || words.set_count > 0)
-    return DDLA_FAIL(INVALID,
-                     "ddla doctor takes no files and no --set; `ddla doctor --help` says more");
   json_t *all = json ? json_array() : NULL;
   look(&failure, all);
   if (json)
@@ -77,14 +73,63 @@ static ddla_status run(int argc, char **argv, int64_t start_ns) {
   return ddla_status_prefix(status, "training cannot work here as it should: ");
 }
 
+/* What makes no sense together, before anything is started. */
+static ddla_status check(const ddla_doctor_given *given, bool joined) {
+  if (given->words.other_count > 0)
+    return DDLA_FAIL(INVALID, "ddla doctor takes no files but by --hosts and --job; `ddla doctor "
+                              "--help` says more");
+  if (given->words.set_count > 0 && !given->job)
+    return DDLA_FAIL(INVALID, "ddla doctor takes --set only with --job");
+  if (given->hosts && joined)
+    return DDLA_FAIL(INVALID, "--hosts starts processes on hosts, and this one was started by an "
+                              "MPI launcher; leave one of them out");
+  if (!given->hosts && (given->launcher || given->program || given->timeout))
+    return DDLA_FAIL(INVALID, "--launcher, --program and --timeout are for --hosts FILE");
+  if (!given->hosts && !joined && (given->job || given->slots))
+    return DDLA_FAIL(INVALID, "--job and --slots need hosts: --hosts FILE, or an MPI launcher that "
+                              "starts ddla doctor");
+  return DDLA_OK;
+}
+
+static ddla_status run(int argc, char **argv, int64_t start_ns) {
+  ddla_doctor_given given = {.json = false};
+  bool joined = false;
+  const ddla_words_option options[] = {
+      {"--hosts", NULL, &given.hosts, NULL},     {"--launcher", NULL, &given.launcher, NULL},
+      {"--program", NULL, &given.program, NULL}, {"--timeout", NULL, &given.timeout, NULL},
+      {"--job", NULL, &given.job, NULL},         {"--slots", NULL, &given.slots, NULL},
+      {"--json", NULL, NULL, &given.json}};
+  DDLA_TRY(ddla_words_read(&given.words, argc, argv, options, sizeof options / sizeof options[0]));
+  DDLA_TRY(ddla_join_wanted(&joined));
+  DDLA_TRY(check(&given, joined));
+  if (joined) return ddla_doctor_joined(&given, start_ns);
+  return given.hosts ? ddla_doctor_hosts(&given) : look_here(given.json);
+}
+
 const ddla_command ddla_command_doctor = {
     .name = "doctor",
-    .arguments = "",
-    .summary = "says what this machine offers for training, and what to do about what it lacks",
+    .arguments = "[--hosts FILE] [--job JOB.yaml] [--json]",
+    .summary = "says what a machine or a cluster offers for training, and what to do about what "
+               "it lacks",
     .help =
+        "  --hosts FILE       examines the hosts of a file, a line for each: h0 slots=4, or h0:4\n"
+        "  --job JOB.yaml     also what the exchange of this job's model costs in a step\n"
+        "  --set KEY=VALUE    sets a key of the job\n"
+        "  --launcher WORDS   what starts processes on the hosts, with its options, for example\n"
+        "                     'mpirun.openmpi --mca btl_tcp_if_include eth1' [the first MPI "
+        "launcher\n"
+        "                     found]\n"
+        "  --program PATH     where ddla lies on the hosts [where this one does]\n"
+        "  --timeout SECONDS  that a host may take to answer [30]\n"
+        "  --slots N,N,...    processes that each host is to have, where one of each measures "
+        "[those\n"
+        "                     of the file]\n"
         "  --json             prints JSON\n\n"
         "Looks at the system, tries what agents need, and measures for less than a second. The\n"
         "probe is a hash of a fixed computation, at each precision: machines with the same hash\n"
         "can promise the same bits. Ends with 0 if training can work, else with the status of what "
-        "fails.\n",
+        "fails.\n\n"
+        "With --hosts it starts itself on every host, by MPI; started by an MPI launcher it does\n"
+        "the same with the processes that are there. It compares programs, processors and clocks,\n"
+        "measures latency and bandwidth of all pairs, and says what is odd and what to do.\n",
     .run = run};

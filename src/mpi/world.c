@@ -236,6 +236,10 @@ const char *ddla_mpi_world_library(const ddla_mpi_world *world) {
 
 const char *ddla_mpi_world_launcher(const ddla_mpi_world *world) { return world->launcher.name; }
 
+void ddla_mpi_world_limit(ddla_mpi_world *world, int64_t timeout_ms) {
+  world->timeout_ms = timeout_ms;
+}
+
 ddla_mpi_link *ddla_mpi_world_link(ddla_mpi_world *world) { return world->link; }
 
 int ddla_mpi_world_library_rank(const ddla_mpi_world *world, int rank) {

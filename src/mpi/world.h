@@ -67,6 +67,9 @@ const char *ddla_mpi_world_launcher(const ddla_mpi_world *world);
 ddla_status ddla_mpi_world_gather(ddla_mpi_world *world, void *all, const void *mine, size_t bytes,
                                   const char *what);
 
+/* From here on: the time that others may take to answer. */
+void ddla_mpi_world_limit(ddla_mpi_world *world, int64_t timeout_ms);
+
 /* For the transport: the link, the library's rank of a rank of the world, and a number that grows
  * with every call. */
 ddla_mpi_link *ddla_mpi_world_link(ddla_mpi_world *world);
