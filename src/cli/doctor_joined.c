@@ -91,9 +91,12 @@ static void fill_hosts(doctor_call *call) {
   }
 }
 
+ddla_survey_options ddla_doctor_pace(void) {
+  return (ddla_survey_options){.calendar = ddla_clock_calendar(), .seconds = 0.3, .alone = 8};
+}
+
 static ddla_status measure(doctor_call *call) {
-  const ddla_survey_options options = {
-      .calendar = ddla_clock_calendar(), .seconds = 0.3, .alone = 8};
+  const ddla_survey_options options = ddla_doctor_pace();
   const ddla_cluster *cluster = ddla_join_cluster(call->join);
   const bool leads = cluster->first[cluster->host] == ddla_join_agent(call->join);
   ddla_transport *link = NULL;

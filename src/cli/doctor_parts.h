@@ -32,6 +32,9 @@ typedef struct ddla_doctor_result {
  * first one prints. Errors: those of MPI; a finding that is bad. */
 ddla_status ddla_doctor_joined(const ddla_doctor_given *given, int64_t start_ns);
 
+/* How thoroughly links are measured. */
+ddla_survey_options ddla_doctor_pace(void);
+
 /* doctor_hosts.c: reaches the hosts of a file, one by one, then starts a process on each. Errors:
  * INVALID for file and launcher; what was wrong with which host; what the processes said. */
 ddla_status ddla_doctor_hosts(const ddla_doctor_given *given);

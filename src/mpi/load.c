@@ -63,6 +63,12 @@ static ddla_status fail_missing(const char *library, const char *folder) {
                    folder ? folder : DDLA_MPI_FOLDER, package_of(library));
 }
 
+ddla_status ddla_mpi_load_check(const char *library, const char *folder) {
+  ddla_mpi_loaded loaded = {0};
+  if (find(loaded.path, sizeof loaded.path, library, folder)) return DDLA_OK;
+  return fail_missing(library, folder);
+}
+
 ddla_status ddla_mpi_load(ddla_mpi_loaded *out, const char *library, const char *folder) {
   ddla_mpi_loaded loaded = {0};
   if (!find(loaded.path, sizeof loaded.path, library, folder)) return fail_missing(library, folder);

@@ -17,4 +17,7 @@ typedef struct ddla_mpi_loaded {
  * loader said, and which package or option brings it. */
 ddla_status ddla_mpi_load(ddla_mpi_loaded *out, const char *library, const char *folder);
 
+/* Whether a plug-in would be found; loads nothing. Errors: UNSUPPORTED, as above. */
+ddla_status ddla_mpi_load_check(const char *library, const char *folder);
+
 #endif
