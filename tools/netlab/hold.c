@@ -39,7 +39,7 @@ typedef struct lab {
   int host_count;
   int owner_fd;   /* a pidfd: readable when the owner is dead */
   int ready_fd;   /* the head writes a byte when all is there */
-  int control_fd; /* lines "cut PORT" and "mend PORT" */
+  int control_fd; /* lines "cut PORT", "mend PORT" and "set PORT RATE DELAY" */
   int epoll_fd;
   bool switched;
   netlab_line line;
@@ -152,6 +152,9 @@ static void obey(const lab *l) {
   char *rest = NULL;
   for (char *word = strtok_r(line, "\n", &rest); word; word = strtok_r(NULL, "\n", &rest)) {
     int port = -1;
+    double rate_mbit = 0, more_ms = 0;
+    if (sscanf(word, "set %d %lf %lf", &port, &rate_mbit, &more_ms) == 3)
+      netlab_switch_set(l->ports, port, rate_mbit, more_ms);
     if (sscanf(word, "cut %d", &port) == 1) netlab_switch_cut(l->ports, port, true);
     if (sscanf(word, "mend %d", &port) == 1) netlab_switch_cut(l->ports, port, false);
   }

@@ -39,6 +39,9 @@ bool netlab_switch_add(netlab_switch *s, pid_t pid);
 /* What a port does when its cable is pulled: nothing comes in and nothing goes out. */
 void netlab_switch_cut(netlab_switch *s, int port, bool cut);
 
+/* A port's own rate (0: as fast as it goes), and what it adds to the delay of all. */
+void netlab_switch_set(netlab_switch *s, int port, double rate_mbit, double more_ms);
+
 /* What epoll said of the tag: takes the frames that came, sends those whose time it is. */
 void netlab_switch_turn(netlab_switch *s, uint64_t tag);
 

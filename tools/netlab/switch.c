@@ -41,6 +41,7 @@ typedef struct frame {
 typedef struct port {
   int fd;
   bool cut;
+  double rate_mbit, more_ms;       /* of its cable; what that adds to the delay of all */
   int64_t in_free_ns, out_free_ns; /* when the cable has carried what it has been given */
   int64_t last_due_ns;
   frame *first, **end;
@@ -107,6 +108,7 @@ bool netlab_switch_add(netlab_switch *s, pid_t pid) {
   if (fd < 0 || !watch(s, fd, (uint64_t)s->port_count)) return false;
   port *p = &s->ports[s->port_count++];
   p->fd = fd;
+  p->rate_mbit = s->line.rate_mbit;
   p->end = &p->first;
   return true;
 }
@@ -115,25 +117,37 @@ void netlab_switch_cut(netlab_switch *s, int index, bool cut) {
   if (index >= 0 && index < s->port_count) s->ports[index].cut = cut;
 }
 
+void netlab_switch_set(netlab_switch *s, int index, double rate_mbit, double more_ms) {
+  if (index < 0 || index >= s->port_count) return;
+  s->ports[index].rate_mbit = rate_mbit;
+  s->ports[index].more_ms = more_ms;
+}
+
+static int64_t carry_ns(const port *p, int bytes) {
+  return p->rate_mbit > 0 ? (int64_t)(bytes * 8e3 / p->rate_mbit) : 0;
+}
+
 /* When a frame of so many bytes, there at `from_ns`, has passed a cable; -1: it would wait too
  * long.
  */
-static int64_t pass(const netlab_switch *s, int64_t *free_ns, int64_t from_ns, int bytes) {
-  if (s->line.rate_mbit <= 0) return from_ns;
+static int64_t pass(const port *p, int64_t *free_ns, int64_t from_ns, int bytes) {
+  if (p->rate_mbit <= 0) return from_ns;
   int64_t begins_ns = *free_ns > from_ns ? *free_ns : from_ns;
   if (begins_ns - from_ns > QUEUE_NS) return -1;
-  return *free_ns = begins_ns + (int64_t)(bytes * 8e3 / s->line.rate_mbit);
+  return *free_ns = begins_ns + carry_ns(p, bytes);
 }
 
-static void deliver_later(netlab_switch *s, port *to, const unsigned char *data, int bytes,
-                          int64_t sent_ns) {
+static void deliver_later(netlab_switch *s, const port *from, port *to, const unsigned char *data,
+                          int bytes, int64_t sent_ns) {
   if (s->line.loss_percent > 0 && roll(s) * 100 < s->line.loss_percent) return;
-  int64_t took_ns = s->line.rate_mbit > 0 ? (int64_t)(bytes * 8e3 / s->line.rate_mbit) : 0;
-  /* The second cable carries the frame while the first still does: its time counts once. */
-  int64_t passed_ns = pass(s, &to->out_free_ns, sent_ns - took_ns, bytes);
+  /* The second cable carries the frame while the first still does: the longer time counts. */
+  int64_t both_ns = carry_ns(from, bytes), there_ns = carry_ns(to, bytes);
+  if (there_ns < both_ns) both_ns = there_ns;
+  int64_t passed_ns = pass(to, &to->out_free_ns, sent_ns - both_ns, bytes);
   frame *f = passed_ns < 0 ? NULL : malloc(sizeof *f + (size_t)bytes);
   if (!f) return; /* a full queue drops */
-  double delay_ms = s->line.delay_ms;
+  if (passed_ns < sent_ns) passed_ns = sent_ns;
+  double delay_ms = s->line.delay_ms + from->more_ms + to->more_ms;
   if (s->line.jitter_ms > 0) delay_ms += s->line.jitter_ms * (2 * roll(s) - 1);
   int64_t due_ns = passed_ns + (int64_t)(delay_ms * 1e6);
   if (due_ns < to->last_due_ns) due_ns = to->last_due_ns;
@@ -145,14 +159,14 @@ static void deliver_later(netlab_switch *s, port *to, const unsigned char *data,
 }
 
 static void forward(netlab_switch *s, port *from, const unsigned char *data, int bytes) {
-  int64_t sent_ns = pass(s, &from->in_free_ns, netlab_now_ns(), bytes);
+  int64_t sent_ns = pass(from, &from->in_free_ns, netlab_now_ns(), bytes);
   if (sent_ns < 0) return;
   bool to_all = data[0] & 1;
   int index = data[PORT_BYTE] - 1;
   for (int i = 0; i < s->port_count; i++) {
     port *to = &s->ports[i];
     if (to != from && !to->cut && (to_all || i == index))
-      deliver_later(s, to, data, bytes, sent_ns);
+      deliver_later(s, from, to, data, bytes, sent_ns);
   }
 }
 
