@@ -16,12 +16,14 @@ enum {
   REPEATS = 3,
   FIRST_BYTES = 1 << 16,
   GROWTH = 8,
+  FAR_WAYS = 16,          /* a transfer takes as long as so many ways, at least */
   EYES_OPEN_NS = 1000000, /* without movement, until pauses begin */
   NAP_SHARE = 32,
   NAP_MOST_NS = 200000
 };
 
-static const double sure_s = 0.005; /* a transfer of so long tells the rate */
+static const double sure_s = 0.005, /* a transfer of so long tells the rate */
+    far_share = 0.02;               /* of a transfer, from where on a way's time counts */
 
 /* All that a small message says. */
 typedef struct note {
@@ -141,25 +143,45 @@ static size_t bounded(double bytes) {
                                             : (size_t)bytes;
 }
 
-/* Larger and larger messages, until one tells about how many bytes fill the time; then the best of
- * a few of that size, since other work of the machines only slows. */
-static ddla_status give(double *per_s, const ddla_survey_pair_call *call, double latency_s) {
-  size_t bytes = FIRST_BYTES;
-  double seconds = 0, best = 0;
-  for (;;) {
-    DDLA_TRY(transfer(&seconds, call, bytes, latency_s));
-    best = (double)bytes / seconds;
-    if (seconds >= sure_s || bytes == DDLA_SURVEY_BUFFER_BYTES) break;
-    bytes = bounded((double)bytes * GROWTH);
-  }
-  bytes = bounded(best * call->seconds / REPEATS);
-  best = 0;
+/* The shortest of a few transfers, since other work of the machines only slows. */
+static ddla_status least_of(double *out, const ddla_survey_pair_call *call, size_t bytes,
+                            double latency_s) {
+  double seconds = 0;
   for (int i = 0; i < REPEATS; i++) {
     DDLA_TRY(transfer(&seconds, call, bytes, latency_s));
-    if ((double)bytes / seconds > best) best = (double)bytes / seconds;
+    if (i == 0 || seconds < *out) *out = seconds;
   }
-  *per_s = best;
-  return send_note(call, TAG_SIZE, (note){.number = 0, .time_ns = (int64_t)best});
+  return DDLA_OK;
+}
+
+/* Larger and larger messages, until one tells how many bytes fill the time. */
+static ddla_status find_size(size_t *out, const ddla_survey_pair_call *call, double latency_s) {
+  const double shortest_s = call->seconds / REPEATS, far_s = FAR_WAYS * latency_s;
+  size_t bytes = FIRST_BYTES;
+  double seconds = 0;
+  for (;;) {
+    DDLA_TRY(transfer(&seconds, call, bytes, latency_s));
+    if (seconds >= sure_s + 2 * latency_s || bytes == DDLA_SURVEY_BUFFER_BYTES) break;
+    bytes = bounded((double)bytes * GROWTH);
+  }
+  *out = bounded((double)bytes / seconds * (shortest_s > far_s ? shortest_s : far_s));
+  return DDLA_OK;
+}
+
+/* Bytes over time; between far hosts the bytes by which one message is larger than another over the
+ * time that it takes longer, since every message waits for some words of MPI and TCP first. */
+static ddla_status give(double *per_s, const ddla_survey_pair_call *call, double latency_s) {
+  double whole_s = 0, half_s = 0;
+  size_t bytes = 0;
+  DDLA_TRY(find_size(&bytes, call, latency_s));
+  DDLA_TRY(least_of(&whole_s, call, bytes, latency_s));
+  *per_s = (double)bytes / whole_s;
+  if (latency_s > far_share * whole_s && bytes >= 2 * FIRST_BYTES) {
+    DDLA_TRY(least_of(&half_s, call, bytes / 2, latency_s));
+    const double slope_per_s = (double)(bytes - bytes / 2) / (whole_s - half_s);
+    if (slope_per_s > *per_s && slope_per_s < 2 * *per_s) *per_s = slope_per_s;
+  }
+  return send_note(call, TAG_SIZE, (note){.number = 0, .time_ns = (int64_t)*per_s});
 }
 
 static ddla_status take(double *per_s, const ddla_survey_pair_call *call) {
