@@ -10,7 +10,8 @@
 enum { NAMED = 4, FILES_FEW = 256, LIST_BYTES = 112 };
 
 static const double clock_limit_s = 0.1, slow_share = 0.5, far_times = 2, far_least_s = 50e-6,
-                    crawl_per_s = 20e6 /* 100 Mbit/s are 12.5e6 */;
+                    crawl_per_s = 20e6 /* 100 Mbit/s are 12.5e6 */, shared_share = 0.65,
+                    memory_per_s = 2e9;
 
 void ddla_findings_add(ddla_findings *findings, bool bad, const char *advice, const char *format,
                        ...) {
@@ -249,6 +250,28 @@ static void add_slow_pairs(ddla_findings *findings, const ddla_survey *survey, c
     }
 }
 
+/* Links on which the two directions take from each other. What is as fast as memory is limited by
+ * processors, and that is no fault. */
+static void add_shared(ddla_findings *findings, const ddla_survey *survey) {
+  int count = 0, low = -1, high = -1;
+  for (int from = 0; from < survey->hosts; from++)
+    for (int to = from + 1; to < survey->hosts; to++) {
+      const ddla_survey_link *link = &survey->link[from][to];
+      if (link->both_share >= shared_share || link->bytes_per_s > memory_per_s) continue;
+      if (count++ > 0 && link->both_share >= survey->link[low][high].both_share) continue;
+      low = from;
+      high = to;
+    }
+  if (count > 0)
+    ddla_findings_add(findings, false,
+                      "an exchange uses both at once: look for half duplex (ethtool), a radio, a "
+                      "processor that is busy with the network",
+                      "on %d pair%s both directions share what one has alone: %.0f %% between "
+                      "%.24s and %.24s",
+                      count, count == 1 ? "" : "s", 100 * survey->link[low][high].both_share,
+                      survey->host[low].name, survey->host[high].name);
+}
+
 void ddla_findings_add_links(ddla_findings *findings, const ddla_survey *survey) {
   if (survey->hosts < 2) return;
   const reach r = reach_of(survey);
@@ -259,4 +282,5 @@ void ddla_findings_add_links(ddla_findings *findings, const ddla_survey *survey)
                       "the network is slow: most hosts reach %.1f MB/s", r.usual_rate * 1e-6);
   add_slow_hosts(findings, survey, &r);
   add_slow_pairs(findings, survey, &r);
+  add_shared(findings, survey);
 }

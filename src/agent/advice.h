@@ -26,7 +26,8 @@ void ddla_findings_add_hosts(ddla_findings *findings, const ddla_survey *survey)
 
 /* Adds links that are slow. A host's best link says what its cable can; a host whose best is under
  * half of what most hosts can is slow itself, and a pair that is under half of what both its hosts
- * can is a slow pair. Latencies likewise, by twice. */
+ * can is a slow pair. Latencies likewise, by twice. One finding stands for all pairs whose
+ * directions take from each other. */
 void ddla_findings_add_links(ddla_findings *findings, const ddla_survey *survey);
 
 /* Adds one; words as printf's. */

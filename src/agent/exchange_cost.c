@@ -30,8 +30,8 @@ void ddla_exchange_cost_of(ddla_exchange_cost *out, const ddla_bridge_layout *la
       if (other == h) continue;
       const ddla_survey_link *forth = &survey->link[h][other], *back = &survey->link[other][h];
       const int64_t sent = bytes_between(layout, h, other), got = bytes_between(layout, other, h);
-      out_s += seconds_of(sent, forth->bytes_per_s);
-      in_s += seconds_of(got, back->bytes_per_s);
+      out_s += seconds_of(sent, forth->bytes_per_s * forth->both_share);
+      in_s += seconds_of(got, back->bytes_per_s * back->both_share);
       made.bytes += sent;
       moved += sent + got;
       if (forth->latency_s > made.latency_s) made.latency_s = forth->latency_s;

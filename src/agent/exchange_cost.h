@@ -17,7 +17,7 @@ typedef struct ddla_exchange_cost {
 
 /* Where the layout's hosts are those of the survey. A host's cable carries what it sends beside
  * what it receives, and what goes to one host after what goes to another: each at the rate that was
- * measured for the pair. One host: all zero. */
+ * measured for the pair with both directions in use. One host: all zero. */
 void ddla_exchange_cost_of(ddla_exchange_cost *out, const ddla_bridge_layout *layout,
                            const ddla_survey *survey);
 

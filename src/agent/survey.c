@@ -179,6 +179,7 @@ static void fill(ddla_survey *survey, const surveyor *s, bool again) {
     ddla_survey_link *forth = &survey->link[low][high], *back = &survey->link[high][low];
     forth->bytes_per_s = larger(again ? forth->bytes_per_s : 0, found->forth_per_s);
     back->bytes_per_s = larger(again ? back->bytes_per_s : 0, found->back_per_s);
+    forth->both_share = back->both_share = larger(again ? forth->both_share : 0, found->both_share);
     if (again && forth->latency_s <= found->latency_s) continue;
     forth->latency_s = back->latency_s = found->latency_s;
     if (low > 0) continue;
@@ -235,7 +236,7 @@ ddla_status ddla_survey_measure(ddla_survey *survey, ddla_transport *link,
   surveyor s = {.link = link, .options = options};
   ddla_status status = DDLA_OK;
   survey->hosts = ddla_transport_ranks(link);
-  DDLA_TRY_CLEAN(status, DDLA_NEW(s.buffer, DDLA_SURVEY_BUFFER_BYTES));
+  DDLA_TRY_CLEAN(status, DDLA_NEW(s.buffer, 2 * DDLA_SURVEY_BUFFER_BYTES));
   DDLA_TRY_CLEAN(status, DDLA_NEW(s.table, 1));
   DDLA_TRY_CLEAN(status, DDLA_NEW(s.mine, 1));
   DDLA_TRY_CLEAN(status, DDLA_NEW(s.all, survey->hosts));
@@ -251,5 +252,5 @@ cleanup:
 double ddla_survey_seconds(int hosts, const ddla_survey_options *options) {
   const bool alone = hosts <= options->alone;
   const int rounds = alone ? hosts * (hosts - 1) / 2 : hosts - 1 + hosts % 2;
-  return rounds * (0.2 + 2 * options->seconds * 1.3);
+  return rounds * (0.2 + 5 * options->seconds);
 }

@@ -32,6 +32,7 @@ typedef struct ddla_survey_host {
 typedef struct ddla_survey_link {
   double latency_s; /* one way: half a round trip of 16 bytes, the lower quartile of many */
   double bytes_per_s;
+  double both_share; /* of the rate, that is left while the other direction is used: up to 1 */
 } ddla_survey_link;
 
 typedef struct ddla_survey {

@@ -10,6 +10,7 @@ enum {
   TAG_SIZE,
   TAG_READY,
   TAG_DATA,
+  TAG_BACK,
   TAG_DONE,
   WARM_PINGS = 4,
   PINGS_MOST = 200,
@@ -119,20 +120,30 @@ static ddla_status answer_pings(const ddla_survey_pair_call *call) {
   return DDLA_OK;
 }
 
+/* How bytes are sent. */
+typedef struct course {
+  double latency_s;
+  bool both; /* as many come back at the same time */
+} course;
+
 /* Seconds that bytes take: from when the peer is ready to when it has said that all are there, less
  * the way of the first and of that word. */
 static ddla_status transfer(double *out, const ddla_survey_pair_call *call, size_t bytes,
-                            double latency_s) {
-  note said = {0};
-  ddla_request requests[2];
-  DDLA_TRY(send_note(call, TAG_SIZE, (note){.number = bytes}));
-  DDLA_TRY(recv_note(&said, call, TAG_READY));
+                            const course *c) {
+  note ready = {0}, done = {0};
+  ddla_request requests[3];
+  const int count = c->both ? 3 : 2;
+  if (c->both)
+    DDLA_TRY(ddla_transport_recv(call->link, &requests[2], call->peer, TAG_BACK,
+                                 call->buffer + DDLA_SURVEY_BUFFER_BYTES, bytes));
+  DDLA_TRY(send_note(call, TAG_SIZE, (note){.number = bytes, .time_ns = c->both}));
+  DDLA_TRY(recv_note(&ready, call, TAG_READY));
   const int64_t start_ns = now_ns();
-  DDLA_TRY(ddla_transport_recv(call->link, &requests[0], call->peer, TAG_DONE, &said, sizeof said));
+  DDLA_TRY(ddla_transport_recv(call->link, &requests[0], call->peer, TAG_DONE, &done, sizeof done));
   DDLA_TRY(
       ddla_transport_send(call->link, &requests[1], call->peer, TAG_DATA, call->buffer, bytes));
-  DDLA_TRY(ddla_survey_land(call->link, requests, 2));
-  const double seconds = (double)(now_ns() - start_ns) * 1e-9 - 2 * latency_s;
+  DDLA_TRY(ddla_survey_land(call->link, requests, count));
+  const double seconds = (double)(now_ns() - start_ns) * 1e-9 - 2 * c->latency_s;
   *out = seconds > 1e-7 ? seconds : 1e-7;
   return DDLA_OK;
 }
@@ -145,75 +156,112 @@ static size_t bounded(double bytes) {
 
 /* The shortest of a few transfers, since other work of the machines only slows. */
 static ddla_status least_of(double *out, const ddla_survey_pair_call *call, size_t bytes,
-                            double latency_s) {
+                            const course *c) {
   double seconds = 0;
   for (int i = 0; i < REPEATS; i++) {
-    DDLA_TRY(transfer(&seconds, call, bytes, latency_s));
+    DDLA_TRY(transfer(&seconds, call, bytes, c));
     if (i == 0 || seconds < *out) *out = seconds;
   }
   return DDLA_OK;
 }
 
+/* So long a message takes, at least: between far hosts many ways. */
+static double shortest_s(const ddla_survey_pair_call *call, double latency_s) {
+  const double near_s = call->seconds / REPEATS, far_s = FAR_WAYS * latency_s;
+  return near_s > far_s ? near_s : far_s;
+}
+
 /* Larger and larger messages, until one tells how many bytes fill the time. */
-static ddla_status find_size(size_t *out, const ddla_survey_pair_call *call, double latency_s) {
-  const double shortest_s = call->seconds / REPEATS, far_s = FAR_WAYS * latency_s;
+static ddla_status find_size(size_t *out, const ddla_survey_pair_call *call, const course *c) {
   size_t bytes = FIRST_BYTES;
   double seconds = 0;
   for (;;) {
-    DDLA_TRY(transfer(&seconds, call, bytes, latency_s));
-    if (seconds >= sure_s + 2 * latency_s || bytes == DDLA_SURVEY_BUFFER_BYTES) break;
+    DDLA_TRY(transfer(&seconds, call, bytes, c));
+    if (seconds >= sure_s + 2 * c->latency_s || bytes == DDLA_SURVEY_BUFFER_BYTES) break;
     bytes = bounded((double)bytes * GROWTH);
   }
-  *out = bounded((double)bytes / seconds * (shortest_s > far_s ? shortest_s : far_s));
+  *out = bounded((double)bytes / seconds * shortest_s(call, c->latency_s));
   return DDLA_OK;
 }
 
 /* Bytes over time; between far hosts the bytes by which one message is larger than another over the
  * time that it takes longer, since every message waits for some words of MPI and TCP first. */
 static ddla_status give(double *per_s, const ddla_survey_pair_call *call, double latency_s) {
+  const course one_way = {.latency_s = latency_s};
   double whole_s = 0, half_s = 0;
   size_t bytes = 0;
-  DDLA_TRY(find_size(&bytes, call, latency_s));
-  DDLA_TRY(least_of(&whole_s, call, bytes, latency_s));
+  DDLA_TRY(find_size(&bytes, call, &one_way));
+  DDLA_TRY(least_of(&whole_s, call, bytes, &one_way));
   *per_s = (double)bytes / whole_s;
   if (latency_s > far_share * whole_s && bytes >= 2 * FIRST_BYTES) {
-    DDLA_TRY(least_of(&half_s, call, bytes / 2, latency_s));
+    DDLA_TRY(least_of(&half_s, call, bytes / 2, &one_way));
     const double slope_per_s = (double)(bytes - bytes / 2) / (whole_s - half_s);
     if (slope_per_s > *per_s && slope_per_s < 2 * *per_s) *per_s = slope_per_s;
   }
   return send_note(call, TAG_SIZE, (note){.number = 0, .time_ns = (int64_t)*per_s});
 }
 
+/* What is left of a direction's rate when the other one is used, too: 1, or less where they share
+ * something (a radio, half duplex, a processor; TCP's answers that wait behind data). */
+static ddla_status share(ddla_survey_pair *pair, const ddla_survey_pair_call *call) {
+  course c = {.latency_s = pair->latency_s};
+  double alone_s = 0, both_s = 0;
+  const double forth = pair->forth_per_s, back = pair->back_per_s;
+  const double slower = forth < back ? forth : back;
+  const size_t bytes = bounded(slower * shortest_s(call, c.latency_s));
+  DDLA_TRY(least_of(&alone_s, call, bytes, &c));
+  c.both = true;
+  DDLA_TRY(least_of(&both_s, call, bytes, &c));
+  alone_s *= forth / slower; /* of the slower direction */
+  pair->both_share = alone_s < both_s ? alone_s / both_s : 1;
+  return send_note(call, TAG_SIZE, (note){.number = 0});
+}
+
+/* One message of the peer's `transfer`. */
+static ddla_status take_message(const ddla_survey_pair_call *call, const note *asked) {
+  const size_t bytes = bounded((double)asked->number);
+  const bool both = asked->time_ns != 0;
+  ddla_request requests[2];
+  DDLA_TRY(ddla_transport_recv(call->link, &requests[0], call->peer, TAG_DATA,
+                               call->buffer + DDLA_SURVEY_BUFFER_BYTES, bytes));
+  DDLA_TRY(send_note(call, TAG_READY, (note){0}));
+  if (both)
+    DDLA_TRY(
+        ddla_transport_send(call->link, &requests[1], call->peer, TAG_BACK, call->buffer, bytes));
+  DDLA_TRY(ddla_survey_land(call->link, requests, both ? 2 : 1));
+  return send_note(call, TAG_DONE, (note){0});
+}
+
+/* Until the peer is through; then what it has found. */
 static ddla_status take(double *per_s, const ddla_survey_pair_call *call) {
   for (;;) {
     note asked = {0};
-    ddla_request request;
     DDLA_TRY(recv_note(&asked, call, TAG_SIZE));
-    if (asked.number == 0) {
-      *per_s = (double)asked.time_ns;
-      return DDLA_OK;
+    if (asked.number > 0) {
+      DDLA_TRY(take_message(call, &asked));
+      continue;
     }
-    const size_t bytes = bounded((double)asked.number);
-    DDLA_TRY(ddla_transport_recv(call->link, &request, call->peer, TAG_DATA, call->buffer, bytes));
-    DDLA_TRY(send_note(call, TAG_READY, (note){0}));
-    DDLA_TRY(ddla_survey_land(call->link, &request, 1));
-    DDLA_TRY(send_note(call, TAG_DONE, (note){0}));
+    *per_s = (double)asked.time_ns;
+    return DDLA_OK;
   }
 }
 
 ddla_status ddla_survey_pair_measure(ddla_survey_pair *out, const ddla_survey_pair_call *call) {
   ddla_survey_pair made = {0};
   note latency = {0};
+  double nothing = 0;
   if (ddla_transport_rank(call->link) < call->peer) {
     DDLA_TRY(lead_pings(&made, call));
     DDLA_TRY(send_note(call, TAG_PING, (note){.time_ns = (int64_t)(made.latency_s * 1e9)}));
     DDLA_TRY(give(&made.forth_per_s, call, made.latency_s));
     DDLA_TRY(take(&made.back_per_s, call));
+    DDLA_TRY(share(&made, call));
   } else {
     DDLA_TRY(answer_pings(call));
     DDLA_TRY(recv_note(&latency, call, TAG_PING));
     DDLA_TRY(take(&made.forth_per_s, call));
     DDLA_TRY(give(&made.back_per_s, call, (double)latency.time_ns * 1e-9));
+    DDLA_TRY(take(&nothing, call));
   }
   *out = made;
   return DDLA_OK;

@@ -10,6 +10,7 @@ enum { DDLA_SURVEY_BUFFER_BYTES = 32 << 20 };
 typedef struct ddla_survey_pair {
   double latency_s;
   double forth_per_s, back_per_s; /* bytes: from the lower rank, to it */
+  double both_share;              /* of these, when both are used at once */
   double clock_s, clock_error_s;  /* of the higher rank's clock against the lower's */
 } ddla_survey_pair;
 
@@ -18,7 +19,7 @@ typedef struct ddla_survey_pair_call {
   int peer;
   const ddla_clock *calendar;
   double seconds;        /* of one direction, about */
-  unsigned char *buffer; /* [DDLA_SURVEY_BUFFER_BYTES] */
+  unsigned char *buffer; /* [2][DDLA_SURVEY_BUFFER_BYTES] */
 } ddla_survey_pair_call;
 
 /* Both ranks of a pair call it. *out is filled on the lower one. Errors: the transport's. */

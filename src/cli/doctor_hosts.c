@@ -156,35 +156,46 @@ static void explain(char *out, size_t bytes, const hosts_call *call, const ddla_
   else snprintf(out, bytes, "the launcher ended with status %d and no word", errand->exit);
 }
 
-/* One message for all that did not answer. Those with the same words stand together. */
-static ddla_status fail_absent(const hosts_call *call) {
-  char text[DDLA_STATUS_TEXT_BYTES] = "", words[400], earlier[400];
+/* Why a host did not answer. */
+typedef struct absence {
+  bool absent, told;
+  char words[400]; /* as for any host, so that they can be compared */
+} absence;
+
+/* "h2: why", or "h2, h5, h7: why" for all that have the same reason as `first`. */
+static size_t tell(char *text, size_t bytes, const hosts_call *call, absence *all, int first) {
+  const int count = call->hosts.count;
   size_t used = 0;
-  int absent = 0, count = call->hosts.count;
-  for (int h = 0; h < count && used < sizeof text; h++) {
-    bool told = call->errand[h].exit == 0;
-    if (told) continue;
-    absent++;
-    explain(words, sizeof words, call, &call->errand[h], h);
-    for (int k = 0; k < h && !told; k++) {
-      if (call->errand[k].exit == 0) continue;
-      explain(earlier, sizeof earlier, call, &call->errand[k], k);
-      told = strcmp(earlier, words) == 0;
-    }
-    if (told) continue;
-    used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? "; " : "",
+  int named = 0;
+  for (int h = first; h < count && used < bytes; h++) {
+    if (!all[h].absent || strcmp(all[h].words, all[first].words) != 0) continue;
+    used += (size_t)snprintf(text + used, bytes - used, "%s%s", named++ > 0 ? ", " : "",
                              call->hosts.host[h].name);
-    for (int k = h + 1; k < count && used < sizeof text; k++) {
-      if (call->errand[k].exit == 0) continue;
-      explain(earlier, sizeof earlier, call, &call->errand[k], k);
-      if (strcmp(earlier, words) == 0)
-        used += (size_t)snprintf(text + used, sizeof text - used, ", %s", call->hosts.host[k].name);
-    }
-    if (used < sizeof text)
-      used += (size_t)snprintf(text + used, sizeof text - used, ": %s", words);
+    all[h].told = true;
   }
-  if (absent == 0) return DDLA_OK;
-  return DDLA_FAIL(UNSUPPORTED, "%.*s", (int)sizeof text - 1, text);
+  char words[sizeof all[first].words];
+  explain(words, sizeof words, call, &call->errand[first], named > 1 ? -1 : first);
+  if (used < bytes) used += (size_t)snprintf(text + used, bytes - used, ": %s", words);
+  return used;
+}
+
+/* One message for all that did not answer. */
+static ddla_status fail_absent(const hosts_call *call) {
+  char text[DDLA_STATUS_TEXT_BYTES - 1] = "";
+  absence *all = NULL;
+  size_t used = 0;
+  DDLA_TRY(DDLA_NEW(all, call->hosts.count));
+  for (int h = 0; h < call->hosts.count; h++) {
+    all[h].absent = call->errand[h].exit != 0;
+    explain(all[h].words, sizeof all[h].words, call, &call->errand[h], -1);
+  }
+  for (int h = 0; h < call->hosts.count && used < sizeof text; h++) {
+    if (!all[h].absent || all[h].told) continue;
+    if (used > 0) used += (size_t)snprintf(text + used, sizeof text - used, "; ");
+    if (used < sizeof text) used += tell(text + used, sizeof text - used, call, all, h);
+  }
+  ddla_free(all);
+  return used > 0 ? DDLA_FAIL(UNSUPPORTED, "%s", text) : DDLA_OK;
 }
 
 static ddla_status reach_each(hosts_call *call) {

@@ -66,6 +66,19 @@ static void print_matrix(const ddla_survey *survey, const char *title,
   }
 }
 
+/* What an exchange gets, since it uses both directions of a link at once. */
+static void print_shares(const ddla_survey *survey) {
+  double least = 1, most = 0;
+  for (int from = 0; from < survey->hosts; from++)
+    for (int to = 0; to < survey->hosts; to++) {
+      if (from == to) continue;
+      least = fmin(least, survey->link[from][to].both_share);
+      most = fmax(most, survey->link[from][to].both_share);
+    }
+  printf("with both directions in use at once each has %.0f to %.0f %% of that\n", 100 * least,
+         100 * most);
+}
+
 static void print_findings(const ddla_findings *findings) {
   if (findings->count > 0) putchar('\n');
   for (int i = 0; i < findings->count; i++)
@@ -103,6 +116,7 @@ void ddla_doctor_print(const ddla_doctor_result *result) {
   if (survey->hosts > 1) {
     print_matrix(survey, "latency in us, one way", latency_us);
     print_matrix(survey, "bandwidth in MB/s, from the row's host to the column's", rate_mb);
+    print_shares(survey);
   }
   print_findings(&result->findings);
   if (result->job && survey->hosts > 1) print_cost(result);
@@ -131,9 +145,10 @@ static json_t *links_json(const ddla_survey *survey) {
       const ddla_survey_link *link = &survey->link[from][to];
       if (from == to) continue;
       json_array_append_new(
-          made, json_pack("{s:o, s:o, s:f, s:f}", "from", ddla_json_text(survey->host[from].name),
-                          "to", ddla_json_text(survey->host[to].name), "latency_seconds",
-                          link->latency_s, "bytes_per_second", link->bytes_per_s));
+          made,
+          json_pack("{s:o, s:o, s:f, s:f, s:f}", "from", ddla_json_text(survey->host[from].name),
+                    "to", ddla_json_text(survey->host[to].name), "latency_seconds", link->latency_s,
+                    "bytes_per_second", link->bytes_per_s, "share_both_ways", link->both_share));
     }
   return made;
 }
