@@ -146,7 +146,7 @@ static void attend(round *r, const sigset_t *signals) {
   }
 }
 
-ddla_status ddla_errands_run(ddla_errand *errands, int count, const ddla_errand_options *options) {
+ddla_status ddla_errand_run(ddla_errand *errands, int count, const ddla_errand_options *options) {
   round r = {.errands = errands, .count = count, .options = options, .begun_ns = now_ns()};
   ddla_status status = DDLA_OK;
   sigset_t signals, before;

@@ -20,7 +20,7 @@ typedef struct ddla_errand {
   bool late;                    /* the limit ended it, or what it said was enough */
   char said[DDLA_ERRAND_BYTES]; /* what was heard, the first of it */
 
-  size_t heard; /* of ddla_errands_run */
+  size_t heard; /* of ddla_errand_run */
   pid_t process;
   int pipe;
   int64_t enough_ns;
@@ -37,6 +37,6 @@ typedef struct ddla_errand_options {
 /* Runs all and returns when all have ended. What is late is asked to end, and killed 2 s later,
  * with what it has started in its process group. SIGINT and SIGTERM end all. Errors: INTERRUPTED;
  * IO where the system grants no process or pipe. */
-ddla_status ddla_errands_run(ddla_errand *errands, int count, const ddla_errand_options *options);
+ddla_status ddla_errand_run(ddla_errand *errands, int count, const ddla_errand_options *options);
 
 #endif

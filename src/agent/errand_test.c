@@ -43,7 +43,7 @@ static void what_errands_say_is_heard(void **state) {
   (void)state;
   shells *s = make(3, "echo one; echo two >&2; exit 5", "printf 'a\\0b'", "kill -9 $$");
   const ddla_errand_options options = {.limit_ms = 20000};
-  assert_int_equal(ddla_errands_run(s->errand, 3, &options), DDLA_OK);
+  assert_int_equal(ddla_errand_run(s->errand, 3, &options), DDLA_OK);
   assert_string_equal(s->errand[0].said, "one\ntwo\n");
   assert_int_equal(s->errand[0].exit, 5);
   assert_string_equal(s->errand[1].said, "a?b");
@@ -56,7 +56,7 @@ static void much_is_read_and_the_first_kept(void **state) {
   (void)state;
   shells *s = make(1, "echo begin; head -c 300000 /dev/zero | tr '\\0' x");
   const ddla_errand_options options = {.limit_ms = 20000};
-  assert_int_equal(ddla_errands_run(s->errand, 1, &options), DDLA_OK);
+  assert_int_equal(ddla_errand_run(s->errand, 1, &options), DDLA_OK);
   assert_int_equal(strlen(s->errand[0].said), DDLA_ERRAND_BYTES - 1);
   assert_memory_equal(s->errand[0].said, "begin\nx", 7);
   assert_int_equal(s->errand[0].exit, 0);
@@ -68,7 +68,7 @@ static void a_missing_program_says_so(void **state) {
   char *const words[] = {name, NULL};
   ddla_errand errand = {.words = words};
   const ddla_errand_options options = {.limit_ms = 20000};
-  assert_int_equal(ddla_errands_run(&errand, 1, &options), DDLA_OK);
+  assert_int_equal(ddla_errand_run(&errand, 1, &options), DDLA_OK);
   assert_int_equal(errand.exit, 127);
   assert_non_null(strstr(errand.said, "No such file"));
 }
@@ -94,7 +94,7 @@ static void who_is_late_is_ended_with_its_helpers(void **state) {
   shells *s = make(2, "sleep 60 & echo $!; wait", "trap '' TERM; echo $$; sleep 60; sleep 60");
   const int64_t begun_ms = now_ms();
   const ddla_errand_options options = {.limit_ms = 300};
-  assert_int_equal(ddla_errands_run(s->errand, 2, &options), DDLA_OK);
+  assert_int_equal(ddla_errand_run(s->errand, 2, &options), DDLA_OK);
   assert_true(now_ms() - begun_ms >= 300 && now_ms() - begun_ms < 10000);
   for (int i = 0; i < 2; i++) {
     assert_true(s->errand[i].late);
@@ -113,7 +113,7 @@ static void who_has_said_enough_is_not_waited_for(void **state) {
   shells *s = make(2, "echo all is lost; sleep 60", "sleep 0.1; echo well");
   const int64_t begun_ms = now_ms();
   const ddla_errand_options options = {.limit_ms = 50000, .enough = has_failed};
-  assert_int_equal(ddla_errands_run(s->errand, 2, &options), DDLA_OK);
+  assert_int_equal(ddla_errand_run(s->errand, 2, &options), DDLA_OK);
   assert_true(now_ms() - begun_ms < 10000);
   assert_true(s->errand[0].late);
   assert_false(s->errand[1].late);
@@ -126,7 +126,7 @@ static void a_signal_ends_all(void **state) {
   snprintf(script, sizeof script, "echo $$; kill -INT %d; sleep 60", (int)getpid());
   shells *s = make(1, script);
   const ddla_errand_options options = {.limit_ms = 50000};
-  assert_int_equal(ddla_errands_run(s->errand, 1, &options), DDLA_INTERRUPTED);
+  assert_int_equal(ddla_errand_run(s->errand, 1, &options), DDLA_INTERRUPTED);
   expect_gone(s->errand[0].said);
 }
 

@@ -33,11 +33,11 @@ typedef struct hosts_call {
 
 /* Whose it is, by what it says of its version; null: nobody's, or it is not there. */
 static ddla_status ask_version(const char **library, const ddla_mpi_words *launcher) {
-  static char option[] = "--version";
+  char option[] = "--version";
   char *const words[] = {launcher->word[0], option, NULL};
   ddla_errand errand = {.words = words};
   const ddla_errand_options options = {.limit_ms = VERSION_MS};
-  DDLA_TRY(ddla_errands_run(&errand, 1, &options));
+  DDLA_TRY(ddla_errand_run(&errand, 1, &options));
   *library = errand.exit == 0 ? ddla_mpi_starter_library(errand.said) : NULL;
   return DDLA_OK;
 }
@@ -148,7 +148,10 @@ static void explain(char *out, size_t bytes, const hosts_call *call, const ddla_
   char heard[160] = "";
   if (known) return;
   snprintf(heard, sizeof heard, "%.159s", out);
-  if (errand->late)
+  if (errand->late && strstr(errand->said, "\"works\""))
+    snprintf(out, bytes, "it answers, but MPI does not come to its end within %" PRId64 " s",
+             call->timeout_ms / 1000);
+  else if (errand->late)
     snprintf(out, bytes,
              "no answer for %" PRId64 " s%s%s; is it up, and can it reach this machine?",
              call->timeout_ms / 1000, heard[0] ? ", but: " : "", heard);
@@ -209,7 +212,7 @@ static ddla_status reach_each(hosts_call *call) {
     DDLA_TRY(make_line(&call->line[h], call, h, 1, &command));
     call->errand[h] = (ddla_errand){.words = call->line[h].word};
   }
-  DDLA_TRY(ddla_errands_run(call->errand, call->hosts.count, &options));
+  DDLA_TRY(ddla_errand_run(call->errand, call->hosts.count, &options));
   return fail_absent(call);
 }
 
@@ -220,7 +223,7 @@ static ddla_status measure_together(hosts_call *call) {
   const double expected_s = ddla_survey_seconds(call->hosts.count, &pace);
   /* Slow links take several times as long; what hangs is named by the processes themselves. */
   const ddla_errand_options options = {.limit_ms =
-                                           4 * call->timeout_ms + (int64_t)(expected_s * 20000)};
+                                           2 * call->timeout_ms + (int64_t)(expected_s * 10000)};
   ddla_errand *errand = &call->errand[0];
   ddla_mpi_words command = {.count = 0};
   char words[640];
@@ -234,7 +237,7 @@ static ddla_status measure_together(hosts_call *call) {
   if (expected_s > 10)
     fprintf(stderr, "ddla: all %d hosts answer; measuring takes about %.0f s\n", call->hosts.count,
             expected_s);
-  DDLA_TRY(ddla_errands_run(errand, 1, &options));
+  DDLA_TRY(ddla_errand_run(errand, 1, &options));
   if (errand->exit == 0) return DDLA_OK;
   if (errand->late)
     return DDLA_FAIL(TIMEOUT,
