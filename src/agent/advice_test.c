@@ -27,7 +27,7 @@ static ddla_survey *even(int hosts) {
                                         .open_files = 1024};
     snprintf(survey.host[h].name, sizeof survey.host[h].name, "h%d", h);
     for (int k = 0; k < hosts; k++)
-      if (k != h) survey.link[h][k] = (ddla_survey_link){100e-6, 100e6, 1};
+      if (k != h) survey.link[h][k] = (ddla_survey_link){100e-6, 100e6, 0, 1};
   }
   return &survey;
 }
@@ -124,10 +124,10 @@ static void clocks_may_differ_a_little(void **state) {
 static void a_slow_host_is_told_from_a_slow_pair(void **state) {
   (void)state;
   ddla_survey *s = even(3);
-  for (int h = 0; h < 2; h++) set_pair(s, h, 2, (ddla_survey_link){100e-6, 10e6, 1});
+  for (int h = 0; h < 2; h++) set_pair(s, h, 2, (ddla_survey_link){100e-6, 10e6, 0, 1});
   one(s, false, "all links of h2 are slow: 10.0 MB/s at best, most hosts reach 100.0", "ethtool");
   s = even(4);
-  set_pair(s, 1, 3, (ddla_survey_link){100e-6, 30e6, 1});
+  set_pair(s, 1, 3, (ddla_survey_link){100e-6, 30e6, 0, 1});
   ddla_findings all = found(s);
   assert_int_equal(all.count, 2); /* both ways */
   assert_string_equal(all.at[0].what,
@@ -136,34 +136,34 @@ static void a_slow_host_is_told_from_a_slow_pair(void **state) {
   s->link[2][0].bytes_per_s = 20e6;
   one(s, false, "h2 to h0 is slow: 20.0 MB/s", "duplex");
   s = even(2); /* nobody can tell whose fault that is */
-  set_pair(s, 0, 1, (ddla_survey_link){100e-6, 12e6, 1});
+  set_pair(s, 0, 1, (ddla_survey_link){100e-6, 12e6, 0, 1});
   one(s, false, "the network is slow: most hosts reach 12.0 MB/s", "btl_tcp_if_include");
 }
 
 static void a_far_host_is_told_from_a_far_pair(void **state) {
   (void)state;
   ddla_survey *s = even(4);
-  for (int h = 1; h < 4; h++) set_pair(s, 0, h, (ddla_survey_link){5e-3, 100e6, 1});
+  for (int h = 1; h < 4; h++) set_pair(s, 0, h, (ddla_survey_link){5e-3, 100e6, 0, 1});
   one(s, false, "h0 is far from all: 5000 us at best, most hosts 100", "room");
   s = even(4);
-  set_pair(s, 2, 3, (ddla_survey_link){1e-3, 100e6, 1});
+  set_pair(s, 2, 3, (ddla_survey_link){1e-3, 100e6, 0, 1});
   one(s, false, "h2 and h3 are far from each other: 1000 us", "route");
   s = even(4); /* a few microseconds are no distance */
   for (int h = 0; h < 4; h++)
     for (int k = 0; k < h; k++)
-      set_pair(s, h, k, (ddla_survey_link){h + k == 3 ? 9e-6 : 2e-6, 1e9, 1});
+      set_pair(s, h, k, (ddla_survey_link){h + k == 3 ? 9e-6 : 2e-6, 1e9, 0, 1});
   assert_int_equal(found(s).count, 0);
 }
 
 static void directions_that_share_are_told_once(void **state) {
   (void)state;
   ddla_survey *s = even(4);
-  set_pair(s, 0, 2, (ddla_survey_link){100e-6, 100e6, 0.6});
-  set_pair(s, 1, 2, (ddla_survey_link){100e-6, 100e6, 0.51});
+  set_pair(s, 0, 2, (ddla_survey_link){100e-6, 100e6, 0, 0.6});
+  set_pair(s, 1, 2, (ddla_survey_link){100e-6, 100e6, 0, 0.51});
   one(s, false, "on 2 pairs both directions share what one has alone: 51 % between h1 and h2",
       "half duplex");
   for (int h = 0; h < 4; h++)
-    for (int k = 0; k < h; k++) set_pair(s, h, k, (ddla_survey_link){2e-6, 6e9, 0.5});
+    for (int k = 0; k < h; k++) set_pair(s, h, k, (ddla_survey_link){2e-6, 6e9, 0, 0.5});
   assert_int_equal(found(s).count, 0); /* as fast as memory */
 }
 
@@ -209,7 +209,7 @@ static void the_slowest_host_sets_the_cost(void **state) {
   ddla_survey *s = even(4);
   const double before = cost(s, 8, 1 << 20, 0).seconds;
   for (int h = 0; h < 4; h++)
-    if (h != 2) set_pair(s, h, 2, (ddla_survey_link){100e-6, 10e6, 1});
+    if (h != 2) set_pair(s, h, 2, (ddla_survey_link){100e-6, 10e6, 0, 1});
   const ddla_exchange_cost made = cost(s, 8, 1 << 20, 0);
   assert_int_equal(made.slowest, 2);
   assert_float_equal(made.seconds - 200e-6, 10 * (before - 200e-6), 1e-6);

@@ -34,7 +34,8 @@ void ddla_exchange_cost_of(ddla_exchange_cost *out, const ddla_bridge_layout *la
       in_s += seconds_of(got, back->bytes_per_s * back->both_share);
       made.bytes += sent;
       moved += sent + got;
-      if (forth->latency_s > made.latency_s) made.latency_s = forth->latency_s;
+      const double way_s = forth->latency_s + forth->start_s;
+      if (way_s > made.way_s) made.way_s = way_s;
     }
     if (moved > made.host_bytes) made.host_bytes = moved;
     const double busy_s = out_s > in_s ? out_s : in_s;
@@ -42,6 +43,6 @@ void ddla_exchange_cost_of(ddla_exchange_cost *out, const ddla_bridge_layout *la
     busiest_s = busy_s;
     made.slowest = h;
   }
-  made.seconds = hosts > 1 ? busiest_s + 2 * made.latency_s : 0;
+  made.seconds = hosts > 1 ? busiest_s + 2 * made.way_s : 0;
   *out = made;
 }

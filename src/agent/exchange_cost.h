@@ -10,9 +10,10 @@ typedef struct ddla_exchange_cost {
   int64_t host_bytes; /* that one host sends and receives, of the host with most */
   int ranges;         /* that the gradient is cut into */
   int slowest;        /* host whose cable is busy longest */
-  /* Of a step where nothing is computed beside: bytes on the slowest host's cable, and two ways of
-   * the farthest pair. Ranges that leave while lanes compute the layers below hide a part of it. */
-  double seconds, latency_s;
+  /* Of a step where nothing is computed beside: bytes on the slowest host's cable, and twice the
+   * way and start of a message of the farthest pair, `way_s`. Ranges that leave while lanes compute
+   * the layers below hide a part of it. */
+  double seconds, way_s;
 } ddla_exchange_cost;
 
 /* Where the layout's hosts are those of the survey. A host's cable carries what it sends beside

@@ -170,21 +170,30 @@ static ddla_status measure_all(surveyor *s) {
 static double larger(double a, double b) { return a > b ? a : b; }
 static double smaller(double a, double b) { return a < b ? a : b; }
 
-/* What was found of the pairs in the timetable; again: where it was found before, the better
- * counts. */
-static void fill(ddla_survey *survey, const surveyor *s, bool again) {
+/* The better of what is known (zero: nothing) and what was found. */
+static void improve(ddla_survey_link *link, const ddla_survey_course *course,
+                    const ddla_survey_pair *found) {
+  if (course->per_s > link->bytes_per_s) {
+    link->bytes_per_s = course->per_s;
+    link->start_s = course->start_s;
+  }
+  if (link->latency_s == 0 || found->latency_s < link->latency_s)
+    link->latency_s = found->latency_s;
+  link->both_share = larger(link->both_share, found->both_share);
+}
+
+/* What was found of the pairs in the timetable. */
+static void fill(ddla_survey *survey, const surveyor *s) {
   for (int i = 0; i < s->table->count; i++) {
     const int low = s->table->at[i].low, high = s->table->at[i].high;
     const ddla_survey_pair *found = &s->all[low].pair[high];
-    ddla_survey_link *forth = &survey->link[low][high], *back = &survey->link[high][low];
-    forth->bytes_per_s = larger(again ? forth->bytes_per_s : 0, found->forth_per_s);
-    back->bytes_per_s = larger(again ? back->bytes_per_s : 0, found->back_per_s);
-    forth->both_share = back->both_share = larger(again ? forth->both_share : 0, found->both_share);
-    if (again && forth->latency_s <= found->latency_s) continue;
-    forth->latency_s = back->latency_s = found->latency_s;
-    if (low > 0) continue;
-    survey->host[high].clock_s = found->clock_s;
-    survey->host[high].clock_error_s = found->clock_error_s;
+    ddla_survey_host *host = &survey->host[high];
+    const bool surer = host->clock_error_s == 0 || found->clock_error_s < host->clock_error_s;
+    improve(&survey->link[low][high], &found->forth, found);
+    improve(&survey->link[high][low], &found->back, found);
+    if (low > 0 || !surer) continue;
+    host->clock_s = found->clock_s;
+    host->clock_error_s = found->clock_error_s;
   }
 }
 
@@ -224,10 +233,10 @@ static ddla_status measure(ddla_survey *survey, surveyor *s) {
   const bool first = ddla_transport_rank(s->link) == 0;
   make_timetable(s->table, survey->hosts, alone);
   DDLA_TRY(measure_all(s));
-  if (first) fill(survey, s, false);
+  if (first) fill(survey, s);
   if (first) make_second_timetable(s->table, survey);
   DDLA_TRY(measure_all(s));
-  if (first) fill(survey, s, true);
+  if (first) fill(survey, s);
   return DDLA_OK;
 }
 
@@ -236,6 +245,7 @@ ddla_status ddla_survey_measure(ddla_survey *survey, ddla_transport *link,
   surveyor s = {.link = link, .options = options};
   ddla_status status = DDLA_OK;
   survey->hosts = ddla_transport_ranks(link);
+  memset(survey->link, 0, sizeof survey->link);
   DDLA_TRY_CLEAN(status, DDLA_NEW(s.buffer, 2 * DDLA_SURVEY_BUFFER_BYTES));
   DDLA_TRY_CLEAN(status, DDLA_NEW(s.table, 1));
   DDLA_TRY_CLEAN(status, DDLA_NEW(s.mine, 1));

@@ -30,8 +30,9 @@ typedef struct ddla_survey_host {
 
 /* From one host to another, measured with nothing else on either of them. */
 typedef struct ddla_survey_link {
-  double latency_s; /* one way: half a round trip of 16 bytes, the lower quartile of many */
+  double latency_s; /* one way: half a round trip of 16 bytes, the lower tenth of many */
   double bytes_per_s;
+  double start_s;    /* that a large message takes besides: words of MPI and TCP to and fro */
   double both_share; /* of the rate, that is left while the other direction is used: up to 1 */
 } ddla_survey_link;
 

@@ -13,23 +13,26 @@ enum {
   TAG_BACK,
   TAG_DONE,
   WARM_PINGS = 4,
+  PINGS_LEAST = 20,
   PINGS_MOST = 200,
   REPEATS = 3,
   FIRST_BYTES = 1 << 16,
   GROWTH = 8,
-  FAR_WAYS = 16,          /* a transfer takes as long as so many ways, at least */
+  FAR_WAYS = 24,          /* a transfer takes as long as so many ways, at least */
   EYES_OPEN_NS = 1000000, /* without movement, until pauses begin */
   NAP_SHARE = 32,
   NAP_MOST_NS = 200000
 };
 
 static const double sure_s = 0.005, /* a transfer of so long tells the rate */
+    steepest = 3,                   /* a larger difference between messages is chance */
     far_share = 0.02;               /* of a transfer, from where on a way's time counts */
 
 /* All that a small message says. */
 typedef struct note {
   uint64_t number; /* of bytes; whether it goes on */
   int64_t time_ns;
+  double per_s, start_s;
 } note;
 
 static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); }
@@ -94,7 +97,8 @@ static ddla_status lead_pings(ddla_survey_pair *out, const ddla_survey_pair_call
   const int64_t begun_ns = now_ns();
   for (int i = -WARM_PINGS; i < PINGS_MOST; i++) {
     note answer = {0};
-    const bool enough = i > 0 && (double)(now_ns() - begun_ns) * 1e-9 > call->seconds / 3;
+    const bool enough =
+        i >= PINGS_LEAST && (double)(now_ns() - begun_ns) * 1e-9 > call->seconds / 3;
     const int64_t date_ns = ddla_clock_now_ns(call->calendar), start_ns = now_ns();
     DDLA_TRY(ping(&answer, call, !enough && i < PINGS_MOST - 1));
     const double trip_s = (double)(now_ns() - start_ns) * 1e-9;
@@ -106,7 +110,7 @@ static ddla_status lead_pings(ddla_survey_pair *out, const ddla_survey_pair_call
     if (enough) break;
   }
   qsort(seconds, (size_t)count, sizeof *seconds, by_size);
-  out->latency_s = seconds[count / 4] / 2;
+  out->latency_s = seconds[count / 10] / 2;
   return DDLA_OK;
 }
 
@@ -186,19 +190,21 @@ static ddla_status find_size(size_t *out, const ddla_survey_pair_call *call, con
 
 /* Bytes over time; between far hosts the bytes by which one message is larger than another over the
  * time that it takes longer, since every message waits for some words of MPI and TCP first. */
-static ddla_status give(double *per_s, const ddla_survey_pair_call *call, double latency_s) {
+static ddla_status give(ddla_survey_course *out, const ddla_survey_pair_call *call,
+                        double latency_s) {
   const course one_way = {.latency_s = latency_s};
   double whole_s = 0, half_s = 0;
   size_t bytes = 0;
   DDLA_TRY(find_size(&bytes, call, &one_way));
   DDLA_TRY(least_of(&whole_s, call, bytes, &one_way));
-  *per_s = (double)bytes / whole_s;
+  *out = (ddla_survey_course){.per_s = (double)bytes / whole_s};
   if (latency_s > far_share * whole_s && bytes >= 2 * FIRST_BYTES) {
     DDLA_TRY(least_of(&half_s, call, bytes / 2, &one_way));
     const double slope_per_s = (double)(bytes - bytes / 2) / (whole_s - half_s);
-    if (slope_per_s > *per_s && slope_per_s < 2 * *per_s) *per_s = slope_per_s;
+    if (slope_per_s > out->per_s && slope_per_s < steepest * out->per_s)
+      *out = (ddla_survey_course){slope_per_s, whole_s - (double)bytes / slope_per_s};
   }
-  return send_note(call, TAG_SIZE, (note){.number = 0, .time_ns = (int64_t)*per_s});
+  return send_note(call, TAG_SIZE, (note){.per_s = out->per_s, .start_s = out->start_s});
 }
 
 /* What is left of a direction's rate when the other one is used, too: 1, or less where they share
@@ -206,7 +212,7 @@ static ddla_status give(double *per_s, const ddla_survey_pair_call *call, double
 static ddla_status share(ddla_survey_pair *pair, const ddla_survey_pair_call *call) {
   course c = {.latency_s = pair->latency_s};
   double alone_s = 0, both_s = 0;
-  const double forth = pair->forth_per_s, back = pair->back_per_s;
+  const double forth = pair->forth.per_s, back = pair->back.per_s;
   const double slower = forth < back ? forth : back;
   const size_t bytes = bounded(slower * shortest_s(call, c.latency_s));
   DDLA_TRY(least_of(&alone_s, call, bytes, &c));
@@ -233,7 +239,7 @@ static ddla_status take_message(const ddla_survey_pair_call *call, const note *a
 }
 
 /* Until the peer is through; then what it has found. */
-static ddla_status take(double *per_s, const ddla_survey_pair_call *call) {
+static ddla_status take(ddla_survey_course *out, const ddla_survey_pair_call *call) {
   for (;;) {
     note asked = {0};
     DDLA_TRY(recv_note(&asked, call, TAG_SIZE));
@@ -241,7 +247,7 @@ static ddla_status take(double *per_s, const ddla_survey_pair_call *call) {
       DDLA_TRY(take_message(call, &asked));
       continue;
     }
-    *per_s = (double)asked.time_ns;
+    *out = (ddla_survey_course){asked.per_s, asked.start_s};
     return DDLA_OK;
   }
 }
@@ -249,18 +255,18 @@ static ddla_status take(double *per_s, const ddla_survey_pair_call *call) {
 ddla_status ddla_survey_pair_measure(ddla_survey_pair *out, const ddla_survey_pair_call *call) {
   ddla_survey_pair made = {0};
   note latency = {0};
-  double nothing = 0;
+  ddla_survey_course nothing = {0};
   if (ddla_transport_rank(call->link) < call->peer) {
     DDLA_TRY(lead_pings(&made, call));
     DDLA_TRY(send_note(call, TAG_PING, (note){.time_ns = (int64_t)(made.latency_s * 1e9)}));
-    DDLA_TRY(give(&made.forth_per_s, call, made.latency_s));
-    DDLA_TRY(take(&made.back_per_s, call));
+    DDLA_TRY(give(&made.forth, call, made.latency_s));
+    DDLA_TRY(take(&made.back, call));
     DDLA_TRY(share(&made, call));
   } else {
     DDLA_TRY(answer_pings(call));
     DDLA_TRY(recv_note(&latency, call, TAG_PING));
-    DDLA_TRY(take(&made.forth_per_s, call));
-    DDLA_TRY(give(&made.back_per_s, call, (double)latency.time_ns * 1e-9));
+    DDLA_TRY(take(&made.forth, call));
+    DDLA_TRY(give(&made.back, call, (double)latency.time_ns * 1e-9));
     DDLA_TRY(take(&nothing, call));
   }
   *out = made;

@@ -6,10 +6,15 @@
 
 enum { DDLA_SURVEY_BUFFER_BYTES = 32 << 20 };
 
+/* One direction: bytes per second, and seconds that a message takes besides, more than its way. */
+typedef struct ddla_survey_course {
+  double per_s, start_s;
+} ddla_survey_course;
+
 /* What a pair found, seen from its lower rank. Plain value. */
 typedef struct ddla_survey_pair {
   double latency_s;
-  double forth_per_s, back_per_s; /* bytes: from the lower rank, to it */
+  ddla_survey_course forth, back; /* from the lower rank, to it */
   double both_share;              /* of these, when both are used at once */
   double clock_s, clock_error_s;  /* of the higher rank's clock against the lower's */
 } ddla_survey_pair;

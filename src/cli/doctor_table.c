@@ -95,8 +95,9 @@ static void print_cost(const ddla_doctor_result *result) {
          cost->ranges == 1 ? "" : "s");
   printf("  %.1f MiB sent in a step by all hosts, at most %.1f MiB over one host's cable\n",
          (double)cost->bytes * mib, (double)cost->host_bytes * mib);
-  printf("  %.4g ms a step at the measured rates, %.3g of them latency; the slowest host is %s\n",
-         cost->seconds * 1e3, 2 * cost->latency_s * 1e3, result->survey.host[cost->slowest].name);
+  printf(
+      "  %.4g ms a step at the measured rates, %.3g of them for latency; the slowest host is %s\n",
+      cost->seconds * 1e3, 2 * cost->way_s * 1e3, result->survey.host[cost->slowest].name);
   printf("  memory: %.0f MiB shared on each host, %.0f MiB more in each agent, %.0f MiB of data\n",
          (double)result->memory.shared_bytes * mib, (double)result->memory.agent_bytes * mib,
          (double)result->memory.data_bytes * mib);
@@ -144,11 +145,12 @@ static json_t *links_json(const ddla_survey *survey) {
     for (int to = 0; to < survey->hosts; to++) {
       const ddla_survey_link *link = &survey->link[from][to];
       if (from == to) continue;
-      json_array_append_new(
-          made,
-          json_pack("{s:o, s:o, s:f, s:f, s:f}", "from", ddla_json_text(survey->host[from].name),
-                    "to", ddla_json_text(survey->host[to].name), "latency_seconds", link->latency_s,
-                    "bytes_per_second", link->bytes_per_s, "share_both_ways", link->both_share));
+      json_array_append_new(made, json_pack("{s:o, s:o, s:f, s:f, s:f, s:f}", "from",
+                                            ddla_json_text(survey->host[from].name), "to",
+                                            ddla_json_text(survey->host[to].name),
+                                            "latency_seconds", link->latency_s, "bytes_per_second",
+                                            link->bytes_per_s, "start_seconds", link->start_s,
+                                            "share_both_ways", link->both_share));
     }
   return made;
 }
@@ -171,7 +173,7 @@ static json_t *cost_json(const ddla_doctor_result *result) {
       ddla_json_text(result->job), "parameters", (json_int_t)result->parameters, "ranges",
       cost->ranges, "bytes_per_step", (json_int_t)cost->bytes, "host_bytes_per_step",
       (json_int_t)cost->host_bytes, "seconds_per_step", cost->seconds, "latency_seconds",
-      2 * cost->latency_s, "slowest_host", ddla_json_text(result->survey.host[cost->slowest].name),
+      2 * cost->way_s, "slowest_host", ddla_json_text(result->survey.host[cost->slowest].name),
       "memory", "shared_bytes", (json_int_t)result->memory.shared_bytes, "agent_bytes",
       (json_int_t)result->memory.agent_bytes, "data_bytes", (json_int_t)result->memory.data_bytes);
 }

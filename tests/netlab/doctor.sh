@@ -5,7 +5,7 @@
 sh "$SOURCE/tests/mpi/mpirun.sh" openmpi "$BUILD/plugins" -n 1 true || exit $?
 tool=$BUILD/bin/end_to_end_tool
 
-samples train 803 data
+samples train 800 data
 cat >job.yaml <<'J'
 data: {train: data}
 model: {kind: mlp, hidden: [256, 128]}
@@ -70,13 +70,13 @@ for library in openmpi mpich; do
   [ "$("$tool" json $library.json exchange slowest_host)" = h2 ] || fail "another host is the slowest"
 done
 
-# The bytes of a step, and what they take, to a third: of what training does, MPI and processors take a part, too.
+# The bytes of a step; and how long they take, roughly, since hosts that share two processors also wait for those.
 timeout 120 "$netlab" run "$DDLA" train job.yaml --out apart >apart.out 2>&1 || { cat apart.out >&2; fail "training"; }
 awk -v sent="$("$tool" json apart/report.json hosts bytes_sent)" -v told="$("$tool" json openmpi.json exchange bytes_per_step)" \
   -v took="$("$tool" json apart/report.json hosts exchange_seconds)" \
-  -v foretold="$("$tool" json openmpi.json exchange seconds_per_step)" -v steps=5 'BEGIN {
+  -v foretold="$("$tool" json openmpi.json exchange seconds_per_step)" -v steps=4 'BEGIN {
     printf "a step: %.3f MiB sent, %.3f told before; %.3f s, %.3f told\n", sent / steps / 2^20, told / 2^20, took / steps, foretold
-    exit !(sent >= told * steps && sent < told * steps * 1.02 && foretold > 0.6 * took / steps && foretold < 1.7 * took / steps)
+    exit !(sent >= told * steps && sent < told * steps * 1.02 && foretold > 0.3 * took / steps && foretold < 2 * took / steps)
   }' || fail "an exchange is not what was told"
 
 # A host whose cable is pulled does not answer, and is named.
