@@ -20,7 +20,7 @@ _ddla() {
     trace) words='--steps --out --help' ;;
     plot) words='--out --help' ;;
     info) words='--set --json --help' ;;
-    doctor) words='--json --help' ;;
+    doctor) words='--hosts --job --set --launcher --program --timeout --slots --json --help' ;;
     check) words='--help' ;;
     bench) words='--op --kernel --precision --samples --seconds --json --steps --profile --set --agents --lanes --batch --bytes --rounds --codec --count --topk --block --help' ;;
     reference) words='--help' ;;
