@@ -228,26 +228,75 @@ static void add_slow_hosts(ddla_findings *findings, const ddla_survey *survey, c
   }
 }
 
-/* A pair with one slow host is no worse than that host. */
+/* What both hosts of a pair can with others. */
+static double both_can(const reach *r, int from, int to) {
+  return fmin(r->rate[from], r->rate[to]);
+}
+
+static double both_reach(const reach *r, int from, int to) {
+  return fmax(fmax(r->latency[from], r->latency[to]), r->usual_latency);
+}
+
+typedef struct pair {
+  int from, to;
+} pair;
+
+static void add_slow_pair(ddla_findings *findings, const ddla_survey *survey, const reach *r,
+                          pair p, int count) {
+  char before[64] = "";
+  if (count > 1) snprintf(before, sizeof before, "%d pairs are slow, most of all ", count);
+  ddla_findings_add(findings, false, "look at what lies between these two: switches, ports, duplex",
+                    "%s%.24s to %.24s%s: %.1f MB/s, where both reach %.1f with others", before,
+                    survey->host[p.from].name, survey->host[p.to].name, count > 1 ? "" : " is slow",
+                    survey->link[p.from][p.to].bytes_per_s * 1e-6,
+                    both_can(r, p.from, p.to) * 1e-6);
+}
+
+static void add_far_pair(ddla_findings *findings, const ddla_survey *survey, const reach *r, pair p,
+                         int count) {
+  char before[64] = "";
+  if (count > 1) snprintf(before, sizeof before, "%d pairs are far, most of all ", count);
+  ddla_findings_add(findings, false, "look at the route between these two",
+                    "%s%.24s and %.24s%s: %.0f us, their best are %.0f and %.0f", before,
+                    survey->host[p.from].name, survey->host[p.to].name,
+                    count > 1 ? "" : " are far from each other",
+                    survey->link[p.from][p.to].latency_s * 1e6, r->latency[p.from] * 1e6,
+                    r->latency[p.to] * 1e6);
+}
+
+static double slowness(const ddla_survey *survey, const reach *r, pair p) {
+  return both_can(r, p.from, p.to) / survey->link[p.from][p.to].bytes_per_s;
+}
+
+static double farness(const ddla_survey *survey, const reach *r, pair p) {
+  return survey->link[p.from][p.to].latency_s / both_reach(r, p.from, p.to);
+}
+
+/* A pair with one slow host is no worse than that host. One after the other where they are few,
+ * else the worst for all. */
 static void add_slow_pairs(ddla_findings *findings, const ddla_survey *survey, const reach *r) {
+  pair slow[NAMED], far[NAMED], slowest = {0, 0}, farthest = {0, 0};
+  int slow_count = 0, far_count = 0;
   for (int from = 0; from < survey->hosts; from++)
     for (int to = 0; to < survey->hosts; to++) {
       const ddla_survey_link *link = &survey->link[from][to];
+      const pair p = {from, to};
       if (from == to) continue;
-      if (is_slow(link->bytes_per_s, fmin(r->rate[from], r->rate[to])))
-        ddla_findings_add(findings, false,
-                          "look at what lies between these two: switches, ports, duplex",
-                          "%.24s to %.24s is slow: %.1f MB/s, where both reach %.1f with others",
-                          survey->host[from].name, survey->host[to].name, link->bytes_per_s * 1e-6,
-                          fmin(r->rate[from], r->rate[to]) * 1e-6);
-      if (from < to &&
-          is_far(link->latency_s, fmax(fmax(r->latency[from], r->latency[to]), r->usual_latency)))
-        ddla_findings_add(findings, false, "look at the route between these two",
-                          "%.24s and %.24s are far from each other: %.0f us, their best are %.0f "
-                          "and %.0f",
-                          survey->host[from].name, survey->host[to].name, link->latency_s * 1e6,
-                          r->latency[from] * 1e6, r->latency[to] * 1e6);
+      if (is_slow(link->bytes_per_s, both_can(r, from, to))) {
+        if (slow_count < NAMED) slow[slow_count] = p;
+        if (slow_count++ == 0 || slowness(survey, r, p) > slowness(survey, r, slowest)) slowest = p;
+      }
+      if (from < to && is_far(link->latency_s, both_reach(r, from, to))) {
+        if (far_count < NAMED) far[far_count] = p;
+        if (far_count++ == 0 || farness(survey, r, p) > farness(survey, r, farthest)) farthest = p;
+      }
     }
+  for (int i = 0; i < slow_count && slow_count <= NAMED; i++)
+    add_slow_pair(findings, survey, r, slow[i], 1);
+  if (slow_count > NAMED) add_slow_pair(findings, survey, r, slowest, slow_count);
+  for (int i = 0; i < far_count && far_count <= NAMED; i++)
+    add_far_pair(findings, survey, r, far[i], 1);
+  if (far_count > NAMED) add_far_pair(findings, survey, r, farthest, far_count);
 }
 
 /* Links on which the two directions take from each other. What is as fast as memory is limited by

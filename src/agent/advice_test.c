@@ -155,6 +155,22 @@ static void a_far_host_is_told_from_a_far_pair(void **state) {
   assert_int_equal(found(s).count, 0);
 }
 
+static void many_pairs_are_one_finding(void **state) {
+  (void)state;
+  ddla_survey *s = even(8);
+  for (int h = 0; h < 4; h++) /* a switch between two racks */
+    for (int k = 4; k < 8; k++) set_pair(s, h, k, (ddla_survey_link){900e-6, 30e6, 0, 1});
+  s->link[6][2].bytes_per_s = 20e6;
+  s->link[1][5].latency_s = 2e-3;
+  ddla_findings all = found(s);
+  assert_int_equal(all.count, 2);
+  assert_string_equal(all.at[0].what, "32 pairs are slow, most of all h6 to h2: 20.0 MB/s, where "
+                                      "both reach 100.0 with others");
+  assert_string_equal(all.at[1].what,
+                      "16 pairs are far, most of all h1 and h5: 2000 us, their best "
+                      "are 100 and 100");
+}
+
 static void directions_that_share_are_told_once(void **state) {
   (void)state;
   ddla_survey *s = even(4);
@@ -242,6 +258,7 @@ int main(void) {
       cmocka_unit_test(clocks_may_differ_a_little),
       cmocka_unit_test(a_slow_host_is_told_from_a_slow_pair),
       cmocka_unit_test(a_far_host_is_told_from_a_far_pair),
+      cmocka_unit_test(many_pairs_are_one_finding),
       cmocka_unit_test(directions_that_share_are_told_once),
       cmocka_unit_test(what_finds_no_place_is_counted),
       cmocka_unit_test(an_exchange_costs_its_bytes_and_two_ways),
