@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "agent/survey_pair.h"
+#include "agent/survey_timetable.h"
 #include "backend/cpu.h"
 #include "backend/kernel.h"
 #include "base/alloc.h"
 #include "base/machine.h"
 #include "train/probe.h"
 
-enum { PAIRS_MAX = DDLA_HOSTS_MAX * (DDLA_HOSTS_MAX - 1) / 2, TAG_IN = 16, TAG_OUT, WAIT_MS = -1 };
+enum { TAG_IN = 16, TAG_OUT, WAIT_MS = -1 };
 
 /* Below this share of what both hosts of a pair can do with others it is measured once more. */
 static const double doubtful = 0.7;
@@ -36,45 +37,10 @@ ddla_status ddla_survey_here(ddla_survey_host *out) {
   return DDLA_OK;
 }
 
-/* ---- who measures when ---- */
-
-typedef struct meeting {
-  uint8_t low, high;
-  uint16_t round;
-} meeting;
-
-/* As it travels. */
-typedef struct timetable {
-  int32_t count, rounds;
-  meeting at[PAIRS_MAX];
-} timetable;
-
 /* A rank's findings, by the higher rank of a pair. As it travels. */
 typedef struct findings {
   ddla_survey_pair pair[DDLA_HOSTS_MAX];
 } findings;
-
-static void add(timetable *table, int one, int other, int round) {
-  table->at[table->count++] = (meeting){.low = (uint8_t)(one < other ? one : other),
-                                        .high = (uint8_t)(one < other ? other : one),
-                                        .round = (uint16_t)round};
-  if (round >= table->rounds) table->rounds = round + 1;
-}
-
-/* One pair after the other; or the rounds of a tournament, in which every host meets one other: the
- * last place stands still, the others go around it, and who meets nobody has a place too many. */
-static void make_timetable(timetable *table, int hosts, bool alone) {
-  const int places = hosts + hosts % 2;
-  *table = (timetable){0};
-  for (int low = 0; alone && low < hosts; low++)
-    for (int high = low + 1; high < hosts; high++) add(table, low, high, table->rounds);
-  for (int round = 0; !alone && round < places - 1; round++)
-    for (int i = 0; i < places / 2; i++) {
-      const int one = i == 0 ? places - 1 : (round + i) % (places - 1);
-      const int other = (round + places - 1 - i) % (places - 1);
-      if (one < hosts && other < hosts) add(table, one, other, round);
-    }
-}
 
 /* ---- words between rank 0 and the others ---- */
 
@@ -141,7 +107,7 @@ typedef struct surveyor {
   ddla_transport *link;
   const ddla_survey_options *options;
   unsigned char *buffer;
-  timetable *table;
+  ddla_survey_timetable *table;
   findings *mine, *all; /* all: [hosts], of rank 0 */
 } surveyor;
 
@@ -152,7 +118,7 @@ static ddla_status measure_round(surveyor *s, int round) {
                                 .seconds = s->options->seconds,
                                 .buffer = s->buffer};
   for (int i = 0; i < s->table->count; i++) {
-    const meeting *m = &s->table->at[i];
+    const ddla_survey_meeting *m = &s->table->at[i];
     if (m->round != round || (m->low != rank && m->high != rank)) continue;
     call.peer = m->low == rank ? m->high : m->low;
     DDLA_TRY(ddla_survey_pair_measure(&s->mine->pair[call.peer], &call));
@@ -221,20 +187,22 @@ static bool is_doubtful(const ddla_survey *survey, int low, int high) {
          doubtful * can;
 }
 
-static void make_second_timetable(timetable *table, const ddla_survey *survey) {
-  *table = (timetable){0};
+/* Who is measured once more, one after the other. */
+static void doubt(ddla_survey_timetable *table, const ddla_survey *survey) {
+  *table = (ddla_survey_timetable){0};
   for (int low = 0; low < survey->hosts; low++)
     for (int high = low + 1; high < survey->hosts; high++)
-      if (is_doubtful(survey, low, high)) add(table, low, high, table->rounds);
+      if (is_doubtful(survey, low, high))
+        ddla_survey_timetable_add(table, low, high, table->rounds);
 }
 
 static ddla_status measure(ddla_survey *survey, surveyor *s) {
   const bool alone = survey->hosts <= s->options->alone;
   const bool first = ddla_transport_rank(s->link) == 0;
-  make_timetable(s->table, survey->hosts, alone);
+  ddla_survey_timetable_make(s->table, survey->hosts, alone);
   DDLA_TRY(measure_all(s));
   if (first) fill(survey, s);
-  if (first) make_second_timetable(s->table, survey);
+  if (first) doubt(s->table, survey);
   DDLA_TRY(measure_all(s));
   if (first) fill(survey, s);
   return DDLA_OK;

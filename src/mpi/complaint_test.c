@@ -64,6 +64,7 @@ static void our_own_words_are_passed_on(void **state) {
   (void)state;
   read_as("Warning: x\nddla: the plug-in ddla_mpi_openmpi.so is missing (No such file or)\nmore\n",
           "openmpi", true, "the plug-in ddla_mpi_openmpi.so is missing (No such file or)");
+  read_as("ddla: MPI cannot start: Connection refused\n", "mpich", true, "MPI cannot start: Con");
   read_as("bash: ddla: command not found\n", "openmpi", true, "no program");
   read_as("sh: 1: /opt/ddla: not found\n", "mpich", true, "no program");
   /* Libraries miss much and go on. */
