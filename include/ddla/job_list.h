@@ -181,7 +181,10 @@
   X(parallel, timeout, REAL, "30", 1, 86400, "s", FREE,                                            \
     "a host that is not heard of for so long is given up, and the run ends")                       \
   X(parallel, agents_as, CHOICE, "processes", 0, 0, "processes|threads", FREE,                     \
-    "what agents of one machine are; threads of one process are for checking the program")
+    "what agents of one machine are; threads of one process are for checking the program")         \
+  X(parallel, isa, CHOICE, "strict", 0, 0, "strict|common|plain|avx2|avx512|avx512_bf16", FREE,    \
+    "instruction set of all agents: strict: the best of each, which must be the same; common: the " \
+    "best that all have; or this one")
 
 #define DDLA_JOB_ROWS_checkpoint(X)                                                                \
   X(checkpoint, every_epochs, INT, "1", 0, 1000000000, "epochs", FREE,                             \

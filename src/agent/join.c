@@ -74,10 +74,18 @@ int ddla_join_agent(const ddla_join *join) { return ddla_mpi_world_rank(join->wo
 
 const char *ddla_join_library(const ddla_join *join) { return ddla_mpi_world_library(join->world); }
 
-static const char *host_of(const ddla_join *join, int agent) {
+const char *ddla_join_host_name(const ddla_join *join, int agent) {
   int host = 0;
   while (join->cluster.first[host + 1] <= agent) host++;
   return ddla_mpi_world_host_name(join->world, host);
+}
+
+static ddla_status differ(const ddla_join *join, int agent, const ddla_join_fact *fact,
+                          const char *its, const char *first) {
+  return DDLA_FAIL(
+      INVALID, "agent %d on host %s has another %s (%s) than agent 0 on host %s (%s); %s", agent,
+      ddla_join_host_name(join, agent), fact->name, its, ddla_join_host_name(join, 0), first,
+      fact->advice ? fact->advice : "start all agents with the same program, job file and data");
 }
 
 /* The first failure, else the first difference from agent 0. */
@@ -89,17 +97,13 @@ static ddla_status judge(const ddla_join *join, const outcome *all, const ddla_j
     if (a == 0) snprintf(failure.text, sizeof failure.text, "%s", all[a].text);
     else
       snprintf(failure.text, sizeof failure.text, "agent %d on host %s: %.900s", a,
-               host_of(join, a), all[a].text);
+               ddla_join_host_name(join, a), all[a].text);
     return ddla_status_raise(&failure);
   }
   for (int a = 1; a < agents; a++)
     for (int f = 0; f < DDLA_JOIN_FACTS && facts[f].name; f++)
       if (strcmp(all[a].fact[f], all[0].fact[f]) != 0)
-        return DDLA_FAIL(INVALID,
-                         "agent %d on host %s has another %s (%s) than agent 0 on host %s (%s); "
-                         "start all agents with the same program, job file and data",
-                         a, host_of(join, a), facts[f].name, all[a].fact[f], host_of(join, 0),
-                         all[0].fact[f]);
+        return differ(join, a, &facts[f], all[a].fact[f], all[0].fact[f]);
   return DDLA_OK;
 }
 
@@ -131,8 +135,7 @@ ddla_status ddla_join_gather(ddla_join *join, void *all, const void *mine, size_
 ddla_status ddla_join_tell(ddla_join *join, void *data, size_t bytes) {
   unsigned char *all = NULL;
   DDLA_TRY(DDLA_NEW(all, (int64_t)bytes * ddla_cluster_agents(&join->cluster)));
-  ddla_status status =
-      ddla_mpi_world_gather(join->world, all, data, bytes, "hear what the first agent found");
+  ddla_status status = ddla_join_gather(join, all, data, bytes, "hear what the first agent found");
   if (status == DDLA_OK) memcpy(data, all, bytes);
   ddla_free(all);
   return status;

@@ -26,11 +26,15 @@ int ddla_join_agent(const ddla_join *join);
 /* "Open MPI v4.1.4", for people. Borrowed. */
 const char *ddla_join_library(const ddla_join *join);
 
+/* Name of the host of an agent. Borrowed. */
+const char *ddla_join_host_name(const ddla_join *join, int agent);
+
 enum { DDLA_JOIN_FACTS = 6, DDLA_JOIN_FACT_BYTES = 72 };
 
 /* What all agents must have alike: name and value of each; a null name ends them. */
 typedef struct ddla_join_fact {
-  const char *name; /* "job" */
+  const char *name;   /* "job" */
+  const char *advice; /* what to do about a difference; null: start all with the same */
   char value[DDLA_JOIN_FACT_BYTES];
 } ddla_join_fact;
 

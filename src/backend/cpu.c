@@ -1,6 +1,11 @@
 #include "backend/cpu.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One more than the level; 0: not asked yet, no limit. */
+static struct { _Atomic int has, limit; } cpu;
 
 static ddla_cpu_level ask(void) {
 #if defined(__x86_64__)
@@ -13,17 +18,44 @@ static ddla_cpu_level ask(void) {
   return DDLA_CPU_PLAIN;
 }
 
-ddla_cpu_level ddla_cpu(void) {
-  static _Atomic int known = -1;
-  int level = atomic_load_explicit(&known, memory_order_relaxed);
-  if (level < 0) {
-    level = (int)ask();
-    atomic_store_explicit(&known, level, memory_order_relaxed);
-  }
-  return (ddla_cpu_level)level;
+/* What the processor is to be taken for; DDLA_CPU_LEVELS: for what it is. */
+static ddla_cpu_level pretended(void) {
+  const char *name = getenv("DDLA_CPU_AT_MOST");
+  return name ? ddla_cpu_find(name) : DDLA_CPU_LEVELS;
 }
 
-const char *ddla_cpu_name(ddla_cpu_level level) {
-  static const char *const names[] = {"plain", "avx2", "avx512", "avx512_bf16"};
-  return names[level];
+static ddla_cpu_level least(ddla_cpu_level a, ddla_cpu_level b) { return a < b ? a : b; }
+
+ddla_cpu_level ddla_cpu_has(void) {
+  int has = atomic_load_explicit(&cpu.has, memory_order_relaxed);
+  if (has == 0) {
+    has = (int)least(ask(), pretended()) + 1;
+    atomic_store_explicit(&cpu.has, has, memory_order_relaxed);
+  }
+  return (ddla_cpu_level)(has - 1);
+}
+
+ddla_cpu_level ddla_cpu(void) {
+  const int limit = atomic_load_explicit(&cpu.limit, memory_order_relaxed);
+  return limit == 0 ? ddla_cpu_has() : least(ddla_cpu_has(), (ddla_cpu_level)(limit - 1));
+}
+
+void ddla_cpu_limit(ddla_cpu_level level) {
+  const int limit = level == DDLA_CPU_LEVELS ? 0 : (int)level + 1;
+  atomic_store_explicit(&cpu.limit, limit, memory_order_relaxed);
+}
+
+bool ddla_cpu_limited(void) {
+  return atomic_load_explicit(&cpu.limit, memory_order_relaxed) > 0 ||
+         pretended() != DDLA_CPU_LEVELS;
+}
+
+static const char *const names[DDLA_CPU_LEVELS] = {"plain", "avx2", "avx512", "avx512_bf16"};
+
+const char *ddla_cpu_name(ddla_cpu_level level) { return names[level]; }
+
+ddla_cpu_level ddla_cpu_find(const char *name) {
+  int level = 0;
+  while (level < DDLA_CPU_LEVELS && strcmp(names[level], name) != 0) level++;
+  return (ddla_cpu_level)level;
 }

@@ -3,6 +3,7 @@
 #ifndef DDLA_BACKEND_KERNEL_H
 #define DDLA_BACKEND_KERNEL_H
 
+#include "backend/cpu.h"
 #include "op/op.h"
 
 /* What a kernel prepared for one call: opaque to others, made by prepare. */
@@ -35,8 +36,15 @@ bool ddla_kernel_accepts(const ddla_kernel *kernel, const ddla_op_call *call);
 const ddla_kernel *ddla_kernel_choose(const ddla_op_call *call, const char *only);
 
 /* Makes this process's backend libraries ready (one thread, so that bits do not depend on the
- * thread number). Called by each agent after the fork, never by the launcher. */
+ * thread number; no more than the limit of ddla_backend_limit). Called by each agent after the
+ * fork, never by the launcher. Errors: INTERNAL, NO_MEMORY of a library. */
 ddla_status ddla_backend_start(void);
+
+/* From now on kernels, our own and the libraries', use no more than this instruction set;
+ * DDLA_CPU_LEVELS: what there is. Called before ddla_backend_start and before anything is prepared.
+ * Errors: UNSUPPORTED where the libraries of this process have started under another limit, which
+ * they keep for ever. */
+ddla_status ddla_backend_limit(ddla_cpu_level level);
 
 enum { DDLA_BACKEND_TEXT_BYTES = 64 };
 

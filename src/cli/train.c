@@ -29,10 +29,11 @@ typedef struct train_call {
   ddla_join *join;                 /* null: agents are started here */
   ddla_training *training;
   ddla_trainer_options options;
-  size_t shared_bytes;     /* of a host */
-  ddla_local_region *link; /* of played hosts */
-  ddla_failure no_events;  /* why events are not kept in files; code DDLA_OK: they are */
-  ddla_failure no_watch;   /* why those of other agents cannot be read */
+  char isa[DDLA_TRAIN_ISA_BYTES]; /* what is said of the instruction set; may be "" */
+  size_t shared_bytes;            /* of a host */
+  ddla_local_region *link;        /* of played hosts */
+  ddla_failure no_events;         /* why events are not kept in files; code DDLA_OK: they are */
+  ddla_failure no_watch;          /* why those of other agents cannot be read */
   ddla_watch *all; /* files of all agents that MPI has started, for the first one; may be null */
 } train_call;
 
@@ -144,8 +145,9 @@ static ddla_show choose_show(const ddla_job *job, bool quiet, bool json, bool jo
   return isatty(STDOUT_FILENO) ? DDLA_SHOW_BAR : DDLA_SHOW_LINES;
 }
 
-static void show_plan(const ddla_training *training, const ddla_training_memory *memory,
-                      const char *directory, const ddla_join *join) {
+static void show_plan(const train_call *call, const ddla_training_memory *memory) {
+  const ddla_training *training = call->training;
+  const ddla_join *join = call->join;
   if (join)
     printf("%d agents on %d host%s, started by %s\n", training->agents, training->cluster.hosts,
            training->cluster.hosts == 1 ? "" : "s", ddla_join_library(join));
@@ -157,7 +159,8 @@ static void show_plan(const ddla_training *training, const ddla_training_memory 
          ddla_dataset_count(training->train), training->agents, training->agents == 1 ? "" : "s",
          training->lanes, training->lanes == 1 ? "" : "s", training->shards, training->batch,
          (memory->shared_bytes >> 20) + 1, (memory->agent_bytes >> 20) + 1,
-         (memory->data_bytes >> 20) + 1, directory);
+         (memory->data_bytes >> 20) + 1, call->options.directory);
+  if (call->isa[0]) puts(call->isa);
 }
 
 static ddla_status print_file(const char *directory, const char *name) {
@@ -245,8 +248,7 @@ static ddla_status prepare_directory(bool *finished, train_call *call) {
   if (*finished) return DDLA_OK;
   DDLA_TRY(ddla_training_estimate(&memory, training));
   DDLA_TRY(ddla_run_prepare(training, directory, call->options.resume));
-  if (show == DDLA_SHOW_BAR || show == DDLA_SHOW_LINES)
-    show_plan(training, &memory, directory, call->join);
+  if (show == DDLA_SHOW_BAR || show == DDLA_SHOW_LINES) show_plan(call, &memory);
   call->shared_bytes = memory.region_bytes;
   return DDLA_OK;
 }
@@ -330,6 +332,7 @@ static void finish(train_call *call) {
 static ddla_status train_here(train_call *call, const train_given *given) {
   bool finished = false;
   DDLA_TRY(prepare(call, given, NULL));
+  DDLA_TRY(ddla_train_agree_isa(call->isa, call->training, NULL));
   DDLA_TRY(prepare_directory(&finished, call));
   return finished ? DDLA_OK : conclude(call, run_all(call));
 }
@@ -353,6 +356,7 @@ static ddla_status prepare_joined(bool *finished, train_call *call, ddla_status 
   ddla_training_memory memory = {0};
   if (prepared == DDLA_OK) prepared = ddla_train_facts(facts, call->training);
   DDLA_TRY(ddla_join_agree(call->join, prepared, facts));
+  DDLA_TRY(ddla_train_agree_isa(call->isa, call->training, call->join));
   if (!first) call->options.show = DDLA_SHOW_NONE;
   ddla_status status =
       first ? prepare_directory(finished, call) : ddla_training_estimate(&memory, call->training);

@@ -8,4 +8,13 @@
 /* training may be null where preparing it failed; facts: [DDLA_JOIN_FACTS]. Errors: NO_MEMORY. */
 ddla_status ddla_train_facts(ddla_join_fact *facts, const ddla_training *training);
 
+enum { DDLA_TRAIN_ISA_BYTES = 192 };
+
+/* Which instruction set the agents are held to, with parallel.isa for people; "" where each has its
+ * own best, which the others have too. Collective under MPI: with parallel.isa common the agents
+ * take the best set that all have. join: null where agents are started here. Errors: as
+ * ddla_join_gather. */
+ddla_status ddla_train_agree_isa(char words[DDLA_TRAIN_ISA_BYTES], ddla_training *training,
+                                 ddla_join *join);
+
 #endif

@@ -68,6 +68,7 @@ static ddla_status build(ddla_inference *made, const ddla_job *job, const ddla_o
   if (!task)
     return DDLA_FAIL(UNSUPPORTED, "the run's task is %s, which this program does not have",
                      ddla_text_quote(description->task).text);
+  DDLA_TRY(ddla_backend_limit(ddla_training_isa(job)));
   DDLA_TRY(ddla_backend_start());
   DDLA_TRY(ddla_task_build(&made->graph, &(ddla_task_use){.task = task,
                                                           .job = job,

@@ -129,7 +129,8 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
   char best[64];
   json_t *report = json_pack(
       "{s:i, s:s, s:b, s:{s:f, s:f, s:I, s:I, s:i, s:f, s:f, s:f, s:s},"
-      " s:{s:s, s:I, s:s}, s:{s:f, s:f, s:f, s:f, s:f}, s:{s:i, s:i, s:i}, s:{s:s, s:s}, s:{s:s, "
+      " s:{s:s, s:I, s:s}, s:{s:f, s:f, s:f, s:f, s:f}, s:{s:i, s:i, s:i, s:s}, s:{s:s, s:s}, "
+      "s:{s:s, "
       "s:i}}",
       "format", 1, "status", run->interrupted ? "interrupted" : "done", "resumed",
       run->start_step > 0, "train", "seconds", sum->seconds, "samples_per_second",
@@ -140,9 +141,10 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
       (json_int_t)ddla_graph_parameter_total(training->graph.graph), "kind",
       training->job->model.kind, "time", "compute", sum->compute, "exchange", sum->exchange,
       "waiting", sum->waiting, "data", sum->data, "other", sum->other, "parallel", "agents",
-      training->agents, "lanes", training->lanes, "shards", training->shards, "versions", "ddla",
-      DDLA_VERSION, "kernels", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}), "machine",
-      "processor", sum->machine, "processors", sum->processors);
+      training->agents, "lanes", training->lanes, "shards", training->shards, "isa",
+      ddla_cpu_name(ddla_cpu()), "versions", "ddla", DDLA_VERSION, "kernels",
+      ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}), "machine", "processor",
+      sum->machine, "processors", sum->processors);
   if (!report) return NULL;
   if (training->task->add) json_object_del(json_object_get(report, "train"), "accuracy");
   json_object_set_new(report, "agents", agents_json(run, worker));

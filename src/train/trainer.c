@@ -286,6 +286,7 @@ static ddla_status open_pens(agent_trainer *trainer) {
 static ddla_status run_agent(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   DDLA_TRY(open_pens(trainer));
+  DDLA_TRY(ddla_backend_limit(training->isa));
   DDLA_TRY(ddla_backend_start());
   DDLA_TRY(open_link(trainer));
   DDLA_TRY(check_identity(trainer));

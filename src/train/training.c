@@ -293,6 +293,20 @@ static ddla_status check_group(ddla_training *training) {
   return DDLA_OK;
 }
 
+ddla_cpu_level ddla_training_isa(const ddla_job *job) {
+  if (strcmp(job->parallel.isa, "common") == 0) return ddla_cpu_has();
+  return ddla_cpu_find(job->parallel.isa);
+}
+
+static ddla_status check_isa(ddla_training *training) {
+  training->isa = ddla_training_isa(training->job);
+  if (training->isa == DDLA_CPU_LEVELS || training->isa <= ddla_cpu_has()) return DDLA_OK;
+  return ddla_job_refuse(training->job, "parallel.isa",
+                         "is %s, but this machine's processor has no more than %s; name that one, "
+                         "or common for the best that all machines have",
+                         ddla_cpu_name(training->isa), ddla_cpu_name(ddla_cpu_has()));
+}
+
 static ddla_status check_samples(const ddla_training *training) {
   int64_t samples = ddla_dataset_count(training->train);
   if (samples >= training->shards) return DDLA_OK;
@@ -351,6 +365,7 @@ static ddla_status prepare(ddla_training *training) {
   DDLA_TRY(ddla_train_plugins(&training->plugins, job, training->own.plugin));
   DDLA_TRY(ddla_job_check(job));
   DDLA_TRY(check_group(training));
+  DDLA_TRY(check_isa(training));
   DDLA_TRY(choose_task(training));
   DDLA_TRY(choose_strategy(training));
   DDLA_TRY(choose_optimizer(training));

@@ -8,6 +8,7 @@
 
 #include <ddla/job.h>
 
+#include "backend/cpu.h"
 #include "data/augment.h"
 #include "data/data.h"
 #include "graph/graph.h"
@@ -61,6 +62,7 @@ typedef struct ddla_training {
   bool direct;                /* every shard is one micro-batch */
   int64_t batches_per_epoch, epochs, total_steps;
   ddla_precision precision;
+  ddla_cpu_level isa; /* what agents are held to; DDLA_CPU_LEVELS: nothing */
   uint64_t seed;
   int64_t start_ns;           /* monotonic, of the program */
   ddla_training_board *board; /* shared memory */
@@ -74,6 +76,10 @@ ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
                                   const ddla_training_own *own, const ddla_cluster *cluster,
                                   int64_t start_ns);
 void ddla_training_destroy(ddla_training *training);
+
+/* What the job's parallel.isa holds agents to: for common, what this machine has; for strict,
+ * DDLA_CPU_LEVELS. May be more than this machine has. */
+ddla_cpu_level ddla_training_isa(const ddla_job *job);
 
 /* What to open for a part of the job's data at a path. Borrows from all; plugins may be null. */
 ddla_data_source ddla_training_source(const ddla_job *job, const ddla_plugins *plugins,

@@ -14,14 +14,15 @@ train: {shards: 8, batch: 500, epochs: 2, optimizer: adamw, clip_norm: 0.5, lear
 parallel: {lanes: 1, timeout: 20}
 J
 
-# host.sh PER WORDS...: runs the words as a rank of host rank / PER; the rank $odd also gets the words $more.
+# host.sh PER WORDS...: runs the words as a rank of host rank / PER; the rank $odd also gets the words $more, and the
+# environment $with.
 cat >host.sh <<'H'
 per=$1
 shift
 rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK}
 export DDLA_HOST_NAME="host$((rank / per))"
 # shellcheck disable=SC2086 # words
-if [ "$rank" = "${odd:-}" ]; then set -- "$@" $more; fi
+if [ "$rank" = "${odd:-}" ]; then set -- env $with "$@" $more; fi
 exec "$@"
 H
 
@@ -69,7 +70,35 @@ once other.out "agent 1 on host host1 has another job"
 export more="--set data.train=/nowhere"
 joined ill missing 2 1 job.yaml
 once missing.out "agent 1 on host host1: cannot read /nowhere"
-unset odd more
+
+# One host's processor has less: by itself that ends the run; with parallel.isa: common all take its instruction set.
+best=$(sed -n 's/.*"isa": "\([a-z0-9_]*\)".*/\1/p' alone/report.json)
+case $best in
+avx512*) lesser=avx2 ;;
+*) lesser=plain ;;
+esac
+export more="" with="DDLA_CPU_AT_MOST=$lesser"
+if [ "$best" != plain ]; then
+  train 0 held job.yaml -n 1 --set "parallel.isa=$lesser"
+  bits=$(sha held/model.safetensors)
+  [ "$bits" != "$(sha alone/model.safetensors)" ] || fail "$lesser gives the bits of $best: this test shows nothing"
+  joined ill strict 2 1 job.yaml
+  once strict.out "agent 1 on host host1 has another instruction set ($lesser) than agent 0 on host host0 ($best)"
+  says strict.out "parallel.isa to common"
+  joined 0 common 3 1 job.yaml --set parallel.isa=common
+  same_model "$bits" common
+  once common.out "instruction set: $lesser (parallel.isa: common; agent 1 on host host1 has no more)"
+  joined 0 forced 2 1 job.yaml --set "parallel.isa=$lesser"
+  same_model "$bits" forced
+  joined ill toomuch 2 1 job.yaml --set "parallel.isa=$best"
+  once toomuch.out "agent 1 on host host1: --set: parallel.isa is $best, but this machine's processor has no more than"
+  export more="--set parallel.isa=strict"
+  joined ill keys 2 1 job.yaml --set parallel.isa=common
+  once keys.out "agent 1 on host host1 has another parallel.isa (strict) than agent 0 on host host0 (common)"
+fi
+unset odd more with
+joined 0 alike 2 1 job.yaml --set parallel.isa=common
+once alike.out "instruction set: $best (parallel.isa: common)"
 joined ill key 3 1 job.yaml --set train.bach=3
 once key.out "did you mean train.batch?"
 joined ill count 3 1 job.yaml -n 2

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,13 +22,29 @@ static struct {
   dnnl_stream_t stream; /* of a CPU engine: in order, holds nothing between runs */
   dnnl_status_t status;
   void (*set_threads)(int);
-} library = {.once = PTHREAD_ONCE_INIT};
+  _Atomic int limit; /* what it has started with: one more than the level, 0: no limit; -1: it has
+                        not started */
+} library = {.once = PTHREAD_ONCE_INIT, .limit = -1};
+
+static int limit_now(void) { return ddla_cpu_limited() ? (int)ddla_cpu() + 1 : 0; }
+
+/* oneDNN takes no other set once it has been asked for anything. It has names for more than our
+ * levels (AMX, which no level has); its least is SSE4.1. */
+static dnnl_status_t library_limit(int limit) {
+  static const dnnl_cpu_isa_t sets[DDLA_CPU_LEVELS] = {dnnl_cpu_isa_sse41, dnnl_cpu_isa_avx2,
+                                                       dnnl_cpu_isa_avx512_core,
+                                                       dnnl_cpu_isa_avx512_core_bf16};
+  atomic_store(&library.limit, limit);
+  return limit > 0 ? dnnl_set_max_cpu_isa(sets[limit - 1]) : dnnl_success;
+}
 
 static void library_start(void) {
   /* oneDNN's OpenMP is whatever its build linked (libgomp, libiomp5, none): asked for by name at
    * run time. */
   void *symbol = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
   memcpy(&library.set_threads, &symbol, sizeof symbol);
+  library.status = library_limit(limit_now());
+  if (library.status != dnnl_success) return;
   library.status = dnnl_engine_create(&library.engine, dnnl_cpu, 0);
   if (library.status != dnnl_success) return;
   library.status = dnnl_stream_create(&library.stream, library.engine, dnnl_stream_default_flags);
@@ -224,6 +241,17 @@ ddla_status ddla_onednn_weight_use(const void **out, ddla_onednn_weight *weight,
 void ddla_onednn_weight_close(ddla_onednn_weight *weight) {
   ddla_onednn_step_close(&weight->reorder);
   *weight = (ddla_onednn_weight){0};
+}
+
+ddla_status ddla_backend_limit(ddla_cpu_level level) {
+  const int started = atomic_load(&library.limit);
+  ddla_cpu_limit(level);
+  if (started < 0 || started == limit_now()) return DDLA_OK;
+  ddla_cpu_limit(started > 0 ? (ddla_cpu_level)(started - 1) : DDLA_CPU_LEVELS);
+  return DDLA_FAIL(UNSUPPORTED,
+                   "this process has computed with %s before, and oneDNN does not change its "
+                   "instruction set any more; use another process for another parallel.isa",
+                   started > 0 ? ddla_cpu_name((ddla_cpu_level)(started - 1)) : "no limit");
 }
 
 ddla_status ddla_backend_start(void) {
