@@ -27,3 +27,14 @@ set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${DNNL_LIBRARY}
 add_library(ddla_libraries INTERFACE)
 target_link_libraries(ddla_libraries INTERFACE DNNL::dnnl PkgConfig::YAML PkgConfig::JANSSON
   PkgConfig::PNG PkgConfig::XXHASH PkgConfig::NETTLE PkgConfig::DEFLATE Threads::Threads m dl)
+
+# hwloc tells which processors share cores and memory. Only its header is needed: the library is loaded at run time,
+# and without it lanes are not bound.
+option(DDLA_HWLOC "bind lanes to cores, where hwloc's header is found" ON)
+set(DDLA_HWLOC_FOUND 0)
+find_path(HWLOC_INCLUDE_DIR hwloc.h)
+if(DDLA_HWLOC AND HWLOC_INCLUDE_DIR)
+  set(DDLA_HWLOC_FOUND 1)
+elseif(DDLA_HWLOC)
+  message(STATUS "hwloc.h is missing: configured without the binding of lanes")
+endif()

@@ -182,8 +182,11 @@
     "a host that is not heard of for so long is given up, and the run ends")                       \
   X(parallel, agents_as, CHOICE, "processes", 0, 0, "processes|threads", FREE,                     \
     "what agents of one machine are; threads of one process are for checking the program")         \
+  X(parallel, bind, TEXT, "auto", 0, 0, "", FREE,                                                  \
+    "processors of lanes: auto: a core each where lanes fill the machine, or what is allowed of "  \
+    "it; cores, numa: a core, a memory domain each; none; or processors: 0-3,8")                   \
   X(parallel, isa, CHOICE, "strict", 0, 0, "strict|common|plain|avx2|avx512|avx512_bf16", FREE,    \
-    "instruction set of all agents: strict: the best of each, which must be the same; common: the " \
+    "instruction set of all agents: strict: the best of each, which must be alike; common: the "   \
     "best that all have; or this one")
 
 #define DDLA_JOB_ROWS_checkpoint(X)                                                                \

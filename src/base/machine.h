@@ -15,6 +15,10 @@ int ddla_machine_processors(void);
 int ddla_machine_processors_all(void);
 int ddla_machine_processors_affinity(void);
 
+/* Threads of other programs on the whole machine that compute: what is ready to run beside the
+ * caller, the least of a few looks within 3 ms. 0 also where the system does not tell. */
+int ddla_machine_others(void);
+
 /* Processors' worth of time that the control group (version 1 or 2) grants; 0: no limit known. */
 double ddla_machine_quota(void);
 

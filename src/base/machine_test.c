@@ -5,12 +5,15 @@
 /* cmocka asks for these four before it */
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/machine.h"
 
@@ -29,6 +32,26 @@ static void processors_follow_affinity(void **state) {
   assert_int_equal(ddla_machine_processors(), 1);
   assert_int_equal(sched_setaffinity(0, sizeof old, &old), 0);
   assert_int_equal(ddla_machine_processors(), before);
+}
+
+static void who_computes_is_seen(void **state) {
+  int pipe_ends[2];
+  char byte = 0;
+  (void)state;
+  assert_int_equal(pipe(pipe_ends), 0);
+  pid_t other = fork();
+  if (other == 0) { /* computes until the pipe is closed */
+    fcntl(pipe_ends[0], F_SETFL, O_NONBLOCK);
+    close(pipe_ends[1]);
+    while (read(pipe_ends[0], &byte, 1) < 0) continue;
+    _exit(0);
+  }
+  close(pipe_ends[0]);
+  int seen = 0; /* the other one may be about to start, or be counted out by a look between */
+  for (int i = 0; i < 200 && seen == 0; i++) seen = ddla_machine_others();
+  close(pipe_ends[1]);
+  assert_int_equal(waitpid(other, NULL, 0), other);
+  assert_true(seen > 0);
 }
 
 static void memory_is_there(void **state) {
@@ -107,6 +130,7 @@ static void lines_and_names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(processors_follow_affinity),
+                                     cmocka_unit_test(who_computes_is_seen),
                                      cmocka_unit_test(memory_is_there),
                                      cmocka_unit_test(available_is_what_machine_and_groups_leave),
                                      cmocka_unit_test(lines_and_names)};

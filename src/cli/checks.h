@@ -29,6 +29,7 @@ typedef struct ddla_check_row {
 void ddla_check_processor(ddla_check *check);
 void ddla_check_vectors(ddla_check *check);
 void ddla_check_cores(ddla_check *check);
+void ddla_check_topology(ddla_check *check);
 void ddla_check_caches(ddla_check *check);
 void ddla_check_memory(ddla_check *check);
 void ddla_check_huge_pages(ddla_check *check);

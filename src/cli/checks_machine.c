@@ -13,6 +13,7 @@
 #include "backend/cpu.h"
 #include "base/machine.h"
 #include "base/text.h"
+#include "base/topology.h"
 #include "cli/checks.h"
 #include "data/data.h"
 
@@ -75,6 +76,23 @@ void ddla_check_cores(ddla_check *check) {
   if (usable < all)
     advise(check, "the launcher or container withholds processors; raise its limit (for example "
                   "docker --cpus, Slurm --cpus-per-task) if more are yours");
+}
+
+void ddla_check_topology(ddla_check *check) {
+  ddla_topology topology = {0};
+  if (ddla_topology_read(&topology, NULL) != DDLA_OK) {
+    snprintf(check->value, sizeof check->value, "not known: %.160s",
+             ddla_status_message(DDLA_UNSUPPORTED));
+    advise(check, "lanes are not bound to cores and memory domains (parallel.bind); with many of "
+                  "either, install libhwloc15, and build where hwloc.h is (libhwloc-dev)");
+    return;
+  }
+  snprintf(check->value, sizeof check->value,
+           "%d core%s in %d memory domain%s, told by %s; lanes that fill the usable ones are bound",
+           topology.cores, topology.cores == 1 ? "" : "s", topology.domains,
+           topology.domains == 1 ? "" : "s", topology.library);
+  check->number = topology.cores;
+  check->unit = "cores";
 }
 
 /* What the kernel tells of processor 0, in KiB: instructions' cache left out. 0: not told. (sysconf

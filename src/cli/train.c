@@ -20,6 +20,7 @@
 #include "cli/words.h"
 #include "train/recording.h"
 #include "train/save.h"
+#include "train/seating.h"
 #include "train/trainer.h"
 #include "watch/reader.h"
 
@@ -161,6 +162,8 @@ static void show_plan(const train_call *call, const ddla_training_memory *memory
          (memory->shared_bytes >> 20) + 1, (memory->agent_bytes >> 20) + 1,
          (memory->data_bytes >> 20) + 1, call->options.directory);
   if (call->isa[0]) puts(call->isa);
+  printf("binding: %s%s (parallel.bind: %s)\n", training->binding->bound ? "" : "none, ",
+         training->binding->words, training->job->parallel.bind);
 }
 
 static ddla_status print_file(const char *directory, const char *name) {
@@ -349,6 +352,20 @@ static ddla_status open_joined_events(train_call *call) {
   return DDLA_OK;
 }
 
+/* Agents of one machine share out its processors. */
+static ddla_status seat_joined(train_call *call) {
+  const ddla_cluster *cluster = ddla_join_cluster(call->join);
+  const int agent = ddla_join_agent(call->join);
+  ddla_seat_card mine, *all = NULL;
+  ddla_seat_card_of(&mine, cluster->hosts > 1 && agent == cluster->first[cluster->host]);
+  DDLA_TRY(DDLA_NEW(all, ddla_cluster_agents(cluster)));
+  ddla_status status =
+      ddla_join_gather(call->join, all, &mine, sizeof mine, "say which processors they may use");
+  if (status == DDLA_OK) status = ddla_seating_among(call->training, all, agent);
+  ddla_free(all);
+  return ddla_join_agree(call->join, status, &(ddla_join_fact){0});
+}
+
 /* The first agent makes the directory ready; the others wait for it. */
 static ddla_status prepare_joined(bool *finished, train_call *call, ddla_status prepared) {
   const bool first = ddla_join_agent(call->join) == 0;
@@ -357,6 +374,7 @@ static ddla_status prepare_joined(bool *finished, train_call *call, ddla_status 
   if (prepared == DDLA_OK) prepared = ddla_train_facts(facts, call->training);
   DDLA_TRY(ddla_join_agree(call->join, prepared, facts));
   DDLA_TRY(ddla_train_agree_isa(call->isa, call->training, call->join));
+  DDLA_TRY(seat_joined(call));
   if (!first) call->options.show = DDLA_SHOW_NONE;
   ddla_status status =
       first ? prepare_directory(finished, call) : ddla_training_estimate(&memory, call->training);

@@ -129,7 +129,8 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
   char best[64];
   json_t *report = json_pack(
       "{s:i, s:s, s:b, s:{s:f, s:f, s:I, s:I, s:i, s:f, s:f, s:f, s:s},"
-      " s:{s:s, s:I, s:s}, s:{s:f, s:f, s:f, s:f, s:f}, s:{s:i, s:i, s:i, s:s}, s:{s:s, s:s}, "
+      " s:{s:s, s:I, s:s}, s:{s:f, s:f, s:f, s:f, s:f}, s:{s:i, s:i, s:i, s:s, s:b, s:s}, s:{s:s, "
+      "s:s}, "
       "s:{s:s, "
       "s:i}}",
       "format", 1, "status", run->interrupted ? "interrupted" : "done", "resumed",
@@ -142,8 +143,9 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
       training->job->model.kind, "time", "compute", sum->compute, "exchange", sum->exchange,
       "waiting", sum->waiting, "data", sum->data, "other", sum->other, "parallel", "agents",
       training->agents, "lanes", training->lanes, "shards", training->shards, "isa",
-      ddla_cpu_name(ddla_cpu()), "versions", "ddla", DDLA_VERSION, "kernels",
-      ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}), "machine", "processor",
+      ddla_cpu_name(ddla_cpu()), "bound", training->binding && training->binding->bound, "binding",
+      training->binding ? training->binding->words : "", "versions", "ddla", DDLA_VERSION,
+      "kernels", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}), "machine", "processor",
       sum->machine, "processors", sum->processors);
   if (!report) return NULL;
   if (training->task->add) json_object_del(json_object_get(report, "train"), "accuracy");
@@ -217,6 +219,9 @@ static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worke
   if (run->bad_checks > 0)
     fprintf(file, "not finite       %" PRId64 " numbers in %" PRId64 " of %" PRId64 " checks\n",
             run->non_finite, run->bad_checks, run->checks);
+  if (run->training->binding)
+    fprintf(file, "binding          %s%s\n", run->training->binding->bound ? "" : "none, ",
+            run->training->binding->words);
   fprintf(file, "machine          %s, %d processors; ddla %s, %s\n", sum->machine, sum->processors,
           DDLA_VERSION, ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}));
   fprintf(file, "model            %s/model.safetensors\nsha256           %s\n", run->directory,

@@ -7,8 +7,10 @@
 
 #include "backend/kernel.h"
 #include "base/alloc.h"
+#include "base/log.h"
 #include "train/identity.h"
 #include "train/save.h"
+#include "train/seating.h"
 
 /* One agent. */
 typedef struct agent_trainer {
@@ -199,10 +201,24 @@ static ddla_status make_workers(agent_trainer *trainer) {
   return DDLA_OK;
 }
 
+/* The calling thread is the lane's, and what it touches first lies in its domain. */
+static void enter(const agent_trainer *trainer, int lane) {
+  const int agent = recorded_agent(trainer);
+  const cpu_set_t *set = ddla_seating_lane(trainer->training, agent, lane);
+  char text[128];
+  if (!set) return;
+  ddla_binding_enter(set);
+  ddla_log_line(DDLA_LOG_INFO, "lane %d of agent %d on processors %s", lane, agent,
+                ddla_binding_text(text, sizeof text, set));
+}
+
 static void work(agent_trainer *trainer, int lane) {
   const ddla_trainer_options *options = trainer->options;
   ddla_worker *worker = &trainer->worker[lane];
-  if (lane > 0) worker->pen = ddla_watch_lane_open(options->watch, worker->agent, lane);
+  if (lane > 0) {
+    enter(trainer, lane);
+    worker->pen = ddla_watch_lane_open(options->watch, worker->agent, lane);
+  }
   ddla_status status =
       options->work ? options->work(worker, options->work_argument) : ddla_worker_train(worker);
   ddla_watch_mark(&worker->pen, DDLA_PHASE_END, 0);
@@ -283,8 +299,20 @@ static ddla_status open_pens(agent_trainer *trainer) {
   return DDLA_OK;
 }
 
+/* A thread starts on the processors of who starts it, and sync starts the one that exchanges. */
+static ddla_status open_sync_bound(agent_trainer *trainer) {
+  const int agent = recorded_agent(trainer);
+  const cpu_set_t *exchange = ddla_seating_exchange(trainer->training, agent);
+  if (exchange && trainer->link) ddla_binding_enter(exchange);
+  ddla_status status = open_sync(trainer);
+  enter(trainer, 0);
+  return status;
+}
+
 static ddla_status run_agent(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
+  const cpu_set_t *first = ddla_seating_lane(training, recorded_agent(trainer), 0);
+  if (first) ddla_binding_enter(first); /* before the state is made */
   DDLA_TRY(open_pens(trainer));
   DDLA_TRY(ddla_backend_limit(training->isa));
   DDLA_TRY(ddla_backend_start());
@@ -292,7 +320,7 @@ static ddla_status run_agent(agent_trainer *trainer) {
   DDLA_TRY(check_identity(trainer));
   DDLA_TRY(ddla_shared_open(&trainer->shared, training, trainer->transport));
   DDLA_TRY(start_state(trainer));
-  DDLA_TRY(open_sync(trainer));
+  DDLA_TRY(open_sync_bound(trainer));
   DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
   if (agent_of(trainer) == 0 && trainer->options->directory)
     DDLA_TRY(ddla_run_open(&trainer->run, training, trainer->options->directory,
@@ -328,7 +356,10 @@ static void tell_hosts(const agent_trainer *trainer, ddla_status status) {
 ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *transport,
                              const ddla_trainer_options *options) {
   agent_trainer trainer = {.training = training, .transport = transport, .options = options};
+  cpu_set_t before; /* the thread may be a host program's */
+  const bool known = sched_getaffinity(0, sizeof before, &before) == 0;
   ddla_status status = run_agent(&trainer);
+  if (known) ddla_binding_enter(&before);
   ddla_watch_end_agent(options->watch, recorded_agent(&trainer),
                        status == DDLA_OK ? DDLA_WATCH_DONE : DDLA_WATCH_FAILED,
                        ddla_status_exit(status));

@@ -13,6 +13,7 @@
 #include "state/state.h"
 #include "train/identity.h"
 #include "train/plugins.h"
+#include "train/seating.h"
 #include "train/shared.h"
 
 static const char *text_or_null(const char *text) { return text[0] ? text : NULL; }
@@ -360,7 +361,7 @@ static ddla_status choose_task(ddla_training *training) {
   return DDLA_OK;
 }
 
-static ddla_status prepare(ddla_training *training) {
+static ddla_status prepare(ddla_training *training, bool started_here) {
   const ddla_job *job = training->job;
   DDLA_TRY(ddla_train_plugins(&training->plugins, job, training->own.plugin));
   DDLA_TRY(ddla_job_check(job));
@@ -383,7 +384,8 @@ static ddla_status prepare(ddla_training *training) {
   DDLA_TRY(build(training, classes));
   DDLA_TRY(name_classes(training, training->graph.classes));
   DDLA_TRY(check_sparse(training));
-  return make_board(training);
+  DDLA_TRY(make_board(training));
+  return started_here ? ddla_seating_here(training) : DDLA_OK;
 }
 
 ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
@@ -397,7 +399,7 @@ ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
   training->precision = ddla_precision_of(job->train.precision);
   training->start_ns = start_ns;
   if (cluster) training->cluster = *cluster;
-  ddla_status status = prepare(training);
+  ddla_status status = prepare(training, cluster == NULL);
   if (status != DDLA_OK) {
     ddla_training_destroy(training);
     return status;
@@ -413,6 +415,7 @@ void ddla_training_destroy(ddla_training *training) {
   ddla_dataset_close(training->validation);
   ddla_dataset_close(training->test);
   ddla_dataset_close(training->whole);
+  ddla_binding_destroy(training->binding);
   ddla_free(training->class_names);
   ddla_free(training->mean);
   ddla_free(training->deviation);

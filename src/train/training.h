@@ -9,6 +9,7 @@
 #include <ddla/job.h>
 
 #include "backend/cpu.h"
+#include "base/binding.h"
 #include "data/augment.h"
 #include "data/data.h"
 #include "graph/graph.h"
@@ -58,6 +59,8 @@ typedef struct ddla_training {
   int agents, lanes, shards;  /* agents: of all hosts */
   ddla_cluster cluster;       /* what is known before hosts have met: how many there are (or that
                                  there are more), and the agents of this one */
+  ddla_binding *binding;      /* of this machine's agents; owned; null: not planned yet */
+  int first_seat;             /* an agent's seat in it is its number less this one */
   int64_t batch, micro_batch; /* micro_batch: at most so many samples at once, never 0 */
   bool direct;                /* every shard is one micro-batch */
   int64_t batches_per_epoch, epochs, total_steps;
@@ -69,9 +72,10 @@ typedef struct ddla_training {
 } ddla_training;
 
 /* Loads plug-ins, opens data, builds the graph, checks everything that can be checked without
- * agents. job and what own names (null: nothing) are borrowed until destroy. cluster: who is where,
- * known by other means; null: as the job says. Errors: INVALID naming key, value and what to do;
- * those of plug-ins, data, model and task. */
+ * agents; binds agents that are started here (parallel.bind). job and what own names (null:
+ * nothing) are borrowed until destroy. cluster: who is where, known by other means; null: as the
+ * job says. Errors: INVALID naming key, value and what to do; those of plug-ins, data, model and
+ * task. */
 ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
                                   const ddla_training_own *own, const ddla_cluster *cluster,
                                   int64_t start_ns);

@@ -15,12 +15,13 @@ parallel: {lanes: 1, timeout: 20}
 J
 
 # host.sh PER WORDS...: runs the words as a rank of host rank / PER; the rank $odd also gets the words $more, and the
-# environment $with.
+# environment $with. Where $pinned is not empty, rank r may use processor r alone.
 cat >host.sh <<'H'
 per=$1
 shift
 rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK}
 export DDLA_HOST_NAME="host$((rank / per))"
+if [ -n "${pinned:-}" ]; then set -- taskset -c "$rank" "$@"; fi
 # shellcheck disable=SC2086 # words
 if [ "$rank" = "${odd:-}" ]; then set -- env $with "$@" $more; fi
 exec "$@"
@@ -54,6 +55,23 @@ same_model "$bits" apart
 joined 0 both 5 2 job.yaml
 same_model "$bits" both
 says both.out "5 agents on 3 hosts"
+
+# Processes that the launcher has given a processor each are bound to it, whatever hosts they play; masks of which one
+# contains another are left alone.
+if command -v taskset >/dev/null && taskset -c 1 true && taskset -c 0 true; then
+  export pinned=yes
+  joined 0 pinned 2 1 job.yaml
+  same_model "$bits" pinned
+  if ! grep -q hwloc pinned.out; then
+    once pinned.out "binding: 2 lanes on processors 0-1 (parallel.bind: auto)"
+    says pinned/agents/1.log "lane 0 of agent 1 on processors 1"
+    export pinned="" odd=1 more="" with="taskset -c 1"
+    joined 0 within 2 2 job.yaml --set parallel.bind=cores
+    same_model "$bits" within
+    once within.out "binding: none, the launcher gave agents processors that overlap (parallel.bind: cores)"
+  fi
+  unset pinned odd more with
+fi
 
 # A run goes on under MPI that was begun without, and says so when it is finished.
 train 0 begun job.yaml -n 2 --set train.steps=2 --set checkpoint.every_steps=1 --set train.schedule=constant

@@ -11,6 +11,8 @@ typedef struct fence {
 static const fence fences[] = {
     {"dnnl_", "dnnl", "src/backend/onednn/", "", "oneDNN stays under src/backend/onednn/"},
     {"DNNL_", "oneapi/dnnl", "src/backend/onednn/", "", "oneDNN stays under src/backend/onednn/"},
+    {"hwloc_", "hwloc", "src/base/topology_hwloc.c", "", "hwloc stays in topology_hwloc.c"},
+    {"HWLOC_", "hwloc", "src/base/topology_hwloc.c", "", "hwloc stays in topology_hwloc.c"},
     {"MPI_", "mpi.h", "", "mpi", "MPI stays in files named mpi*.c"},
     {"cuda", "cuda", "src/backend/cuda/", "cuda",
      "CUDA stays in files named cuda* or under src/backend/cuda/"},

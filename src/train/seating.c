@@ -1,0 +1,78 @@
+#include "train/seating.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/machine.h"
+
+void ddla_seat_card_of(ddla_seat_card *out, bool exchanges) {
+  ddla_seat_card made = {.seat.exchanges = exchanges, .others = ddla_machine_others()};
+  ddla_machine_line(made.machine, sizeof made.machine, "/proc/sys/kernel/random/boot_id");
+  CPU_ZERO(&made.seat.allowed);
+  (void)sched_getaffinity(0, sizeof made.seat.allowed, &made.seat.allowed); /* else none */
+  *out = made;
+}
+
+/* What hwloc cannot tell is no failure: nobody is bound. */
+static ddla_status seat(ddla_training *training, const ddla_binding_seat *seats, int count,
+                        int others) {
+  const ddla_job *job = training->job;
+  ddla_topology topology = {0};
+  ddla_binding_case what = {.how = job->parallel.bind,
+                            .seat = seats,
+                            .seats = count,
+                            .lanes = training->lanes,
+                            .quota = ddla_machine_quota(),
+                            .others = others > 0 ? others : 0};
+  if (strcmp(what.how, "none") != 0) {
+    if (ddla_topology_read(&topology, NULL) == DDLA_OK) what.topology = &topology;
+    else what.why_unknown = ddla_status_message(DDLA_UNSUPPORTED);
+  }
+  ddla_status status = ddla_binding_plan(&training->binding, &what);
+  if (status != DDLA_INVALID) return status;
+  char words[DDLA_STATUS_TEXT_BYTES];
+  snprintf(words, sizeof words, "%s", ddla_status_message(status));
+  return ddla_job_refuse(job, "parallel.bind", "%s", words);
+}
+
+ddla_status ddla_seating_here(ddla_training *training) {
+  const ddla_cluster *cluster = &training->cluster;
+  ddla_binding_seat *seats = NULL;
+  ddla_seat_card mine;
+  DDLA_TRY(DDLA_NEW(seats, training->agents));
+  ddla_seat_card_of(&mine, false);
+  for (int a = 0; a < training->agents; a++) seats[a] = mine.seat;
+  for (int h = 0; cluster->hosts > 1 && h < cluster->hosts; h++)
+    seats[cluster->first[h]].exchanges = true;
+  ddla_status status = seat(training, seats, training->agents, mine.others);
+  ddla_free(seats);
+  return status;
+}
+
+ddla_status ddla_seating_among(ddla_training *training, const ddla_seat_card *all, int agent) {
+  ddla_binding_seat *seats = NULL;
+  int count = 0, others = all[agent].others;
+  DDLA_TRY(DDLA_NEW(seats, training->agents));
+  for (int a = 0; a < training->agents; a++) {
+    if (strcmp(all[a].machine, all[agent].machine) != 0) continue;
+    if (all[a].others < others) others = all[a].others;
+    if (a == agent) training->first_seat = a - count;
+    seats[count++] = all[a].seat;
+  }
+  ddla_status status = seat(training, seats, count, others - (count - 1));
+  ddla_free(seats);
+  return status;
+}
+
+const cpu_set_t *ddla_seating_lane(const ddla_training *training, int agent, int lane) {
+  const ddla_binding *binding = training->binding;
+  if (!binding || !binding->bound) return NULL;
+  return &binding->lane[(agent - training->first_seat) * binding->lanes + lane];
+}
+
+const cpu_set_t *ddla_seating_exchange(const ddla_training *training, int agent) {
+  const ddla_binding *binding = training->binding;
+  if (!binding || !binding->bound) return NULL;
+  return &binding->exchange[agent - training->first_seat];
+}
