@@ -2,13 +2,15 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/machine.h"
 
 void ddla_seat_card_of(ddla_seat_card *out, bool exchanges) {
   ddla_seat_card made = {.seat.exchanges = exchanges, .others = ddla_machine_others()};
-  ddla_machine_line(made.machine, sizeof made.machine, "/proc/sys/kernel/random/boot_id");
+  if (!ddla_machine_line(made.machine, sizeof made.machine, "/proc/sys/kernel/random/boot_id"))
+    (void)gethostname(made.machine, sizeof made.machine - 1); /* else "", one machine */
   CPU_ZERO(&made.seat.allowed);
   (void)sched_getaffinity(0, sizeof made.seat.allowed, &made.seat.allowed); /* else none */
   *out = made;

@@ -356,10 +356,11 @@ static void tell_hosts(const agent_trainer *trainer, ddla_status status) {
 ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *transport,
                              const ddla_trainer_options *options) {
   agent_trainer trainer = {.training = training, .transport = transport, .options = options};
+  const bool bound = training->binding && training->binding->bound;
   cpu_set_t before; /* the thread may be a host program's */
-  const bool known = sched_getaffinity(0, sizeof before, &before) == 0;
+  const bool restore = bound && sched_getaffinity(0, sizeof before, &before) == 0;
   ddla_status status = run_agent(&trainer);
-  if (known) ddla_binding_enter(&before);
+  if (restore) ddla_binding_enter(&before);
   ddla_watch_end_agent(options->watch, recorded_agent(&trainer),
                        status == DDLA_OK ? DDLA_WATCH_DONE : DDLA_WATCH_FAILED,
                        ddla_status_exit(status));
