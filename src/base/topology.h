@@ -20,8 +20,9 @@ typedef struct ddla_topology {
   char library[DDLA_TOPOLOGY_TEXT_BYTES];                       /* "hwloc 2.9.0" */
 } ddla_topology;
 
-/* Of this machine; of another one where synthetic is not null: hwloc's words for it, such as
- * "numa:2 core:4 pu:2". Errors: UNSUPPORTED where there is no hwloc, or it cannot tell. */
+/* Of this machine, which is asked about once; of another one where synthetic is not null: hwloc's
+ * words for it, such as "numa:2 core:4 pu:2". Errors: UNSUPPORTED where there is no hwloc, or it
+ * cannot tell. */
 ddla_status ddla_topology_read(ddla_topology *out, const char *synthetic);
 
 #endif

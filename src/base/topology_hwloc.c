@@ -5,6 +5,7 @@
 #if DDLA_HWLOC
 #include <dlfcn.h>
 #include <hwloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -112,10 +113,31 @@ static ddla_status read_with(ddla_topology *out, const functions *h, const char 
   return status;
 }
 
-ddla_status ddla_topology_read(ddla_topology *out, const char *synthetic) {
+static ddla_status read_now(ddla_topology *out, const char *synthetic) {
   functions h = {0};
   DDLA_TRY(load(&h));
   return read_with(out, &h, synthetic);
+}
+
+/* This machine, which stays what it is: read once, since hwloc's plug-ins lose some memory each
+ * time that they are loaded and let go. */
+static struct {
+  pthread_once_t once;
+  ddla_topology topology;
+  ddla_failure failure; /* code DDLA_OK: none */
+} machine = {.once = PTHREAD_ONCE_INIT};
+
+static void read_machine(void) {
+  ddla_status status = read_now(&machine.topology, NULL);
+  if (status != DDLA_OK) ddla_status_take(&machine.failure, status);
+}
+
+ddla_status ddla_topology_read(ddla_topology *out, const char *synthetic) {
+  if (synthetic) return read_now(out, synthetic);
+  pthread_once(&machine.once, read_machine);
+  if (machine.failure.code != DDLA_OK) return ddla_status_raise(&machine.failure);
+  *out = machine.topology;
+  return DDLA_OK;
 }
 
 #else

@@ -1,13 +1,14 @@
 /* A program that has the library in it: trains by 2 agents, fails in every way that a caller can
  * bring about, and trains again. Nothing of the process may change: no child, no signal disposition
- * or mask, no thread, descriptor, mapping or block of the heap left behind; and nothing may be
- * written, which host.sh looks at. Writes what went wrong into the file "verdict", which stays
- * empty. */
+ * or mask, no processors of its threads, no thread, descriptor, mapping or block of the heap left
+ * behind; and nothing may be written, which host.sh looks at. Writes what went wrong into the file
+ * "verdict", which stays empty. */
 #include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ enum { SIGNALS = 65, ROUNDS = 5, HEAP_SLACK_BYTES = 16 << 10, MAPPING_SLACK = 2 
 typedef struct process_state {
   struct sigaction action[SIGNALS];
   sigset_t mask;
+  cpu_set_t processors; /* of the calling thread */
   int threads, descriptors, mappings;
   size_t heap_bytes;
 } process_state;
@@ -56,6 +58,7 @@ static process_state look(void) {
   memset(&found, 0, sizeof found);
   for (int i = 1; i < SIGNALS; i++) sigaction(i, NULL, &found.action[i]);
   pthread_sigmask(SIG_SETMASK, NULL, &found.mask);
+  sched_getaffinity(0, sizeof found.processors, &found.processors);
   found.threads = entries("/proc/self/task");
   found.descriptors = entries("/proc/self/fd");
   found.mappings = lines("/proc/self/maps");
@@ -82,6 +85,15 @@ static bool same_signals(const process_state *a, const process_state *b) {
       return false;
   for (int i = 1; i < SIGNALS; i++)
     if (sigismember(&a->mask, i) != sigismember(&b->mask, i)) return false;
+  return true;
+}
+
+/* A lane that runs on the calling thread is bound, and the thread is let go again. */
+static bool on_bound_step(void *argument, const ddla_train_step *step) {
+  cpu_set_t now;
+  (void)step;
+  sched_getaffinity(0, sizeof now, &now);
+  *(int *)argument = CPU_COUNT(&now);
   return true;
 }
 
@@ -173,6 +185,11 @@ static ddla_status sum(ddla_group *group, void *argument) {
 
 static void do_all(char sha256[65]) {
   static const char *const none[] = {NULL}, *const own_kind[] = {"model.kind=plain", NULL};
+  static char list[64];
+  const char *const bound[] = {"parallel.agents=1", "parallel.lanes=1", list, NULL};
+  for (int p = CPU_SETSIZE - 1; p >= 0; p--)
+    if (CPU_ISSET((size_t)p, &at_start.processors))
+      snprintf(list, sizeof list, "parallel.bind=%d", p);
   int64_t never = INT64_MAX, third = 3;
   double total = 0;
   ddla_train_result result = {0};
@@ -189,6 +206,12 @@ static void do_all(char sha256[65]) {
   options = (ddla_train_options){.directory = "run", .plugin = &own};
   status = train(&result, own_kind, &options);
   if (status) complain("a plug-in of the program", ddla_status_message(status));
+  int processors = 0;
+  options = (ddla_train_options){
+      .directory = "run", .on_step = on_bound_step, .on_step_argument = &processors};
+  status = train(&result, bound, &options);
+  if (status || strcmp(result.model_sha256, sha256) != 0) complain("bound", "other bits");
+  if (processors != 1) complain("bound", "the lane is not on one processor");
   status = ddla_group_run(&(ddla_group_options){.agents = 3}, sum, &total);
   if (status || total < 5.9 || total > 6.1) complain("group", ddla_status_message(status));
 }
@@ -204,6 +227,7 @@ static void write_rows(const char *path, int first, int count, const char *more)
 static void compare(const process_state *before, const process_state *after, const char *when) {
   if (has_child()) complain(when, "the process has a child");
   if (!same_signals(before, after)) complain(when, "a signal is handled otherwise");
+  if (!CPU_EQUAL(&after->processors, &before->processors)) complain(when, "it was moved");
   if (after->threads != before->threads) complain(when, "a thread is left");
   if (after->descriptors != before->descriptors) complain(when, "a descriptor is left");
 }
