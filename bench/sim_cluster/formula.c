@@ -1,0 +1,88 @@
+#include "sim_cluster/formula.h"
+
+static double larger(double a, double b) { return a > b ? a : b; }
+
+static int64_t bytes_of(const formula_case *c, int range) {
+  return range + 1 < c->ranges ? c->range_bytes : c->bytes - c->range_bytes * (c->ranges - 1);
+}
+
+int64_t formula_own_bytes(const formula_case *c, int host) {
+  if (host >= c->ranges) return 0;
+  const int64_t count = (c->ranges - 1 - host) / c->hosts + 1;
+  const int last = (int)(host + (count - 1) * c->hosts);
+  return (count - 1) * c->range_bytes + bytes_of(c, last);
+}
+
+int64_t formula_sent_bytes(const formula_case *c, int host) {
+  const int64_t own = formula_own_bytes(c, host), others = c->hosts - 1;
+  return c->bytes - own + others * (own + c->record_bytes);
+}
+
+int64_t formula_sent_bytes_most(const formula_case *c) {
+  int64_t most = 0;
+  for (int h = 0; h < c->hosts; h++) {
+    const int64_t sent = formula_sent_bytes(c, h);
+    if (sent > most) most = sent;
+  }
+  return most;
+}
+
+double formula_least_bytes(const formula_case *c) {
+  return 2.0 * (c->hosts - 1) / c->hosts * (double)c->bytes;
+}
+
+/* Of one pass over the busiest link of a host: an owner has its ranges from all others, and whoever
+ * owns nothing or little still has everything else to give. */
+static double host_load(const formula_case *c) {
+  double most = 0;
+  for (int h = 0; h < c->hosts; h++) {
+    const double own = (double)formula_own_bytes(c, h);
+    most = larger(most, larger((c->hosts - 1) * own, (double)c->bytes - own));
+  }
+  return most;
+}
+
+/* What hosts own that stand in a leaf and take the same uplink; uplink -1: all of the leaf. */
+static double own_of(const formula_case *c, const network *net, int leaf, int uplink) {
+  double own = 0;
+  for (int h = leaf * net->leaf; h < (leaf + 1) * net->leaf; h++)
+    if (uplink < 0 || h % net->uplinks == uplink) own += (double)formula_own_bytes(c, h);
+  return own;
+}
+
+/* Of the busiest link between a leaf and the switches above when partial sums are gathered: down to
+ * the owners that share it, from all hosts outside; and up from a leaf to all owners outside that
+ * share one. */
+static double gather_load(const formula_case *c, const network *net) {
+  double most = 0;
+  for (int u = 0; u < net->uplinks; u++) {
+    double all = 0;
+    for (int l = 0; l < c->hosts / net->leaf; l++) all += own_of(c, net, l, u);
+    for (int l = 0; l < c->hosts / net->leaf; l++) {
+      const double own = own_of(c, net, l, u);
+      most = larger(most, larger(own * (c->hosts - net->leaf), (all - own) * net->leaf));
+    }
+  }
+  return most;
+}
+
+/* When sums are given: up, what a leaf owns to all hosts outside, spread over all uplinks; and down
+ * to the hosts that share one, everything that others own. */
+static double give_load(const formula_case *c, const network *net) {
+  double most = 0;
+  for (int l = 0; l < c->hosts / net->leaf; l++) {
+    const double own = own_of(c, net, l, -1);
+    most = larger(most, own * (c->hosts - net->leaf) / net->uplinks);
+    most = larger(most, ((double)c->bytes - own) * net->leaf / net->uplinks);
+  }
+  return most;
+}
+
+double formula_seconds(const formula_case *c, const network *net) {
+  double gather = host_load(c), give = gather;
+  if (net->leaf > 0 && c->hosts > net->leaf) {
+    gather = larger(gather, gather_load(c, net));
+    give = larger(give, give_load(c, net));
+  }
+  return 3 * network_latency(net, c->hosts) + (gather + give) / net->bandwidth;
+}

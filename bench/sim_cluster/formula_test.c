@@ -1,0 +1,80 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "sim_cluster/formula.h"
+
+static const network slow = {.name = "slow", .bandwidth = 1000, .latency = 0.5};
+static const network leaves = {
+    .name = "leaves", .bandwidth = 1000, .latency = 0.5, .leaf = 4, .uplinks = 2};
+
+/* As many equal ranges as hosts: everybody is alike, and sends the least that there is. */
+static void test_equal_shares_are_the_least(void **state) {
+  (void)state;
+  const formula_case c = {.hosts = 4, .ranges = 4, .bytes = 4000, .range_bytes = 1000};
+  for (int h = 0; h < 4; h++) {
+    assert_int_equal(formula_own_bytes(&c, h), 1000);
+    assert_int_equal(formula_sent_bytes(&c, h), 6000);
+  }
+  assert_true(formula_least_bytes(&c) == 6000);
+  /* 3 latencies of 2 links, and twice 3000 bytes */
+  assert_true(formula_seconds(&c, &slow) == 3 + 6);
+}
+
+/* Two ranges for four hosts: whoever owns one has it from three and gives it to three. */
+static void test_owners_are_the_busiest(void **state) {
+  (void)state;
+  const formula_case c = {
+      .hosts = 4, .ranges = 2, .bytes = 4000, .range_bytes = 2000, .record_bytes = 10};
+  assert_int_equal(formula_own_bytes(&c, 1), 2000);
+  assert_int_equal(formula_own_bytes(&c, 2), 0);
+  assert_int_equal(formula_sent_bytes(&c, 1), 2000 + 3 * 2010);
+  assert_int_equal(formula_sent_bytes(&c, 2), 4000 + 30);
+  assert_int_equal(formula_sent_bytes_most(&c), 8030);
+  assert_true(formula_seconds(&c, &slow) == 3 + 12);
+}
+
+/* Seven ranges, of which the last is short, for three hosts. */
+static void test_ranges_go_in_turn(void **state) {
+  (void)state;
+  const formula_case c = {.hosts = 3, .ranges = 7, .bytes = 6100, .range_bytes = 1000};
+  assert_int_equal(formula_own_bytes(&c, 0), 2100);
+  assert_int_equal(formula_own_bytes(&c, 1), 2000);
+  assert_int_equal(formula_own_bytes(&c, 2), 2000);
+  const formula_case full = {.hosts = 3, .ranges = 6, .bytes = 5001, .range_bytes = 1000};
+  assert_int_equal(formula_own_bytes(&full, 0), 2000);
+  assert_int_equal(formula_own_bytes(&full, 2), 1001);
+}
+
+/* Leaves of 4 hosts with 2 uplinks: two hosts share one, to which the 4 of the other leaf send. */
+static void test_uplinks_are_shared(void **state) {
+  (void)state;
+  const formula_case c = {.hosts = 8, .ranges = 8, .bytes = 8000, .range_bytes = 1000};
+  assert_true(formula_seconds(&c, &slow) == 3 + 14);
+  assert_true(formula_seconds(&c, &leaves) == 6 + 16);
+  /* Owners in the first leaf only, 2 on each uplink: 4 hosts send 2 ranges of 2000 to each pair. */
+  const formula_case few = {.hosts = 8, .ranges = 4, .bytes = 8000, .range_bytes = 2000};
+  assert_true(formula_seconds(&few, &leaves) == 6 + 16 + 16);
+  const formula_case one_leaf = {.hosts = 4, .ranges = 4, .bytes = 4000, .range_bytes = 1000};
+  assert_true(formula_seconds(&one_leaf, &leaves) == 3 + 6);
+}
+
+static void test_networks_are_found(void **state) {
+  (void)state;
+  assert_null(network_find("none"));
+  const network *tree = network_find("tree");
+  assert_non_null(tree);
+  assert_true(network_latency(tree, 32) == 50e-6);
+  assert_true(network_latency(tree, 64) == 100e-6);
+  assert_true(network_latency(network_find("distant"), 64) == 20e-3);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_equal_shares_are_the_least),
+      cmocka_unit_test(test_owners_are_the_busiest), cmocka_unit_test(test_ranges_go_in_turn),
+      cmocka_unit_test(test_uplinks_are_shared), cmocka_unit_test(test_networks_are_found)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
