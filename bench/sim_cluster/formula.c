@@ -84,5 +84,5 @@ double formula_seconds(const formula_case *c, const network *net) {
     gather = larger(gather, gather_load(c, net));
     give = larger(give, give_load(c, net));
   }
-  return 3 * network_latency(net, c->hosts) + (gather + give) / net->bandwidth;
+  return 3 * network_latency_most(net, c->hosts) + (gather + give) / net->bandwidth;
 }

@@ -46,13 +46,15 @@ static ddla_request *take(ddla_request **place) {
 
 static void leave(flight *f) {
   f->leaves = false;
-  if (f->send->bytes <= LINK_SMALL_BYTES) wire_after(wire_latency(f->from, f->to), f);
+  if (f->send->bytes <= LINK_SMALL_BYTES)
+    wire_after(network_latency(f->net->net, f->from, f->to), f);
   else wire_send(f->from, f->to, (double)f->send->bytes, f);
 }
 
 /* The receiver's word is one latency under way from the moment at which the receive was posted. */
 static void set_out(flight *f) {
-  const int64_t word_ns = (int64_t)f->recv->place + llround(wire_latency(f->to, f->from) * 1e9);
+  const int64_t word_ns =
+      (int64_t)f->recv->place + llround(network_latency(f->net->net, f->to, f->from) * 1e9);
   const int64_t wait_ns = word_ns - now_ns(NULL);
   f->leaves = wait_ns > 0;
   if (f->leaves) wire_after((double)wait_ns * 1e-9, f);
@@ -164,8 +166,8 @@ static const ddla_transport_ops slots = {.name = "simgrid",
                                          .wake = link_wake,
                                          .clock = link_clock};
 
-ddla_status link_net_make(link_net *out, int hosts, bool carries) {
-  link_net net = {.hosts = hosts, .carries = carries};
+ddla_status link_net_make(link_net *out, int hosts, const network *wire, bool carries) {
+  link_net net = {.hosts = hosts, .net = wire, .carries = carries};
   DDLA_TRY(DDLA_NEW(net.host, hosts));
   ddla_status status = DDLA_NEW(net.pair, (int64_t)hosts * hosts);
   if (status != DDLA_OK) {

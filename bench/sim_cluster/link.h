@@ -7,6 +7,7 @@
 #ifndef DDLA_BENCH_SIM_CLUSTER_LINK_H
 #define DDLA_BENCH_SIM_CLUSTER_LINK_H
 
+#include "sim_cluster/network.h"
 #include "transport/transport.h"
 
 enum { LINK_SMALL_BYTES = 256 };
@@ -22,6 +23,7 @@ typedef struct link_count {
 
 typedef struct link_net {
   int hosts;
+  const network *net;     /* for what loads no link; borrowed */
   bool carries;           /* messages carry their bytes; else only their time */
   struct link_host *host; /* [hosts] owned */
   link_pair *pair;        /* [receiver][sender] owned */
@@ -35,7 +37,7 @@ typedef struct link_host {
 } link_host;
 
 /* Errors: NO_MEMORY. */
-ddla_status link_net_make(link_net *out, int hosts, bool carries);
+ddla_status link_net_make(link_net *out, int hosts, const network *net, bool carries);
 void link_net_fini(link_net *net);
 
 /* For wire_calls.arrived. */

@@ -14,7 +14,7 @@ static const double off_max = 0.10;
 
 typedef struct arguments {
   replay_options replay;
-  const network *net;
+  const network *net; /* as it is built; replay.net: as the model sees it */
   const char *model;
 } arguments;
 
@@ -72,8 +72,7 @@ static network as_seen_by(const char *model, const network *net) {
 
 /* Seconds over those of the least bytes at full rate; with computing, what is left after it. */
 static bool print(const arguments *a, const replay_result *r) {
-  const network seen = as_seen_by(a->model, a->net);
-  const double formula = formula_seconds(&r->layout, &seen), off = r->seconds / formula - 1;
+  const double formula = formula_seconds(&r->layout, a->replay.net), off = r->seconds / formula - 1;
   const double after = r->seconds - a->replay.compute_seconds;
   const double least = formula_least_bytes(&r->layout);
   const bool timed = a->replay.compute_seconds == 0; /* the formula knows no computing */
@@ -96,6 +95,8 @@ int main(int argc, char **argv) {
     return 2;
   }
   if (!open_wire(&a)) return 2;
+  const network seen = as_seen_by(a.model, a.net);
+  a.replay.net = &seen;
   const ddla_status status = replay_run(&result, &a.replay);
   if (status != DDLA_OK) {
     fprintf(stderr, "sim_cluster: %s\n", ddla_status_message(status));

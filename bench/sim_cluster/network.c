@@ -4,7 +4,7 @@
 
 static const network networks[] = {
     {.name = "flat", .bandwidth = 125e6, .latency = 25e-6},
-    {.name = "tree", .bandwidth = 125e6, .latency = 25e-6, .leaf = 32, .uplinks = 16},
+    {.name = "tree", .bandwidth = 125e6, .latency = 25e-6, .leaf = 16, .uplinks = 8},
     {.name = "distant", .bandwidth = 12.5e6, .latency = 10e-3},
 };
 
@@ -14,8 +14,13 @@ const network *network_find(const char *name) {
   return NULL;
 }
 
-double network_latency(const network *net, int hosts) {
-  return (net->leaf > 0 && hosts > net->leaf ? 4 : 2) * net->latency;
+double network_latency(const network *net, int from, int to) {
+  const bool up = net->leaf > 0 && from / net->leaf != to / net->leaf;
+  return (up ? 4 : 2) * net->latency;
+}
+
+double network_latency_most(const network *net, int hosts) {
+  return network_latency(net, 0, hosts - 1);
 }
 
 /* SimGrid's own fat tree, whose routes go by the receiver's number. */

@@ -14,12 +14,13 @@ typedef struct network {
   int leaf, uplinks;
 } network;
 
-/* By name: flat (1 Gbit/s, 50 us from host to host), tree (the same links, 32 hosts and 16 uplinks
+/* By name: flat (1 Gbit/s, 50 us from host to host), tree (the same links, 16 hosts and 8 uplinks
  * to a leaf), distant (100 Mbit/s, 20 ms). Null: no such name. */
 const network *network_find(const char *name);
 
-/* Seconds from host to host, at most. */
-double network_latency(const network *net, int hosts);
+/* Seconds from host to host; and the most that it is between any two. */
+double network_latency(const network *net, int from, int to);
+double network_latency_most(const network *net, int hosts);
 
 /* As a platform of SimGrid. hosts is a multiple of `leaf`. False: the file's error. */
 bool network_write(FILE *file, const network *net, int hosts);

@@ -106,7 +106,7 @@ static ddla_status make_host(replay *r, int h) {
 
 static ddla_status make(replay *r) {
   const replay_options *o = r->options;
-  DDLA_TRY(link_net_make(&r->net, o->hosts, o->gradient != NULL));
+  DDLA_TRY(link_net_make(&r->net, o->hosts, o->net, o->gradient != NULL));
   DDLA_TRY(DDLA_NEW(r->host, o->hosts));
   DDLA_TRY(DDLA_NEW(r->record, (int64_t)o->hosts * REPLAY_RECORD_BYTES));
   if (!o->gradient) r->nothing = calloc((size_t)o->elements, sizeof *r->nothing);

@@ -12,6 +12,7 @@ enum { REPLAY_RECORD_BYTES = 64 }; /* of a shard's record, as the strategy share
 
 typedef struct replay_options {
   int hosts;
+  const network *net;     /* the wire's */
   int64_t elements;       /* of the parameter space: whole blocks */
   int64_t range_bytes;    /* 0: chosen by the layout */
   double compute_seconds; /* until everything is final; ranges are so one after the other */

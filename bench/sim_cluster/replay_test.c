@@ -24,7 +24,7 @@ enum { HOSTS_MAX = 8 };
 
 static const network flat = {.name = "flat", .bandwidth = 125e6, .latency = 25e-6};
 static const network tree = {
-    .name = "tree", .bandwidth = 125e6, .latency = 25e-6, .leaf = 4, .uplinks = 2};
+    .name = "tree", .bandwidth = 125e6, .latency = 25e-6, .leaf = 2, .uplinks = 1};
 
 static bool open_wire(const replay_case *c) {
   char path[] = "platform_XXXXXX.xml";
@@ -88,6 +88,7 @@ static int run_case(const replay_case *c) {
     for (int64_t k = 0; k < elements; k++) gradient[h][k] = value_of(h, k);
   }
   const replay_options options = {.hosts = c->hosts,
+                                  .net = &c->net,
                                   .elements = elements,
                                   .range_bytes =
                                       c->range_blocks * DDLA_STATE_BLOCK * (int64_t)sizeof(float),

@@ -30,8 +30,7 @@ void wire_send(int from, int to, double bytes, void *message);
  * is called then. */
 void wire_after(double seconds, void *message);
 
-/* Seconds from host to host of a message without bytes, and since the start. */
-double wire_latency(int from, int to);
+/* Seconds since the start. */
 double wire_now(void);
 
 /* Calls `settled`, then simulates until nothing is under way any more. */
