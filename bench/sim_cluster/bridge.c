@@ -2,7 +2,7 @@
  * there are no workers whose gradients it could send, and for a thousand hosts no memory for them.
  */
 #include "base/alloc.h"
-#include "sim_cluster/replay.h"
+#include "replay.h"
 
 #define ddla_operands_list replay_operands_list
 #ifdef REPLAY_WITHOUT_DATA

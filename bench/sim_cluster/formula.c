@@ -1,4 +1,4 @@
-#include "sim_cluster/formula.h"
+#include "formula.h"
 
 static double larger(double a, double b) { return a > b ? a : b; }
 
@@ -31,13 +31,35 @@ double formula_least_bytes(const formula_case *c) {
   return 2.0 * (c->hosts - 1) / c->hosts * (double)c->bytes;
 }
 
-/* Of one pass over the busiest link of a host: an owner has its ranges from all others, and whoever
- * owns nothing or little still has everything else to give. */
-static double host_load(const formula_case *c) {
+static int64_t own_bytes_most(const formula_case *c) {
+  int64_t most = 0;
+  for (int h = 0; h < c->hosts; h++) {
+    const int64_t own = formula_own_bytes(c, h);
+    if (own > most) most = own;
+  }
+  return most;
+}
+
+/* Over a host's own link until all partial sums are where they belong: see formula.h. */
+static double host_gather_load(const formula_case *c) {
+  const double most = (double)own_bytes_most(c), others = c->hosts - 1;
+  double load = 0;
+  for (int h = 0; h < c->hosts; h++) {
+    const double own = (double)formula_own_bytes(c, h), early = own / most;
+    const double given = ((double)c->bytes - own) / most;
+    const double both = early < 0.5 ? early : 1 - early;
+    load = larger(load, early * others + both * (given + others) +
+                            (1 - early - both) * larger(given, others));
+  }
+  return load * most;
+}
+
+/* While sums are given: out of an owner's link, or everything that others own into a host's. */
+static double host_give_load(const formula_case *c) {
   double most = 0;
   for (int h = 0; h < c->hosts; h++) {
-    const double own = (double)formula_own_bytes(c, h);
-    most = larger(most, larger((c->hosts - 1) * own, (double)c->bytes - own));
+    const int64_t own = formula_own_bytes(c, h);
+    most = larger(most, larger((double)(own * (c->hosts - 1)), (double)(c->bytes - own)));
   }
   return most;
 }
@@ -79,7 +101,7 @@ static double give_load(const formula_case *c, const network *net) {
 }
 
 double formula_seconds(const formula_case *c, const network *net) {
-  double gather = host_load(c), give = gather;
+  double gather = host_gather_load(c), give = host_give_load(c);
   if (net->leaf > 0 && c->hosts > net->leaf) {
     gather = larger(gather, gather_load(c, net));
     give = larger(give, give_load(c, net));

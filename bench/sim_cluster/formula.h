@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "sim_cluster/network.h"
+#include "network.h"
 
 /* Everything is final at time 0, and every host has one partial sum. */
 typedef struct formula_case {
@@ -27,10 +27,17 @@ int64_t formula_sent_bytes_most(const formula_case *c);
 double formula_least_bytes(const formula_case *c);
 
 /* Seconds of the whole exchange: three latencies (the receivers' word, the partial sums, the sums)
- * and the two passes over the busiest link,
+ * and two passes over the busiest link,
  *   3 L + (gather + give) / B
- *   gather = give = max over h of max((H - 1) own(h), S - own(h))
- * on a flat network. With leaves, messages between them also share uplinks: see formula.c. */
+ * On a flat network, with A the most that a host owns:
+ *   gather = give = (H - 1) A                               where all own as much
+ *   give = max over h of max((H - 1) own(h), S - own(h))
+ *   gather = A max over h of f m + g (q + m) + (1 - f - g) max(q, m)
+ *     with m = H - 1, f = own(h) / A, q = (S - own(h)) / A, g = min(f, 1 - f)
+ * Who owns less than others has its sum early, at f m; then its m sums share its link with the q
+ * partial sums for which the other owners still wait, until the first of both are through, g (q +
+ * m); then come those that are left. With leaves, messages between them also share uplinks: see
+ * formula.c. */
 double formula_seconds(const formula_case *c, const network *net);
 
 #endif

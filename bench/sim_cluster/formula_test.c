@@ -4,7 +4,7 @@
 
 #include <cmocka.h>
 
-#include "sim_cluster/formula.h"
+#include "formula.h"
 
 static const network slow = {.name = "slow", .bandwidth = 1000, .latency = 0.5};
 static const network leaves = {
@@ -48,6 +48,19 @@ static void test_ranges_go_in_turn(void **state) {
   assert_int_equal(formula_own_bytes(&full, 2), 1001);
 }
 
+/* The last of four owns 250 of 1000: it has them when the others have 250 of theirs, 750 bytes into
+ * the time. Then 3 sums and 3 partial sums go at a sixth of the rate until its sums are through, at
+ * 750 + 1500, and 500 of each partial sum are left: 1500 more. One that owns 750 is later, and what
+ * is left of the partial sums is through first: 2250 + 250 * 6. */
+static void test_who_is_early_is_in_the_way(void **state) {
+  (void)state;
+  const formula_case early = {.hosts = 4, .ranges = 4, .bytes = 3250, .range_bytes = 1000};
+  assert_int_equal(formula_own_bytes(&early, 3), 250);
+  assert_true(formula_seconds(&early, &slow) == 3 + 3.75 + 3);
+  const formula_case late = {.hosts = 4, .ranges = 4, .bytes = 3750, .range_bytes = 1000};
+  assert_true(formula_seconds(&late, &slow) == 3 + 3.75 + 3);
+}
+
 /* Leaves of 4 hosts with 2 uplinks: two hosts share one, to which the 4 of the other leaf send. */
 static void test_uplinks_are_shared(void **state) {
   (void)state;
@@ -73,9 +86,11 @@ static void test_networks_are_found(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_equal_shares_are_the_least),
-      cmocka_unit_test(test_owners_are_the_busiest), cmocka_unit_test(test_ranges_go_in_turn),
-      cmocka_unit_test(test_uplinks_are_shared), cmocka_unit_test(test_networks_are_found)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_equal_shares_are_the_least),
+                                     cmocka_unit_test(test_owners_are_the_busiest),
+                                     cmocka_unit_test(test_ranges_go_in_turn),
+                                     cmocka_unit_test(test_who_is_early_is_in_the_way),
+                                     cmocka_unit_test(test_uplinks_are_shared),
+                                     cmocka_unit_test(test_networks_are_found)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

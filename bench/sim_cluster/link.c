@@ -1,11 +1,11 @@
-#include "sim_cluster/link.h"
+#include "link.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "sim_cluster/wire.h"
+#include "wire.h"
 
 enum { POSTED, FLYING, OVER, WRONG_LENGTH };
 

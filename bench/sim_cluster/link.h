@@ -7,7 +7,7 @@
 #ifndef DDLA_BENCH_SIM_CLUSTER_LINK_H
 #define DDLA_BENCH_SIM_CLUSTER_LINK_H
 
-#include "sim_cluster/network.h"
+#include "network.h"
 #include "transport/transport.h"
 
 enum { LINK_SMALL_BYTES = 256 };

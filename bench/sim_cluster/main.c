@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sim_cluster/replay.h"
-#include "sim_cluster/wire.h"
+#include "replay.h"
 #include "state/state.h"
+#include "wire.h"
 
 static const double off_max = 0.10;
 

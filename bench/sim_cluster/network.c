@@ -1,4 +1,4 @@
-#include "sim_cluster/network.h"
+#include "network.h"
 
 #include <string.h>
 

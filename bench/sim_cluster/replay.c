@@ -1,12 +1,12 @@
-#include "sim_cluster/replay.h"
+#include "replay.h"
 
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "sim_cluster/link.h"
-#include "sim_cluster/wire.h"
+#include "link.h"
 #include "state/state.h"
 #include "sync/bridge.h"
+#include "wire.h"
 
 typedef struct replay_host {
   struct replay *replay;

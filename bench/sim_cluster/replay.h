@@ -5,7 +5,7 @@
 #define DDLA_BENCH_SIM_CLUSTER_REPLAY_H
 
 #include "coll/tree.h"
-#include "sim_cluster/formula.h"
+#include "formula.h"
 #include "sync/operands.h"
 
 enum { REPLAY_RECORD_BYTES = 64 }; /* of a shard's record, as the strategy shares them */

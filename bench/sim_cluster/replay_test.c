@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "sim_cluster/replay.h"
-#include "sim_cluster/wire.h"
+#include "replay.h"
 #include "state/state.h"
+#include "wire.h"
 
 typedef struct replay_case {
   network net;
@@ -125,6 +125,13 @@ static void test_eight_hosts(void **state) {
   check_case(&on_tree);
 }
 
+/* A last range that is short, whose owner is through before the others. */
+static void test_uneven_ranges(void **state) {
+  (void)state;
+  const replay_case c = {.net = flat, .hosts = 8, .blocks = 101, .range_blocks = 14};
+  check_case(&c);
+}
+
 /* Six hosts: the tree is not balanced, and ranges do not go round evenly. */
 static void test_six_hosts(void **state) {
   (void)state;
@@ -133,8 +140,8 @@ static void test_six_hosts(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_four_hosts),
-                                     cmocka_unit_test(test_eight_hosts),
-                                     cmocka_unit_test(test_six_hosts)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_four_hosts), cmocka_unit_test(test_eight_hosts),
+      cmocka_unit_test(test_uneven_ranges), cmocka_unit_test(test_six_hosts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

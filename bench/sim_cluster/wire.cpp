@@ -1,7 +1,7 @@
 // SimGrid's interface for messages between hosts without processes exists in C++ only; this file is
 // all of it that the replay needs. Messages that the simulator's own thread starts tell their end
 // by the signal of completed activities, which is what makes a million of them possible.
-#include "sim_cluster/wire.h"
+#include "wire.h"
 
 #include <cstdio>
 #include <cstring>
