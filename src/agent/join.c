@@ -24,9 +24,20 @@ typedef struct outcome {
   char fact[DDLA_JOIN_FACTS][DDLA_JOIN_FACT_BYTES];
 } outcome;
 
+/* Each would train alone, all of them into one run directory. The first task speaks for all. */
+static ddla_status fail_bare(void) {
+  const char *task = getenv("SLURM_PROCID");
+  if (task && strcmp(task, "0") != 0) _exit(ddla_status_exit(DDLA_INVALID));
+  return DDLA_FAIL(INVALID,
+                   "srun has started several tasks without a service for MPI, so that they cannot "
+                   "find each other; say srun --mpi=pmi2 (MPICH) or --mpi=pmix (Open MPI), or, if "
+                   "each task is to train by itself, ddla train --transport local");
+}
+
 ddla_status ddla_join_wanted(bool *out) {
   ddla_mpi_launcher launcher = {0};
   DDLA_TRY(ddla_mpi_launcher_find(&launcher, ddla_mpi_signs_here()));
+  if (ddla_mpi_launcher_is_bare_slurm(ddla_mpi_signs_here())) return fail_bare();
   *out = launcher.name != NULL;
   return DDLA_OK;
 }
@@ -52,6 +63,24 @@ static void late(void *argument) {
   _exit(ddla_status_exit(DDLA_TIMEOUT));
 }
 
+/* What keeps MPI from starting, as a library that is not there, mostly keeps all processes of a
+ * machine from it, or of all machines. Said once by each machine: at first by the first process;
+ * its launcher sees it end and ends the others, Open MPI's within 2 s, before they repeat it. */
+static ddla_status fail_start(ddla_status status) {
+  const struct timespec pause = {.tv_sec = 3};
+  ddla_mpi_launcher launcher = {0};
+  ddla_failure failure = {0};
+  char host[64] = "unknown";
+  ddla_status_take(&failure, status);
+  if (ddla_mpi_launcher_find(&launcher, ddla_mpi_signs_here()) == DDLA_OK && launcher.rank > 0) {
+    nanosleep(&pause, NULL);
+    if (launcher.place > 0) _exit(ddla_status_exit(status));
+    gethostname(host, sizeof host - 1);
+    return ddla_status_prefix(ddla_status_raise(&failure), "on host %s: ", host);
+  }
+  return ddla_status_raise(&failure);
+}
+
 ddla_status ddla_join_start(ddla_join **out, int64_t timeout_ms) {
   ddla_join *join = NULL;
   ddla_status status = DDLA_OK;
@@ -65,7 +94,7 @@ ddla_status ddla_join_start(ddla_join **out, int64_t timeout_ms) {
 cleanup:
   ddla_mpi_world_destroy(join->world);
   ddla_free(join);
-  return status;
+  return fail_start(status);
 }
 
 const ddla_cluster *ddla_join_cluster(const ddla_join *join) { return &join->cluster; }
@@ -80,15 +109,52 @@ const char *ddla_join_host_name(const ddla_join *join, int agent) {
   return ddla_mpi_world_host_name(join->world, host);
 }
 
-static ddla_status differ(const ddla_join *join, int agent, const ddla_join_fact *fact,
-                          const char *its, const char *first) {
-  return DDLA_FAIL(
-      INVALID, "agent %d on host %s has another %s (%s) than agent 0 on host %s (%s); %s", agent,
-      ddla_join_host_name(join, agent), fact->name, its, ddla_join_host_name(join, 0), first,
-      fact->advice ? fact->advice : "start all agents with the same program, job file and data");
+static bool is_like(const outcome *a, const outcome *b, int fact) {
+  return strcmp(a->fact[fact], b->fact[fact]) == 0;
 }
 
-/* The first failure, else the first difference from agent 0. */
+/* True if all but agent 0 are alike: then it is the odd one. */
+static bool is_first_odd(const outcome *all, int agents, int fact) {
+  if (agents < 3 || is_like(&all[0], &all[1], fact)) return false;
+  for (int a = 2; a < agents; a++)
+    if (!is_like(&all[a], &all[1], fact)) return false;
+  return true;
+}
+
+/* "agent 1 on host h1, agent 3 on host h3 and 4 more": those that are not as `usual` is. */
+static int list_odd(const ddla_join *join, const outcome *all, int usual, int fact, char *text,
+                    size_t bytes) {
+  enum { NAMED_MAX = 4 };
+  int odd = 0;
+  size_t used = 0;
+  for (int a = 0; a < ddla_cluster_agents(&join->cluster); a++) {
+    if (is_like(&all[a], &all[usual], fact)) continue;
+    odd++;
+    if (odd <= NAMED_MAX && used < bytes)
+      used += (size_t)snprintf(text + used, bytes - used, "%sagent %d on host %s",
+                               odd > 1 ? ", " : "", a, ddla_join_host_name(join, a));
+  }
+  if (odd > NAMED_MAX && used < bytes)
+    snprintf(text + used, bytes - used, " and %d more", odd - NAMED_MAX);
+  return odd;
+}
+
+static ddla_status fail_differing(const ddla_join *join, const outcome *all, int fact,
+                                  const ddla_join_fact *what) {
+  char odd[512] = "";
+  const int agents = ddla_cluster_agents(&join->cluster);
+  const int usual = is_first_odd(all, agents, fact) ? 1 : 0;
+  const int count = list_odd(join, all, usual, fact, odd, sizeof odd);
+  int first = 0;
+  while (is_like(&all[first], &all[usual], fact)) first++;
+  return DDLA_FAIL(INVALID, "%s %s another %s (%s) than agent %d on host %s (%s); %s", odd,
+                   count == 1 ? "has" : "have", what->name, all[first].fact[fact], usual,
+                   ddla_join_host_name(join, usual), all[usual].fact[fact],
+                   what->advice ? what->advice
+                                : "start all agents with the same program, job file and data");
+}
+
+/* The first failure, else the first difference. */
 static ddla_status judge(const ddla_join *join, const outcome *all, const ddla_join_fact *facts) {
   const int agents = ddla_cluster_agents(&join->cluster);
   for (int a = 0; a < agents; a++) {
@@ -100,10 +166,9 @@ static ddla_status judge(const ddla_join *join, const outcome *all, const ddla_j
                ddla_join_host_name(join, a), all[a].text);
     return ddla_status_raise(&failure);
   }
-  for (int a = 1; a < agents; a++)
-    for (int f = 0; f < DDLA_JOIN_FACTS && facts[f].name; f++)
-      if (strcmp(all[a].fact[f], all[0].fact[f]) != 0)
-        return differ(join, a, &facts[f], all[a].fact[f], all[0].fact[f]);
+  for (int f = 0; f < DDLA_JOIN_FACTS && facts[f].name; f++)
+    for (int a = 1; a < agents; a++)
+      if (!is_like(&all[a], &all[0], f)) return fail_differing(join, all, f, &facts[f]);
   return DDLA_OK;
 }
 
@@ -121,10 +186,6 @@ ddla_status ddla_join_agree(ddla_join *join, ddla_status prepared, const ddla_jo
 cleanup:
   ddla_free(all);
   return status;
-}
-
-const char *ddla_join_host_name(const ddla_join *join, int host) {
-  return ddla_mpi_world_host_name(join->world, host);
 }
 
 ddla_status ddla_join_gather(ddla_join *join, void *all, const void *mine, size_t bytes,

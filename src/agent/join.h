@@ -11,7 +11,8 @@
 
 typedef struct ddla_join ddla_join;
 
-/* True where an MPI launcher started this process. Errors: INVALID where that cannot be told. */
+/* True where an MPI launcher started this process. Errors: INVALID where that cannot be told, or
+ * where Slurm started several that cannot find each other. */
 ddla_status ddla_join_wanted(bool *out);
 
 /* Starts MPI and waits for all processes. timeout_ms: of silence, from here to the end. The caller
@@ -29,11 +30,12 @@ const char *ddla_join_library(const ddla_join *join);
 /* Name of the host of an agent. Borrowed. */
 const char *ddla_join_host_name(const ddla_join *join, int agent);
 
-enum { DDLA_JOIN_FACTS = 6, DDLA_JOIN_FACT_BYTES = 72 };
+enum { DDLA_JOIN_FACTS = 128, DDLA_JOIN_FACT_BYTES = 64 };
 
-/* What all agents must have alike: name and value of each; a null name ends them. */
+/* What all agents must have alike: name and value of each; a null name ends them. Programs of
+ * one version, which the first one tells, have the same names in the same order. */
 typedef struct ddla_join_fact {
-  const char *name;   /* "job" */
+  const char *name;   /* "train.batch" */
   const char *advice; /* what to do about a difference; null: start all with the same */
   char value[DDLA_JOIN_FACT_BYTES];
 } ddla_join_fact;
@@ -41,9 +43,6 @@ typedef struct ddla_join_fact {
 /* Collective: how everybody's preparation ended, and with what. Errors: the failure of the first
  * agent that has one, naming it; INVALID naming who differs in what; as start. */
 ddla_status ddla_join_agree(ddla_join *join, ddla_status prepared, const ddla_join_fact *facts);
-
-/* A host's name. Borrowed. */
-const char *ddla_join_host_name(const ddla_join *join, int host);
 
 /* Collective: `all` gets every agent's bytes, by agent. `what` says in messages what is being done.
  * Errors: as agree. */

@@ -172,17 +172,19 @@ static ddla_status verdict(const agent_group *group) {
 }
 
 static ddla_status run_processes(agent_group *group) {
-  struct sigaction action = {.sa_handler = on_signal}, old_int, old_term;
+  struct sigaction action = {.sa_handler = on_signal}, old_int, old_term, old_usr1;
   ddla_status status = DDLA_OK;
   sigset_t stops, old_mask;
   sigemptyset(&action.sa_mask);
   sigemptyset(&stops);
   sigaddset(&stops, SIGINT);
   sigaddset(&stops, SIGTERM);
+  sigaddset(&stops, SIGUSR1);
   interrupts = terminations = 0;
   fflush(NULL); /* else every agent would write what is buffered now */
   sigaction(SIGINT, &action, &old_int);
   sigaction(SIGTERM, &action, &old_term);
+  sigaction(SIGUSR1, &action, &old_usr1); /* batch systems send it before the time is over */
   pthread_sigmask(SIG_BLOCK, &stops, &old_mask);
   for (int i = 0; i < group->options->agents && status == DDLA_OK; i++)
     status = start_one(group, i);
@@ -191,6 +193,7 @@ static ddla_status run_processes(agent_group *group) {
   watch(group);
   sigaction(SIGINT, &old_int, NULL);
   sigaction(SIGTERM, &old_term, NULL);
+  sigaction(SIGUSR1, &old_usr1, NULL);
   if (status != DDLA_OK) return status;
   status = verdict(group);
   if (status == DDLA_PEER_LOST && group->stopped_at_once)

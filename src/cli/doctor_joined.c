@@ -87,7 +87,7 @@ static void fill_hosts(doctor_call *call) {
     survey->host[h] = call->all[cluster->first[h]];
     survey->host[h].agents = planned->first[h + 1] - planned->first[h];
     snprintf(survey->host[h].name, sizeof survey->host[h].name, "%s",
-             ddla_join_host_name(call->join, h));
+             ddla_join_host_name(call->join, cluster->first[h]));
   }
 }
 

@@ -114,6 +114,7 @@ static ddla_status agent_main(ddla_transport *transport, void *argument) {
   sigset_t stops;
   sigemptyset(&action.sa_mask);
   sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGUSR1, &action, NULL); /* which MPI's launchers pass on and do not act upon */
   /* The launcher of processes kills them at a second Ctrl-C; where there is none, the system does.
    */
   if (agents_share_process(call->training)) action.sa_flags |= SA_RESETHAND;
@@ -121,6 +122,7 @@ static ddla_status agent_main(ddla_transport *transport, void *argument) {
   sigemptyset(&stops);
   sigaddset(&stops, SIGINT);
   sigaddset(&stops, SIGTERM);
+  sigaddset(&stops, SIGUSR1);
   pthread_sigmask(SIG_UNBLOCK, &stops, NULL);
   return run_logged(call, transport);
 }
@@ -406,6 +408,21 @@ cleanup:
   return status;
 }
 
+/* Whoever asked is told before a process ends: from then on Open MPI's launcher may kill the
+ * others. All agents end with one status; of several at once MPICH's launcher loses one now and
+ * then. */
+static _Noreturn void end_stopped(const train_call *call, ddla_status status) {
+  fflush(stdout);
+  if (status != DDLA_OK) fprintf(stderr, "ddla: %s\n", ddla_status_message(status));
+  (void)ddla_join_end(call->join); /* the run is as it should be, however MPI ends */
+  fflush(NULL);
+  _exit(ddla_status_exit(DDLA_INTERRUPTED));
+}
+
+static bool is_stopped(const train_call *call) {
+  return call->training && atomic_load(&call->training->board->interrupted);
+}
+
 /* This process is one agent of those that MPI has started. The first one speaks for all. */
 static ddla_status train_joined(train_call *call, const train_given *given) {
   enum { START_TIMEOUT_MS = 60000 };
@@ -425,8 +442,8 @@ static ddla_status train_joined(train_call *call, const train_given *given) {
       fprintf(stderr, "ddla: %s\n", ddla_status_message(status));
     ddla_join_leave(call->join, status);
   }
-  ddla_status ended = ddla_join_end(call->join);
-  return status != DDLA_OK ? status : ended;
+  if (is_stopped(call)) end_stopped(call, status);
+  return ddla_join_end(call->join);
 }
 
 static ddla_status choose_transport(bool *joined, const char *transport) {

@@ -8,52 +8,71 @@
 #include "backend/cpu.h"
 #include "backend/kernel.h"
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/machine.h"
 #include "base/sha256.h"
 #include "job/option.h"
 
-/* The options that decide about the result, one on each line. */
-static ddla_status job_hash(char out[DDLA_SHA256_TEXT_BYTES], const ddla_job *job) {
-  char *text = NULL;
+/* Whether agents may have different values: where something lies on a host, how a run looks, and
+ * lanes, which are compared as they came out. All else decides about the run's course. */
+static bool may_differ(const ddla_option *option) {
+  const bool place = option->type == DDLA_OPTION_TEXT || option->type == DDLA_OPTION_PATHS;
+  return (place && option->resume == DDLA_OPTION_FREE) || strcmp(option->section, "output") == 0 ||
+         strcmp(option->key, "parallel.lanes") == 0;
+}
+
+/* The option's value; its hash where it is long. */
+static ddla_status add_option(ddla_join_fact *fact, const ddla_job *job,
+                              const ddla_option *option) {
+  char *text = NULL, hash[DDLA_SHA256_TEXT_BYTES];
   size_t bytes = 0;
   FILE *file = open_memstream(&text, &bytes);
   if (!file) return DDLA_FAIL(NO_MEMORY, "no memory for the job's options");
-  for (int i = 0; i < ddla_option_count(); i++) {
-    const ddla_option *option = ddla_option_at(i);
-    if (option->resume != DDLA_OPTION_SAME) continue;
-    fprintf(file, "%s: ", option->key);
-    ddla_option_write(job, option, file);
-    fputc('\n', file);
-  }
+  ddla_option_write(job, option, file);
   ddla_status status =
       fclose(file) == 0 ? DDLA_OK : DDLA_FAIL(NO_MEMORY, "no memory for the job's options");
-  if (status == DDLA_OK) ddla_sha256_of(out, text, bytes);
+  if (status == DDLA_OK && bytes < sizeof fact->value) memcpy(fact->value, text, bytes + 1);
+  if (status == DDLA_OK && bytes >= sizeof fact->value) {
+    ddla_sha256_of(hash, text, bytes);
+    snprintf(fact->value, sizeof fact->value, "SHA-256 %.16s", hash);
+  }
+  fact->name = option->key;
   free(text); /* made by open_memstream */
   return status;
 }
 
+static ddla_status add_options(ddla_join_fact *facts, int *count, const ddla_job *job) {
+  for (int i = 0; i < ddla_option_count(); i++) {
+    const ddla_option *option = ddla_option_at(i);
+    if (may_differ(option)) continue;
+    DDLA_ASSERT(*count < DDLA_JOIN_FACTS);
+    DDLA_TRY(add_option(&facts[(*count)++], job, option));
+  }
+  return DDLA_OK;
+}
+
 ddla_status ddla_train_facts(ddla_join_fact *facts, const ddla_training *training) {
-  char hash[DDLA_SHA256_TEXT_BYTES], library[DDLA_BACKEND_TEXT_BYTES];
+  char library[DDLA_BACKEND_TEXT_BYTES];
+  int count = 0;
   memset(facts, 0, DDLA_JOIN_FACTS * sizeof *facts);
   if (!training) return DDLA_OK;
-  DDLA_TRY(job_hash(hash, training->job));
   const ddla_data_fingerprint data = ddla_dataset_fingerprint(training->train);
-  facts[0].name = "program";
-  snprintf(facts[0].value, sizeof facts[0].value, "%s, %s, %s", DDLA_VERSION,
+  ddla_join_fact *program = &facts[count++];
+  program->name = "program";
+  snprintf(program->value, sizeof program->value, "%s, %s, %s", DDLA_VERSION,
            ddla_backend_version(library), ddla_machine_byte_order());
-  facts[1].name = "job";
-  snprintf(facts[1].value, sizeof facts[1].value, "SHA-256 %.16s", hash);
-  facts[2].name = "data set";
-  snprintf(facts[2].value, sizeof facts[2].value, "%016" PRIx64 "%016" PRIx64, data.high, data.low);
-  facts[3].name = "number of lanes";
-  snprintf(facts[3].value, sizeof facts[3].value, "%d", training->lanes);
-  facts[4].name = "parallel.isa";
-  snprintf(facts[4].value, sizeof facts[4].value, "%s", training->job->parallel.isa);
+  DDLA_TRY(add_options(facts, &count, training->job));
+  DDLA_ASSERT(count + 3 <= DDLA_JOIN_FACTS);
+  ddla_join_fact *last = &facts[count];
+  last[0].name = "data set";
+  snprintf(last[0].value, sizeof last[0].value, "%016" PRIx64 "%016" PRIx64, data.high, data.low);
+  last[1].name = "number of lanes";
+  snprintf(last[1].value, sizeof last[1].value, "%d", training->lanes);
   if (training->isa != DDLA_CPU_LEVELS) return DDLA_OK; /* it is agreed on, or given */
-  facts[5].name = "instruction set";
-  facts[5].advice = "start all agents on processors of one kind, or set parallel.isa to common, "
-                    "with which all use the best set that all have";
-  snprintf(facts[5].value, sizeof facts[5].value, "%s", ddla_cpu_name(ddla_cpu_has()));
+  last[2].name = "instruction set";
+  last[2].advice = "start all agents on processors of one kind, or set parallel.isa to common, "
+                   "with which all use the best set that all have";
+  snprintf(last[2].value, sizeof last[2].value, "%s", ddla_cpu_name(ddla_cpu_has()));
   return DDLA_OK;
 }
 

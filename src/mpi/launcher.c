@@ -11,7 +11,7 @@
 /* Marks by launcher, the surest first. A launcher's own names stand before those of the services
  * that several launchers offer. */
 typedef struct mark {
-  const char *size, *rank; /* variables; size null: this launcher does not say it */
+  const char *size, *rank, *place; /* variables; null: this launcher does not say it */
   const char *name, *library;
   const char *programs[8]; /* that start its processes */
 } mark;
@@ -19,12 +19,13 @@ typedef struct mark {
 static const mark marks[] = {
     {"OMPI_COMM_WORLD_SIZE",
      "OMPI_COMM_WORLD_RANK",
+     "OMPI_COMM_WORLD_LOCAL_RANK",
      "Open MPI's mpirun",
      "openmpi",
      {"orted", "prted", "orterun", "prterun", "mpirun", "mpiexec", "mpirun.openmpi",
       "mpiexec.openmpi"}},
-    {"PMI_SIZE", "PMI_RANK", "MPICH's mpiexec", "mpich", {"hydra_pmi_proxy"}},
-    {NULL, "PMIX_RANK", "a PMIx launcher", NULL, {NULL}},
+    {"PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID", "MPICH's mpiexec", "mpich", {"hydra_pmi_proxy"}},
+    {NULL, "PMIX_RANK", NULL, "a PMIx launcher", NULL, {NULL}},
 };
 
 enum { MARKS = sizeof marks / sizeof marks[0], ANCESTORS_MAX = 16 };
@@ -56,17 +57,30 @@ static const mark *nearer(const ddla_mpi_signs *signs, const mark *one, const ma
   return NULL;
 }
 
+/* Whether Slurm's program is nearer above this process than any launcher's, which may run in a step
+ * of Slurm. */
+static bool is_of_slurm(const ddla_mpi_signs *signs) {
+  char program[64] = "";
+  for (int above = 1; above <= ANCESTORS_MAX; above++) {
+    if (!signs->ancestor(signs->argument, above, program, sizeof program)) return false;
+    if (strcmp(program, "slurmstepd") == 0) return true;
+    for (int i = 0; i < MARKS; i++)
+      if (is_made_by(&marks[i], program)) return false;
+  }
+  return false;
+}
+
 static ddla_mpi_launcher launcher_of(const ddla_mpi_signs *signs, const mark *m) {
   ddla_mpi_launcher found = {.name = m->name,
                              .library = m->library,
                              .sign = m->size ? m->size : m->rank,
                              .rank = number(get(signs, m->rank)),
-                             .ranks = number(get(signs, m->size))};
-  char parent[64] = "";
-  if (signs->ancestor(signs->argument, 1, parent, sizeof parent) &&
-      strcmp(parent, "slurmstepd") == 0) {
+                             .ranks = number(get(signs, m->size)),
+                             .place = number(get(signs, m->place))};
+  if (is_of_slurm(signs)) {
     found.name = "Slurm's srun";
     if (found.ranks < 0) found.ranks = number(get(signs, "SLURM_STEP_NUM_TASKS"));
+    found.place = number(get(signs, "SLURM_LOCALID"));
   }
   return found;
 }
@@ -88,7 +102,8 @@ ddla_status ddla_mpi_launcher_find(ddla_mpi_launcher *out, const ddla_mpi_signs 
                        get(signs, m->rank));
     found = near;
   }
-  *out = found ? launcher_of(signs, found) : (ddla_mpi_launcher){.rank = -1, .ranks = -1};
+  *out =
+      found ? launcher_of(signs, found) : (ddla_mpi_launcher){.rank = -1, .ranks = -1, .place = -1};
   return DDLA_OK;
 }
 

@@ -25,6 +25,7 @@ typedef struct ddla_mpi_launcher {
   const char *library; /* whose plug-in fits: "openmpi", "mpich"; null: any may */
   const char *sign;    /* the variable that gave it away */
   int rank, ranks;     /* as the launcher says; -1: it does not */
+  int place;           /* among its processes on this machine; -1: it does not say */
 } ddla_mpi_launcher;
 
 /* Finds the launcher. One launcher inside another leaves the marks of both: the nearer one counts,

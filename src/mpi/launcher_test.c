@@ -55,9 +55,30 @@ static void launchers_are_known_by_their_marks(void **state) {
          2);
   expect((surroundings){{"PMIX_RANK", "3", "SLURM_STEP_NUM_TASKS", "8"}, {"slurmstepd"}},
          "Slurm's srun", NULL, 3, 8);
+  expect((surroundings){{"PMIX_RANK", "3", "SLURM_STEP_NUM_TASKS", "8"}, {"sh", "slurmstepd"}},
+         "Slurm's srun", NULL, 3, 8);
+  expect((surroundings){{OPEN_MPI, "SLURM_STEP_NUM_TASKS", "2"}, {"orted", "slurmstepd"}},
+         "Open MPI's mpirun", "openmpi", 1, 4);
   expect((surroundings){{"PMIX_RANK", "3"}, {"prted"}}, "a PMIx launcher", NULL, 3, -1);
   expect((surroundings){{"PMI_RANK", "x", "PMI_SIZE", "-2"}, {"bash"}}, "MPICH's mpiexec", "mpich",
          -1, -1);
+}
+
+static void the_place_on_a_machine_is_known(void **state) {
+  (void)state;
+  surroundings mine[] = {
+      {{OPEN_MPI, "OMPI_COMM_WORLD_LOCAL_RANK", "1"}, {"orted"}},
+      {{HYDRA, "MPI_LOCALRANKID", "1"}, {"hydra_pmi_proxy"}},
+      {{HYDRA, "SLURM_LOCALID", "1"}, {"slurmstepd"}},
+  };
+  ddla_mpi_launcher found = {0};
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(find(&found, &mine[i]), DDLA_OK);
+    assert_int_equal(found.place, 1);
+  }
+  surroundings alone = {{NULL}, {"bash"}};
+  assert_int_equal(find(&found, &alone), DDLA_OK);
+  assert_int_equal(found.place, -1);
 }
 
 static void the_nearer_of_two_launchers_counts(void **state) {
@@ -100,6 +121,7 @@ static void this_process_has_a_parent(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(launchers_are_known_by_their_marks),
+      cmocka_unit_test(the_place_on_a_machine_is_known),
       cmocka_unit_test(the_nearer_of_two_launchers_counts),
       cmocka_unit_test(tasks_of_slurm_without_mpi_are_seen),
       cmocka_unit_test(this_process_has_a_parent),

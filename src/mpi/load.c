@@ -54,6 +54,12 @@ static const char *package_of(const char *library) {
   return strcmp(library, "mpich") == 0 ? "libmpich-dev" : "one for its headers and mpicc";
 }
 
+/* The one that brings its launcher and the library itself. */
+static const char *runtime_of(const char *library) {
+  if (strcmp(library, "openmpi") == 0) return "openmpi-bin";
+  return strcmp(library, "mpich") == 0 ? "mpich" : "one for the library itself";
+}
+
 static ddla_status fail_missing(const char *library, const char *folder) {
   return DDLA_FAIL(UNSUPPORTED,
                    "the plug-in ddla_mpi_%s.so is missing (%s%s): ddla makes it when it is built "
@@ -75,8 +81,10 @@ ddla_status ddla_mpi_load(ddla_mpi_loaded *out, const char *library, const char 
   /* Local, so that two libraries' functions of the same name never meet in one process. */
   void *object = dlopen(loaded.path, RTLD_NOW | RTLD_LOCAL);
   if (!object)
-    return DDLA_FAIL(UNSUPPORTED, "the plug-in %s cannot be loaded: %.600s", loaded.path,
-                     dlerror());
+    return DDLA_FAIL(UNSUPPORTED,
+                     "the plug-in %s cannot be loaded: %.600s; is that MPI library on this machine "
+                     "(Debian's package: %s), and in LD_LIBRARY_PATH if it lies apart?",
+                     loaded.path, dlerror(), runtime_of(library));
   loaded.plugin = dlsym(object, DDLA_MPI_PLUGIN_SYMBOL);
   if (!loaded.plugin || loaded.plugin->version != DDLA_MPI_PLUGIN_VERSION)
     return DDLA_FAIL(UNSUPPORTED,

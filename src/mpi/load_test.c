@@ -36,6 +36,7 @@ static void what_is_no_plugin_is_refused(void **state) {
   rmdir(folder);
   assert_int_equal(status, DDLA_UNSUPPORTED);
   assert_non_null(strstr(ddla_status_message(DDLA_UNSUPPORTED), "cannot be loaded"));
+  assert_non_null(strstr(ddla_status_message(DDLA_UNSUPPORTED), "(Debian's package: mpich)"));
 }
 
 int main(void) {

@@ -206,10 +206,8 @@ static ddla_status after_step(bool *over, ddla_worker *worker) {
   bool stop = worker->last.stop && !last && !enough;
   worker->stopped = stop;
   if (stop || last || enough || due) DDLA_TRY(checkpoint(worker));
-  if (stop && worker->run) {
-    worker->run->interrupted = true;
-    atomic_store(&training->board->interrupted, 1);
-  }
+  if (stop && worker->run) worker->run->interrupted = true;
+  if (stop) atomic_store(&training->board->interrupted, 1);
   *over = stop || last || enough;
   return DDLA_OK;
 }

@@ -84,7 +84,7 @@ once begun.out "already finished"
 # What is wrong with one is said once.
 export odd=1 more="--set train.batch=32"
 joined ill other 2 1 job.yaml
-once other.out "agent 1 on host host1 has another job"
+once other.out "agent 1 on host host1 has another train.batch (32) than agent 0 on host host0 (500)"
 export more="--set data.train=/nowhere"
 joined ill missing 2 1 job.yaml
 once missing.out "agent 1 on host host1: cannot read /nowhere"
