@@ -266,10 +266,19 @@ ddla_status ddla_join_end(ddla_join *join) {
   return status;
 }
 
+bool ddla_join_speaks(const ddla_join *join) {
+  const int agent = ddla_join_agent(join);
+  if (ddla_mpi_world_lost(join->world) != 0) return agent == 0;
+  return agent == join->cluster.first[1];
+}
+
 _Noreturn void ddla_join_leave(const ddla_join *join, ddla_status status) {
-  const int ms = ddla_join_agent(join) == 0 ? SPOKEN_MS : LEAVE_MS;
+  const bool speaks = ddla_join_speaks(join);
+  const int ms = speaks ? SPOKEN_MS : LEAVE_MS;
   const struct timespec pause = {.tv_nsec = ms * 1000000L};
   fflush(NULL);
   nanosleep(&pause, NULL);
+  if (speaks && ddla_mpi_world_lost(join->world) >= 0)
+    ddla_mpi_world_abandon(join->world, ddla_status_exit(status));
   _exit(ddla_status_exit(status));
 }

@@ -71,9 +71,13 @@ ddla_status ddla_join_open_link(ddla_transport **link, ddla_cluster *cluster, vo
  * ddla_join_leave. Errors: TIMEOUT, IO. */
 ddla_status ddla_join_end(ddla_join *join);
 
-/* Ends the process after a failure, without MPI's own end, which would wait for all. The first
- * agent is let go first: it speaks for all, and a launcher that sees one end may end the others
- * before what they said has been passed on. */
+/* True for the agent that speaks for all: the first one, or, where its host was lost, the first one
+ * of the next host, as neither its words nor its end may reach the launcher. */
+bool ddla_join_speaks(const ddla_join *join);
+
+/* Ends the process after a failure, without MPI's own end, which would wait for all. The agent that
+ * speaks is let go first: a launcher that sees one end may end the others before what they said has
+ * been passed on. Where a host was lost it takes the others with it, as far as the library can. */
 _Noreturn void ddla_join_leave(const ddla_join *join, ddla_status status);
 
 #endif

@@ -435,11 +435,10 @@ static ddla_status train_joined(train_call *call, const train_given *given) {
     if (ddla_join_cluster(call->join)->hosts > 1)
       call->options.hosts = (ddla_trainer_hosts){ddla_join_open_link, call->join};
     status = run_joined(call);
-    if (ddla_join_agent(call->join) == 0) status = conclude(call, status);
+    if (ddla_join_speaks(call->join)) status = conclude(call, status);
   }
   if (status != DDLA_OK && status != DDLA_INTERRUPTED) {
-    if (ddla_join_agent(call->join) == 0)
-      fprintf(stderr, "ddla: %s\n", ddla_status_message(status));
+    if (ddla_join_speaks(call->join)) fprintf(stderr, "ddla: %s\n", ddla_status_message(status));
     ddla_join_leave(call->join, status);
   }
   if (is_stopped(call)) end_stopped(call, status);

@@ -110,6 +110,10 @@ ddla_status ddla_mpi_link_finalize(ddla_mpi_link *link) {
   return error ? fail(link, "end", error) : DDLA_OK;
 }
 
+void ddla_mpi_link_abort(ddla_mpi_link *link, int status) {
+  if (link->plugin->abort) link->plugin->abort(link->state, status);
+}
+
 void ddla_mpi_link_destroy(ddla_mpi_link *link) {
   if (!link) return;
   ddla_free(link->state);

@@ -53,6 +53,10 @@ void ddla_mpi_link_nap(int64_t ns);
 /* Ends the library, which may block: every rank must call it. Errors: IO. */
 ddla_status ddla_mpi_link_finalize(ddla_mpi_link *link);
 
+/* Ends all processes that the launcher reaches, if the library can: see plugin.h. Returns if not.
+ */
+void ddla_mpi_link_abort(ddla_mpi_link *link, int status);
+
 /* Frees the memory; flights are forgotten. Null is allowed. */
 void ddla_mpi_link_destroy(ddla_mpi_link *link);
 

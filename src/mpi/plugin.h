@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 enum {
-  DDLA_MPI_PLUGIN_VERSION = 1, /* raised when the table changes; others are refused */
+  DDLA_MPI_PLUGIN_VERSION = 2, /* raised when the table changes; others are refused */
   DDLA_MPI_OPERATIONS = 8192   /* under way at once */
 };
 
@@ -59,6 +59,10 @@ typedef struct ddla_mpi_plugin {
 
   void (*describe)(int error, char *text, size_t bytes);
   int (*finalize)(ddla_mpi_state *state);
+
+  /* Ends the processes of all ranks that the launcher reaches, this one too, with a status. Null
+   * for a library whose launcher would still wait for those that it does not reach. */
+  void (*abort)(ddla_mpi_state *state, int status);
 } ddla_mpi_plugin;
 
 #endif

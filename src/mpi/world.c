@@ -1,5 +1,6 @@
 #include "mpi/world.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +14,7 @@
 
 /* MPICH's end hangs in half of all runs over TCP unless messages have had time to settle: 0 of 15
  * hung with a meeting and this pause before it. */
-enum { SETTLE_NS = 100 * 1000 * 1000, KEPT_MAX = 256 };
+enum { SETTLE_NS = 100 * 1000 * 1000, KEPT_MAX = 256, ABANDON_MS = 5000 };
 
 /* What a process says of itself at the start. Same card, same host. */
 typedef struct card {
@@ -36,6 +37,7 @@ struct ddla_mpi_world {
   host host[DDLA_MPI_HOSTS_MAX];
   unsigned gathers, opens;
   ddla_mpi_gather *broken; /* one that ran into its time limit */
+  _Atomic int lost;        /* a silent host; -1: none */
   int kept_count;
   void *kept[KEPT_MAX]; /* more are never freed */
 };
@@ -188,6 +190,7 @@ ddla_status ddla_mpi_world_start(ddla_mpi_world **out, const ddla_mpi_options *o
   ddla_status status = DDLA_OK;
   DDLA_TRY(DDLA_NEW(world, 1));
   world->timeout_ms = options->timeout_ms;
+  atomic_store(&world->lost, -1);
   DDLA_TRY_CLEAN(status, ddla_mpi_launcher_find(&world->launcher, signs));
   ddla_mpi_guard_start(&guard, options->start_ms, options->late, options->argument);
   status = start_link(world, options);
@@ -260,6 +263,25 @@ ddla_status ddla_mpi_world_end(ddla_mpi_world *world, void (*stuck)(void *argume
   ddla_status status = ddla_mpi_link_finalize(world->link);
   ddla_mpi_guard_stop(&guard);
   return status;
+}
+
+void ddla_mpi_world_lose(ddla_mpi_world *world, int index) {
+  int none = -1;
+  atomic_compare_exchange_strong(&world->lost, &none, index);
+}
+
+int ddla_mpi_world_lost(const ddla_mpi_world *world) { return atomic_load(&world->lost); }
+
+static void leave(void *argument) {
+  const int *status = argument;
+  _exit(*status);
+}
+
+_Noreturn void ddla_mpi_world_abandon(ddla_mpi_world *world, int status) {
+  ddla_mpi_guard guard;
+  ddla_mpi_guard_start(&guard, ABANDON_MS, leave, &status);
+  ddla_mpi_link_abort(world->link, status);
+  _exit(status);
 }
 
 void ddla_mpi_world_keep(ddla_mpi_world *world, void *memory) {

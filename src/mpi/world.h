@@ -86,6 +86,16 @@ unsigned ddla_mpi_world_count_opens(ddla_mpi_world *world);
 ddla_status ddla_mpi_world_end(ddla_mpi_world *world, void (*stuck)(void *argument),
                                void *argument);
 
+/* For the transport: a host has been silent for too long. Any thread. */
+void ddla_mpi_world_lose(ddla_mpi_world *world, int host);
+
+/* The first host that was silent for too long; -1: none. */
+int ddla_mpi_world_lost(const ddla_mpi_world *world);
+
+/* Leaves a world of which a host was lost: the launcher may not reach that host either, and would
+ * wait for its own process there. Ends the other processes where the library can, and this one. */
+_Noreturn void ddla_mpi_world_abandon(ddla_mpi_world *world, int status);
+
 /* Keeps memory (of base/alloc.h) into which the library may still write until destroy. */
 void ddla_mpi_world_keep(ddla_mpi_world *world, void *memory);
 

@@ -98,6 +98,8 @@ static void take_block(ddla_mpi_transport *t, uint64_t made) {
 /* The fault is the sender's own, or that of a host which the sender found silent. */
 static void take_farewell(ddla_mpi_transport *t, const ddla_mpi_letter *letter) {
   ddla_failure failure = {0};
+  if (letter->control.slot != letter->control.from)
+    ddla_mpi_world_lose(t->world, (int)letter->control.slot);
   ddla_status_take(&failure,
                    DDLA_FAIL(PEER_LOST, "host %s failed: %.900s",
                              ddla_mpi_world_host_name(t->world, (int)letter->control.from),
@@ -138,6 +140,7 @@ static void read_inbox(ddla_mpi_transport *t) {
 static void lose(ddla_mpi_transport *t, int index) {
   char what[256] = "", suffix[384] = "";
   const ddla_waiting *waiting = atomic_load(&t->waiting);
+  ddla_mpi_world_lose(t->world, index);
   if (waiting && waiting->describe) waiting->describe(waiting->argument, what, sizeof what);
   if (what[0])
     snprintf(suffix, sizeof suffix, ", while host %s waited for %s",
