@@ -9,6 +9,7 @@ test:          ; @tools/setup build test demo mpi mpich netlab && tools/build re
 test-full:     ; @tools/setup build test demo mpi mpich netlab && tools/build release && tools/run-tests release
 sim-full:      ; @tools/setup build test && tools/build release && tools/run-tests release -L sim
 hang-full:     ; @tools/setup build test && tools/build release && tools/run-tests release -R '^hang_full$$'
+cluster-full:  ; @tools/setup build test demo mpi mpich netlab slurm && tools/build release && tools/run-tests release -L 'mpi|netlab'
 tidy:          ; @tools/setup build && tools/build release ddla_tidy && build/bin/ddla_tidy .
 check-address: ; @tools/setup build test demo sanitize && tools/build address && tools/run-tests address -L 'unit|conformance|short' -LE full
 check-thread:  ; @tools/setup build test demo sanitize && tools/build thread && tools/run-tests thread -L 'unit|conformance|short' -LE full
@@ -24,5 +25,5 @@ clean:         ; @rm -rf build build-debug build-address build-thread build-clan
 ci:            ; @.ci/run
 help:          ; @sed -n 's/^\([a-z-]*\): *; @.*/make \1/p' Makefile
 
-.PHONY: all setup demo demo-mpi test test-full sim-full hang-full tidy check-address check-thread address-full thread-full
-.PHONY: fuzz check-clang debug bench install format clean ci help
+.PHONY: all setup demo demo-mpi test test-full sim-full hang-full cluster-full tidy check-address check-thread address-full
+.PHONY: thread-full fuzz check-clang debug bench install format clean ci help

@@ -244,7 +244,7 @@ static ddla_status run_all(train_call *call) {
 
 /* Makes the run directory ready, unless its run is finished. */
 static ddla_status prepare_directory(bool *finished, train_call *call) {
-  const ddla_training *training = call->training;
+  ddla_training *training = call->training;
   ddla_training_memory memory = {0};
   const char *directory = call->options.directory;
   ddla_show show = call->options.show;

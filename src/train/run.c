@@ -2,9 +2,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -125,12 +128,42 @@ static ddla_status check_plugins(const ddla_training *training, const char *dire
   return status;
 }
 
-ddla_status ddla_run_prepare(const ddla_training *training, const char *directory, bool resume) {
+/* Where the file system knows no such locks there is none. Agents of a launcher that was killed
+ * hold theirs while they end. */
+static ddla_status hold(ddla_training *training, const char *directory) {
+  enum { LOOKS = 60 };
+  const struct timespec pause = {.tv_nsec = 50000000};
+  if (training->holds_run) return DDLA_OK;
+  int folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return ddla_file_fail(errno, "cannot read", directory);
+  for (int looks = 0; flock(folder, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; looks++) {
+    if (looks < LOOKS) {
+      nanosleep(&pause, NULL);
+      continue;
+    }
+    close(folder);
+    return DDLA_FAIL(INVALID,
+                     "another training is under way in %s; wait for its end, or choose another "
+                     "directory (--out DIR)",
+                     directory);
+  }
+  training->holds_run = true;
+  training->run_lock = folder;
+  return DDLA_OK;
+}
+
+void ddla_run_release(ddla_training *training) {
+  if (training->holds_run) close(training->run_lock);
+  training->holds_run = false;
+}
+
+ddla_status ddla_run_prepare(ddla_training *training, const char *directory, bool resume) {
   char path[DDLA_PATH_BYTES];
   if (strlen(directory) + 64 > sizeof path)
     return DDLA_FAIL(INVALID, "output.dir is %zu characters long; at most %zu are possible",
                      strlen(directory), sizeof path - 64);
   DDLA_TRY(ddla_file_make_directory(directory));
+  DDLA_TRY(hold(training, directory));
   bool used = exists(directory, "job.yaml") || exists(directory, "metrics.jsonl");
   if (used && !resume && !training->job->output.overwrite)
     return DDLA_FAIL(INVALID,

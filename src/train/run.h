@@ -46,9 +46,13 @@ const char *ddla_run_path(char *path, const char *directory, const char *name);
 ddla_status ddla_run_check(const char *directory);
 
 /* Makes the run directory. Refuses a directory that holds another run, unless it is to be resumed
- * or output.overwrite is on (old results are removed then). Errors: INVALID saying what to do;
- * those of files. */
-ddla_status ddla_run_prepare(const ddla_training *training, const char *directory, bool resume);
+ * or output.overwrite is on (old results are removed then), and one in which another training of
+ * this machine is under way. The directory is the training's until it is released, also while its
+ * agents live that were forked meanwhile. Errors: INVALID saying what to do; those of files. */
+ddla_status ddla_run_prepare(ddla_training *training, const char *directory, bool resume);
+
+/* Other trainings may use the run directory again; part of destroying the training. */
+void ddla_run_release(ddla_training *training);
 
 /* Writes job.yaml and opens metrics.jsonl; a resumed run goes on with its rows up to start_step.
  * Call when the checkpoint is loaded: a refused one leaves the directory as it is. Errors: those of

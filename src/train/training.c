@@ -13,6 +13,7 @@
 #include "state/state.h"
 #include "train/identity.h"
 #include "train/plugins.h"
+#include "train/run.h"
 #include "train/seating.h"
 #include "train/shared.h"
 
@@ -419,6 +420,7 @@ void ddla_training_destroy(ddla_training *training) {
   ddla_free(training->class_names);
   ddla_free(training->mean);
   ddla_free(training->deviation);
+  ddla_run_release(training);
   if (training->board) munmap(training->board, sizeof *training->board);
   ddla_plugins_destroy(training->plugins); /* last: graph and formats are rows of it */
   ddla_free(training);

@@ -69,6 +69,8 @@ typedef struct ddla_training {
   uint64_t seed;
   int64_t start_ns;           /* monotonic, of the program */
   ddla_training_board *board; /* shared memory */
+  bool holds_run;             /* run_lock is a file that keeps other trainings off the directory */
+  int run_lock;
 } ddla_training;
 
 /* Loads plug-ins, opens data, builds the graph, checks everything that can be checked without
