@@ -56,10 +56,10 @@ void replay_tree_run(const ddla_tree_plan *plan, const ddla_tree_io *io, int64_t
 
 /* ---- what the bridge asks ---- */
 
-static bool waits(ddla_bridge_word *out, void *argument, uint64_t step, int64_t element) {
+static bool waits(ddla_service_word *out, void *argument, uint64_t step, int64_t element) {
   const replay_host *host = argument;
   (void)step;
-  *out = (ddla_bridge_word){0};
+  *out = (ddla_service_word){0};
   if (element == host->layout.space) return false; /* records come before gradients */
   return ddla_bridge_range_down_to(&host->layout, element) >= host->replay->final_ranges;
 }
