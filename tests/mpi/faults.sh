@@ -29,7 +29,7 @@ H
 launch() {
   run=$1 ranks=$2
   shift 2
-  timeout -k 10 100 $mpirun $options -n "$ranks" sh host.sh "$program" train "$@" --out "$run"
+  timeout -k 10 $limit $mpirun $options -n "$ranks" sh host.sh "$program" train "$@" --out "$run"
 }
 
 # joined STATUS RUN RANKS ARGUMENT...; STATUS ill: any but 0, and within the time.
@@ -86,7 +86,8 @@ once() { # RUN WORDS: ddla says these words, and nothing else
 
 # The process of an agent, and that of the launcher, below its `timeout`.
 process() { sed -n "s/.*agent $2 of [0-9]*, process \([0-9]*\),.*/\1/p" "$1/agents/$2.log"; }
-launcher() { cat "/proc/$running/task/$running/children"; }
+child() { sed 's/ *$//' "/proc/$1/task/$1/children"; }
+launcher() { child "$(child $running)"; }
 
 # further RUN RANKS: the run goes on, to the bits of a run that nothing happened to.
 further() {
@@ -229,13 +230,13 @@ one() {
 
 # An agent stands still for less than the time limit, then another one for more.
 paused() {
-  begun paused 3 job.yaml --set train.epochs=150 --set parallel.timeout=4
+  begun paused 3 job.yaml --set train.epochs=60 --set parallel.timeout=4
   stopped=$(process paused 2)
   kill -STOP "$stopped"
   sleep 2
   kill -CONT "$stopped"
   ended paused 0
-  train 0 paused-alone job.yaml -n 1 --set train.epochs=150
+  train 0 paused-alone job.yaml -n 1 --set train.epochs=60
   same_model "$(sha paused-alone/model.safetensors)" paused
 }
 silent() {
@@ -277,15 +278,16 @@ told() {
 
 # Nobody reads what the run says, for longer than the time limit.
 piped() {
+  limit=300
   mkfifo pipe
   { sleep 40; cat; } <pipe >piped.out &
   reader=$!
-  set -- --set train.epochs=3000 --set checkpoint.every_epochs=0 --set train.validate_every=10000
+  set -- --set train.epochs=1200 --set checkpoint.every_epochs=0 --set train.validate_every=10000
   launch piped 3 job.yaml --set parallel.timeout=5 "$@" >pipe 2>&1 &
   running=$!
   wait $reader
   ended piped 0
-  [ "$(wc -c <piped.out)" -gt 200000 ] || fail "the pipe was never full: $(wc -c <piped.out) bytes"
+  [ "$(wc -c <piped.out)" -gt 80000 ] || fail "the pipe was never full: $(wc -c <piped.out) bytes"
   train 0 piped-alone job.yaml -n 1 "$@"
   same_model "$(sha piped-alone/model.safetensors)" piped
 }
@@ -299,7 +301,7 @@ mpich) scenes="lame differ apart unwritten killed" ;;
 esac
 export odd more per
 for scene in $scenes; do
-  program=$DDLA options='' running='' stopped='' odd='' more='' per=1
+  program=$DDLA limit=100 options='' running='' stopped='' odd='' more='' per=1
   began=$(date +%s%N)
   $scene
   echo "$scene: $((($(date +%s%N) - began) / 1000000)) ms"
