@@ -31,7 +31,7 @@ typedef struct replay_result {
 /* The wire is open. Errors: the bridge's; INTERNAL where hosts wait for ever. */
 ddla_status replay_run(replay_result *out, const replay_options *options);
 
-/* In place of library functions that sync/bridge.c calls (see bridge.c here): a host's operands;
+/* In place of library functions that the bridge calls (see replaced.h): a host's operands;
  * and where bytes are only counted, memory that costs nothing until it is touched, and no sums. */
 int replay_operands_list(ddla_operand *out, const ddla_operands *operands, int64_t samples);
 void *replay_alloc_array(size_t count, size_t size);
