@@ -18,6 +18,7 @@ thread-full:   ; @tools/setup build test demo sanitize && tools/build thread && 
 fuzz:          ; @tools/setup build test fuzz && tools/build fuzz fuzz && tools/fuzz
 check-clang:   ; @tools/setup build test clang && tools/build clang
 debug:         ; @tools/setup build test && tools/build debug
+sim-cluster:   ; @tools/setup build simgrid && tools/build release && bench/sim_cluster.sh
 bench:         ; @tools/setup build && tools/build release && build/ddla bench
 install:       ; @tools/setup build && tools/build release && cmake --install build --prefix "$(PREFIX)"
 format:        ; @tools/setup format && git ls-files "*.c" "*.h" | grep -v -e _list.h -e fixtures | xargs clang-format -i
@@ -26,4 +27,4 @@ ci:            ; @.ci/run
 help:          ; @sed -n 's/^\([a-z-]*\): *; @.*/make \1/p' Makefile
 
 .PHONY: all setup demo demo-mpi test test-full sim-full hang-full cluster-full tidy check-address check-thread address-full
-.PHONY: thread-full fuzz check-clang debug bench install format clean ci help
+.PHONY: thread-full fuzz check-clang debug bench sim-cluster install format clean ci help

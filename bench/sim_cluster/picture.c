@@ -53,8 +53,7 @@ static void read_line(panel *panels, int *count, const char *line) {
 }
 
 static void draw(const panel *p, int index) {
-  ddla_chart_panel made = {.title = p->network,
-                           .unit = "log2 of time over the least, by log2 of hosts"};
+  ddla_chart_panel made = {.title = p->network, .unit = "log2(time / least)"};
   for (int i = 0; i < p->curve_count; i++) {
     const curve *c = &p->curve[i];
     made.line[made.line_count++] =
