@@ -15,7 +15,7 @@ int64_t formula_own_bytes(const formula_case *c, int host) {
 
 int64_t formula_sent_bytes(const formula_case *c, int host) {
   const int64_t own = formula_own_bytes(c, host), others = c->hosts - 1;
-  return c->bytes - own + others * (own + c->record_bytes);
+  return c->parts * (c->bytes - own) + others * (own + c->record_bytes);
 }
 
 int64_t formula_sent_bytes_most(const formula_case *c) {
@@ -46,10 +46,10 @@ static double host_gather_load(const formula_case *c) {
   double load = 0;
   for (int h = 0; h < c->hosts; h++) {
     const double own = (double)formula_own_bytes(c, h), early = own / most;
-    const double given = ((double)c->bytes - own) / most;
+    const double given = c->parts * ((double)c->bytes - own) / most;
     const double both = early < 0.5 ? early : 1 - early;
-    load = larger(load, early * others + both * (given + others) +
-                            (1 - early - both) * larger(given, others));
+    load = larger(load, early * c->parts * others + both * (given + others) +
+                            (1 - early - both) * larger(given, c->parts * others));
   }
   return load * most;
 }
@@ -103,7 +103,7 @@ static double give_load(const formula_case *c, const network *net) {
 double formula_seconds(const formula_case *c, const network *net) {
   double gather = host_gather_load(c), give = host_give_load(c);
   if (net->leaf > 0 && c->hosts > net->leaf) {
-    gather = larger(gather, gather_load(c, net));
+    gather = larger(gather, c->parts * gather_load(c, net));
     give = larger(give, give_load(c, net));
   }
   return 3 * network_latency_most(net, c->hosts) + (gather + give) / net->bandwidth;

@@ -20,7 +20,7 @@ typedef struct arguments {
 
 static const char usage[] =
     "usage: sim_cluster --network flat|tree|distant --hosts N --parameters N\n"
-    "                   [--range-bytes N] [--compute SECONDS] [--model plain|LV08]\n"
+    "                   [--shards N] [--range-bytes N] [--compute SECONDS] [--model plain|LV08]\n"
     "prints: network hosts MiB ranges KiB/range | seconds, simulated and by the formula, off by |\n"
     "        bytes sent by the busiest host, by the formula, over the least | seconds over the\n"
     "        least | messages\n";
@@ -29,6 +29,7 @@ static bool read_argument(arguments *a, const char *name, const char *value) {
   const int64_t block = DDLA_STATE_BLOCK;
   if (strcmp(name, "--network") == 0) a->net = network_find(value);
   else if (strcmp(name, "--hosts") == 0) a->replay.hosts = (int)strtol(value, NULL, 10);
+  else if (strcmp(name, "--shards") == 0) a->replay.shards = (int)strtol(value, NULL, 10);
   else if (strcmp(name, "--parameters") == 0)
     a->replay.elements = (strtoll(value, NULL, 10) + block - 1) / block * block;
   else if (strcmp(name, "--range-bytes") == 0) a->replay.range_bytes = strtoll(value, NULL, 10);
@@ -43,8 +44,9 @@ static bool read_arguments(arguments *a, int argc, char **argv) {
   for (int i = 1; i < argc; i += 2)
     if (i + 1 == argc || !read_argument(a, argv[i], argv[i + 1])) return false;
   const int hosts = a->replay.hosts;
+  if (a->replay.shards == 0) a->replay.shards = hosts;
   return a->net && hosts >= 2 && hosts <= DDLA_HOSTS_MAX && a->replay.elements > 0 &&
-         (a->net->leaf == 0 || hosts % a->net->leaf == 0);
+         a->replay.shards % hosts == 0 && (a->net->leaf == 0 || hosts % a->net->leaf == 0);
 }
 
 static bool open_wire(const arguments *a) {

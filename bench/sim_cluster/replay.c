@@ -91,7 +91,7 @@ static ddla_status make_host(replay *r, int h) {
   host->replay = r;
   host->gradient = o->gradient ? o->gradient[h] : r->nothing;
   DDLA_TRY(
-      ddla_bridge_layout_make(&host->layout, &cluster, o->hosts, 1, o->elements, o->range_bytes));
+      ddla_bridge_layout_make(&host->layout, &cluster, o->shards, 1, o->elements, o->range_bytes));
   DDLA_TRY(ddla_transport_open(&host->local, "self", NULL));
   const ddla_bridge_options options = {.local = host->local,
                                        .link = &r->net.host[h].base,
@@ -108,7 +108,7 @@ static ddla_status make(replay *r) {
   const replay_options *o = r->options;
   DDLA_TRY(link_net_make(&r->net, o->hosts, o->net, o->gradient != NULL));
   DDLA_TRY(DDLA_NEW(r->host, o->hosts));
-  DDLA_TRY(DDLA_NEW(r->record, (int64_t)o->hosts * REPLAY_RECORD_BYTES));
+  DDLA_TRY(DDLA_NEW(r->record, (int64_t)o->shards * REPLAY_RECORD_BYTES));
   if (!o->gradient) r->nothing = calloc((size_t)o->elements, sizeof *r->nothing);
   if (!o->gradient && !r->nothing) return DDLA_FAIL(NO_MEMORY, "no memory for a gradient");
   for (int h = 0; h < o->hosts; h++) DDLA_TRY(make_host(r, h));
@@ -165,7 +165,7 @@ static void settled(void *argument) {
 
 static void post_steps(replay *r) {
   for (int h = 0; h < r->options->hosts; h++) {
-    const ddla_bridge_order order = {.step = 1, .samples = r->options->hosts};
+    const ddla_bridge_order order = {.step = 1, .samples = r->options->shards};
     ddla_bridge_post(r->host[h].local, &r->host[h].board, 1, &order);
   }
   for (int i = 0; i < r->host[0].layout.ranges; i++)
@@ -174,13 +174,15 @@ static void post_steps(replay *r) {
 
 static ddla_status count_up(replay_result *out, const replay *r) {
   const ddla_bridge_layout *layout = &r->host[0].layout;
-  *out =
-      (replay_result){.layout = {.hosts = r->options->hosts,
-                                 .ranges = layout->ranges,
-                                 .bytes = layout->space * (int64_t)sizeof(float),
-                                 .range_bytes = layout->range_elements * (int64_t)sizeof(float),
-                                 .record_bytes = (int64_t)sizeof(uint64_t) + REPLAY_RECORD_BYTES},
-                      .seconds = r->end};
+  *out = (replay_result){
+      .layout = {.hosts = r->options->hosts,
+                 .ranges = layout->ranges,
+                 .parts = layout->host[0].part_count,
+                 .bytes = layout->space * (int64_t)sizeof(float),
+                 .range_bytes = layout->range_elements * (int64_t)sizeof(float),
+                 .record_bytes = (int64_t)sizeof(uint64_t) +
+                                 r->options->shards / r->options->hosts * REPLAY_RECORD_BYTES},
+      .seconds = r->end};
   for (int h = 0; h < r->options->hosts; h++) {
     const link_count *count = &r->net.host[h].count;
     const int64_t sent = atomic_load(&r->host[h].board.sent_bytes);

@@ -11,7 +11,7 @@
 enum { REPLAY_RECORD_BYTES = 64 }; /* of a shard's record, as the strategy shares them */
 
 typedef struct replay_options {
-  int hosts;
+  int hosts, shards;      /* as many shards for each host */
   const network *net;     /* the wire's */
   int64_t elements;       /* of the parameter space: whole blocks */
   int64_t range_bytes;    /* 0: chosen by the layout */
