@@ -95,25 +95,27 @@ ddla_survey_options ddla_doctor_pace(void) {
   return (ddla_survey_options){.calendar = ddla_clock_calendar(), .seconds = 0.3, .alone = 8};
 }
 
-static ddla_status measure(doctor_call *call) {
+/* Between the first agents of all hosts. A failure of one ends all of them. */
+static ddla_status measure_links(doctor_call *call) {
   const ddla_survey_options options = ddla_doctor_pace();
-  const ddla_cluster *cluster = ddla_join_cluster(call->join);
-  const bool leads = cluster->first[cluster->host] == ddla_join_agent(call->join);
   ddla_transport *link = NULL;
   ddla_cluster met = {0};
+  ddla_failure failure = {0};
+  DDLA_TRY(ddla_join_open_link(&link, &met, call->join));
+  ddla_status status = ddla_survey_measure(&call->result->survey, link, &options);
+  ddla_status_take(&failure, status);
+  if (status != DDLA_OK && status != DDLA_PEER_LOST) ddla_transport_fail(link, &failure);
+  ddla_transport_close(link);
+  return status == DDLA_OK ? DDLA_OK : ddla_status_raise(&failure);
+}
+
+static ddla_status measure(doctor_call *call) {
+  const ddla_cluster *cluster = ddla_join_cluster(call->join);
+  const bool leads = cluster->first[cluster->host] == ddla_join_agent(call->join);
   ddla_join_limit(call->join, SILENCE_MS);
   ddla_join_patience(call->join, MEASURE_MS);
-  ddla_status status = DDLA_OK;
-  if (leads && cluster->hosts > 1) {
-    status = ddla_join_open_link(&link, &met, call->join);
-    if (status == DDLA_OK) status = ddla_survey_measure(&call->result->survey, link, &options);
-    ddla_transport_close(link);
-  }
-  ddla_failure failure = {0};
-  ddla_status_take(&failure, status);
-  /* Who has lost another host waits for nobody any more. */
-  if (status == DDLA_PEER_LOST) return ddla_status_raise(&failure);
-  return ddla_join_agree(call->join, status, &(ddla_join_fact){0});
+  if (leads && cluster->hosts > 1) DDLA_TRY(measure_links(call));
+  return ddla_join_agree(call->join, DDLA_OK, &(ddla_join_fact){0});
 }
 
 static void judge_memory(ddla_doctor_result *result) {
@@ -174,8 +176,7 @@ ddla_status ddla_doctor_joined(const ddla_doctor_given *given, int64_t start_ns)
   const bool first = ddla_join_agent(call.join) == 0;
   ddla_status status = examine(&call);
   if (status != DDLA_OK) {
-    if (first || status == DDLA_PEER_LOST)
-      fprintf(stderr, "ddla: %s\n", ddla_status_message(status));
+    if (first) fprintf(stderr, "ddla: %s\n", ddla_status_message(status));
     ddla_join_leave(call.join, status);
   }
   ddla_status verdict = first ? conclude(&call) : DDLA_OK;
