@@ -36,6 +36,8 @@ ddla_codec_options ddla_codec_defaults(void) {
 
 ddla_status ddla_codec_check(const ddla_codec *codec, const ddla_codec_options *options) {
   const int64_t block = options->block;
+  if (!ddla_message_is_native())
+    return DDLA_FAIL(UNSUPPORTED, "codecs are for little-endian machines, and this is none");
   if (!(options->topk > 0 && options->topk <= 1))
     return DDLA_FAIL(INVALID, "topk is %g; it must be above 0 and at most 1", options->topk);
   if (block < DDLA_CODEC_BLOCK_MIN || block > DDLA_CODEC_BLOCK_MAX || block % 64 != 0)
@@ -107,6 +109,8 @@ ddla_status ddla_codec_encode(size_t *bytes, uint8_t *out, const ddla_codec *cod
 
 ddla_status ddla_codec_read(ddla_codec_message *out, const uint8_t *in, size_t bytes) {
   ddla_codec_message message = {0};
+  if (!ddla_message_is_native())
+    return DDLA_FAIL(UNSUPPORTED, "codecs are for little-endian machines, and this is none");
   DDLA_TRY(ddla_message_read_head(&message, in, bytes));
   message.loops = ddla_codec_loops_best();
   DDLA_TRY(message.codec->check(&message));

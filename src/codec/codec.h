@@ -58,12 +58,12 @@ typedef struct ddla_codec_options {
 /* What is encoded. State arrays are null where none is kept, see ddla_codec_keeps; no arrays
  * overlap. */
 typedef struct ddla_codec_source {
-  const float *values; /* [count] */
-  int64_t count;       /* 0 to DDLA_CODEC_COUNT_MAX */
-  const ddla_codec_options *options;
-  float *residual; /* [count] or null */
-  float *velocity; /* [count] or null; only with a residual */
-  void *scratch;   /* of ddla_codec_scratch bytes, aligned to 8 bytes; null where these are 0 */
+  const float *values;               /* [count] */
+  int64_t count;                     /* 0 to DDLA_CODEC_COUNT_MAX */
+  const ddla_codec_options *options; /* ddla_codec_check has found them right */
+  float *residual;                   /* [count] or null */
+  float *velocity;                   /* [count] or null; only with a residual */
+  void *scratch; /* of ddla_codec_scratch bytes, aligned to 8 bytes; null where these are 0 */
   const struct ddla_codec_loops *loops; /* null, the best that this machine can run, but for tests
                                          */
 } ddla_codec_source;
@@ -111,7 +111,7 @@ const ddla_codec *ddla_codec_find(const char *name);
 ddla_codec_options ddla_codec_defaults(void);
 
 /* Errors: INVALID naming the option, its value and its range; momentum where the codec has none or
- * nothing is kept. */
+ * nothing is kept. UNSUPPORTED: this machine is not little-endian. */
 ddla_status ddla_codec_check(const ddla_codec *codec, const ddla_codec_options *options);
 
 /* Whether this state is kept with these options, and its name in checkpoints, borrowed for ever. */

@@ -5,9 +5,11 @@
 
 #include "codec/codec.h"
 
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "arrays of numbers in messages are copied as they are, from little-endian memory"
-#endif
+/* Arrays of numbers in messages are copied as they lie in memory, which must be little-endian. */
+static inline bool ddla_message_is_native(void) {
+  const uint16_t one = 1;
+  return *(const uint8_t *)&one == 1;
+}
 
 /* Writes the head of a message of so many bytes, whose body is there: the head has its digest. */
 void ddla_message_write_head(uint8_t *out, const ddla_codec_message *message, size_t bytes);

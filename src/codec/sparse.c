@@ -79,7 +79,7 @@ ddla_status ddla_sparse_check(const ddla_codec_message *message, size_t number_b
 void ddla_sparse_put(float *to, const ddla_codec_message *message, const float *factor,
                      size_t number_bytes, ddla_sparse_number *number) {
   ddla_gaps gaps = open_gaps(message, number_bytes);
-  if (!factor) memset(to, 0, (size_t)message->count * sizeof *to);
+  if (!factor && message->count > 0) memset(to, 0, (size_t)message->count * sizeof *to);
   for (int64_t i = 0, place = 0; i < message->entries; i++) {
     if (!ddla_gaps_next(&place, &gaps, message->count)) return; /* not after a check */
     const float x = number(message, i);

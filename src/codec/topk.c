@@ -7,7 +7,7 @@
  *
  * What is sent is exact, so nothing is lost. DGC takes its limit from a sample of the gradient and
  * sends what is above it, more or less; ours sends exactly the share topk, of equal magnitudes
- * those that come first. Its warm-up of the share is a matter of who sets the options. */
+ * those that come first. Its warm-up of the share and its clipping are the caller's. */
 #include <string.h>
 
 #include "codec/message.h"

@@ -461,6 +461,7 @@ static void what_no_encoder_makes_is_refused(void **state) {
   refuses("topk", BODY + 8 + 28, "\377\377", 2, "cut off");
   refuses("topk2", 32, "\0", 1, "blocks of 0");
   refuses("topk2", BODY + 8, "\0\100\0\77", 4, "levels");
+  refuses("topk2", BODY + 8, "\0\0\200\177", 4, "levels");
   refuses("topk2", BODY + 8 + 4 + 1, "\300", 1, "behind its last number");
 }
 
