@@ -112,6 +112,21 @@ static void keep(ddla_codec_picks *picks, int32_t limit, int64_t ties) {
   picks->count = kept;
 }
 
+/* Where all numbers but zeros were found, and they are less than k: the first zeros come to them.
+ * These and what was found among them are all of the array up to a place. */
+static void add_zeros(ddla_codec_picks *picks, const float *v, int64_t k) {
+  const int64_t zeros = k - picks->count;
+  int64_t among = 0;
+  while (among < picks->count && picks->index[among] < among + zeros) among++;
+  const int64_t first = among + zeros;
+  const size_t behind = (size_t)(picks->count - among);
+  memmove(picks->index + first, picks->index + among, behind * sizeof *picks->index);
+  memmove(picks->value + first, picks->value + among, behind * sizeof *picks->value);
+  memcpy(picks->value, v, (size_t)first * sizeof *v);
+  for (int64_t i = 0; i < first; i++) picks->index[i] = (uint32_t)i;
+  picks->count = k;
+}
+
 /* The same without a guess, from the whole array. */
 static void pick_exactly(room *r, const float *v, int64_t count, int64_t k) {
   int64_t ties = 0, kept = 0;
@@ -127,15 +142,18 @@ static void pick_exactly(room *r, const float *v, int64_t count, int64_t k) {
 
 void ddla_select(ddla_codec_picks *out, const ddla_codec_source *source, int64_t k) {
   room r = room_of(source, k);
-  const bool fits = collect(&r, source, k > 0 ? guess_limit(&r, source, k) : 0);
+  const int32_t guess = k > 0 ? guess_limit(&r, source, k) : 0;
+  const bool fits = collect(&r, source, guess);
+  const float *v = source->residual ? source->residual : source->values;
   if (k == 0) {
     r.found.count = 0;
   } else if (fits && r.found.count >= k) {
     int64_t ties = 0;
     const int32_t limit = limit_of(&ties, r.found.value, r.found.count, k, r.bins);
     keep(&r.found, limit, ties);
+  } else if (fits && guess == 1) {
+    add_zeros(&r.found, v, k);
   } else {
-    const float *v = source->residual ? source->residual : source->values;
     pick_exactly(&r, v, source->count, k);
   }
   *out = r.found;
