@@ -109,12 +109,19 @@ json bench allreduce -n 3 --bytes 40000 --rounds 3
 [ "$("$tool" json json rows 0 bytes)" = 40000 ] || fail "bench allreduce summed something else"
 "$DDLA" bench allreduce --bytes 64 --rounds 2 >text
 says text "2 agents" all_reduce/
-refused "op, step or allreduce" bench
+refused "op, step, allreduce or codec" bench
 refused "before its options" bench --json op
 refused "did you mean 'step'?" bench stp
 refused "expected a whole number from 1" bench step --steps 0
 refused "expected a multiple of 4" bench allreduce --bytes 7
+json bench codec --count 5000 --rounds 2 --topk 0.02 --block 64
+[ "$("$tool" json json rows 3 codec)" = int8 ] || fail "bench codec has other codecs"
+"$DDLA" bench codec --codec topk2 --count 5000 --rounds 1 >text
+says text "5000 numbers" topk2
 refused "no op" bench op --op fly
+refused "did you mean 'int8'" bench codec --codec int9
+refused "topk is 2" bench codec --topk 2
+refused "block is 65" bench codec --block 65
 refused "train.shards is 8" bench step -n 60
 # shellcheck disable=SC2086
 refused "did you mean train.batch?" bench step --set train.bach=3 $small
