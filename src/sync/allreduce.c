@@ -330,20 +330,29 @@ static ddla_status meet(allreduce *sync, int worker, _Atomic uint64_t *counter,
 }
 
 /* The hosts meet when the workers of each have. */
-static ddla_status allreduce_share(ddla_sync *base, int worker, const ddla_sync_part *parts,
-                                   int count) {
-  allreduce *sync = of(base);
+static ddla_status meet_hosts(allreduce *sync, int worker, const ddla_bridge_order *order) {
   uint64_t round = ++sync->worker[worker].barriers;
   DDLA_TRY(meet(sync, worker, &sync->control->met, &sync->control->met_word, round));
   if (sync->bridged) {
     uint64_t number = ++sync->worker[worker].orders;
-    ddla_bridge_order order = {.part_count = count};
-    for (int i = 0; i < count; i++) order.part[i] = parts[i];
-    if (worker == 0) ddla_bridge_post(sync->options.transport, sync->board, number, &order);
+    if (worker == 0) ddla_bridge_post(sync->options.transport, sync->board, number, order);
     DDLA_TRY(wait_bridge(sync, worker, ddla_bridge_target_done(&sync->layout, number)));
   }
   mark(sync, worker, DDLA_PHASE_COMMITTED, committed(sync));
   return DDLA_OK;
+}
+
+static ddla_status allreduce_share(ddla_sync *base, int worker, const ddla_sync_part *parts,
+                                   int count) {
+  ddla_bridge_order order = {.part_count = count};
+  for (int i = 0; i < count; i++) order.part[i] = parts[i];
+  return meet_hosts(of(base), worker, &order);
+}
+
+static ddla_status allreduce_bring(ddla_sync *base, int worker, void *data, size_t bytes,
+                                   int from) {
+  const ddla_bridge_order order = {.part = {{data, bytes, 1}}, .brings = true, .from = from};
+  return meet_hosts(of(base), worker, &order);
 }
 
 /* Workers meet inside a step: what they wrote before is there for all. */
@@ -637,6 +646,7 @@ const ddla_strategy ddla_strategy_allreduce = {
     .leaf_done = allreduce_leaf_done,
     .piece = allreduce_piece,
     .share = allreduce_share,
+    .bring = allreduce_bring,
     .finish = allreduce_finish,
     .ask_stop = allreduce_ask_stop,
     .time_of = allreduce_time_of,

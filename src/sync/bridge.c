@@ -80,6 +80,24 @@ static ddla_status share_parts(ddla_bridge *b) {
   return ddla_bridge_share_start(&b->share, b->number, 0);
 }
 
+/* Everybody's words say that they have come; one host's part goes straight into its place. */
+static ddla_status bring_part(ddla_bridge *b) {
+  const ddla_sync_part *part = &b->order.part[0];
+  const int here = b->layout.cluster.host, from = b->order.from;
+  const uint64_t tag = ddla_bridge_tag(b->number, DDLA_BRIDGE_BRING, 0, 0);
+  b->share.piece_count = 0;
+  DDLA_TRY(ddla_bridge_share_start(&b->share, b->number, 0));
+  if (from == 0 || part->bytes == 0) return DDLA_OK;
+  if (here == 0) return ddla_bridge_recv(&b->share.flight, from, tag, part->base, part->bytes);
+  if (here == from) return ddla_bridge_send(&b->share.flight, 0, tag, part->base, part->bytes);
+  return DDLA_OK;
+}
+
+static ddla_status start_share(ddla_bridge *b) {
+  if (b->order.step > 0) return share_records(b);
+  return b->order.brings ? bring_part(b) : share_parts(b);
+}
+
 static void note_stop(ddla_bridge *b) {
   uint64_t stop = 0;
   for (int h = 0; h < b->layout.cluster.hosts; h++) stop |= b->share.word[h];
@@ -95,7 +113,7 @@ static ddla_status advance_share(ddla_bridge *b, bool *moved) {
     const ddla_bridge_calls *calls = &b->options.calls;
     if (step && calls->waits(&wanted, calls->argument, b->order.step, b->layout.space))
       return DDLA_OK;
-    DDLA_TRY(step ? share_records(b) : share_parts(b));
+    DDLA_TRY(start_share(b));
     b->sharing = *moved = true;
   }
   DDLA_TRY(ddla_bridge_share_look(&b->share, &over, moved));
@@ -178,6 +196,8 @@ static void describe(void *argument, char *text, size_t bytes) {
   if (!b->running) snprintf(text, bytes, "this host's agents");
   else if (!b->shared && step > 0)
     snprintf(text, bytes, "the other hosts' losses of step %llu", step);
+  else if (!b->shared && b->order.brings && b->layout.cluster.host == 0)
+    snprintf(text, bytes, "what host %d alone has", b->order.from);
   else if (!b->shared) snprintf(text, bytes, "the other hosts at a meeting");
   else snprintf(text, bytes, "%s of step %llu", ddla_bridge_step_wants(b->step), step);
 }

@@ -27,6 +27,8 @@ typedef struct ddla_bridge_order {
   int64_t samples; /* of the step */
   int part_count;  /* what is shared at a meeting */
   ddla_sync_part part[DDLA_SYNC_PARTS_MAX];
+  bool brings; /* a meeting at which the one part, one item, comes from a host to the first one */
+  int from;    /* that host */
 } ddla_bridge_order;
 
 /* What the agents of a host and the thread share, zeroed at the start. */

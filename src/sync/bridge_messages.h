@@ -10,7 +10,8 @@
 typedef enum ddla_bridge_message {
   DDLA_BRIDGE_SHARE,
   DDLA_BRIDGE_PARTIAL, /* of a range, to its owner */
-  DDLA_BRIDGE_SUM      /* of a range, from its owner */
+  DDLA_BRIDGE_SUM,     /* of a range, from its owner */
+  DDLA_BRIDGE_BRING    /* something of a host's own, to the first one */
 } ddla_bridge_message;
 
 /* Requests that are waited for together. Memory of the caller. */
@@ -46,7 +47,7 @@ enum { DDLA_BRIDGE_PIECES_MAX = 4 };
 typedef struct ddla_bridge_share {
   const ddla_bridge_layout *layout;
   ddla_bridge_flight flight;
-  ddla_request request[2 * DDLA_HOSTS_MAX];
+  ddla_request request[2 * DDLA_HOSTS_MAX]; /* one of them for what a bridge brings beside it */
   ddla_bridge_piece piece[DDLA_BRIDGE_PIECES_MAX];
   int piece_count;
   unsigned char *memory; /* owned: what is sent, then what is received, host by host */

@@ -84,6 +84,10 @@ ddla_status ddla_sync_share(ddla_sync *sync, int worker, const ddla_sync_part *p
   return sync->strategy->share(sync, worker, parts, count);
 }
 
+ddla_status ddla_sync_bring(ddla_sync *sync, int worker, void *data, size_t bytes, int from) {
+  return sync->strategy->bring(sync, worker, data, bytes, from);
+}
+
 void ddla_sync_ask_stop(ddla_sync *sync) { sync->strategy->ask_stop(sync); }
 
 void ddla_sync_piece(const ddla_sync *sync, int worker, int64_t *begin, int64_t *end) {

@@ -136,6 +136,7 @@ typedef struct ddla_strategy {
   ddla_status (*finish)(ddla_sync_result *out, int *bad_shard, ddla_sync *sync, int worker);
   const ddla_sync_record *(*records)(const ddla_sync *sync, uint64_t step);
   ddla_status (*share)(ddla_sync *sync, int worker, const ddla_sync_part *parts, int count);
+  ddla_status (*bring)(ddla_sync *sync, int worker, void *data, size_t bytes, int from);
   void (*ask_stop)(ddla_sync *sync);
   void (*piece)(const ddla_sync *sync, int worker, int64_t *begin, int64_t *end);
   ddla_sync_time (*time_of)(const ddla_sync *sync, int worker);
@@ -193,6 +194,12 @@ ddla_status ddla_sync_barrier(ddla_sync *sync, int worker);
 /* The same, and then every host has all items of these arrays: at most DDLA_SYNC_PARTS_MAX, the
  * same for all workers. */
 ddla_status ddla_sync_share(ddla_sync *sync, int worker, const ddla_sync_part *parts, int count);
+
+/* The same, and then the first host has what lies at `data` on host `from`, at `data`; on the other
+ * hosts nothing changes. data: in memory that the host's agents share; it and bytes count on these
+ * two hosts alone. How state that hosts do not have in common comes to the one that writes files.
+ */
+ddla_status ddla_sync_bring(ddla_sync *sync, int worker, void *data, size_t bytes, int from);
 
 /* Asks the group to stop after the step that is under way. Any thread, also a signal handler. */
 void ddla_sync_ask_stop(ddla_sync *sync);

@@ -5,6 +5,7 @@
 #include "seeds.h"
 
 #include "base/rng.h"
+#include "coll/pass.h"
 #include "transport/sim.h"
 
 static seeds given;
@@ -35,6 +36,34 @@ typedef struct story {
   bool followed; /* a survivor had made a step when a host crashed */
 } story;
 
+/* What each host alone has comes to the first one, and nowhere else. */
+static ddla_status bring(const group_agent *a) {
+  double own[600];
+  for (int from = 0; from < a->cluster.hosts; from++) {
+    for (int i = 0; i < 600; i++) own[i] = a->cluster.host + i;
+    DDLA_TRY(ddla_sync_bring(a->sync, 0, own, sizeof own, from));
+    const int here = a->cluster.host == 0 ? from : a->cluster.host;
+    for (int i = 0; i < 600; i++)
+      if (own[i] != here + i)
+        return DDLA_FAIL(INTERNAL, "number %d brought from host %d is %g", i, from, own[i]);
+  }
+  return DDLA_OK;
+}
+
+/* Each host's own part goes out from the first one, before there is a strategy. */
+static ddla_status hand_out(ddla_transport *link) {
+  const int here = ddla_transport_rank(link);
+  double part[300];
+  for (int to = 0; to < ddla_transport_ranks(link); to++) {
+    for (int i = 0; i < 300; i++) part[i] = here > 0 ? -1 : to + i;
+    DDLA_TRY(ddla_coll_pass(link, 0, to, part, sizeof part));
+    for (int i = 0; i < 300; i++)
+      if (part[i] != (here == 0 || here == to ? to + i : -1))
+        return DDLA_FAIL(INTERNAL, "number %d handed to host %d is %g", i, to, part[i]);
+  }
+  return DDLA_OK;
+}
+
 static ddla_status work(story *s, group_agent *a, uint64_t *seen) {
   int bad_shard = 0;
   double shared[DDLA_HOSTS_MAX] = {0};
@@ -52,7 +81,7 @@ static ddla_status work(story *s, group_agent *a, uint64_t *seen) {
   DDLA_TRY(ddla_sync_share(a->sync, 0, &part, 1));
   for (int h = 0; h < a->cluster.hosts; h++)
     if (shared[h] != 1.5 * h) return DDLA_FAIL(INTERNAL, "host %d's number is %g", h, shared[h]);
-  return DDLA_OK;
+  return bring(a);
 }
 
 static ddla_status rank_main(ddla_transport *link, void *argument) {
@@ -62,9 +91,10 @@ static ddla_status rank_main(ddla_transport *link, void *argument) {
   const int host = ddla_transport_rank(link);
   uint64_t seen = 0;
   DDLA_TRY(ddla_transport_open(&local, "self", NULL));
-  ddla_status status = group_open_on(&a, &s->c, local, link);
+  ddla_status status = hand_out(link);
+  if (status == DDLA_OK) status = group_open_on(&a, &s->c, local, link);
   if (status == DDLA_OK) status = work(s, &a, &seen);
-  if (status == DDLA_PEER_LOST) {
+  if (status == DDLA_PEER_LOST && a.sync) {
     s->followed |= seen > 0;
     if (!group_equals(&a, ddla_sync_committed(a.control),
                       &s->models[ddla_sync_committed(a.control)]))
