@@ -15,7 +15,6 @@
  * layered optimizer (optim/optimizer.h) has one or two more such meetings. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -23,99 +22,52 @@
 #include "base/clock.h"
 #include "coll/tree.h"
 #include "optim/norm.h"
-#include "sync/bridge.h"
+#include "sync/allreduce_parts.h"
 #include "sync/checks.h"
-#include "sync/operands.h"
 #include "sync/records.h"
 #include "sync/row_sums.h"
-#include "sync/update.h"
 
-enum { LINE_BYTES = 64, CHUNK_BLOCKS = 4, RECORD_VERSIONS = 2 };
+enum { CHUNK_BLOCKS = 4, RECORD_VERSIONS = 2 };
 
 _Static_assert((int)DDLA_STATE_BLOCK == (int)DDLA_NORM_BLOCK,
                "norms are taken over the state's blocks");
 
-/* One cache line for each word that one worker writes and others read. */
-typedef struct worker_line {
-  _Atomic uint64_t
-      final_word; /* steps since open * (blocks + 1) + final blocks of this step, from the top */
-  char gap[LINE_BYTES - sizeof(uint64_t)];
-} worker_line;
-
-/* Shared by the agents of a host, zeroed at the start. Counters only grow. */
-typedef struct control_block {
-  _Atomic uint64_t step_word; /* committed steps */
-  char gap0[LINE_BYTES - sizeof(uint64_t)];
-  _Atomic uint64_t arrived; /* workers that finished steps, all together */
-  char gap1[LINE_BYTES - sizeof(uint64_t)];
-  _Atomic uint64_t normed, normed_word;
-  char gap2[LINE_BYTES - 2 * sizeof(uint64_t)];
-  _Atomic uint64_t met, met_word; /* barrier */
-  char gap3[LINE_BYTES - 2 * sizeof(uint64_t)];
-  _Atomic uint32_t stop_asked, stop_committed;
-  char gap4[LINE_BYTES - 2 * sizeof(uint32_t)];
-} control_block;
-
-typedef struct worker_state {
-  uint64_t barriers, meetings, orders; /* orders: given to the bridge by this host */
-  int64_t waiting_ns, exchange_ns;
-  char gap[LINE_BYTES];
-} worker_state;
-
 extern const ddla_strategy ddla_strategy_allreduce;
 
-typedef struct allreduce {
-  ddla_sync base;
-  ddla_sync_options options;
-  control_block *control;
-  worker_line *line;
-  ddla_sync_record *record; /* [2][shards] */
-  worker_state *worker;
-  ddla_operands *operands;
-  ddla_updates *updates;
-  float *chunk; /* [workers][CHUNK_BLOCKS * block] summed gradient of what is being updated */
-  int workers;  /* of this host */
-  int64_t blocks;
-  bool bridged; /* there are other hosts */
-  ddla_bridge_layout layout;
-  ddla_bridge_board *board;
-  ddla_bridge *bridge; /* null but on the host's first agent */
-} allreduce;
+typedef ddla_allreduce allreduce;
 
 static allreduce *of(ddla_sync *base) { return (allreduce *)base; }
 
 static const allreduce *of_const(const ddla_sync *base) { return (const allreduce *)base; }
 
-static size_t lines_bytes(int workers) { return (size_t)workers * sizeof(worker_line); }
+static size_t lines_bytes(int workers) { return (size_t)workers * sizeof(ddla_allreduce_line); }
 
 static size_t records_bytes(int shards) {
   return RECORD_VERSIONS * (size_t)shards * sizeof(ddla_sync_record);
 }
 
 static size_t board_offset(int workers, int shards) {
-  size_t bytes = sizeof(control_block) + lines_bytes(workers) + records_bytes(shards);
-  return (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+  size_t bytes = sizeof(ddla_allreduce_control) + lines_bytes(workers) + records_bytes(shards);
+  return (bytes + DDLA_ALLREDUCE_LINE_BYTES - 1) / DDLA_ALLREDUCE_LINE_BYTES *
+         DDLA_ALLREDUCE_LINE_BYTES;
 }
 
-static size_t allreduce_control_bytes(int workers, int shards) {
+size_t ddla_allreduce_control_bytes(int workers, int shards) {
   return board_offset(workers, shards) + sizeof(ddla_bridge_board);
 }
 
-static ddla_status open_bridge(allreduce *sync);
-
-static void allreduce_close(ddla_sync *base);
-
-static ddla_status allreduce_open(ddla_sync **out, const ddla_sync_options *options) {
+ddla_status ddla_allreduce_open(ddla_allreduce **out, const ddla_strategy *strategy,
+                                const ddla_sync_options *options) {
   allreduce *sync = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY(DDLA_NEW(sync, 1));
-  sync->base.strategy = &ddla_strategy_allreduce;
+  sync->base.strategy = strategy;
   sync->options = *options;
   sync->workers = ddla_cluster_here(options->cluster) * options->lanes;
   sync->bridged = options->cluster->hosts > 1;
   sync->blocks = ddla_state_dense(options->state) / DDLA_STATE_BLOCK;
   sync->control = options->control;
-  sync->line = (worker_line *)(sync->control + 1);
+  sync->line = (ddla_allreduce_line *)(sync->control + 1);
   sync->record = (ddla_sync_record *)(sync->line + sync->workers);
   sync->board = (ddla_bridge_board *)(void *)((char *)options->control +
                                               board_offset(sync->workers, options->shards));
@@ -125,15 +77,18 @@ static ddla_status allreduce_open(ddla_sync **out, const ddla_sync_options *opti
   DDLA_TRY_CLEAN(status, DDLA_NEW(sync->worker, sync->workers));
   DDLA_TRY_CLEAN(status,
                  DDLA_NEW(sync->chunk, (int64_t)sync->workers * CHUNK_BLOCKS * DDLA_STATE_BLOCK));
-  if (sync->bridged) DDLA_TRY_CLEAN(status, open_bridge(sync));
-  *out = &sync->base;
+  if (sync->bridged)
+    DDLA_TRY_CLEAN(status, ddla_bridge_layout_make(&sync->layout, options->cluster, options->shards,
+                                                   options->lanes, ddla_state_dense(options->state),
+                                                   options->range_bytes));
+  *out = sync;
   return DDLA_OK;
 cleanup:
-  allreduce_close(&sync->base);
+  ddla_allreduce_close(&sync->base);
   return status;
 }
 
-static void allreduce_close(ddla_sync *base) {
+void ddla_allreduce_close(ddla_sync *base) {
   if (!base) return;
   allreduce *sync = of(base);
   ddla_bridge_destroy(sync->bridge);
@@ -144,25 +99,29 @@ static void allreduce_close(ddla_sync *base) {
   ddla_free(sync);
 }
 
-static void allreduce_shards(const ddla_sync *base, int worker, int *first, int *end) {
+void ddla_allreduce_shards(const ddla_sync *base, int worker, int *first, int *end) {
   ddla_operands_shards(of_const(base)->operands, worker, first, end);
 }
 
-static uint64_t committed(const allreduce *sync) {
+uint64_t ddla_allreduce_committed(const ddla_allreduce *sync) {
   return atomic_load_explicit(&sync->control->step_word, memory_order_acquire);
 }
 
-static uint64_t steps_since_open(const allreduce *sync) {
-  return committed(sync) - sync->options.start_step;
+uint64_t ddla_allreduce_steps(const ddla_allreduce *sync) {
+  return ddla_allreduce_committed(sync) - sync->options.start_step;
 }
+
+static uint64_t committed(const allreduce *sync) { return ddla_allreduce_committed(sync); }
+
+static uint64_t steps_since_open(const allreduce *sync) { return ddla_allreduce_steps(sync); }
 
 static void publish_final(allreduce *sync, int worker, int64_t final_blocks) {
   uint64_t word = steps_since_open(sync) * (uint64_t)(sync->blocks + 1) + (uint64_t)final_blocks;
   ddla_transport_word_publish(sync->options.transport, &sync->line[worker].final_word, word);
 }
 
-static void allreduce_put_record(ddla_sync *base, int worker, int shard,
-                                 const ddla_sync_record *record) {
+void ddla_allreduce_put_record(ddla_sync *base, int worker, int shard,
+                               const ddla_sync_record *record) {
   allreduce *sync = of(base);
   (void)worker;
   uint64_t version = (committed(sync) + 1) % RECORD_VERSIONS;
@@ -187,7 +146,7 @@ static void order_step(allreduce *sync, int worker, int64_t samples) {
     ddla_bridge_post(sync->options.transport, sync->board, number, &order);
 }
 
-static void allreduce_begin(ddla_sync *base, int worker, int64_t samples) {
+void ddla_allreduce_begin(ddla_sync *base, int worker, int64_t samples) {
   allreduce *sync = of(base);
   int first = 0, end = 0;
   order_step(sync, worker, samples);
@@ -195,19 +154,19 @@ static void allreduce_begin(ddla_sync *base, int worker, int64_t samples) {
   clear_statistics(sync, first, end);
   for (int s = first; s < end; s++)
     if (ddla_operands_empty(sync->operands, samples, s))
-      allreduce_put_record(base, worker, s, &(ddla_sync_record){.agent = sync->options.agent});
+      ddla_allreduce_put_record(base, worker, s, &(ddla_sync_record){.agent = sync->options.agent});
   ddla_operands_begin(sync->operands, worker, samples);
 }
 
-static ddla_sync_leaf allreduce_leaf_place(ddla_sync *base, int worker, int shard) {
+ddla_sync_leaf ddla_allreduce_leaf_place(ddla_sync *base, int worker, int shard) {
   return ddla_operands_place(of(base)->operands, worker, shard);
 }
 
-static void allreduce_leaf_done(ddla_sync *base, int worker, int shard) {
+void ddla_allreduce_leaf_done(ddla_sync *base, int worker, int shard) {
   ddla_operands_done(of(base)->operands, worker, shard);
 }
 
-static const ddla_sync_record *allreduce_records(const ddla_sync *base, uint64_t step) {
+const ddla_sync_record *ddla_allreduce_records(const ddla_sync *base, uint64_t step) {
   const allreduce *sync = of_const(base);
   return sync->record + step % RECORD_VERSIONS * (uint64_t)sync->options.shards;
 }
@@ -217,7 +176,7 @@ static bool serves_bridge(const allreduce *sync, int worker) {
   return sync->options.threadless && sync->bridge && worker == 0;
 }
 
-static void allreduce_final(ddla_sync *base, int worker, int64_t from) {
+void ddla_allreduce_final(ddla_sync *base, int worker, int64_t from) {
   allreduce *sync = of(base);
   int64_t first_final_block = (from + DDLA_STATE_BLOCK - 1) / DDLA_STATE_BLOCK;
   if (first_final_block > sync->blocks) first_final_block = sync->blocks;
@@ -226,7 +185,7 @@ static void allreduce_final(ddla_sync *base, int worker, int64_t from) {
   if (serves_bridge(sync, worker)) (void)ddla_bridge_serve(sync->bridge, 0);
 }
 
-static void allreduce_piece(const ddla_sync *base, int worker, int64_t *begin, int64_t *end) {
+void ddla_allreduce_piece(const ddla_sync *base, int worker, int64_t *begin, int64_t *end) {
   const allreduce *sync = of_const(base);
   *begin = sync->blocks * worker / sync->workers * DDLA_STATE_BLOCK;
   *end = sync->blocks * (worker + 1) / sync->workers * DDLA_STATE_BLOCK;
@@ -240,12 +199,17 @@ static void mark(const allreduce *sync, int worker, ddla_phase phase, uint64_t d
   ddla_watch_mark(pen_of(sync, worker), phase, detail);
 }
 
+void ddla_allreduce_mark_update(const ddla_allreduce *sync, int worker, int64_t begin,
+                                int64_t end) {
+  mark(sync, worker, DDLA_PHASE_UPDATE,
+       (uint64_t)(begin / DDLA_STATE_BLOCK) | (uint64_t)(end / DDLA_STATE_BLOCK) << 32);
+}
+
 /* The worker works on its piece. */
 static void mark_update(const allreduce *sync, int worker) {
   int64_t begin = 0, end = 0;
-  allreduce_piece(&sync->base, worker, &begin, &end);
-  mark(sync, worker, DDLA_PHASE_UPDATE,
-       (uint64_t)(begin / DDLA_STATE_BLOCK) | (uint64_t)(end / DDLA_STATE_BLOCK) << 32);
+  ddla_allreduce_piece(&sync->base, worker, &begin, &end);
+  ddla_allreduce_mark_update(sync, worker, begin, end);
 }
 
 /* detail: what is recorded of the wait, by ddla_watch_wait_pack. */
@@ -261,7 +225,7 @@ static ddla_status wait_word(allreduce *sync, int worker, _Atomic uint64_t *word
 }
 
 /* Waits until the bridge has come so far. */
-static ddla_status wait_bridge(allreduce *sync, int worker, uint64_t target) {
+ddla_status ddla_allreduce_wait_bridge(ddla_allreduce *sync, int worker, uint64_t target) {
   if (serves_bridge(sync, worker)) return ddla_bridge_serve(sync->bridge, target);
   return wait_word(sync, worker, &sync->board->progress, target,
                    ddla_watch_wait_pack(DDLA_WAIT_HOSTS, DDLA_WATCH_ALL, target));
@@ -273,7 +237,7 @@ static ddla_status wait_final(allreduce *sync, int worker, int64_t begin) {
   uint64_t blocks = (uint64_t)(sync->blocks - begin / DDLA_STATE_BLOCK);
   uint64_t wanted = steps_since_open(sync) * (uint64_t)(sync->blocks + 1) + blocks;
   if (sync->bridged)
-    return wait_bridge(
+    return ddla_allreduce_wait_bridge(
         sync, worker,
         ddla_bridge_target_down_to(&sync->layout, sync->worker[worker].orders, begin));
   for (int i = 0; i < sync->workers; i++)
@@ -336,21 +300,21 @@ static ddla_status meet_hosts(allreduce *sync, int worker, const ddla_bridge_ord
   if (sync->bridged) {
     uint64_t number = ++sync->worker[worker].orders;
     if (worker == 0) ddla_bridge_post(sync->options.transport, sync->board, number, order);
-    DDLA_TRY(wait_bridge(sync, worker, ddla_bridge_target_done(&sync->layout, number)));
+    DDLA_TRY(
+        ddla_allreduce_wait_bridge(sync, worker, ddla_bridge_target_done(&sync->layout, number)));
   }
   mark(sync, worker, DDLA_PHASE_COMMITTED, committed(sync));
   return DDLA_OK;
 }
 
-static ddla_status allreduce_share(ddla_sync *base, int worker, const ddla_sync_part *parts,
-                                   int count) {
+ddla_status ddla_allreduce_share(ddla_sync *base, int worker, const ddla_sync_part *parts,
+                                 int count) {
   ddla_bridge_order order = {.part_count = count};
   for (int i = 0; i < count; i++) order.part[i] = parts[i];
   return meet_hosts(of(base), worker, &order);
 }
 
-static ddla_status allreduce_bring(ddla_sync *base, int worker, void *data, size_t bytes,
-                                   int from) {
+ddla_status ddla_allreduce_bring(ddla_sync *base, int worker, void *data, size_t bytes, int from) {
   const ddla_bridge_order order = {.part = {{data, bytes, 1}}, .brings = true, .from = from};
   return meet_hosts(of(base), worker, &order);
 }
@@ -384,7 +348,7 @@ static ddla_status sum_rows(allreduce *sync, int worker, const reduction *sum) {
 static ddla_status store_gradient(allreduce *sync, int worker, const reduction *sum) {
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0;
-  allreduce_piece(&sync->base, worker, &begin, &end);
+  ddla_allreduce_piece(&sync->base, worker, &begin, &end);
   float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
   double *norms = options->block_norms < 0
                       ? NULL
@@ -401,24 +365,38 @@ static ddla_status store_gradient(allreduce *sync, int worker, const reduction *
   return DDLA_OK;
 }
 
-static ddla_status clip_factor(double *factor, ddla_sync_result *result, const allreduce *sync,
-                               int worker) {
+bool ddla_allreduce_clip(double *factor, ddla_sync_result *result, const ddla_allreduce *sync) {
   const ddla_sync_options *options = &sync->options;
   const double *norms = ddla_state_array(options->state, options->block_norms, 0, 0);
   double squares = ddla_norm_tree(norms, sync->blocks);
   if (ddla_row_sums_needed(options->state))
     squares += ddla_row_sums_squares(options, committed(sync));
   result->gradient_norm = ddla_norm_value(squares, result->count > 0 ? 1 / result->count : 0);
-  const bool finite = isfinite(result->gradient_norm); /* equal on all workers */
-  if (!finite && options->checks >= 0) return ddla_checks_explain(options, worker, result->step);
-  if (!finite)
-    return DDLA_FAIL(NON_FINITE,
-                     "the gradient's norm is %g at step %" PRIu64
-                     "; the last checkpoint is kept. Lower "
-                     "train.learning_rate",
-                     result->gradient_norm, result->step);
+  if (!isfinite(result->gradient_norm)) return false;
   *factor = ddla_norm_clip(result->gradient_norm, options->clip_norm);
-  return DDLA_OK;
+  return true;
+}
+
+ddla_status ddla_allreduce_fail_norm(const ddla_sync_result *result) {
+  return DDLA_FAIL(NON_FINITE,
+                   "the gradient's norm is %g at step %" PRIu64 "; the last checkpoint is kept. "
+                   "Lower train.learning_rate",
+                   result->gradient_norm, result->step);
+}
+
+static ddla_status clip_factor(double *factor, ddla_sync_result *result, const allreduce *sync,
+                               int worker) {
+  const ddla_sync_options *options = &sync->options;
+  if (ddla_allreduce_clip(factor, result, sync)) return DDLA_OK;
+  if (options->checks >= 0) return ddla_checks_explain(options, worker, result->step);
+  return ddla_allreduce_fail_norm(result);
+}
+
+/* Elements [begin, end) of the updates; running means take them up while they are in the cache. */
+static void run_span(const allreduce *sync, const float *gradient, int64_t begin, int64_t end,
+                     const ddla_update_step *step) {
+  ddla_updates_run(sync->updates, gradient, begin, end, step);
+  if (!sync->options.optimizer->apply) ddla_updates_follow(sync->updates, begin, end, step);
 }
 
 /* Elements [begin, end) from the stored gradient, or summed chunk by chunk. */
@@ -427,11 +405,11 @@ static void run_piece(allreduce *sync, int worker, const reduction *sum,
   const ddla_sync_options *options = &sync->options;
   const bool due = ddla_checks_due(options, step->step);
   int64_t begin = 0, end = 0, chunk = CHUNK_BLOCKS * DDLA_STATE_BLOCK;
-  allreduce_piece(&sync->base, worker, &begin, &end);
+  ddla_allreduce_piece(&sync->base, worker, &begin, &end);
   if (options->reduced >= 0) {
     const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
     if (due) ddla_checks_span(options, worker, DDLA_CHECKED_GRADIENT, reduced + begin, begin, end);
-    ddla_updates_run(sync->updates, reduced + begin, begin, end, step);
+    run_span(sync, reduced + begin, begin, end, step);
     return;
   }
   float *gradient = sync->chunk + worker * chunk;
@@ -439,14 +417,15 @@ static void run_piece(allreduce *sync, int worker, const reduction *sum,
     int64_t stop = at + chunk < end ? at + chunk : end;
     reduce(sum, gradient, at, stop - at);
     if (due) ddla_checks_span(options, worker, DDLA_CHECKED_GRADIENT, gradient, at, stop);
-    ddla_updates_run(sync->updates, gradient, at, stop, step);
+    run_span(sync, gradient, at, stop, step);
   }
 }
 
 /* Writes version t+1 of the buffers that follow statistics, and of their mean; a worker takes every
  * workers-th. All shards' records are there: wait_final has seen something final of every worker.
  */
-static void update_buffers(const allreduce *sync, int worker, const ddla_update_step *step) {
+void ddla_allreduce_update_buffers(const ddla_allreduce *sync, int worker,
+                                   const ddla_update_step *step) {
   const ddla_sync_options *options = &sync->options;
   const uint64_t now = step->step;
   for (int i = worker; i < options->statistic_count; i += sync->workers) {
@@ -476,14 +455,15 @@ static ddla_status update(allreduce *sync, int worker, const reduction *sum,
     ddla_row_sums_apply(options, sync->updates, worker, &operands, step);
   if (!options->optimizer->apply) return DDLA_OK;
   DDLA_TRY(meet_within(sync, worker));
-  allreduce_piece(&sync->base, worker, &begin, &end);
+  ddla_allreduce_piece(&sync->base, worker, &begin, &end);
   ddla_updates_apply(sync->updates, begin, end, step);
+  ddla_updates_follow(sync->updates, begin, end, step);
   return DDLA_OK;
 }
 
 /* Arrives; the last worker decides about stopping and commits. */
 static ddla_status commit(allreduce *sync, int worker, ddla_sync_result *result) {
-  control_block *control = sync->control;
+  ddla_allreduce_control *control = sync->control;
   uint64_t next = result->step, round = next - sync->options.start_step;
   mark(sync, worker, DDLA_PHASE_ARRIVED, next);
   uint64_t before = atomic_fetch_add_explicit(&control->arrived, 1, memory_order_acq_rel);
@@ -514,21 +494,37 @@ static void check_parameters(const allreduce *sync, int worker) {
   int64_t begin = 0, end = 0;
   if (!ddla_checks_due(options, now)) return;
   const float *theta = ddla_state_array(options->state, options->theta, now + 1, 0);
-  allreduce_piece(&sync->base, worker, &begin, &end);
+  ddla_allreduce_piece(&sync->base, worker, &begin, &end);
   ddla_checks_span(options, worker, DDLA_CHECKED_PARAMETER, theta + begin, begin, end);
   if (!ddla_operands_by_row(sync->operands)) return;
   ddla_checks_rows(options, worker, worker, now, DDLA_CHECKED_GRADIENT);
   ddla_checks_rows(options, worker, worker, now, DDLA_CHECKED_PARAMETER);
 }
 
+ddla_status ddla_allreduce_sum_records(ddla_sync_result *result, int *bad_shard,
+                                       const ddla_allreduce *sync) {
+  return ddla_records_sum(result, bad_shard,
+                          ddla_allreduce_records(&sync->base, committed(sync) + 1),
+                          sync->options.shards);
+}
+
+ddla_update_step ddla_allreduce_update_step(ddla_sync_result *result, const ddla_allreduce *sync,
+                                            double factor) {
+  const ddla_sync_options *options = &sync->options;
+  result->learning_rate =
+      ddla_rate_schedule_at(&options->schedule, (int64_t)committed(sync) + 1, options->total_steps);
+  return (ddla_update_step){.step = committed(sync),
+                            .gradient_scale = result->count > 0 ? factor / result->count : 0,
+                            .learning_rate = result->learning_rate};
+}
+
 static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce *sync, int worker) {
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0;
-  allreduce_piece(&sync->base, worker, &begin, &end);
+  ddla_allreduce_piece(&sync->base, worker, &begin, &end);
   DDLA_TRY(wait_final(sync, worker, begin));
   mark_update(sync, worker);
-  DDLA_TRY(ddla_records_sum(result, bad_shard, allreduce_records(&sync->base, committed(sync) + 1),
-                            options->shards));
+  DDLA_TRY(ddla_allreduce_sum_records(result, bad_shard, sync));
   double factor = 1;
   reduction sum;
   result->checked = ddla_checks_due(options, committed(sync));
@@ -536,25 +532,21 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce 
   if (!sync->bridged) DDLA_TRY(plan_reduction(&sum, sync, result->samples));
   if (needs_whole(sync)) DDLA_TRY(store_gradient(sync, worker, &sum));
   if (options->clip_norm > 0) DDLA_TRY(clip_factor(&factor, result, sync, worker));
-  result->learning_rate =
-      ddla_rate_schedule_at(&options->schedule, (int64_t)committed(sync) + 1, options->total_steps);
-  const ddla_update_step step = {.step = committed(sync),
-                                 .gradient_scale = result->count > 0 ? factor / result->count : 0,
-                                 .learning_rate = result->learning_rate};
-  update_buffers(sync, worker, &step);
+  const ddla_update_step step = ddla_allreduce_update_step(result, sync, factor);
+  ddla_allreduce_update_buffers(sync, worker, &step);
   DDLA_TRY(update(sync, worker, &sum, &step));
   check_parameters(sync, worker);
   return DDLA_OK;
 }
 
-static ddla_status allreduce_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *base,
-                                    int worker) {
+ddla_status ddla_allreduce_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *base,
+                                  int worker) {
   allreduce *sync = of(base);
   const ddla_clock *clock = ddla_clock_monotonic();
-  worker_state *state = &sync->worker[worker];
+  ddla_allreduce_worker *state = &sync->worker[worker];
   int64_t start_ns = ddla_clock_now_ns(clock), waited_ns = state->waiting_ns;
   ddla_sync_result result = {.step = committed(sync) + 1, .gradient_norm = NAN};
-  DDLA_TRY(exchange(&result, bad_shard, sync, worker));
+  DDLA_TRY((sync->divided ? sync->divided : exchange)(&result, bad_shard, sync, worker));
   DDLA_TRY(commit(sync, worker, &result));
   if (result.checked) result.non_finite = ddla_checks_total(&sync->options);
   state->exchange_ns += ddla_clock_now_ns(clock) - start_ns - (state->waiting_ns - waited_ns);
@@ -562,17 +554,17 @@ static ddla_status allreduce_finish(ddla_sync_result *out, int *bad_shard, ddla_
   return DDLA_OK;
 }
 
-static void allreduce_ask_stop(ddla_sync *base) {
+void ddla_allreduce_ask_stop(ddla_sync *base) {
   allreduce *sync = of(base);
   atomic_store(&sync->control->stop_asked, 1);
 }
 
-static ddla_sync_time allreduce_time_of(const ddla_sync *base, int worker) {
+ddla_sync_time ddla_allreduce_time_of(const ddla_sync *base, int worker) {
   const allreduce *sync = of_const(base);
   return (ddla_sync_time){sync->worker[worker].waiting_ns, sync->worker[worker].exchange_ns};
 }
 
-static ddla_sync_traffic allreduce_traffic(const ddla_sync *base) {
+ddla_sync_traffic ddla_allreduce_traffic(const ddla_sync *base) {
   const ddla_bridge_board *board = of_const(base)->board;
   return (ddla_sync_traffic){.sent_bytes = atomic_load(&board->sent_bytes),
                              .exchange_ns = atomic_load(&board->exchange_ns),
@@ -611,11 +603,9 @@ static bool bridge_stop(void *argument) {
   return atomic_load(&sync->control->stop_asked) != 0;
 }
 
-/* All agents know the layout; the first one of the host has the thread. */
-static ddla_status open_bridge(allreduce *sync) {
+/* The first agent of the host has the thread. */
+ddla_status ddla_allreduce_open_bridge(ddla_allreduce *sync) {
   const ddla_sync_options *options = &sync->options;
-  DDLA_TRY(ddla_bridge_layout_make(&sync->layout, options->cluster, options->shards, options->lanes,
-                                   ddla_state_dense(options->state), options->range_bytes));
   if (!options->link) return DDLA_OK;
   const ddla_bridge_options bridge = {.local = options->transport,
                                       .link = options->link,
@@ -625,29 +615,39 @@ static ddla_status open_bridge(allreduce *sync) {
                                           ddla_state_array(options->state, options->reduced, 0, 0),
                                       .threadless = options->threadless,
                                       .operands = sync->operands,
-                                      .calls = {bridge_waits, bridge_slices, bridge_stop, sync}};
+                                      .calls = {bridge_waits, bridge_slices, bridge_stop, sync},
+                                      .division = sync->division};
   return ddla_bridge_create(&sync->bridge, &bridge);
+}
+
+static ddla_status allreduce_open(ddla_sync **out, const ddla_sync_options *options) {
+  ddla_allreduce *sync = NULL;
+  DDLA_TRY(ddla_allreduce_open(&sync, &ddla_strategy_allreduce, options));
+  const ddla_status status = sync->bridged ? ddla_allreduce_open_bridge(sync) : DDLA_OK;
+  if (status == DDLA_OK) *out = &sync->base;
+  else ddla_allreduce_close(&sync->base);
+  return status;
 }
 
 const ddla_strategy ddla_strategy_allreduce = {
     .mode = "synchronous",
     .method = "allreduce",
     .help = "all agents wait for each other in every step; same bits for any number of agents",
-    .control_bytes = allreduce_control_bytes,
+    .control_bytes = ddla_allreduce_control_bytes,
     .operand_copies = ddla_operands_copies,
     .open = allreduce_open,
-    .close = allreduce_close,
-    .shards = allreduce_shards,
-    .begin = allreduce_begin,
-    .leaf_place = allreduce_leaf_place,
-    .put_record = allreduce_put_record,
-    .records = allreduce_records,
-    .final = allreduce_final,
-    .leaf_done = allreduce_leaf_done,
-    .piece = allreduce_piece,
-    .share = allreduce_share,
-    .bring = allreduce_bring,
-    .finish = allreduce_finish,
-    .ask_stop = allreduce_ask_stop,
-    .time_of = allreduce_time_of,
-    .traffic = allreduce_traffic};
+    .close = ddla_allreduce_close,
+    .shards = ddla_allreduce_shards,
+    .begin = ddla_allreduce_begin,
+    .leaf_place = ddla_allreduce_leaf_place,
+    .put_record = ddla_allreduce_put_record,
+    .records = ddla_allreduce_records,
+    .final = ddla_allreduce_final,
+    .leaf_done = ddla_allreduce_leaf_done,
+    .piece = ddla_allreduce_piece,
+    .share = ddla_allreduce_share,
+    .bring = ddla_allreduce_bring,
+    .finish = ddla_allreduce_finish,
+    .ask_stop = ddla_allreduce_ask_stop,
+    .time_of = ddla_allreduce_time_of,
+    .traffic = ddla_allreduce_traffic};

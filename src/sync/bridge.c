@@ -23,7 +23,10 @@ static int64_t now_ns(const ddla_bridge *b) {
   return ddla_clock_now_ns(ddla_transport_clock(b->options.link));
 }
 
-static uint64_t stride(const ddla_bridge_layout *layout) { return (uint64_t)layout->ranges + 2; }
+/* Of an order: records, ranges, arrays, its end. */
+static uint64_t stride(const ddla_bridge_layout *layout) {
+  return (uint64_t)layout->ranges + DDLA_BRIDGE_ARRAYS_MAX + 2;
+}
 
 uint64_t ddla_bridge_target_done(const ddla_bridge_layout *layout, uint64_t number) {
   return number * stride(layout);
@@ -32,6 +35,19 @@ uint64_t ddla_bridge_target_done(const ddla_bridge_layout *layout, uint64_t numb
 uint64_t ddla_bridge_target_down_to(const ddla_bridge_layout *layout, uint64_t number,
                                     int64_t element) {
   return (number - 1) * stride(layout) + 2 + (uint64_t)ddla_bridge_range_down_to(layout, element);
+}
+
+uint64_t ddla_bridge_target_records(const ddla_bridge_layout *layout, uint64_t number) {
+  return (number - 1) * stride(layout) + 1;
+}
+
+uint64_t ddla_bridge_target_own(const ddla_bridge_layout *layout, uint64_t number, int k) {
+  return ddla_bridge_target_records(layout, number) + (uint64_t)k + 1;
+}
+
+uint64_t ddla_bridge_target_array(const ddla_bridge_layout *layout, uint64_t number, int array) {
+  return ddla_bridge_target_records(layout, number) + (uint64_t)ddla_bridge_own_ranges(layout) +
+         (uint64_t)array + 1;
 }
 
 void ddla_bridge_post(ddla_transport *local, ddla_bridge_board *board, uint64_t number,
@@ -44,7 +60,8 @@ static void publish(ddla_bridge *b, uint64_t progress) {
   ddla_transport_word_publish(b->options.local, &b->options.board->progress, progress);
 }
 
-/* Progress within a step: 1 for the records, and 1 for each range from the top down. */
+/* Progress within a step: 1 for the records, and 1 for each range from the top down; with a
+ * division for each own range, and then for each array. */
 static void publish_here(ddla_bridge *b) {
   if (b->shared)
     publish(b, (b->number - 1) * stride(&b->layout) + 1 + (uint64_t)ddla_bridge_step_here(b->step));
@@ -182,12 +199,9 @@ static bool under_way(const void *argument) {
 
 static bool waits(ddla_service_word *out, const void *argument) {
   const ddla_bridge *b = argument;
-  const ddla_bridge_calls *calls = &b->options.calls;
-  int64_t element = 0;
   *out = (ddla_service_word){&b->options.board->posted, b->number + 1};
   if (!b->running) return true;
-  if (b->order.step == 0 || !ddla_bridge_step_next(&element, b->step)) return false;
-  return calls->waits(out, calls->argument, b->order.step, element);
+  return b->order.step > 0 && ddla_bridge_step_waits(out, b->step);
 }
 
 static void describe(void *argument, char *text, size_t bytes) {

@@ -48,7 +48,31 @@ typedef struct ddla_bridge_slices {
   size_t stride; /* bytes from a shard's item to the next */
 } ddla_bridge_slices;
 
-enum { DDLA_BRIDGE_SLICES_MAX = 2 };
+enum { DDLA_BRIDGE_SLICES_MAX = 2, DDLA_BRIDGE_ARRAYS_MAX = 2 };
+
+typedef struct ddla_bridge_span {
+  int64_t first, end;
+} ddla_bridge_span;
+
+/* A small array of which each range of the parameter space has a part. */
+typedef struct ddla_bridge_array {
+  char *base;
+  size_t bytes;                 /* of an item */
+  const ddla_bridge_span *span; /* [ranges] items, by range */
+} ddla_bridge_array;
+
+/* How hosts divide the update among themselves: the owner of a range keeps its sum, its host's
+ * workers make of it the range's part of each array, one array after another, and at last the
+ * range's new parameters, which then go to all. `waits` null: nothing is divided, sums go to all.
+ */
+typedef struct ddla_bridge_division {
+  /* What must be reached before stage `stage` (an array's number; behind the last: parameters) of
+   * the k-th own range is made; false: it is. */
+  bool (*waits)(ddla_service_word *out, void *argument, uint64_t step, int stage, int k);
+  float *(*parameters)(void *argument, uint64_t step); /* of version `step` [space] */
+  ddla_bridge_array array[DDLA_BRIDGE_ARRAYS_MAX];
+  int array_count;
+} ddla_bridge_division;
 
 /* What the thread asks the strategy. */
 typedef struct ddla_bridge_calls {
@@ -67,9 +91,10 @@ typedef struct ddla_bridge_options {
   const ddla_bridge_layout *layout;
   ddla_bridge_board *board;
   const ddla_operands *operands; /* this host's partial gradients */
-  float *reduced;                /* [space]: where sums arrive */
+  float *reduced;                /* [space]: where sums arrive; with a division: of own ranges */
   bool threadless;               /* see ddla_bridge_serve */
   ddla_bridge_calls calls;
+  ddla_bridge_division division;
 } ddla_bridge_options;
 
 typedef struct ddla_bridge ddla_bridge;
@@ -95,5 +120,11 @@ void ddla_bridge_post(ddla_transport *local, ddla_bridge_board *board, uint64_t 
 uint64_t ddla_bridge_target_done(const ddla_bridge_layout *layout, uint64_t number);
 uint64_t ddla_bridge_target_down_to(const ddla_bridge_layout *layout, uint64_t number,
                                     int64_t element);
+
+/* With a division: until a step's records are there; the sum of the k-th own range too; an array
+ * too, and all before. */
+uint64_t ddla_bridge_target_records(const ddla_bridge_layout *layout, uint64_t number);
+uint64_t ddla_bridge_target_own(const ddla_bridge_layout *layout, uint64_t number, int k);
+uint64_t ddla_bridge_target_array(const ddla_bridge_layout *layout, uint64_t number, int array);
 
 #endif

@@ -69,6 +69,15 @@ int ddla_bridge_owner(const ddla_bridge_layout *layout, int range) {
   return range % layout->cluster.hosts;
 }
 
+int ddla_bridge_own_ranges(const ddla_bridge_layout *layout) {
+  const ddla_cluster *cluster = &layout->cluster;
+  return (layout->ranges - cluster->host + cluster->hosts - 1) / cluster->hosts;
+}
+
+int ddla_bridge_own(const ddla_bridge_layout *layout, int k) {
+  return layout->cluster.host + k * layout->cluster.hosts;
+}
+
 int ddla_bridge_range_down_to(const ddla_bridge_layout *layout, int64_t element) {
   if (element >= layout->space) return 0;
   return (int)((layout->space - element - 1) / layout->range_elements);

@@ -37,6 +37,10 @@ ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster 
 void ddla_bridge_range(const ddla_bridge_layout *layout, int range, int64_t *begin, int64_t *count);
 int ddla_bridge_owner(const ddla_bridge_layout *layout, int range);
 
+/* How many ranges are this host's, and the number of its k-th from the top down. */
+int ddla_bridge_own_ranges(const ddla_bridge_layout *layout);
+int ddla_bridge_own(const ddla_bridge_layout *layout, int k);
+
 /* The last range, from the top down, that reaches down to this element. */
 int ddla_bridge_range_down_to(const ddla_bridge_layout *layout, int64_t element);
 

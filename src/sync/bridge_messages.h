@@ -10,7 +10,8 @@
 typedef enum ddla_bridge_message {
   DDLA_BRIDGE_SHARE,
   DDLA_BRIDGE_PARTIAL, /* of a range, to its owner */
-  DDLA_BRIDGE_SUM,     /* of a range, from its owner */
+  DDLA_BRIDGE_SUM,     /* of a range, from its owner; or the parameters that follow from it */
+  DDLA_BRIDGE_ARRAY,   /* what an owner makes of a range of a small array, to all */
   DDLA_BRIDGE_BRING    /* something of a host's own, to the first one */
 } ddla_bridge_message;
 

@@ -1,13 +1,15 @@
 #include "sync/bridge_step.h"
 
 #include "base/alloc.h"
+#include "sync/bridge_gather.h"
 #include "sync/bridge_messages.h"
 
 typedef enum range_state {
   RANGE_COMPUTED, /* or not yet: its gradients are not final */
   RANGE_GATHERED, /* the owner waits for the others' partial sums */
-  RANGE_GIVEN,    /* the owner gives the sum to all */
-  RANGE_TAKEN,    /* the others wait for the sum */
+  RANGE_SUMMED,   /* with a division: the owner's workers make something of the sum */
+  RANGE_GIVEN,    /* the owner gives the sum, or what was made of it, to all */
+  RANGE_TAKEN,    /* the others wait for that */
   RANGE_DONE
 } range_state;
 
@@ -32,13 +34,16 @@ struct ddla_bridge_step {
   const ddla_bridge_options *options;
   const ddla_bridge_layout *layout;
   range range[DDLA_BRIDGE_RANGES_MAX];
-  own_part *own;   /* [parts of this host] */
-  float *received; /* [other hosts' parts][range_elements of each own range] */
+  own_part *own;              /* [parts of this host] */
+  float *received;            /* [other hosts' parts][range_elements of each own range] */
+  ddla_bridge_gather *gather; /* with a division */
   /* The step under way, or the last one. */
   uint64_t number; /* of its order */
   ddla_bridge_order order;
   bool absent[DDLA_TREE_OPERANDS_MAX]; /* parts of all hosts that are of no samples */
   int computed, here;   /* ranges from the top down whose gradients are final; that are there */
+  int summed;           /* own ones of these */
+  float *given;         /* [space]: what owners give to all */
   ddla_tree_plan total; /* the sum over all hosts' parts */
   int64_t first_ns, computed_ns;
 };
@@ -53,10 +58,9 @@ static const ddla_bridge_host *this_host(const ddla_bridge_step *b) {
 
 /* ---- memory ---- */
 
-static int own_ranges(const ddla_bridge_step *b) {
-  return (b->layout->ranges - b->layout->cluster.host + b->layout->cluster.hosts - 1) /
-         b->layout->cluster.hosts;
-}
+static int own_ranges(const ddla_bridge_step *b) { return ddla_bridge_own_ranges(b->layout); }
+
+static bool is_divided(const ddla_bridge_step *b) { return b->options->division.waits != NULL; }
 
 static int other_parts(const ddla_bridge_step *b) {
   return b->layout->part_count - this_host(b)->part_count;
@@ -140,7 +144,12 @@ ddla_status ddla_bridge_step_begin(ddla_bridge_step *b, uint64_t number,
     b->range[r].state = RANGE_COMPUTED;
     b->range[r].here = false;
   }
-  b->computed = b->here = 0;
+  b->computed = b->here = b->summed = 0;
+  b->given = b->options->reduced;
+  if (is_divided(b)) {
+    b->given = b->options->division.parameters(b->options->calls.argument, order->step);
+    ddla_bridge_gather_begin(b->gather, number, order->step);
+  }
   b->first_ns = b->computed_ns = 0;
   return DDLA_OK;
 }
@@ -181,7 +190,7 @@ static ddla_status hand_over(ddla_bridge_step *b, int index) {
   const size_t bytes = (size_t)r->count * sizeof(float);
   DDLA_TRY(ddla_bridge_recv(&r->flight, r->owner,
                             ddla_bridge_tag(b->number, DDLA_BRIDGE_SUM, index, 0),
-                            b->options->reduced + r->begin, bytes));
+                            b->given + r->begin, bytes));
   for (int p = 0; p < this_host(b)->part_count; p++) {
     const float *sum = own_sum(b, p, r);
     if (!sum) continue;
@@ -214,15 +223,20 @@ static void sum_range(ddla_bridge_step *b, int index) {
 
 static ddla_status give(ddla_bridge_step *b, int index) {
   range *r = &b->range[index];
-  sum_range(b, index);
-  r->here = true;
   for (int h = 0; h < b->layout->cluster.hosts; h++) {
     if (h == b->layout->cluster.host) continue;
     DDLA_TRY(ddla_bridge_send(&r->flight, h, ddla_bridge_tag(b->number, DDLA_BRIDGE_SUM, index, 0),
-                              b->options->reduced + r->begin, (size_t)r->count * sizeof(float)));
+                              b->given + r->begin, (size_t)r->count * sizeof(float)));
   }
   r->state = RANGE_GIVEN;
   return DDLA_OK;
+}
+
+/* What the host's workers have to make before an own range can be given. */
+static bool waits_for_made(ddla_service_word *out, const ddla_bridge_step *b, int index) {
+  const ddla_bridge_division *division = &b->options->division;
+  return division->waits(out, b->options->calls.argument, b->order.step, division->array_count,
+                         index / b->layout->cluster.hosts);
 }
 
 /* Ranges leave in order, as the host's workers report them final. */
@@ -243,43 +257,73 @@ static ddla_status start_ranges(ddla_bridge_step *b, bool *moved) {
 
 static ddla_status advance_range(ddla_bridge_step *b, int index, bool *moved) {
   range *r = &b->range[index];
+  ddla_service_word wanted;
   bool over = false;
   if (r->state == RANGE_COMPUTED || r->state == RANGE_DONE) return DDLA_OK;
+  if (r->state == RANGE_SUMMED && waits_for_made(&wanted, b, index)) return DDLA_OK;
   DDLA_TRY(ddla_bridge_look(&r->flight, &over, moved));
   if (!over) return DDLA_OK;
   *moved = true;
-  if (r->state == RANGE_GATHERED) return give(b, index);
-  r->state = RANGE_DONE;
+  if (r->state == RANGE_SUMMED) return give(b, index);
   r->here = true;
-  return DDLA_OK;
+  if (r->state != RANGE_GATHERED) {
+    r->state = RANGE_DONE;
+    return DDLA_OK;
+  }
+  sum_range(b, index);
+  r->state = RANGE_SUMMED;
+  return is_divided(b) ? DDLA_OK : give(b, index);
+}
+
+/* Arrays are made of the sums of all own ranges; and what is received at a time is bounded. */
+static ddla_status advance_arrays(ddla_bridge_step *b, bool *moved) {
+  while (b->summed < own_ranges(b) && b->range[ddla_bridge_own(b->layout, b->summed)].here)
+    b->summed++;
+  if (b->summed < own_ranges(b) || b->computed < b->layout->ranges) return DDLA_OK;
+  return ddla_bridge_gather_advance(b->gather, moved);
 }
 
 ddla_status ddla_bridge_step_advance(ddla_bridge_step *b, bool *moved) {
   DDLA_TRY(start_ranges(b, moved));
   for (int r = 0; r < b->computed; r++) DDLA_TRY(advance_range(b, r, moved));
   while (b->here < b->computed && b->range[b->here].here) b->here++;
-  return DDLA_OK;
+  return is_divided(b) ? advance_arrays(b, moved) : DDLA_OK;
 }
 
-int ddla_bridge_step_here(const ddla_bridge_step *b) { return b->here; }
+int ddla_bridge_step_here(const ddla_bridge_step *b) {
+  return is_divided(b) ? b->summed + ddla_bridge_gather_here(b->gather) : b->here;
+}
 
 bool ddla_bridge_step_over(const ddla_bridge_step *b) {
+  const int arrays = b->options->division.array_count;
+  if (is_divided(b) && ddla_bridge_gather_here(b->gather) < arrays) return false;
   for (int r = 0; r < b->layout->ranges; r++)
     if (b->range[r].state != RANGE_DONE) return false;
   return true;
 }
 
-bool ddla_bridge_step_under_way(const ddla_bridge_step *b) { return b->here < b->computed; }
+bool ddla_bridge_step_under_way(const ddla_bridge_step *b) {
+  if (!is_divided(b)) return b->here < b->computed;
+  for (int r = 0; r < b->computed; r++)
+    if (b->range[r].flight.open > 0) return true;
+  return ddla_bridge_gather_under_way(b->gather);
+}
 
-bool ddla_bridge_step_next(int64_t *element, const ddla_bridge_step *b) {
-  if (b->computed == b->layout->ranges) return false;
-  *element = b->range[b->computed].begin;
-  return true;
+bool ddla_bridge_step_waits(ddla_service_word *out, const ddla_bridge_step *b) {
+  const ddla_bridge_calls *calls = &b->options->calls;
+  if (b->computed < b->layout->ranges)
+    return calls->waits(out, calls->argument, b->order.step, b->range[b->computed].begin);
+  if (!is_divided(b)) return false;
+  if (ddla_bridge_gather_waits(out, b->gather)) return true;
+  for (int r = 0; r < b->computed; r++)
+    if (b->range[r].state == RANGE_SUMMED) return waits_for_made(out, b, r);
+  return false;
 }
 
 const char *ddla_bridge_step_wants(const ddla_bridge_step *b) {
   bool gathers = b->here < b->computed && b->range[b->here].state == RANGE_GATHERED;
-  return gathers ? "the other hosts' gradients" : "the sum of gradients";
+  if (gathers) return "the other hosts' gradients";
+  return is_divided(b) ? "the other hosts' parameters" : "the sum of gradients";
 }
 
 void ddla_bridge_step_times(const ddla_bridge_step *b, int64_t *first_ns, int64_t *computed_ns) {
@@ -294,6 +338,8 @@ ddla_status ddla_bridge_step_create(ddla_bridge_step **out, const ddla_bridge_op
   b->options = options;
   b->layout = options->layout;
   ddla_status status = make_ranges(b, sent_bytes);
+  if (status == DDLA_OK && is_divided(b))
+    status = ddla_bridge_gather_create(&b->gather, options, sent_bytes);
   if (status == DDLA_OK) *out = b;
   else ddla_bridge_step_destroy(b);
   return status;
@@ -306,6 +352,7 @@ void ddla_bridge_step_destroy(ddla_bridge_step *b) {
     ddla_free(b->range[r].flight.request);
   }
   for (int i = 0; b->own && i < this_host(b)->part_count; i++) ddla_free(b->own[i].sum);
+  ddla_bridge_gather_destroy(b->gather);
   ddla_free(b->own);
   ddla_free(b->received);
   ddla_free(b);

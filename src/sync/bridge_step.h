@@ -1,6 +1,7 @@
 /* What hosts exchange of one step: ranges of the gradient, top down. A host's partial sums of a
  * range go to the range's owner as soon as the host's workers have reported it final; the owner
- * completes the sum in the fixed tree and gives it to all. For the thread that serves the link. */
+ * completes the sum in the fixed tree and gives it to all; or, with a division, the parameters that
+ * its host's workers make of it. For the thread that serves the link. */
 #ifndef DDLA_SYNC_BRIDGE_STEP_H
 #define DDLA_SYNC_BRIDGE_STEP_H
 
@@ -23,7 +24,7 @@ ddla_status ddla_bridge_step_begin(ddla_bridge_step *step, uint64_t number,
 /* Does what can be done without waiting; *moved is set if that was anything. */
 ddla_status ddla_bridge_step_advance(ddla_bridge_step *step, bool *moved);
 
-/* Ranges from the top down whose sums are here. */
+/* Ranges from the top down whose sums are here; with a division: own ranges, and then arrays. */
 int ddla_bridge_step_here(const ddla_bridge_step *step);
 
 /* Nothing of it is to be sent or received any more. */
@@ -32,9 +33,8 @@ bool ddla_bridge_step_over(const ddla_bridge_step *step);
 /* Messages are under way. */
 bool ddla_bridge_step_under_way(const ddla_bridge_step *step);
 
-/* The element down to which gradients must be final before the next range leaves; false: all have
- * left. */
-bool ddla_bridge_step_next(int64_t *element, const ddla_bridge_step *step);
+/* What the host's workers have to do before there is anything to do; false: nothing. */
+bool ddla_bridge_step_waits(ddla_service_word *out, const ddla_bridge_step *step);
 
 /* What other hosts are waited for, as "the other hosts' gradients". */
 const char *ddla_bridge_step_wants(const ddla_bridge_step *step);

@@ -85,7 +85,7 @@ static int64_t bad_of(const ddla_finite *found) { return found->nan + found->inf
 
 int64_t ddla_checks_total(const ddla_sync_options *options) {
   int64_t total = 0;
-  for (int w = 0; w < ddla_cluster_here(options->cluster) * options->lanes; w++) {
+  for (int w = 0; w < ddla_state_row_at(options->state, options->checks)->copies; w++) {
     const tensor_check *check = checks_of(options->state, options->checks, w);
     for (int i = 0; i < ddla_state_range_count(options->state); i++)
       for (int kind = 0; kind < DDLA_CHECKED_KINDS; kind++) total += bad_of(&check[i].found[kind]);

@@ -35,6 +35,15 @@ int ddla_sync_operand_copies(const ddla_strategy *strategy, const ddla_cluster *
   return strategy->operand_copies(cluster, lanes, shards, direct);
 }
 
+bool ddla_sync_divides(const ddla_strategy *strategy, const ddla_cluster *cluster) {
+  return strategy->divides && cluster->hosts > 1;
+}
+
+int ddla_sync_check_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes) {
+  const bool divides = ddla_sync_divides(strategy, cluster);
+  return lanes * (divides ? ddla_cluster_agents(cluster) : ddla_cluster_here(cluster));
+}
+
 ddla_status ddla_sync_open(ddla_sync **out, const ddla_strategy *strategy,
                            const ddla_sync_options *options) {
   return strategy->open(out, options);

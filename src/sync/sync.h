@@ -64,7 +64,7 @@ typedef struct ddla_sync_options {
   int block_norms;       /* row: one double for each block, with clip_norm; else -1 */
   int factors;           /* row: ddla_updates_factor_count floats; -1: the optimizer has none */
   int section_sums;      /* row: ddla_updates_sum_count doubles; -1: it is not layered */
-  int checks;            /* row: ddla_checks_count numbers, one copy for each worker; -1: off */
+  int checks;            /* row: ddla_checks_count numbers, ddla_sync_check_copies; -1: off */
   int64_t check_every;   /* with checks: steps from one to the next */
   int average;           /* row: running mean of theta; -1: none is kept */
   double average_decay;  /* of that mean */
@@ -123,6 +123,9 @@ typedef struct ddla_sync_leaf {
 typedef struct ddla_strategy {
   const char *mode, *method; /* keys sync.mode and sync.method */
   const char *help;
+  const char *same_as; /* a run may go on with the method of this name, which gives the same bits;
+                          null: with this one alone */
+  bool divides;        /* among hosts, the moments: see ddla_sync_divides */
   size_t (*control_bytes)(int workers, int shards);
   int (*operand_copies)(const ddla_cluster *cluster, int lanes, int shards, bool direct);
   ddla_status (*open)(ddla_sync **out, const ddla_sync_options *options);
@@ -154,6 +157,14 @@ const ddla_strategy *ddla_strategy_find(const char *mode, const char *method);
 size_t ddla_sync_control_bytes(const ddla_strategy *strategy, int workers, int shards);
 int ddla_sync_operand_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes,
                              int shards, bool direct);
+
+/* Whether each of several hosts has the moments of its part of the parameter space alone; the pages
+ * of other parts in the rows of moments, and in `reduced`, are never touched. The part is that of
+ * ddla_bridge_layout_make. */
+bool ddla_sync_divides(const ddla_strategy *strategy, const ddla_cluster *cluster);
+
+/* Copies that the row `checks` must have. */
+int ddla_sync_check_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes);
 
 /* Errors: NO_MEMORY. */
 ddla_status ddla_sync_open(ddla_sync **out, const ddla_strategy *strategy,

@@ -33,6 +33,8 @@ enum { GROUP_SPACE = GROUP_BLOCKS * DDLA_STATE_BLOCK };
 
 typedef struct group_case {
   int agents, lanes, shards, steps;
+  const char *method; /* null: allreduce */
+  int64_t range_bytes;
   bool direct;
   const char *optimizer;
   double clip_norm;

@@ -65,6 +65,7 @@ static inline ddla_status group_open_on(group_agent *a, const group_case *c,
                                      .lanes = c->lanes,
                                      .agent = ddla_transport_rank(link ? link : transport),
                                      .shards = c->shards,
+                                     .range_bytes = c->range_bytes,
                                      .direct = c->direct,
                                      .start_step = c->start_step,
                                      .total_steps = GROUP_TOTAL_STEPS,
@@ -96,7 +97,7 @@ static inline ddla_status group_open_on(group_agent *a, const group_case *c,
                                      .weight_decay = 0.01,
                                      .clip_norm = c->clip_norm,
                                      .control = a->control};
-  return ddla_sync_open(&a->sync, ddla_strategy_find("synchronous", "allreduce"), &options);
+  return ddla_sync_open(&a->sync, group_strategy(c), &options);
 }
 
 static inline ddla_status group_open(group_agent *a, const group_case *c,

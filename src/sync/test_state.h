@@ -3,6 +3,7 @@
 #ifndef DDLA_SYNC_TEST_STATE_H
 #define DDLA_SYNC_TEST_STATE_H
 
+#include "sync/bridge_layout.h"
 #include "sync/checks.h"
 #include "sync/test_case.h"
 #include "sync/update.h"
@@ -20,6 +21,10 @@ typedef struct group_agent {
       average, average_buffers, buffers, statistics;
   bool computing; /* a worker still computes gradients of the step (groups of one lane) */
 } group_agent;
+
+static inline const ddla_strategy *group_strategy(const group_case *c) {
+  return ddla_strategy_find("synchronous", c->method ? c->method : "allreduce");
+}
 
 static inline ddla_status group_add_layered_rows(group_agent *a) {
   const ddla_optimizer *optimizer = ddla_optimizer_find(a->c->optimizer);
@@ -79,7 +84,7 @@ static inline bool group_stores(const group_agent *a) {
 
 static inline ddla_status group_add_rows(group_agent *a) {
   ddla_optimizer_options options = group_optimizer_options();
-  const ddla_strategy *strategy = ddla_strategy_find("synchronous", "allreduce");
+  const ddla_strategy *strategy = group_strategy(a->c);
   int moments = ddla_optimizer_moments(ddla_optimizer_find(a->c->optimizer), &options);
   int copies =
       ddla_sync_operand_copies(strategy, &a->cluster, a->c->lanes, a->c->shards, a->c->direct);
@@ -103,7 +108,7 @@ static inline ddla_status group_add_rows(group_agent *a) {
   row = (ddla_state_row){.name = "checks",
                          .dtype = DDLA_I64,
                          .versions = 1,
-                         .copies = ddla_cluster_here(&a->cluster) * a->c->lanes,
+                         .copies = ddla_sync_check_copies(strategy, &a->cluster, a->c->lanes),
                          .count = ddla_checks_count(a->state)};
   if (a->c->check_every > 0) DDLA_TRY(ddla_state_add(&a->checks, a->state, &row));
   DDLA_TRY(group_add_layered_rows(a));
@@ -134,8 +139,8 @@ static inline ddla_status group_bytes(size_t *out, const group_case *c,
                                       const ddla_cluster *cluster) {
   group_agent a = {.c = c, .cluster = *cluster};
   ddla_status status = group_make_state(&a);
-  size_t control = ddla_sync_control_bytes(ddla_strategy_find("synchronous", "allreduce"),
-                                           ddla_cluster_here(cluster) * c->lanes, c->shards);
+  size_t control =
+      ddla_sync_control_bytes(group_strategy(c), ddla_cluster_here(cluster) * c->lanes, c->shards);
   if (status == DDLA_OK) *out = (ddla_state_bytes(a.state) + 63) / 64 * 64 + control;
   ddla_state_destroy(a.state);
   return status;
@@ -189,6 +194,33 @@ static inline const float *group_array(const group_agent *a, int row, uint64_t s
   return ddla_state_array(a->state, row, step, 0);
 }
 
+/* A host that has the moments of its ranges alone: they are the model's, and no others were ever
+ * written. */
+static inline bool group_moments_equal(const group_agent *a, const float *moments,
+                                       const float *expected) {
+  ddla_bridge_layout layout;
+  bool equal = ddla_bridge_layout_make(&layout, &a->cluster, a->c->shards, a->c->lanes,
+                                       ddla_state_dense(a->state), a->c->range_bytes) == DDLA_OK;
+  for (int r = 0; equal && r < layout.ranges; r++) {
+    int64_t begin = 0, count = 0;
+    const bool own = ddla_bridge_owner(&layout, r) == a->cluster.host;
+    ddla_bridge_range(&layout, r, &begin, &count);
+    for (int64_t k = begin; k < begin + count; k++) equal &= moments[k] == (own ? expected[k] : 0);
+  }
+  return equal;
+}
+
+static inline bool group_part_equals(const group_agent *a, const group_part *part, uint64_t step,
+                                     const group_model *model) {
+  const float *values = group_array(a, part->row, step);
+  const float *expected = (const float *)(const void *)((const char *)model + part->place);
+  bool moment = false;
+  for (int m = 0; m < DDLA_MOMENTS_MAX; m++) moment |= part->row == a->moment[m];
+  if (moment && ddla_sync_divides(group_strategy(a->c), &a->cluster))
+    return group_moments_equal(a, values, expected);
+  return memcmp(values, expected, part->bytes) == 0;
+}
+
 /* True where the parts of so many versions are the model's, bit for bit. */
 static inline bool group_parts_equal(const group_agent *a, uint64_t step, const group_model *model,
                                      int versions) {
@@ -198,8 +230,7 @@ static inline bool group_parts_equal(const group_agent *a, uint64_t step, const 
   for (int i = 0; i < GROUP_PARTS; i++) {
     if (parts[i].row < 0 || ddla_state_row_at(a->state, parts[i].row)->versions != versions)
       continue;
-    equal &= memcmp(group_array(a, parts[i].row, step), (const char *)model + parts[i].place,
-                    parts[i].bytes) == 0;
+    equal &= group_part_equals(a, &parts[i], step, model);
   }
   return equal;
 }

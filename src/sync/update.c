@@ -166,9 +166,8 @@ static void take_up(const ddla_sync_options *options, int mean, int of, int64_t 
                                                      options->average_first)});
 }
 
-/* The running mean takes the new parameters up while they are in the cache. */
-static void follow(const ddla_updates *updates, int64_t begin, int64_t end,
-                   const ddla_update_step *step) {
+void ddla_updates_follow(const ddla_updates *updates, int64_t begin, int64_t end,
+                         const ddla_update_step *step) {
   const ddla_sync_options *options = updates->options;
   if (options->average < 0) return;
   take_up(options, options->average, options->theta, begin, end, step->step);
@@ -299,6 +298,12 @@ static void run_sections(const ddla_updates *updates, const float *gradient, int
   }
 }
 
+void ddla_updates_sections(int64_t *first, int64_t *end, const ddla_updates *updates, int64_t from,
+                           int64_t to) {
+  *first = section_from(updates, from);
+  *end = section_from(updates, to);
+}
+
 void ddla_updates_run(ddla_updates *updates, const float *gradient, int64_t begin, int64_t end,
                       const ddla_update_step *step) {
   if (is_layered(updates->options->optimizer)) {
@@ -306,14 +311,12 @@ void ddla_updates_run(ddla_updates *updates, const float *gradient, int64_t begi
     return;
   }
   run_segments(updates, gradient, begin, end, step);
-  follow(updates, begin, end, step);
 }
 
 void ddla_updates_apply(ddla_updates *updates, int64_t begin, int64_t end,
                         const ddla_update_step *step) {
   if (!is_layered(updates->options->optimizer)) return;
   run_sections(updates, NULL, begin, end, step);
-  follow(updates, begin, end, step);
 }
 
 /* Items [first, end) of `count` that a worker takes. */

@@ -53,4 +53,13 @@ void ddla_updates_average_buffers(const ddla_updates *updates, const ddla_statis
 void ddla_updates_apply(ddla_updates *updates, int64_t begin, int64_t end,
                         const ddla_update_step *step);
 
+/* The running mean of the parameters, where one is kept, takes up [begin, end) of version t + 1. */
+void ddla_updates_follow(const ddla_updates *updates, int64_t begin, int64_t end,
+                         const ddla_update_step *step);
+
+/* Layered: sections [*first, *end) of the row `section_sums` are those of elements [from, to),
+ * whole blocks. */
+void ddla_updates_sections(int64_t *first, int64_t *end, const ddla_updates *updates, int64_t from,
+                           int64_t to);
+
 #endif

@@ -4,13 +4,15 @@
  * [--first SEED] */
 #include "seeds.h"
 
+#include <stdio.h>
+
 #include "base/rng.h"
 #include "coll/pass.h"
 #include "transport/sim.h"
 
 static seeds given;
 
-enum { CASES = 5 };
+enum { CASES = 7 };
 
 /* Batches that leave shards, and hosts, without samples are among them. */
 static const group_case cases[CASES] = {
@@ -23,7 +25,14 @@ static const group_case cases[CASES] = {
      .average_first = 2,
      .samples = {44, 7, 11}},
     {.shards = 8, .steps = 3, .optimizer = "lamb", .samples = {16, 16, 2}},
-    {.shards = 7, .steps = 3, .optimizer = "adafactor", .samples = {7, 70, 2}}};
+    {.shards = 7, .steps = 3, .optimizer = "adafactor", .samples = {7, 70, 2}},
+    {.shards = 8, .steps = 3, .optimizer = "lamb", .clip_norm = 3, .samples = {40, 9, 2}},
+    {.shards = 6,
+     .steps = 3,
+     .optimizer = "rmsprop",
+     .check_every = 2,
+     .average_first = 1,
+     .samples = {12, 2, 31}}};
 
 static group_model *expected[CASES]; /* [steps + 1] by case */
 
@@ -64,6 +73,32 @@ static ddla_status hand_out(ddla_transport *link) {
   return DDLA_OK;
 }
 
+/* All of a moment, of which each host has its ranges, comes to the first one: into a copy, so that
+ * the state stays a version of its own. */
+static ddla_status bring_moment(const group_agent *a, float *moment, const float *wanted) {
+  static float copy[GROUP_SPACE]; /* of the first host; ranks take turns */
+  ddla_bridge_layout layout;
+  DDLA_TRY(ddla_bridge_layout_make(&layout, &a->cluster, a->c->shards, a->c->lanes,
+                                   ddla_state_dense(a->state), a->c->range_bytes));
+  if (a->cluster.host == 0) memcpy(copy, moment, sizeof copy);
+  for (int r = 0; r < layout.ranges; r++) {
+    int64_t begin = 0, count = 0;
+    ddla_bridge_range(&layout, r, &begin, &count);
+    DDLA_TRY(ddla_sync_bring(a->sync, 0, (a->cluster.host == 0 ? copy : moment) + begin,
+                             (size_t)count * sizeof(float), ddla_bridge_owner(&layout, r)));
+  }
+  if (a->cluster.host > 0 || memcmp(copy, wanted, sizeof copy) == 0) return DDLA_OK;
+  return DDLA_FAIL(INTERNAL, "what hosts have of a moment is another");
+}
+
+static ddla_status bring_moments(const group_agent *a, const group_model *model) {
+  if (!ddla_sync_divides(group_strategy(a->c), &a->cluster)) return DDLA_OK;
+  for (int m = 0; m < DDLA_MOMENTS_MAX && a->moment[m] >= 0; m++)
+    DDLA_TRY(bring_moment(a, ddla_state_array(a->state, a->moment[m], model->result.step, 0),
+                          model->moment[m]));
+  return DDLA_OK;
+}
+
 static ddla_status work(story *s, group_agent *a, uint64_t *seen) {
   int bad_shard = 0;
   double shared[DDLA_HOSTS_MAX] = {0};
@@ -81,7 +116,8 @@ static ddla_status work(story *s, group_agent *a, uint64_t *seen) {
   DDLA_TRY(ddla_sync_share(a->sync, 0, &part, 1));
   for (int h = 0; h < a->cluster.hosts; h++)
     if (shared[h] != 1.5 * h) return DDLA_FAIL(INTERNAL, "host %d's number is %g", h, shared[h]);
-  return bring(a);
+  DDLA_TRY(bring(a));
+  return bring_moments(a, &s->models[s->c.steps]);
 }
 
 static ddla_status rank_main(ddla_transport *link, void *argument) {
@@ -137,6 +173,8 @@ static bool run_seed(uint64_t seed, tally *t) {
   s->models = expected[seed % CASES];
   s->c.lanes = 1;
   s->c.agents = 2 + (int)(seed / CASES % 5);
+  s->c.range_bytes = 16384 * (int64_t)(seed % 3);
+  if (seed / CASES % 2 == 1 && strcmp(s->c.optimizer, "adafactor") != 0) s->c.method = "sharded";
   const ddla_sim_options options = draw_options(s);
   ddla_status status = ddla_sim_run(&options, &result, rank_main, s);
   bool well = status == DDLA_OK && well_ended(s, &result), crashed = false;
@@ -158,6 +196,76 @@ static void every_host_has_the_bits_of_plain_training(void **state) {
   assert_true(t.later > (int)given.count / 50);
 }
 
+/* A run in which something is not finite: what every host says of it. */
+typedef struct bad_run {
+  const group_case *c;
+  int64_t counted[DDLA_HOSTS_MAX];
+  char words[DDLA_HOSTS_MAX][256];
+} bad_run;
+
+static ddla_status bad_main(ddla_transport *link, void *argument) {
+  bad_run *run = argument;
+  group_agent a = {0};
+  ddla_sync_result result = {0};
+  ddla_transport *local = NULL;
+  const int host = ddla_transport_rank(link);
+  int bad_shard = 0;
+  DDLA_TRY(ddla_transport_open(&local, "self", NULL));
+  ddla_status status = group_open_on(&a, run->c, local, link);
+  if (status == DDLA_OK) status = group_step(&result, &bad_shard, &a, 0);
+  run->counted[host] = result.non_finite;
+  if (status == DDLA_NON_FINITE)
+    snprintf(run->words[host], sizeof run->words[host], "%s", ddla_status_message(status));
+  if (status == DDLA_OK && result.checked)
+    ddla_checks_words(run->words[host], sizeof run->words[host], a.state, a.checks, 0,
+                      ddla_state_row_at(a.state, a.checks)->copies);
+  if (status == DDLA_OK) status = ddla_sync_barrier(a.sync, 0);
+  group_close(&a);
+  ddla_transport_close(local);
+  return status;
+}
+
+static void what_is_not_finite_is_known_to_all_hosts(void **state) {
+  static const char *const methods[] = {"allreduce", "sharded"};
+  static const char *const words[] = {"a: gradient 1 infinite of 9002 (first: element 5000); a: "
+                                      "parameters 1 NaN of 9002 (first: element 5000)",
+                                      "step 1: a: gradient 1 infinite of 9002", "norm is inf"};
+  (void)state;
+  for (int i = 0; i < 6; i++) {
+    const int kind = i / 2; /* counted; ends the step, with a count and without */
+    const group_case c = {.agents = 3,
+                          .lanes = 1,
+                          .shards = 4,
+                          .steps = 1,
+                          .method = methods[i % 2],
+                          .range_bytes = 16384,
+                          .optimizer = "adamw",
+                          .clip_norm = kind > 0,
+                          .check_every = kind == 0   ? 1
+                                         : kind == 1 ? 50
+                                                     : 0,
+                          .samples = {16},
+                          .bad_step = 1,
+                          .bad_shard = 2,
+                          .bad_gradient = true};
+    bad_run run = {.c = &c};
+    ddla_sim_result result = {0};
+    assert_int_equal(
+        ddla_sim_run(&(ddla_sim_options){.seed = 1, .ranks = 3}, &result, bad_main, &run), DDLA_OK);
+    int told = 0;
+    for (int h = 0; h < 3; h++) {
+      const ddla_status status = result.statuses[h];
+      if (status == DDLA_PEER_LOST && kind > 0) continue; /* another one was first */
+      if (status != (kind > 0 ? DDLA_NON_FINITE : DDLA_OK) || !strstr(run.words[h], words[kind]))
+        fail_msg("%s, host %d: %s, not \"%s\": %s", c.method, h, ddla_status_name(status),
+                 words[kind], run.words[h]);
+      assert_int_equal(run.counted[h], kind == 0 ? 2 : 0);
+      told++;
+    }
+    assert_true(told >= (kind == 0 ? 3 : 1));
+  }
+}
+
 static void seeds_replay(void **state) {
   (void)state;
   seeds_replay_some(run_seed);
@@ -177,6 +285,7 @@ static int free_expected(void **state) {
 int main(int argc, char **argv) {
   given = seeds_read(argc, argv);
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_host_has_the_bits_of_plain_training),
+                                     cmocka_unit_test(what_is_not_finite_is_known_to_all_hosts),
                                      cmocka_unit_test(seeds_replay)};
   return cmocka_run_group_tests(tests, make_expected, free_expected);
 }
