@@ -30,6 +30,11 @@ ddla_status ddla_file_create(ddla_file_writer **out, const char *path, bool dige
 /* Adds bytes. After a failure the writer can only be destroyed. */
 ddla_status ddla_file_append(ddla_file_writer *writer, const void *data, size_t bytes);
 
+/* Writes the first bytes, as many as are given, once more; before the commit, and not with a
+ * digest.
+ */
+ddla_status ddla_file_rewrite(ddla_file_writer *writer, const void *data, size_t bytes);
+
 /* Makes the file durable and gives it its name: fsync, rename, fsync of the directory. Writes the
  * SHA-256 of its bytes as 64 hexadecimal digits and a zero into sha256 unless that is null. */
 ddla_status ddla_file_commit(char *sha256, ddla_file_writer *writer);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/sha256.h"
 
 enum { BUFFER_BYTES = 256 * 1024 };
@@ -94,6 +95,14 @@ ddla_status ddla_file_append(ddla_file_writer *w, const void *data, size_t bytes
   memcpy(w->buffer + w->used, data, bytes);
   w->used += bytes;
   return DDLA_OK;
+}
+
+ddla_status ddla_file_rewrite(ddla_file_writer *w, const void *data, size_t bytes) {
+  DDLA_ASSERT(!w->digest);
+  DDLA_TRY(flush(w));
+  if (lseek(w->fd, 0, SEEK_SET) != 0) return ddla_file_fail(errno, "cannot write", w->path);
+  DDLA_TRY(write_all(w, data, bytes));
+  return lseek(w->fd, 0, SEEK_END) < 0 ? ddla_file_fail(errno, "cannot write", w->path) : DDLA_OK;
 }
 
 static ddla_status sync_and_close(ddla_file_writer *w) {

@@ -63,8 +63,44 @@ ddla_status ddla_sha256_of_file(char out[DDLA_SHA256_TEXT_BYTES], const char *pa
   return status;
 }
 
-void ddla_xxh128_of(char out[DDLA_XXH128_TEXT_BYTES], const void *data, size_t bytes) {
+static void write_xxh128(char out[DDLA_XXH128_TEXT_BYTES], XXH128_hash_t hash) {
   XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, XXH3_128bits(data, bytes));
+  XXH128_canonicalFromHash(&canonical, hash);
   hex(out, canonical.digest, sizeof canonical.digest);
+}
+
+void ddla_xxh128_of(char out[DDLA_XXH128_TEXT_BYTES], const void *data, size_t bytes) {
+  write_xxh128(out, XXH3_128bits(data, bytes));
+}
+
+struct ddla_xxh128 {
+  XXH3_state_t *state; /* of the library, which aligns it */
+};
+
+ddla_status ddla_xxh128_create(ddla_xxh128 **out) {
+  ddla_xxh128 *xxh128 = NULL;
+  DDLA_TRY(DDLA_NEW(xxh128, 1));
+  xxh128->state = XXH3_createState();
+  if (!xxh128->state) {
+    ddla_free(xxh128);
+    return DDLA_FAIL(NO_MEMORY, "no memory for a checksum");
+  }
+  XXH3_128bits_reset(xxh128->state);
+  *out = xxh128;
+  return DDLA_OK;
+}
+
+void ddla_xxh128_add(ddla_xxh128 *xxh128, const void *data, size_t bytes) {
+  XXH3_128bits_update(xxh128->state, data, bytes);
+}
+
+void ddla_xxh128_finish(char out[DDLA_XXH128_TEXT_BYTES], ddla_xxh128 *xxh128) {
+  write_xxh128(out, XXH3_128bits_digest(xxh128->state));
+  XXH3_128bits_reset(xxh128->state);
+}
+
+void ddla_xxh128_destroy(ddla_xxh128 *xxh128) {
+  if (!xxh128) return;
+  XXH3_freeState(xxh128->state);
+  ddla_free(xxh128);
 }

@@ -29,4 +29,15 @@ ddla_status ddla_sha256_of_file(char out[DDLA_SHA256_TEXT_BYTES], const char *pa
 /* XXH3 with 128 bits: 32 hexadecimal digits (canonical byte order) and a zero. */
 void ddla_xxh128_of(char out[DDLA_XXH128_TEXT_BYTES], const void *data, size_t bytes);
 
+/* The same of data that come in pieces. The caller owns *out. Errors: NO_MEMORY. */
+typedef struct ddla_xxh128 ddla_xxh128;
+ddla_status ddla_xxh128_create(ddla_xxh128 **out);
+void ddla_xxh128_add(ddla_xxh128 *xxh128, const void *data, size_t bytes);
+
+/* Of all that was added; the running checksum starts anew. */
+void ddla_xxh128_finish(char out[DDLA_XXH128_TEXT_BYTES], ddla_xxh128 *xxh128);
+
+/* Null is allowed. */
+void ddla_xxh128_destroy(ddla_xxh128 *xxh128);
+
 #endif

@@ -153,6 +153,13 @@ static ddla_status read_checked(void *into, ddla_checkpoint_file *file, ddla_che
   return damaged(file, ddla_checkpoint_part_name(part), what);
 }
 
+ddla_status ddla_checkpoint_read(void *into, ddla_checkpoint_file *file, ddla_checkpoint_part part,
+                                 const char *name) {
+  const int index = ddla_safetensors_find(file->parts[part], name);
+  if (index >= 0) return read_checked(into, file, part, index);
+  return DDLA_FAIL(INVALID, "%s holds no tensor %s", file->path, ddla_text_quote(name).text);
+}
+
 ddla_status ddla_checkpoint_verify(ddla_checkpoint_file *file) {
   for (int part = 0; part < DDLA_CHECKPOINT_PARTS; part++) {
     for (int i = 0; i < ddla_safetensors_count(file->parts[part]); i++) {
@@ -170,7 +177,7 @@ static size_t bytes_of(const ddla_checkpoint_arrays wanted[DDLA_CHECKPOINT_PARTS
   size_t bytes = 0;
   for (int part = 0; part < DDLA_CHECKPOINT_PARTS; part++) {
     for (int i = 0; i < wanted[part].count; i++)
-      bytes += ddla_safetensors_bytes(&wanted[part].at[i]);
+      if (wanted[part].at[i].into) bytes += ddla_safetensors_bytes(&wanted[part].at[i]);
   }
   return bytes;
 }
@@ -181,6 +188,7 @@ static ddla_status stage(char *block, ddla_checkpoint_file *file,
   for (int part = 0; part < DDLA_CHECKPOINT_PARTS; part++) {
     for (int i = 0; i < wanted[part].count; i++) {
       const ddla_safetensors_array *array = &wanted[part].at[i];
+      if (!array->into) continue;
       int index = ddla_safetensors_find(file->parts[part], array->name);
       DDLA_TRY(read_checked(block, file, (ddla_checkpoint_part)part, index));
       block += ddla_safetensors_bytes(array);
@@ -194,6 +202,7 @@ static void hand_out(const ddla_checkpoint_arrays wanted[DDLA_CHECKPOINT_PARTS],
   for (int part = 0; part < DDLA_CHECKPOINT_PARTS; part++) {
     for (int i = 0; i < wanted[part].count; i++) {
       const ddla_safetensors_array *array = &wanted[part].at[i];
+      if (!array->into) continue;
       size_t bytes = ddla_safetensors_bytes(array);
       if (bytes > 0) memcpy(array->into, block, bytes);
       block += bytes;
@@ -207,7 +216,7 @@ ddla_status ddla_checkpoint_load(ddla_checkpoint_file *file,
     DDLA_TRY(ddla_safetensors_check(file->parts[part], wanted[part].at, wanted[part].count));
   }
   char *block = NULL;
-  DDLA_TRY(DDLA_NEW(block, bytes_of(wanted)));
+  DDLA_TRY(DDLA_NEW(block, bytes_of(wanted) + 1));
   ddla_status status = stage(block, file, wanted);
   if (status == DDLA_OK) hand_out(wanted, block);
   ddla_free(block);

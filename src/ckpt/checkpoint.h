@@ -70,12 +70,17 @@ const ddla_safetensors *ddla_checkpoint_part_of(const ddla_checkpoint_file *file
 ddla_status ddla_checkpoint_identity_check(const ddla_checkpoint_file *file,
                                            const ddla_checkpoint_notes *wanted);
 
-/* Reads every array of both lists into its place, all or nothing: names, shapes and the checksum of
- * every array are checked before the first byte of the caller's memory changes. Errors: INVALID
- * (missing names, wrong shapes), CORRUPT naming file and array, NO_MEMORY (it needs the arrays'
- * bytes once more). */
+/* Reads every array of both lists that has a place into it, all or nothing: names, shapes and the
+ * checksum of every array are checked before the first byte of the caller's memory changes. Errors:
+ * INVALID (missing names, wrong shapes), CORRUPT naming file and array, NO_MEMORY (it needs the
+ * arrays' bytes once more). */
 ddla_status ddla_checkpoint_load(ddla_checkpoint_file *file,
                                  const ddla_checkpoint_arrays wanted[DDLA_CHECKPOINT_PARTS]);
+
+/* Reads one array of a part into memory of its size and compares its checksum; the array is there,
+ * with this shape: see ddla_checkpoint_load. Errors: CORRUPT naming file and array. */
+ddla_status ddla_checkpoint_read(void *into, ddla_checkpoint_file *file, ddla_checkpoint_part part,
+                                 const char *name);
 
 /* CORRUPT naming file and array unless every array has its checksum. */
 ddla_status ddla_checkpoint_verify(ddla_checkpoint_file *file);

@@ -26,6 +26,10 @@ ddla_status ddla_checkpoint_join(char **out, const char *first, const char *seco
   return DDLA_OK;
 }
 
+#define BLANK_SUM "00000000000000000000000000000000"
+
+_Static_assert(sizeof BLANK_SUM == DDLA_XXH128_TEXT_BYTES, "as long as a checksum");
+
 /* Notes under construction; keys and values are owned. */
 typedef struct note_list {
   ddla_safetensors_note *at;
@@ -58,11 +62,13 @@ static ddla_status add_given(note_list *notes, const char *prefix,
   return DDLA_OK;
 }
 
+/* Of arrays that come piece by piece the sum is not known yet: see write_state. */
 static ddla_status add_sums(note_list *notes, ddla_checkpoint_part part,
                             const ddla_checkpoint_arrays *arrays) {
   for (int i = 0; i < arrays->count; i++) {
-    char sum[DDLA_XXH128_TEXT_BYTES];
-    ddla_xxh128_of(sum, arrays->at[i].data, ddla_safetensors_bytes(&arrays->at[i]));
+    char sum[DDLA_XXH128_TEXT_BYTES] = BLANK_SUM;
+    if (!arrays->at[i].stream.next)
+      ddla_xxh128_of(sum, arrays->at[i].data, ddla_safetensors_bytes(&arrays->at[i]));
     DDLA_TRY(add_note(notes, ddla_checkpoint_sum_prefix(part), arrays->at[i].name, sum));
   }
   return DDLA_OK;
@@ -99,26 +105,82 @@ static ddla_status write_model(const char *folder, const ddla_checkpoint *c) {
   return status;
 }
 
+/* The state file while it is written. */
+typedef struct state_write {
+  const ddla_checkpoint_arrays *arrays;
+  ddla_safetensors_array *at; /* [arrays->count] whose streams are these below */
+  struct summed_stream *stream;
+  note_list notes;
+  int first_sum; /* of notes */
+  bool streams;  /* there are some */
+} state_write;
+
+/* A stream whose pieces are added up as they pass. */
+typedef struct summed_stream {
+  ddla_safetensors_stream from;
+  ddla_xxh128 *sum;
+} summed_stream;
+
+static ddla_status next_summed(void *argument, const void **data, size_t *bytes) {
+  summed_stream *stream = argument;
+  if (!stream->sum) DDLA_TRY(ddla_xxh128_create(&stream->sum));
+  DDLA_TRY(stream->from.next(stream->from.argument, data, bytes));
+  ddla_xxh128_add(stream->sum, *data, *bytes);
+  return DDLA_OK;
+}
+
+/* The sums of streams take the place of blank ones. */
+static ddla_status complete_sums(void *argument) {
+  state_write *w = argument;
+  for (int i = 0; i < w->arrays->count; i++)
+    if (w->stream[i].sum)
+      ddla_xxh128_finish((char *)(uintptr_t)w->notes.at[w->first_sum + i].value, w->stream[i].sum);
+  return DDLA_OK;
+}
+
+static ddla_status prepare_state(state_write *w, const ddla_checkpoint *c) {
+  const ddla_checkpoint_arrays *arrays = w->arrays;
+  const int model = c->parts[DDLA_CHECKPOINT_MODEL].count;
+  DDLA_TRY(DDLA_NEW(w->notes.at, 3 + c->notes.count + c->identity.count + model + arrays->count));
+  DDLA_TRY(DDLA_NEW(w->at, arrays->count + 1));
+  DDLA_TRY(DDLA_NEW(w->stream, arrays->count + 1));
+  DDLA_TRY(fill_notes(&w->notes, c));
+  w->first_sum = w->notes.count - arrays->count;
+  for (int i = 0; i < arrays->count; i++) {
+    w->at[i] = arrays->at[i];
+    w->stream[i].from = arrays->at[i].stream;
+    if (!w->at[i].stream.next) continue;
+    w->streams = true;
+    w->at[i].stream = (ddla_safetensors_stream){next_summed, &w->stream[i]};
+  }
+  return DDLA_OK;
+}
+
+static ddla_status write_prepared(state_write *w, const char *path) {
+  const ddla_safetensors_content content = {.arrays = w->at,
+                                            .array_count = w->arrays->count,
+                                            .notes = w->notes.at,
+                                            .note_count = w->notes.count,
+                                            .sealed = true,
+                                            .complete = w->streams ? complete_sums : NULL,
+                                            .complete_argument = w};
+  return ddla_safetensors_write(NULL, path, &content);
+}
+
 static ddla_status write_state(const char *folder, const ddla_checkpoint *c) {
-  const ddla_checkpoint_arrays *arrays = &c->parts[DDLA_CHECKPOINT_STATE];
-  int model = c->parts[DDLA_CHECKPOINT_MODEL].count;
-  note_list notes = {0};
+  state_write w = {.arrays = &c->parts[DDLA_CHECKPOINT_STATE]};
   char *path = NULL;
   ddla_status status = DDLA_OK;
-  DDLA_TRY_CLEAN(
-      status, DDLA_NEW(notes.at, 3 + c->notes.count + c->identity.count + model + arrays->count));
-  DDLA_TRY_CLEAN(status, fill_notes(&notes, c));
+  DDLA_TRY_CLEAN(status, prepare_state(&w, c));
   DDLA_TRY_CLEAN(status, ddla_checkpoint_join(&path, folder, "/",
                                               ddla_checkpoint_part_name(DDLA_CHECKPOINT_STATE)));
-  ddla_safetensors_content content = {.arrays = arrays->at,
-                                      .array_count = arrays->count,
-                                      .notes = notes.at,
-                                      .note_count = notes.count,
-                                      .sealed = true};
-  status = ddla_safetensors_write(NULL, path, &content);
+  status = write_prepared(&w, path);
 cleanup:
   ddla_free(path);
-  destroy_notes(&notes);
+  for (int i = 0; w.stream && i < w.arrays->count; i++) ddla_xxh128_destroy(w.stream[i].sum);
+  ddla_free(w.stream);
+  ddla_free(w.at);
+  destroy_notes(&w.notes);
   return status;
 }
 

@@ -19,13 +19,21 @@
 
 enum { DDLA_SAFETENSORS_HEADER_MAX = 100 * 1000 * 1000 };
 
+/* Elements that come piece by piece while they are written. */
+typedef struct ddla_safetensors_stream {
+  /* The next piece, which stays until the next call; called until the array is whole. */
+  ddla_status (*next)(void *argument, const void **data, size_t *bytes);
+  void *argument;
+} ddla_safetensors_stream;
+
 /* One array. Nothing is owned. */
 typedef struct ddla_safetensors_array {
   const char *name; /* UTF-8 */
   ddla_dtype dtype;
   ddla_shape shape;
   const void *data; /* writing: its elements */
-  void *into;       /* reading: where its elements go */
+  void *into;       /* reading: where its elements go; null: it must be there, and is not read */
+  ddla_safetensors_stream stream; /* writing: instead of data; `next` null: there is none */
 } ddla_safetensors_array;
 
 typedef struct ddla_safetensors_note {
@@ -39,6 +47,10 @@ typedef struct ddla_safetensors_content {
   const ddla_safetensors_note *notes;
   int note_count;
   bool sealed; /* adds a note with the checksum of the header itself */
+  /* Called when all arrays are written: may change what notes say, not how long it is. Null:
+   * nothing is changed. Then there is no SHA-256. */
+  ddla_status (*complete)(void *argument);
+  void *complete_argument;
 } ddla_safetensors_content;
 
 /* Checksums and names of a file just written. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "ckpt/safetensors_parts.h"
@@ -135,14 +136,39 @@ ddla_status ddla_safetensors_header_digest(char out[DDLA_XXH128_TEXT_BYTES],
   return DDLA_OK;
 }
 
+static ddla_status append_stream(ddla_file_writer *writer, const ddla_safetensors_array *array) {
+  size_t left = ddla_safetensors_bytes(array), bytes = 0;
+  const void *data = NULL;
+  for (; left > 0; left -= bytes) {
+    DDLA_TRY(array->stream.next(array->stream.argument, &data, &bytes));
+    DDLA_ASSERT(bytes > 0 && bytes <= left);
+    DDLA_TRY(ddla_file_append(writer, data, bytes));
+  }
+  return DDLA_OK;
+}
+
 static ddla_status append_all(ddla_file_writer *writer, const char *header, size_t bytes,
                               const ddla_safetensors_content *content) {
   DDLA_TRY(ddla_file_append(writer, header, bytes));
   for (int i = 0; i < content->array_count; i++) {
     const ddla_safetensors_array *array = &content->arrays[i];
-    DDLA_TRY(ddla_file_append(writer, array->data, ddla_safetensors_bytes(array)));
+    if (array->stream.next) DDLA_TRY(append_stream(writer, array));
+    else DDLA_TRY(ddla_file_append(writer, array->data, ddla_safetensors_bytes(array)));
   }
   return DDLA_OK;
+}
+
+/* The header once more, with what was not known before the arrays were written. */
+static ddla_status complete(ddla_file_writer *writer, size_t bytes,
+                            const ddla_safetensors_content *content, const char *path) {
+  char *header = NULL, digest[DDLA_XXH128_TEXT_BYTES];
+  size_t now = 0;
+  DDLA_TRY(content->complete(content->complete_argument));
+  DDLA_TRY(make_header(&header, &now, digest, content, path));
+  DDLA_ASSERT(now == bytes);
+  const ddla_status status = ddla_file_rewrite(writer, header, bytes);
+  ddla_free(header);
+  return status;
 }
 
 ddla_status ddla_safetensors_write(ddla_safetensors_digest *out, const char *path,
@@ -155,6 +181,7 @@ ddla_status ddla_safetensors_write(ddla_safetensors_digest *out, const char *pat
   DDLA_TRY_CLEAN(status, make_header(&header, &bytes, digest.header, content, path));
   DDLA_TRY_CLEAN(status, ddla_file_create(&writer, path, out != NULL));
   DDLA_TRY_CLEAN(status, append_all(writer, header, bytes, content));
+  if (content->complete) DDLA_TRY_CLEAN(status, complete(writer, bytes, content, path));
   DDLA_TRY_CLEAN(status, ddla_file_commit(out ? digest.sha256 : NULL, writer));
   if (out) *out = digest;
 cleanup:

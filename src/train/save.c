@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "ckpt/checkpoint.h"
+#include "train/divided.h"
 #include "train/run.h"
 
 enum { NOTES_MAX = 96, NOTE_BYTES = 64, NAME_BYTES = 160 };
@@ -176,8 +176,10 @@ static ddla_status make_identity(note_list **out, const ddla_training *training)
   for (int i = 0; ddla_job_resume_key(i) && list->count + 2 < NOTES_MAX; i++) {
     const char *key = ddla_job_resume_key(i);
     DDLA_TRY_CLEAN(status, ddla_job_get_text(&list->job_text[list->job_count], training->job, key));
-    list->at[list->count++] = (ddla_safetensors_note){key, list->job_text[list->job_count]};
-    list->job_count++;
+    const char *value = list->job_text[list->job_count++];
+    if (strcmp(key, "sync.method") == 0 && training->strategy->same_as)
+      value = training->strategy->same_as;
+    list->at[list->count++] = (ddla_safetensors_note){key, value};
   }
   /* After the keys: where a key differs, it is the better word for what follows from it. */
   ddla_data_fingerprint data = ddla_dataset_fingerprint(training->train);
@@ -206,9 +208,20 @@ static ddla_status make_notes(note_list **out, const ddla_worker *worker) {
   return DDLA_OK;
 }
 
-/* All saved rows of the state at a step, by part. */
+/* The arrays of a divided row come from the hosts that have them. */
+static void divide(array_list *list, int first, ddla_divided_stream *stream) {
+  for (int i = first; i < list->count; i++) {
+    list->at[i].data = list->at[i].into = NULL;
+    if (!stream) continue;
+    list->at[i].stream = (ddla_safetensors_stream){ddla_divided_next, stream++};
+  }
+}
+
+/* All saved rows of the state at a step, by part; stream: one for each array of divided rows, or
+ * null. */
 static ddla_status list_state(array_list parts[2], const ddla_training *training,
-                              const ddla_shared *shared, uint64_t step) {
+                              const ddla_shared *shared, uint64_t step,
+                              ddla_divided_stream *stream) {
   const ddla_graph *graph = training->graph.graph;
   int rows = ddla_state_row_count(shared->state),
       tensors = graph->parameter_count + graph->buffer_count;
@@ -221,11 +234,15 @@ static ddla_status list_state(array_list parts[2], const ddla_training *training
     array_list *list = &parts[model ? DDLA_CHECKPOINT_MODEL : DDLA_CHECKPOINT_STATE];
     const char *prefix = model ? "" : row->name;
     void *base = ddla_state_array(shared->state, i, step, 0);
+    const int first = list->count;
     if (row->parameter_shaped)
       add_rows(list, graph->parameter, graph->parameter_count, prefix, base);
     else if (ddla_shared_is_buffers(shared, i))
       add_rows(list, graph->buffer, graph->buffer_count, prefix, base);
     else add_vector(list, row, base);
+    if (!ddla_divided_has(shared, i)) continue;
+    divide(list, first, stream);
+    if (stream) stream += graph->parameter_count;
   }
   return DDLA_OK;
 }
@@ -235,9 +252,11 @@ ddla_status ddla_train_save_checkpoint(const ddla_worker *worker, const char *di
   char folder[DDLA_PATH_BYTES];
   array_list parts[2] = {{0}};
   note_list *identity = NULL, *notes = NULL;
+  ddla_divided_stream *stream = NULL;
   ddla_status status = DDLA_OK;
   uint64_t step = ddla_sync_committed(worker->shared->sync_control);
-  DDLA_TRY_CLEAN(status, list_state(parts, training, worker->shared, step));
+  DDLA_TRY_CLEAN(status, ddla_divided_streams(&stream, worker));
+  DDLA_TRY_CLEAN(status, list_state(parts, training, worker->shared, step, stream));
   DDLA_TRY_CLEAN(status, make_identity(&identity, training));
   DDLA_TRY_CLEAN(status, make_notes(&notes, worker));
   ddla_checkpoint checkpoint = {.step = step,
@@ -254,6 +273,8 @@ cleanup:
   free_notes(notes);
   free_list(&parts[0]);
   free_list(&parts[1]);
+  ddla_divided_release(stream);
+  ddla_free(stream);
   return status;
 }
 
@@ -278,7 +299,7 @@ static ddla_status load(uint64_t *step, ddla_progress *progress, ddla_checkpoint
   DDLA_TRY_CLEAN(status, make_identity(&identity, training));
   DDLA_TRY_CLEAN(status, ddla_checkpoint_identity_check(
                              file, &(ddla_checkpoint_notes){identity->at, identity->count}));
-  DDLA_TRY_CLEAN(status, list_state(parts, training, shared, found));
+  DDLA_TRY_CLEAN(status, list_state(parts, training, shared, found, NULL));
   ddla_checkpoint_arrays wanted[DDLA_CHECKPOINT_PARTS];
   for (int p = 0; p < DDLA_CHECKPOINT_PARTS; p++)
     wanted[p] = (ddla_checkpoint_arrays){parts[p].at, parts[p].count};
@@ -292,19 +313,21 @@ cleanup:
   return status;
 }
 
-ddla_status ddla_train_load_checkpoint(uint64_t *step, ddla_progress *progress,
-                                       const ddla_training *training, const ddla_shared *shared,
-                                       const char *directory) {
+ddla_status ddla_train_load_checkpoint(ddla_checkpoint_file **file, uint64_t *step,
+                                       ddla_progress *progress, const ddla_training *training,
+                                       const ddla_shared *shared, const char *directory) {
   char folder[DDLA_PATH_BYTES], *path = NULL;
-  ddla_checkpoint_file *file = NULL;
+  ddla_checkpoint_file *found = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY(ddla_checkpoint_find_newest(&path, ddla_run_path(folder, directory, "checkpoints")));
   if (!path) return DDLA_OK;
   ddla_log_line(DDLA_LOG_INFO, "resumes from %s", path);
-  DDLA_TRY_CLEAN(status, ddla_checkpoint_open(&file, path));
-  DDLA_TRY_CLEAN(status, load(step, progress, file, training, shared));
+  DDLA_TRY_CLEAN(status, ddla_checkpoint_open(&found, path));
+  DDLA_TRY_CLEAN(status, load(step, progress, found, training, shared));
+  *file = found;
+  found = NULL;
 cleanup:
-  ddla_checkpoint_close(file);
+  ddla_checkpoint_close(found);
   ddla_free(path);
   return status;
 }

@@ -4,6 +4,7 @@
 #define DDLA_TRAIN_SAVE_H
 
 #include "base/sha256.h"
+#include "ckpt/checkpoint.h"
 #include "train/worker.h"
 
 /* Writes a model's parameters and buffers as a safetensors file; its SHA-256 into sha256 (may be
@@ -23,15 +24,16 @@ ddla_status ddla_train_load_model(ddla_model_values values, const ddla_graph *gr
 ddla_status ddla_train_start_from(ddla_model_values values, const ddla_graph *graph,
                                   const char *path);
 
-/* Writes a checkpoint of the committed step below the run directory. Errors: those of checkpoints.
- */
+/* Writes a checkpoint of the committed step below the run directory; all other workers call
+ * ddla_divided_give. Errors: those of checkpoints. */
 ddla_status ddla_train_save_checkpoint(const ddla_worker *worker, const char *directory);
 
-/* Loads the newest whole checkpoint of a run directory into the state. *step stays 0 where there is
- * none. Errors: INVALID naming what differs from the job, CORRUPT, UNSUPPORTED. */
-ddla_status ddla_train_load_checkpoint(uint64_t *step, ddla_progress *progress,
-                                       const ddla_training *training, const ddla_shared *shared,
-                                       const char *directory);
+/* Loads the newest whole checkpoint of a run directory into the state, all but rows that are
+ * divided among hosts. *step and *file stay 0 where there is none; the caller closes the file.
+ * Errors: INVALID naming what differs from the job, CORRUPT, UNSUPPORTED. */
+ddla_status ddla_train_load_checkpoint(ddla_checkpoint_file **file, uint64_t *step,
+                                       ddla_progress *progress, const ddla_training *training,
+                                       const ddla_shared *shared, const char *directory);
 
 /* Whether there is nothing left to do for this job in a run directory: its newest checkpoint is the
  * job's end, by steps or by early stopping, and report and model of it are there. *steps: how many

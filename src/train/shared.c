@@ -9,6 +9,7 @@
 #include "sync/checks.h"
 #include "sync/update.h"
 #include "task/metrics.h"
+#include "train/divided.h"
 
 /* Rows of a parameter by row that one step can touch. */
 static ddla_status touched_most(int64_t *out, const ddla_training *training, int parameter) {
@@ -200,17 +201,19 @@ static ddla_status add_checks(ddla_shared *shared, const ddla_training *training
   if (training->job->train.check_every == 0) return DDLA_OK;
   return ddla_state_add(
       &shared->checks, shared->state,
-      &(ddla_state_row){.name = "checks",
-                        .dtype = DDLA_I64,
-                        .scope = DDLA_SCOPE_PER_LANE,
-                        .versions = 1,
-                        .copies = ddla_cluster_here(&training->cluster) * training->lanes,
-                        .count = ddla_checks_count(shared->state)});
+      &(ddla_state_row){
+          .name = "checks",
+          .dtype = DDLA_I64,
+          .scope = DDLA_SCOPE_PER_LANE,
+          .versions = 1,
+          .copies = ddla_sync_check_copies(training->strategy, &training->cluster, training->lanes),
+          .count = ddla_checks_count(shared->state)});
 }
 
 static ddla_status make_state(ddla_shared *shared, const ddla_training *training) {
   const ddla_graph *graph = training->graph.graph;
   ddla_state_range *range = NULL;
+  shared->divided = ddla_sync_divides(training->strategy, &training->cluster);
   DDLA_TRY(DDLA_NEW(range, graph->parameter_count));
   ddla_status status = make_ranges(range, training);
   if (status == DDLA_OK)
@@ -279,7 +282,19 @@ static size_t total(const size_t sizes[BLOCKS]) {
   return sum;
 }
 
-ddla_status ddla_shared_bytes(size_t *out, const ddla_training *training) {
+/* Of moments, and of the sum of gradients, each host has its ranges: at most this part. */
+static size_t untouched(const ddla_shared *shared, const ddla_training *training) {
+  const size_t hosts = (size_t)training->cluster.hosts;
+  size_t bytes = 0;
+  for (int i = 0; shared->divided && i < ddla_state_row_count(shared->state); i++) {
+    const ddla_state_row *row = ddla_state_row_at(shared->state, i);
+    if (i != shared->reduced && !ddla_divided_has(shared, i)) continue;
+    bytes += (size_t)row->versions * (row->stride - row->stride / hosts);
+  }
+  return bytes;
+}
+
+ddla_status ddla_shared_bytes(size_t *out, size_t *touched, const ddla_training *training) {
   ddla_shared shared = {0};
   size_t sizes[BLOCKS] = {0};
   ddla_status status = make_state(&shared, training);
@@ -287,6 +302,7 @@ ddla_status ddla_shared_bytes(size_t *out, const ddla_training *training) {
     size_metrics(&shared, training);
     block_sizes(sizes, &shared, training);
     *out = rounded(ddla_state_bytes(shared.state)) + total(sizes);
+    *touched = *out - untouched(&shared, training);
   }
   ddla_state_destroy(shared.state);
   return status;
@@ -337,7 +353,7 @@ static ddla_status spread_all(ddla_shared *shared, ddla_coll *coll) {
   DDLA_TRY(spread(coll, &start->progress, sizeof start->progress));
   for (int i = 0; i < ddla_state_row_count(shared->state); i++) {
     const ddla_state_row *row = ddla_state_row_at(shared->state, i);
-    if (!row->saved) continue;
+    if (!row->saved || ddla_divided_has(shared, i)) continue;
     DDLA_TRY(spread(coll, ddla_state_array(shared->state, i, start->step, 0),
                     (size_t)row->count * ddla_dtype_bytes(row->dtype)));
   }

@@ -42,7 +42,8 @@ typedef struct ddla_shared {
       average;                                            /* rows; -1: not there */
   int buffers, statistics, best_buffers, average_buffers; /* rows; -1: the model has no buffers */
   int lists[2], sums[2], row_norms; /* rows; -1: no parameter's gradient is kept by row */
-  int checks;                       /* row; -1: no checks for numbers that are not finite */
+  bool divided; /* of several hosts each has its part of the moments alone: train/divided.h */
+  int checks;   /* row; -1: no checks for numbers that are not finite */
   void *sync_control;
   ddla_training_start *start;
   ddla_worker_report *report; /* [places] */
@@ -51,8 +52,9 @@ typedef struct ddla_shared {
   int64_t metric_count, loss_count;
 } ddla_shared;
 
-/* Bytes of transport memory for a host's agents together. Errors: NO_MEMORY. */
-ddla_status ddla_shared_bytes(size_t *out, const ddla_training *training);
+/* Bytes of transport memory for a host's agents together, and how many of them are ever touched.
+ * Errors: NO_MEMORY. */
+ddla_status ddla_shared_bytes(size_t *out, size_t *touched, const ddla_training *training);
 
 /* Takes memory from the transport (collective) and lays it out. Errors: NO_MEMORY. */
 ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training,
@@ -64,8 +66,9 @@ void ddla_shared_close(ddla_shared *shared);
 void ddla_shared_tail(const ddla_shared *shared, int worker, int workers, int64_t *begin,
                       int64_t *end);
 
-/* Collective over the hosts' link: start and the saved rows at start->step become those of host 0.
- * The link's cluster member, `cluster` of start, stays. Errors: NO_MEMORY, PEER_LOST. */
+/* Collective over the hosts' link: start and the saved rows at start->step, but those that are
+ * divided, become those of host 0. The link's cluster member, `cluster` of start, stays. Errors:
+ * NO_MEMORY, PEER_LOST. */
 ddla_status ddla_shared_spread(ddla_shared *shared, ddla_transport *link);
 
 /* The model's buffers at a step; null where it has none. Borrowed. */

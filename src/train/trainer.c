@@ -8,6 +8,7 @@
 #include "backend/kernel.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "train/divided.h"
 #include "train/identity.h"
 #include "train/save.h"
 #include "train/seating.h"
@@ -30,6 +31,7 @@ typedef struct agent_trainer {
   ddla_failure *failure; /* [lanes]; code DDLA_OK: went well */
   ddla_progress progress;
   uint64_t start_step;
+  ddla_checkpoint_file *checkpoint; /* that is being loaded, or null */
 } agent_trainer;
 
 /* The state before the first step. */
@@ -80,8 +82,9 @@ static ddla_status make_state(agent_trainer *trainer) {
   ddla_training_start *start = trainer->shared.start;
   start->progress.best_metric = -1;
   if (trainer->options->resume)
-    DDLA_TRY(ddla_train_load_checkpoint(&start->step, &start->progress, trainer->training,
-                                        &trainer->shared, trainer->options->directory));
+    DDLA_TRY(ddla_train_load_checkpoint(&trainer->checkpoint, &start->step, &start->progress,
+                                        trainer->training, &trainer->shared,
+                                        trainer->options->directory));
   return start->step == 0 ? begin_state(trainer->training, &trainer->shared) : DDLA_OK;
 }
 
@@ -102,6 +105,10 @@ static ddla_status start_state(agent_trainer *trainer) {
     start->cluster = trainer->cluster;
     if (trainer->cluster.host == 0) DDLA_TRY(make_state(trainer));
     if (trainer->link) DDLA_TRY(ddla_shared_spread(shared, trainer->link));
+    if (trainer->link)
+      DDLA_TRY(ddla_divided_deal(shared, trainer->training, trainer->link, trainer->checkpoint));
+    ddla_checkpoint_close(trainer->checkpoint);
+    trainer->checkpoint = NULL;
     copy_buffers(shared, start->step);
     copy_tables(shared, start->step);
     ddla_transport_word_publish(trainer->transport, &start->ready, 1);
@@ -369,6 +376,7 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
   if (status != DDLA_OK) tell_hosts(&trainer, status);
   for (int lane = 0; trainer.worker && lane < training->lanes; lane++)
     ddla_worker_fini(&trainer.worker[lane]);
+  ddla_checkpoint_close(trainer.checkpoint);
   ddla_run_close(&trainer.run);
   ddla_pack_cache_destroy(trainer.packs);
   ddla_sync_close(trainer.sync);

@@ -209,6 +209,18 @@ static ddla_status check_sparse(const ddla_training *training) {
   return DDLA_OK;
 }
 
+/* An optimizer that needs whole tensors before the update has them on no host that divides it. */
+static ddla_status check_divided(const ddla_training *training) {
+  if (!ddla_sync_divides(training->strategy, &training->cluster)) return DDLA_OK;
+  if (!training->optimizer->factor) return DDLA_OK;
+  return ddla_job_refuse(
+      training->job, "train.optimizer",
+      "is %s, whose sums over rows and columns need whole tensors, and "
+      "sync.method %s divides tensors among hosts; use allreduce, which costs no "
+      "more memory as %s keeps no moments",
+      training->optimizer->name, training->strategy->method, training->optimizer->name);
+}
+
 static ddla_status choose_strategy(ddla_training *training) {
   int count = 0, index = 0;
   const ddla_strategy *const *rows = ddla_strategy_table(&count);
@@ -371,6 +383,7 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(choose_task(training));
   DDLA_TRY(choose_strategy(training));
   DDLA_TRY(choose_optimizer(training));
+  DDLA_TRY(check_divided(training));
   choose_average(training);
   DDLA_TRY(open_data(training));
   DDLA_TRY(check_text(training));
@@ -485,8 +498,8 @@ static ddla_status check_memory(const ddla_training *training, const ddla_traini
 ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_training *training) {
   ddla_training_memory memory = {0};
   size_t arena = 0;
-  DDLA_TRY(ddla_shared_bytes(&memory.shared_bytes, training));
-  memory.region_bytes = memory.shared_bytes + ddla_identity_bytes(training->agents);
+  DDLA_TRY(ddla_shared_bytes(&memory.region_bytes, &memory.shared_bytes, training));
+  memory.region_bytes += ddla_identity_bytes(training->agents);
   DDLA_TRY(arena_estimate(&arena, training));
   size_t packs = 2 * sizeof(float) * (size_t)training->graph.graph->dense;
   memory.agent_bytes = (size_t)training->lanes * arena + packs;

@@ -93,7 +93,7 @@ ddla_data_source ddla_training_source(const ddla_job *job, const ddla_plugins *p
 
 /* Memory that the job will take: shared by all agents, and each agent's own. Estimated without
  * kernels. region_bytes: address space that the agents' transport must have; little more of it is
- * touched than shared_bytes. */
+ * touched than shared_bytes, which is less where hosts divide the moments among themselves. */
 typedef struct ddla_training_memory {
   size_t shared_bytes, region_bytes, agent_bytes, data_bytes, available_bytes;
 } ddla_training_memory;

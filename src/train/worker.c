@@ -11,6 +11,7 @@
 #include "sync/checks.h"
 #include "train/average.h"
 #include "train/description.h"
+#include "train/divided.h"
 #include "train/run.h"
 #include "train/save.h"
 
@@ -138,15 +139,17 @@ static ddla_status check_finite(const ddla_worker *worker) {
 static ddla_status heed_check(ddla_worker *worker) {
   const ddla_shared *shared = worker->shared;
   const ddla_sync_result *last = &worker->last;
+  const int copies =
+      shared->checks < 0 ? 0 : ddla_state_row_at(shared->state, shared->checks)->copies;
   char words[DDLA_STATUS_TEXT_BYTES];
   if (worker->run && last->checked) worker->run->checks++;
   if (last->non_finite == 0) return DDLA_OK;
   if (strcmp(worker->training->job->train.on_non_finite, "stop") == 0)
-    return ddla_checks_fail(shared->state, shared->checks, 0, worker->workers, last->step);
+    return ddla_checks_fail(shared->state, shared->checks, 0, copies, last->step);
   if (worker->run) {
     worker->run->bad_checks++;
     worker->run->non_finite += last->non_finite;
-    ddla_checks_words(words, sizeof words, shared->state, shared->checks, 0, worker->workers);
+    ddla_checks_words(words, sizeof words, shared->state, shared->checks, 0, copies);
     if (worker->epoch_non_finite == 0)
       ddla_log_line(DDLA_LOG_WARN, "numbers are not finite at step %" PRIu64 ": %s", last->step,
                     words);
@@ -163,11 +166,14 @@ static bool checkpoint_is_due(const ddla_worker *worker, int64_t step, bool epoc
          epoch % job->checkpoint.every_epochs == 0;
 }
 
-/* The state does not change while workers wait at the barrier. */
+/* The state does not change while workers wait at the barrier. What is divided among hosts comes to
+ * the one that writes, in the order in which it writes. */
 static ddla_status checkpoint(ddla_worker *worker) {
   if (worker->run) {
     ddla_watch_mark(&worker->pen, DDLA_PHASE_CHECKPOINT, worker->last.step);
     DDLA_TRY(ddla_train_save_checkpoint(worker, worker->run->directory));
+  } else {
+    DDLA_TRY(ddla_divided_give(worker));
   }
   return ddla_sync_barrier(worker->sync, worker->worker);
 }

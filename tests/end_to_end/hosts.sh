@@ -44,6 +44,8 @@ for job in mlp norm layered; do
   one "$job" 2 2 1
   one "$job" 2 3 2
   one "$job" 3 5 1 --set sync.range_bytes=16384
+  one "$job" 3 4 2 --set sync.method=sharded
+  one "$job" 2 5 1 --set sync.method=sharded --set sync.range_bytes=16384
 done
 one mlp 8 8 1
 
