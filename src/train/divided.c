@@ -35,7 +35,10 @@ static int64_t piece_end(int *owner, const ddla_bridge_layout *layout, int64_t a
 static void release(void *data, size_t bytes) {
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)data;
   const uintptr_t begin = (from + page - 1) / page * page, end = (from + bytes) / page * page;
-  if (begin < end) (void)madvise((void *)begin, end - begin, MADV_REMOVE);
+  if (begin >= end) return;
+  /* memory of one process alone knows only the other way */
+  if (madvise((void *)begin, end - begin, MADV_REMOVE) != 0)
+    (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
 /* ---- into a checkpoint ---- */
