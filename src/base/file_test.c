@@ -152,6 +152,28 @@ static void makes_and_removes_directories(void **state) {
   assert_int_equal(entries(), 0);
 }
 
+static void writes_the_beginning_once_more(void **state) {
+  (void)state;
+  static char data[600000]; /* more than is kept in memory */
+  ddla_file_writer *writer = NULL;
+  char *read = NULL, path[256];
+  size_t bytes = 0;
+  snprintf(path, sizeof path, "%s", in_folder("twice"));
+  memset(data, 'a', sizeof data);
+  assert_int_equal(ddla_file_create(&writer, path, false), DDLA_OK);
+  assert_int_equal(ddla_file_append(writer, data, sizeof data - 10), DDLA_OK);
+  assert_int_equal(ddla_file_rewrite(writer, "begin", 5), DDLA_OK);
+  assert_int_equal(ddla_file_append(writer, data, 10), DDLA_OK);
+  assert_int_equal(ddla_file_commit(NULL, writer), DDLA_OK);
+  ddla_file_destroy(writer);
+  assert_int_equal(ddla_file_read(&read, &bytes, path, sizeof data), DDLA_OK);
+  memcpy(data, "begin", 5);
+  assert_int_equal(bytes, sizeof data);
+  assert_memory_equal(read, data, sizeof data);
+  ddla_free(read);
+  assert_int_equal(unlink(path), 0);
+}
+
 static void digests_match_known_answers(void **state) {
   (void)state;
   char text[65];
@@ -160,6 +182,17 @@ static void digests_match_known_answers(void **state) {
   ddla_xxh128_of(text, "", 0); /* the library's own sanity value for an empty input */
   assert_string_equal(text, "99aa06d3014798d86001c324468d497f");
   assert_true(ddla_xxh3_of("", 0) == UINT64_C(0x2d06800538d394c2)); /* likewise */
+  ddla_xxh128 *running = NULL;
+  assert_int_equal(ddla_xxh128_create(&running), DDLA_OK);
+  for (int round = 0; round < 2; round++) { /* as of the whole, and anew */
+    char whole[65], data[700];
+    for (int i = 0; i < 700; i++) data[i] = (char)(i * 7 + round);
+    for (int i = 0; i < 700; i += 175) ddla_xxh128_add(running, data + i, 175);
+    ddla_xxh128_finish(text, running);
+    ddla_xxh128_of(whole, data, sizeof data);
+    assert_string_equal(text, whole);
+  }
+  ddla_xxh128_destroy(running);
 }
 
 static void reads_numbers(void **state) {
@@ -235,6 +268,7 @@ int main(void) {
       cmocka_unit_test(keeps_the_old_file_until_the_commit),
       cmocka_unit_test(leaves_nothing_on_a_full_disk),
       cmocka_unit_test(makes_and_removes_directories),
+      cmocka_unit_test(writes_the_beginning_once_more),
       cmocka_unit_test(digests_match_known_answers),
       cmocka_unit_test(reads_numbers),
       cmocka_unit_test(writes_the_shortest_number),

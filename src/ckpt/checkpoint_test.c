@@ -114,6 +114,75 @@ static void loads_what_it_wrote(void **state) {
   clean();
 }
 
+/* Gives an array in pieces of at most 8 bytes. */
+typedef struct pieces {
+  const char *from;
+  size_t left;
+  bool fails;
+} pieces;
+
+static ddla_status next_piece(void *argument, const void **data, size_t *bytes) {
+  pieces *p = argument;
+  if (p->fails && p->left < 10) return DDLA_FAIL(PEER_LOST, "the rest is lost");
+  *bytes = p->left < 8 ? p->left : 8;
+  *data = p->from;
+  p->from += *bytes;
+  p->left -= *bytes;
+  return DDLA_OK;
+}
+
+/* What comes piece by piece makes the same files; what does not come leaves nothing. */
+static void writes_what_comes_in_pieces(void **state) {
+  (void)state;
+  char *whole = NULL, *pieced = NULL, path[300];
+  size_t bytes = 0, same = 0;
+  ddla_safetensors_array arrays[] = {rest[0], rest[1]};
+  pieces piece = {(const char *)moment, 6 * sizeof moment[0], false};
+  snprintf(path, sizeof path, "%s/state.safetensors", step_path(5));
+  write_step(5, 2);
+  assert_int_equal(ddla_file_read(&whole, &bytes, path, 1 << 20), DDLA_OK);
+  ddla_checkpoint c = at_step(5);
+  arrays[0].data = NULL;
+  arrays[0].stream = (ddla_safetensors_stream){next_piece, &piece};
+  c.parts[DDLA_CHECKPOINT_STATE].at = arrays;
+  assert_int_equal(ddla_checkpoint_write(folder, &c, 2), DDLA_OK);
+  assert_int_equal(piece.left, 0);
+  assert_int_equal(ddla_file_read(&pieced, &same, path, 1 << 20), DDLA_OK);
+  assert_int_equal(same, bytes);
+  assert_memory_equal(whole, pieced, bytes);
+  ddla_free(whole);
+  ddla_free(pieced);
+  piece = (pieces){(const char *)moment, 6 * sizeof moment[0], true};
+  c.step = 6;
+  assert_int_equal(ddla_checkpoint_write(folder, &c, 2), DDLA_PEER_LOST);
+  assert_int_equal(entries(folder), 1);
+  clean();
+}
+
+/* An array without a place must be there and is not read; it can be read by its name. */
+static void reads_some_later(void **state) {
+  (void)state;
+  ddla_checkpoint_file *file = NULL;
+  ddla_safetensors_array arrays[] = {rest[0], rest[1]};
+  const ddla_checkpoint_arrays wanted[] = {{model, 2}, {arrays, 2}};
+  float later[6] = {0};
+  write_step(5, 2);
+  memset(moment, 0, sizeof moment);
+  position[0] = 0;
+  arrays[0].into = NULL;
+  assert_int_equal(ddla_checkpoint_open(&file, step_path(5)), DDLA_OK);
+  assert_int_equal(ddla_checkpoint_load(file, wanted), DDLA_OK);
+  assert_int_equal(position[0], 5 * 128);
+  assert_true(moment[1] == 0);
+  assert_int_equal(ddla_checkpoint_read(later, file, DDLA_CHECKPOINT_STATE, "w"), DDLA_OK);
+  for (int i = 0; i < 6; i++) assert_true(later[i] == -(float)(50 + i));
+  assert_int_equal(ddla_checkpoint_read(later, file, DDLA_CHECKPOINT_STATE, "v"), DDLA_INVALID);
+  arrays[0].name = "v";
+  assert_int_equal(ddla_checkpoint_load(file, wanted), DDLA_INVALID);
+  ddla_checkpoint_close(file);
+  clean();
+}
+
 static void names_what_differs(void **state) {
   (void)state;
   write_step(1, 2);
@@ -325,6 +394,8 @@ static int remove_folder(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(loads_what_it_wrote),
+      cmocka_unit_test(writes_what_comes_in_pieces),
+      cmocka_unit_test(reads_some_later),
       cmocka_unit_test(names_what_differs),
       cmocka_unit_test(keeps_the_newest),
       cmocka_unit_test(passes_over_temporary_and_damaged_ones),

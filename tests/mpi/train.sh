@@ -55,6 +55,8 @@ same_model "$bits" apart
 joined 0 both 5 2 job.yaml
 same_model "$bits" both
 says both.out "5 agents on 3 hosts"
+joined 0 divided 5 2 job.yaml --set sync.method=sharded --set sync.range_bytes=16384
+same_model "$bits" divided
 
 # Processes that the launcher has given a processor each are bound to it, whatever hosts they play; masks of which one
 # contains another are left alone.
@@ -76,6 +78,7 @@ fi
 # A run goes on under MPI that was begun without, and says so when it is finished.
 train 0 begun job.yaml -n 2 --set train.steps=2 --set checkpoint.every_steps=1 --set train.schedule=constant
 train 0 through job.yaml -n 1 --set train.schedule=constant
+joined 0 begun 3 1 job.yaml --resume --set train.schedule=constant --set sync.method=sharded --set train.steps=3
 joined 0 begun 2 1 job.yaml --resume --set train.schedule=constant
 same_model "$(sha through/model.safetensors)" begun
 joined 0 begun 2 1 job.yaml --resume --set train.schedule=constant
