@@ -161,7 +161,8 @@
 #define DDLA_JOB_ROWS_sync(X)                                                                      \
   X(sync, mode, CHOICE, "synchronous", 0, 0, "synchronous", SAME,                                  \
     "when agents wait for each other")                                                             \
-  X(sync, method, NAME, "allreduce", 0, 0, "", SAME, "algorithm within the mode")                  \
+  X(sync, method, NAME, "allreduce", 0, 0, "", SAME,                                               \
+    "algorithm within the mode; a run may go on with another that gives the same bits")            \
   X(sync, reduction, CHOICE, "tree", 0, 0, "tree", SAME,                                           \
     "order of sums; tree: fixed, so that any number of agents gives the same bits")                \
   X(sync, range_bytes, INT, "0", 0, 1073741824, "bytes", FREE,                                     \
