@@ -163,8 +163,9 @@
     "when agents wait for each other")                                                             \
   X(sync, method, NAME, "allreduce", 0, 0, "", SAME,                                               \
     "algorithm within the mode; a run may go on with another that gives the same bits")            \
-  X(sync, reduction, CHOICE, "tree", 0, 0, "tree", SAME,                                           \
-    "order of sums; tree: fixed, so that any number of agents gives the same bits")                \
+  X(sync, reduction, CHOICE, "tree", 0, 0, "tree|fast", SAME,                                      \
+    "order of sums; tree: fixed, so that any number of agents gives the same bits; fast: between " \
+    "hosts as the MPI library likes, without that promise")                                        \
   X(sync, range_bytes, INT, "0", 0, 1073741824, "bytes", FREE,                                     \
     "what hosts exchange at a time; 0: chosen from the model's size and the number of hosts")
 

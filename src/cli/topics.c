@@ -139,9 +139,10 @@ static json_t *transport_rows(const ddla_plugins *plugins) {
     unsigned caps = ddla_transport_row(i)->caps;
     bool shared = caps & DDLA_TRANSPORT_SHARED, messages = caps & DDLA_TRANSPORT_MESSAGES;
     add(rows, ddla_transport_row(i)->name,
-        shared && messages ? "shared memory and messages"
-        : shared           ? "shared memory"
-                           : "messages");
+        shared && messages           ? "shared memory and messages"
+        : shared                     ? "shared memory"
+        : caps & DDLA_TRANSPORT_SUMS ? "messages, and sums by its library"
+                                     : "messages");
   }
   return rows;
 }

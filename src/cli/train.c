@@ -154,6 +154,9 @@ static void show_plan(const train_call *call, const ddla_training_memory *memory
   if (join)
     printf("%d agents on %d host%s, started by %s\n", training->agents, training->cluster.hosts,
            training->cluster.hosts == 1 ? "" : "s", ddla_join_library(join));
+  if (training->fast)
+    printf("sums between hosts are made by %s: another run may have other bits\n",
+           ddla_join_library(join));
   printf("%s: %" PRId64 " parameters, %" PRId64
          " training samples, %d agent%s with %d lane%s each, %d shards of a "
          "batch of %" PRId64

@@ -76,6 +76,20 @@ ddla_status ddla_mpi_link_recv(ddla_mpi_link *link, ddla_mpi_flight *flight,
   return DDLA_OK;
 }
 
+ddla_status ddla_mpi_link_form(ddla_mpi_link *link, bool member) {
+  int error = link->plugin->form(link->state, member);
+  return error ? fail(link, "form a group", error) : DDLA_OK;
+}
+
+ddla_status ddla_mpi_link_sum(ddla_mpi_link *link, ddla_mpi_flight *flight, float *data,
+                              size_t count) {
+  int operation = -1;
+  int error = link->plugin->sum(link->state, data, count, &operation);
+  if (error) return fail(link, "add up", error);
+  take_off(link, flight, operation);
+  return DDLA_OK;
+}
+
 ddla_status ddla_mpi_link_poll(ddla_mpi_link *link, bool *moved) {
   int count = 0;
   int error = link->plugin->poll(link->state, link->ends, &count);

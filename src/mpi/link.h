@@ -1,7 +1,7 @@
 /* One process's end of an MPI library: starts it, sends and receives, and ends it. Below world.h,
  * which gives ranks their numbers. Ranks are the library's here.
  *
- * Threads: one at a time. Only start, nap and end block. */
+ * Threads: one at a time. Only start, form, nap and end block. */
 #ifndef DDLA_MPI_LINK_H
 #define DDLA_MPI_LINK_H
 
@@ -39,6 +39,14 @@ ddla_status ddla_mpi_link_send(ddla_mpi_link *link, ddla_mpi_flight *flight,
                                const ddla_mpi_message *message);
 ddla_status ddla_mpi_link_recv(ddla_mpi_link *link, ddla_mpi_flight *flight,
                                const ddla_mpi_message *message);
+
+/* Blocks until all ranks have called it; those with `member` can then add numbers up. Errors: IO.
+ */
+ddla_status ddla_mpi_link_form(ddla_mpi_link *link, bool member);
+
+/* Start adding up count floats of all members, in place; as send. Errors: IO. */
+ddla_status ddla_mpi_link_sum(ddla_mpi_link *link, ddla_mpi_flight *flight, float *data,
+                              size_t count);
 
 /* Lets the library work; flights that have landed are marked. *moved is set if one has. Errors: IO.
  */

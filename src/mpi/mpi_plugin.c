@@ -8,11 +8,13 @@
 #include "mpi/plugin.h"
 
 struct ddla_mpi_state {
-  MPI_Comm comm; /* the world's, duplicated */
+  MPI_Comm comm;    /* the world's, duplicated */
+  MPI_Comm members; /* who add numbers up; of others, and before form, null */
   bool started_here;
   int high;       /* operations at and above this one are free */
   int free_count; /* of `free`: below `high` */
   MPI_Request requests[DDLA_MPI_OPERATIONS];
+  bool adds[DDLA_MPI_OPERATIONS]; /* not a message: its status says nothing more */
   int free[DDLA_MPI_OPERATIONS];
   int ended[DDLA_MPI_OPERATIONS];
   MPI_Status statuses[DDLA_MPI_OPERATIONS];
@@ -47,12 +49,33 @@ static int begin(ddla_mpi_state *state, ddla_mpi_start *out) {
   check(MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &limit, &found), &error);
   out->tag_max = found ? *limit : 32767; /* what the standard promises */
   for (int i = 0; i < DDLA_MPI_OPERATIONS; i++) state->requests[i] = MPI_REQUEST_NULL;
+  state->members = MPI_COMM_NULL;
+  return error;
+}
+
+static int form(ddla_mpi_state *state, bool member) {
+  int rank = 0, error = MPI_SUCCESS;
+  check(MPI_Comm_rank(state->comm, &rank), &error);
+  check(MPI_Comm_split(state->comm, member ? 0 : MPI_UNDEFINED, rank, &state->members), &error);
+  if (error == MPI_SUCCESS && state->members != MPI_COMM_NULL)
+    check(MPI_Comm_set_errhandler(state->members, MPI_ERRORS_RETURN), &error);
   return error;
 }
 
 static int take(ddla_mpi_state *state) {
-  if (state->free_count > 0) return state->free[--state->free_count];
-  return state->high < DDLA_MPI_OPERATIONS ? state->high++ : -1;
+  int taken = -1;
+  if (state->free_count > 0) taken = state->free[--state->free_count];
+  else if (state->high < DDLA_MPI_OPERATIONS) taken = state->high++;
+  if (taken >= 0) state->adds[taken] = false;
+  return taken;
+}
+
+static int start_sum(ddla_mpi_state *state, float *data, size_t count, int *operation) {
+  int taken = *operation = take(state);
+  if (taken < 0) return MPI_SUCCESS;
+  state->adds[taken] = true;
+  return MPI_Iallreduce(MPI_IN_PLACE, data, (int)count, MPI_FLOAT, MPI_SUM, state->members,
+                        &state->requests[taken]);
 }
 
 static int start_send(ddla_mpi_state *state, const void *data, size_t bytes, int rank, int tag,
@@ -83,8 +106,9 @@ static int poll_all(ddla_mpi_state *state, ddla_mpi_end *ends, int *count) {
     MPI_Status *status = &state->statuses[i];
     int cancelled = 0, bytes = 0;
     if (marked) check(status->MPI_ERROR, &error);
-    check(MPI_Test_cancelled(status, &cancelled), &error);
-    if (!cancelled) check(MPI_Get_count(status, MPI_BYTE, &bytes), &error);
+    const bool message = !state->adds[state->ended[i]];
+    if (message) check(MPI_Test_cancelled(status, &cancelled), &error);
+    if (message && !cancelled) check(MPI_Get_count(status, MPI_BYTE, &bytes), &error);
     ends[*count] = (ddla_mpi_end){state->ended[i], cancelled != 0, bytes > 0 ? (size_t)bytes : 0};
     ++*count;
     state->free[state->free_count++] = state->ended[i];
@@ -106,7 +130,9 @@ static void describe(int error, char *text, size_t bytes) {
 
 /* Who has started the library ends it. */
 static int finalize(ddla_mpi_state *state) {
-  int error = MPI_Comm_free(&state->comm);
+  int error = MPI_SUCCESS;
+  if (state->members != MPI_COMM_NULL) check(MPI_Comm_free(&state->members), &error);
+  check(MPI_Comm_free(&state->comm), &error);
   if (state->started_here) check(MPI_Finalize(), &error);
   return error;
 }
@@ -130,6 +156,8 @@ const ddla_mpi_plugin ddla_mpi_plugin_table = {
     .start = begin,
     .send = start_send,
     .recv = start_recv,
+    .form = form,
+    .sum = start_sum,
     .poll = poll_all,
     .cancel = cancel,
     .describe = describe,

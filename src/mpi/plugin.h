@@ -3,8 +3,8 @@
  * needs no MPI.
  *
  * Every function belongs to one thread at a time. Those that return int give 0 or the library's
- * error number, which `describe` turns into words. Only start and finalize block. Operations are
- * small numbers; a number is free again when poll has reported its end. */
+ * error number, which `describe` turns into words. Only start, form and finalize block. Operations
+ * are small numbers; a number is free again when poll has reported its end. */
 #ifndef DDLA_MPI_PLUGIN_H
 #define DDLA_MPI_PLUGIN_H
 
@@ -50,6 +50,13 @@ typedef struct ddla_mpi_plugin {
   int (*send)(ddla_mpi_state *state, const void *data, size_t bytes, int rank, int tag,
               int *operation);
   int (*recv)(ddla_mpi_state *state, void *data, size_t bytes, int rank, int tag, int *operation);
+
+  /* Blocks until all ranks have called it. Those with `member` can add numbers up together. */
+  int (*form)(ddla_mpi_state *state, bool member);
+
+  /* Starts adding up `count` floats, at most 2^28, of all members, in place; members make the same
+   * calls in the same order. It cannot be cancelled. *operation as above. */
+  int (*sum)(ddla_mpi_state *state, float *data, size_t count, int *operation);
 
   /* Lets the library work, and lists operations that have ended; `ends` has room for all. */
   int (*poll)(ddla_mpi_state *state, ddla_mpi_end *ends, int *count);

@@ -183,6 +183,15 @@ cleanup:
   return status;
 }
 
+/* The first ranks of all hosts can add numbers up. */
+static ddla_status form(ddla_mpi_world *world, const ddla_mpi_options *options) {
+  ddla_mpi_guard guard;
+  ddla_mpi_guard_start(&guard, options->start_ms, options->late, options->argument);
+  ddla_status status = ddla_mpi_link_form(world->link, ddla_mpi_world_place(world) == 0);
+  ddla_mpi_guard_stop(&guard);
+  return status;
+}
+
 ddla_status ddla_mpi_world_start(ddla_mpi_world **out, const ddla_mpi_options *options) {
   const ddla_mpi_signs *signs = options->signs ? options->signs : ddla_mpi_signs_here();
   ddla_mpi_world *world = NULL;
@@ -202,6 +211,7 @@ ddla_status ddla_mpi_world_start(ddla_mpi_world **out, const ddla_mpi_options *o
   DDLA_TRY_CLEAN(status, DDLA_NEW(world->host_of, world->ranks));
   const card mine = own_card(options, signs);
   DDLA_TRY_CLEAN(status, find_hosts(world, &mine));
+  DDLA_TRY_CLEAN(status, form(world, options));
   *out = world;
   return DDLA_OK;
 cleanup:

@@ -607,6 +607,9 @@ static bool bridge_stop(void *argument) {
 ddla_status ddla_allreduce_open_bridge(ddla_allreduce *sync) {
   const ddla_sync_options *options = &sync->options;
   if (!options->link) return DDLA_OK;
+  if (options->fast && !(ddla_transport_caps(options->link) & DDLA_TRANSPORT_SUMS))
+    return DDLA_FAIL(UNSUPPORTED, "sync.reduction is fast, and transport %s makes no sums",
+                     ddla_transport_name(options->link));
   const ddla_bridge_options bridge = {.local = options->transport,
                                       .link = options->link,
                                       .layout = &sync->layout,
@@ -614,6 +617,7 @@ ddla_status ddla_allreduce_open_bridge(ddla_allreduce *sync) {
                                       .reduced =
                                           ddla_state_array(options->state, options->reduced, 0, 0),
                                       .threadless = options->threadless,
+                                      .fast = options->fast,
                                       .operands = sync->operands,
                                       .calls = {bridge_waits, bridge_slices, bridge_stop, sync},
                                       .division = sync->division};

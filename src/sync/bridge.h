@@ -93,6 +93,7 @@ typedef struct ddla_bridge_options {
   const ddla_operands *operands; /* this host's partial gradients */
   float *reduced;                /* [space]: where sums arrive; with a division: of own ranges */
   bool threadless;               /* see ddla_bridge_serve */
+  bool fast;                     /* the link adds up, in an order of its own; no division */
   ddla_bridge_calls calls;
   ddla_bridge_division division;
 } ddla_bridge_options;

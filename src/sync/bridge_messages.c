@@ -29,6 +29,12 @@ ddla_status ddla_bridge_recv(ddla_bridge_flight *flight, int host, uint64_t tag,
   return ddla_transport_recv(flight->link, next_of(flight), host, tag, data, bytes);
 }
 
+ddla_status ddla_bridge_add(ddla_bridge_flight *flight, float *data, int64_t count) {
+  const int64_t hosts = ddla_transport_ranks(flight->link);
+  *flight->sent_bytes += 2 * (int64_t)sizeof *data * count * (hosts - 1) / hosts;
+  return ddla_transport_sum(flight->link, next_of(flight), data, count);
+}
+
 ddla_status ddla_bridge_look(ddla_bridge_flight *flight, bool *over, bool *moved) {
   for (int i = 0; i < flight->count && flight->open > 0; i++) {
     bool done = false;

@@ -28,6 +28,9 @@ ddla_status ddla_bridge_send(ddla_bridge_flight *flight, int host, uint64_t tag,
                              size_t bytes);
 ddla_status ddla_bridge_recv(ddla_bridge_flight *flight, int host, uint64_t tag, void *data,
                              size_t bytes);
+/* Adds up what all hosts have at data, in place, as the link does it by itself; what that sends is
+ * counted as if it were as little as it can be. */
+ddla_status ddla_bridge_add(ddla_bridge_flight *flight, float *data, int64_t count);
 uint64_t ddla_bridge_tag(uint64_t order, ddla_bridge_message message, int range, int part);
 
 /* *over: none is under way any more; *moved is set where one came to its end. Errors: as the

@@ -219,6 +219,8 @@ static ddla_status open_divided(ddla_allreduce *sync) {
   if (options->optimizer->factor)
     return DDLA_FAIL(INVALID, "sync.method sharded cannot divide %s among hosts",
                      options->optimizer->name);
+  if (options->fast)
+    return DDLA_FAIL(INVALID, "sync.method sharded has no sums of the link's to divide");
   sync->divided = divided;
   sync->division.waits = waits_for_made;
   sync->division.parameters = parameters_of;

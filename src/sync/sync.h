@@ -46,6 +46,7 @@ typedef struct ddla_sync_options {
   const ddla_cluster *cluster;
   int lanes, agent;    /* of an agent; this agent's number among all */
   int64_t range_bytes; /* of what hosts exchange at a time; 0: chosen */
+  bool fast;           /* hosts' sums by the link itself, in an order of its own */
   bool threadless;     /* the host's first worker exchanges while it waits, no thread of its own */
   int shards;
   bool direct; /* a shard is one micro-batch, so its gradient may be added to its sibling's at once

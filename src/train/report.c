@@ -148,6 +148,8 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
       "kernels", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}), "machine", "processor",
       sum->machine, "processors", sum->processors);
   if (!report) return NULL;
+  if (training->fast)
+    json_object_set_new(json_object_get(report, "train"), "reduction", json_string("fast"));
   if (training->task->add) json_object_del(json_object_get(report, "train"), "accuracy");
   json_object_set_new(report, "agents", agents_json(run, worker));
   json_object_set_new(report, "hosts", hosts_json(run, worker));
@@ -179,6 +181,8 @@ static void write_head(FILE *file, const ddla_run *run, const ddla_worker *worke
       training->agents, training->agents == 1 ? "" : "s", training->lanes,
       training->lanes == 1 ? "" : "s", sum->steps,
       ddla_graph_parameter_total(training->graph.graph), run->interrupted ? ", interrupted" : "");
+  if (training->fast)
+    fprintf(file, "sums of hosts    in the MPI library's order: another run may have other bits\n");
   if (run->tested) {
     const ddla_task_report report = report_of(run, &run->test);
     training->task->print(file, &report);

@@ -140,6 +140,7 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .lanes = training->lanes,
       .agent = agent_of(trainer),
       .range_bytes = training->job->sync.range_bytes,
+      .fast = training->fast,
       .shards = training->shards,
       .direct = training->direct,
       .start_step = trainer->start_step,

@@ -221,6 +221,23 @@ static ddla_status check_divided(const ddla_training *training) {
       training->optimizer->name, training->strategy->method, training->optimizer->name);
 }
 
+/* Sums by the library between hosts; a host's own are in the tree. */
+static ddla_status choose_reduction(ddla_training *training) {
+  const ddla_job *job = training->job;
+  training->fast = strcmp(job->sync.reduction, "fast") == 0 && training->cluster.hosts > 1;
+  if (!training->fast) return DDLA_OK;
+  if (strcmp(training->strategy->method, "allreduce") != 0)
+    return ddla_job_refuse(job, "sync.reduction",
+                           "is fast, which gives the whole sum to all hosts, and sync.method %s "
+                           "gives it to one; use tree, or sync.method allreduce",
+                           training->strategy->method);
+  if (job->parallel.hosts > 1)
+    return ddla_job_refuse(job, "sync.reduction",
+                           "is fast, which leaves sums between hosts to an MPI library, and hosts "
+                           "that parallel.hosts plays have none; use tree");
+  return DDLA_OK;
+}
+
 static ddla_status choose_strategy(ddla_training *training) {
   int count = 0, index = 0;
   const ddla_strategy *const *rows = ddla_strategy_table(&count);
@@ -384,6 +401,7 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(choose_strategy(training));
   DDLA_TRY(choose_optimizer(training));
   DDLA_TRY(check_divided(training));
+  DDLA_TRY(choose_reduction(training));
   choose_average(training);
   DDLA_TRY(open_data(training));
   DDLA_TRY(check_text(training));

@@ -51,6 +51,7 @@ typedef struct ddla_training {
   int64_t channels;
   const char **class_names; /* [classes] */
   const ddla_strategy *strategy;
+  bool fast; /* sync.reduction fast, and there are several hosts */
   const ddla_optimizer *optimizer;
   ddla_optimizer_options optimizer_options;
   ddla_rate_schedule schedule;

@@ -268,6 +268,15 @@ static ddla_status mpi_recv(ddla_transport *base, ddla_request *request) {
   return status == DDLA_OK ? mpi_check(base) : status;
 }
 
+static ddla_status mpi_sum(ddla_transport *base, ddla_request *request) {
+  ddla_mpi_transport *t = of(base);
+  DDLA_TRY(mpi_check(base));
+  lock(t);
+  ddla_status status = ddla_transport_mpi_start_sum(t, request);
+  unlock(t);
+  return status == DDLA_OK ? mpi_check(base) : status;
+}
+
 static ddla_status mpi_test(ddla_transport *base, ddla_request *request, bool *done) {
   *done = request->state >= DDLA_MPI_OVER;
   if (request->state == DDLA_MPI_WRONG_LENGTH)
@@ -351,13 +360,14 @@ int ddla_transport_mpi_lost(ddla_transport *base) {
 extern const ddla_transport_ops ddla_transport_row_mpi;
 const ddla_transport_ops ddla_transport_row_mpi = {
     .name = "mpi",
-    .caps = DDLA_TRANSPORT_MESSAGES,
+    .caps = DDLA_TRANSPORT_MESSAGES | DDLA_TRANSPORT_SUMS,
     .open = mpi_open,
     .close = mpi_close,
     .alloc = mpi_alloc,
     .peer = mpi_peer,
     .send = mpi_send,
     .recv = mpi_recv,
+    .sum = mpi_sum,
     .test = mpi_test,
     .cancel = mpi_cancel,
     .progress = mpi_progress,

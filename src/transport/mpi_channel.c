@@ -368,6 +368,7 @@ void ddla_transport_mpi_cancel(ddla_mpi_transport *t, ddla_request *request) {
   if (request->state >= DDLA_MPI_OVER) return;
   int state = request->state;
   request->state = DDLA_MPI_DROPPED;
+  if (state == DDLA_MPI_SUMMED) ddla_transport_mpi_cancel_sum(t, request);
   if (state == DDLA_MPI_QUEUED) unlink_queued(&t->peers[request->peer], request);
   if (atomic_load(&t->failed)) return; /* the library is not called any more */
   if (state == DDLA_MPI_TAKEN) cancel_sending(t, request);
@@ -375,6 +376,10 @@ void ddla_transport_mpi_cancel(ddla_mpi_transport *t, ddla_request *request) {
 }
 
 void ddla_transport_mpi_drop_all(ddla_mpi_transport *t) {
+  for (uint64_t i = t->sums_over; i < t->sums_asked; i++) {
+    ddla_request *request = t->sums[i % DDLA_MPI_SUMS].request;
+    if (request) ddla_transport_mpi_cancel_sum(t, request);
+  }
   for (int i = 0; i < t->base.ranks; i++) {
     ddla_mpi_peer *peer = &t->peers[i];
     if (i == t->base.rank) continue;

@@ -174,6 +174,7 @@ static void beat(ddla_mpi_transport *t) {
 }
 
 bool ddla_transport_mpi_is_busy(const ddla_mpi_transport *t) {
+  if (t->sums_over != t->sums_asked) return true;
   for (int i = 0; i < t->base.ranks; i++) {
     const ddla_mpi_peer *peer = &t->peers[i];
     if (peer->slot_count || peer->sending_count || peer->first || peer->retired != peer->queued)
@@ -191,6 +192,7 @@ void ddla_transport_mpi_look(ddla_mpi_transport *t) {
   ddla_status status = ddla_mpi_link_poll(t->link, &moved);
   if (status != DDLA_OK) take_failure(t, status);
   read_inbox(t);
+  ddla_transport_mpi_advance_sums(t);
   for (int i = 0; i < t->base.ranks && !atomic_load(&t->failed); i++) {
     if (i == t->base.rank) continue;
     ddla_transport_mpi_advance(t, i);

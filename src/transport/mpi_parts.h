@@ -13,6 +13,7 @@ enum {
   DDLA_MPI_INBOX = 32,            /* receives for control messages from all */
   DDLA_MPI_AHEAD = 4,             /* pieces of a message under way at once */
   DDLA_MPI_PIECE_BYTES = 1 << 20, /* small enough to wait for one, large enough to be fast */
+  DDLA_MPI_SUMS = 64,             /* under way at once */
   DDLA_MPI_EVENTS = 16,
   DDLA_MPI_BLOCKS_MAX = 256
 };
@@ -99,6 +100,11 @@ typedef struct ddla_mpi_peer {
   ddla_mpi_slot slots[DDLA_MPI_SLOTS];
 } ddla_mpi_peer;
 
+typedef struct ddla_mpi_sum {
+  ddla_request *request; /* null: over */
+  ddla_mpi_flight flight;
+} ddla_mpi_sum;
+
 typedef struct ddla_mpi_block {
   unsigned char *data;
   size_t bytes;
@@ -131,8 +137,10 @@ typedef struct ddla_mpi_transport {
   int block_count, first_block_count; /* here; told by rank 0 */
   ddla_mpi_block blocks[DDLA_MPI_BLOCKS_MAX];
   uint64_t first_blocks[DDLA_MPI_BLOCKS_MAX]; /* bytes << 2 | kind, by rank 0 */
-  unsigned char *trash;                       /* of a piece's size; what nobody wants */
-  ddla_mpi_peer *peers;                       /* by rank; unused for this one */
+  ddla_mpi_sum sums[DDLA_MPI_SUMS];           /* ring: over <= begun <= asked */
+  uint64_t sums_over, sums_begun, sums_asked;
+  unsigned char *trash; /* of a piece's size; what nobody wants */
+  ddla_mpi_peer *peers; /* by rank; unused for this one */
   ddla_mpi_flight farewell_flights[DDLA_TRANSPORT_RANKS_MAX];
 } ddla_mpi_transport;
 
@@ -141,6 +149,7 @@ enum ddla_mpi_request_state {
   DDLA_MPI_QUEUED,
   DDLA_MPI_TAKEN,
   DDLA_MPI_POSTED,
+  DDLA_MPI_SUMMED,
   DDLA_MPI_OVER,
   DDLA_MPI_WRONG_LENGTH,
   DDLA_MPI_DROPPED
@@ -185,6 +194,15 @@ ddla_status ddla_transport_mpi_start_recv(ddla_mpi_transport *t, ddla_request *r
 
 /* Gives the buffer back; may wait for pieces under way. */
 void ddla_transport_mpi_cancel(ddla_mpi_transport *t, ddla_request *request);
+
+/* mpi_sums.c; under the lock. Errors: UNSUPPORTED for more than DDLA_MPI_SUMS. */
+ddla_status ddla_transport_mpi_start_sum(ddla_mpi_transport *t, ddla_request *request);
+
+/* Begins and ends sums. */
+void ddla_transport_mpi_advance_sums(ddla_mpi_transport *t);
+
+/* The work of all has failed then. */
+void ddla_transport_mpi_cancel_sum(ddla_mpi_transport *t, ddla_request *request);
 
 /* Gives up what is posted; true when nothing is left that concerns messages. */
 void ddla_transport_mpi_drop_all(ddla_mpi_transport *t);

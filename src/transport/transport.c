@@ -40,6 +40,9 @@ ddla_status ddla_transport_check_row(const ddla_transport_ops *ops) {
   if (filled != (messages ? 5 : 0))
     return DDLA_FAIL(INTERNAL, "transport %s %s messages but fills %d of 5 message slots",
                      ops->name, messages ? "declares" : "does not declare", filled);
+  if (((ops->caps & DDLA_TRANSPORT_SUMS) != 0) != (ops->sum != NULL))
+    return DDLA_FAIL(INTERNAL, "transport %s declares sums without the slot, or has it undeclared",
+                     ops->name);
   return DDLA_OK;
 }
 
@@ -102,6 +105,15 @@ ddla_status ddla_transport_recv(ddla_transport *t, ddla_request *request, int pe
   DDLA_TRY(fill(t, request, peer, tag, bytes));
   request->data = data;
   return t->ops->recv(t, request);
+}
+
+ddla_status ddla_transport_sum(ddla_transport *t, ddla_request *request, float *data,
+                               int64_t count) {
+  if (!(t->ops->caps & DDLA_TRANSPORT_SUMS))
+    return DDLA_FAIL(UNSUPPORTED, "transport %s makes no sums", t->ops->name);
+  *request = (ddla_request){
+      .peer = -1, .data = (unsigned char *)data, .bytes = (size_t)count * sizeof *data};
+  return t->ops->sum(t, request);
 }
 
 ddla_status ddla_transport_test(ddla_transport *t, ddla_request *request, bool *done) {

@@ -31,8 +31,9 @@ enum { DDLA_TRANSPORT_RANKS_MAX = 64 };
 
 /* What a transport can do. */
 enum {
-  DDLA_TRANSPORT_SHARED = 1u << 0,  /* peer() gives addresses, ONE memory, words between ranks */
-  DDLA_TRANSPORT_MESSAGES = 1u << 1 /* send and recv between ranks */
+  DDLA_TRANSPORT_SHARED = 1u << 0,   /* peer() gives addresses, ONE memory, words between ranks */
+  DDLA_TRANSPORT_MESSAGES = 1u << 1, /* send and recv between ranks */
+  DDLA_TRANSPORT_SUMS = 1u << 2      /* sum over all ranks, in an order of the transport's own */
 };
 
 /* Kinds of memory for alloc; a call names exactly one. */
@@ -68,7 +69,8 @@ typedef struct ddla_waiting {
       *word; /* woken by word_publish on this word; null: woken by ddla_transport_wake */
 } ddla_waiting;
 
-/* One row. Slots marked [shared] or [messages] are filled exactly if the capability is declared. */
+/* One row. Slots marked [shared], [messages] or [sums] are filled exactly if the capability is
+ * declared. */
 typedef struct ddla_transport_ops {
   const char *name;
   unsigned caps;
@@ -96,6 +98,12 @@ typedef struct ddla_transport_ops {
    * receives posted). */
   ddla_status (*send)(ddla_transport *t, ddla_request *request);
   ddla_status (*recv)(ddla_transport *t, ddla_request *request);
+
+  /* [sums] Does not block. Adds request->bytes of floats at request->data of all ranks up, in an
+   * order that nobody promises; the sum, which is the same on all ranks, takes their place. All
+   * ranks make the same calls in the same order. A cancelled sum ends the work of all. Errors:
+   * PEER_LOST, UNSUPPORTED (too many at once). */
+  ddla_status (*sum)(ddla_transport *t, ddla_request *request);
 
   /* [messages] Does not block. Errors: PEER_LOST (also when the sender cancelled),
    * INVALID (lengths differ); the request is then over. */
@@ -167,6 +175,10 @@ ddla_status ddla_transport_send(ddla_transport *t, ddla_request *request, int pe
                                 const void *data, size_t bytes);
 ddla_status ddla_transport_recv(ddla_transport *t, ddla_request *request, int peer, uint64_t tag,
                                 void *data, size_t bytes);
+/* The same of a sum of count floats, in place. Errors: as the slot; UNSUPPORTED without
+ * DDLA_TRANSPORT_SUMS. */
+ddla_status ddla_transport_sum(ddla_transport *t, ddla_request *request, float *data,
+                               int64_t count);
 ddla_status ddla_transport_test(ddla_transport *t, ddla_request *request, bool *done);
 void ddla_transport_cancel(ddla_transport *t, ddla_request *request);
 ddla_status ddla_transport_progress(ddla_transport *t, bool *moved);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "coll/pass.h"
 #include "ranks.h"
 
 #define EXPECT(condition)                                                                          \
@@ -224,6 +225,51 @@ static ddla_status cancelled(ddla_transport *t, void *argument) {
   return meet(t, 14);
 }
 
+/* Sums of several lengths under way at once, of small whole numbers, whose order is no matter; then
+ * one of others, which is the same on all ranks. */
+static ddla_status sums(ddla_transport *t, void *argument) {
+  (void)argument;
+  static const int64_t lengths[] = {1, 700000, 3, 4096};
+  enum { COUNT = sizeof lengths / sizeof lengths[0], ROUNDS = 3 };
+  const int rank = ddla_transport_rank(t), ranks = ddla_transport_ranks(t);
+  float *data[COUNT] = {0}, *other = NULL;
+  ddla_request requests[COUNT], request = {0};
+  ddla_status status = DDLA_OK;
+  if (!(ddla_transport_caps(t) & DDLA_TRANSPORT_SUMS)) {
+    EXPECT_STATUS(DDLA_UNSUPPORTED, ddla_transport_sum(t, &request, other, 1));
+    return DDLA_OK;
+  }
+  for (int i = 0; i < COUNT; i++) DDLA_TRY_CLEAN(status, DDLA_NEW(data[i], lengths[i]));
+  for (int round = 0; round < ROUNDS; round++) {
+    for (int i = 0; i < COUNT; i++) {
+      for (int64_t k = 0; k < lengths[i]; k++)
+        data[i][k] = (float)((rank + 1) * (k % 1000 + i + round));
+      DDLA_TRY_CLEAN(status, ddla_transport_sum(t, &requests[i], data[i], lengths[i]));
+    }
+    DDLA_TRY_CLEAN(status, land(t, requests, COUNT));
+    for (int i = 0; i < COUNT; i++)
+      for (int64_t k = 0; k < lengths[i] && status == DDLA_OK; k++)
+        if (data[i][k] != (float)(ranks * (ranks + 1) / 2 * (k % 1000 + i + round)))
+          status = DDLA_FAIL(INTERNAL, "sum %d, element %d is %g", i, (int)k, (double)data[i][k]);
+    if (status != DDLA_OK) goto cleanup;
+  }
+  for (int64_t k = 0; k < lengths[1]; k++) data[1][k] = 1.0F / (float)(k + 1 + rank * 7);
+  DDLA_TRY_CLEAN(status, ddla_transport_sum(t, &request, data[1], lengths[1]));
+  DDLA_TRY_CLEAN(status, land(t, &request, 1));
+  const size_t bytes = (size_t)lengths[1] * sizeof *other;
+  DDLA_TRY_CLEAN(status, DDLA_NEW(other, lengths[1]));
+  for (int to = 1; to < ranks; to++) {
+    memcpy(other, data[1], bytes);
+    DDLA_TRY_CLEAN(status, ddla_coll_pass(t, 0, to, other, bytes));
+    if (rank == to && memcmp(other, data[1], bytes) != 0)
+      status = DDLA_FAIL(INTERNAL, "ranks 0 and %d have another sum", to);
+  }
+cleanup:
+  for (int i = 0; i < COUNT; i++) ddla_free(data[i]);
+  ddla_free(other);
+  return status;
+}
+
 static ddla_status different_blocks(ddla_transport *t, void *argument) {
   (void)argument;
   void *block = NULL;
@@ -264,6 +310,9 @@ static void rows_declare_what_they_fill(void **state) {
   liar = *ddla_transport_find("local");
   liar.cancel = NULL;
   assert_int_equal(ddla_transport_check_row(&liar), DDLA_INTERNAL);
+  liar = *ddla_transport_find("mpi");
+  liar.caps &= ~(unsigned)DDLA_TRANSPORT_SUMS;
+  assert_int_equal(ddla_transport_check_row(&liar), DDLA_INTERNAL);
   ddla_transport *transport = NULL;
   assert_int_equal(ddla_transport_open(&transport, "pigeon", NULL), DDLA_INVALID);
   assert_non_null(strstr(ddla_status_message(DDLA_INVALID), "local"));
@@ -293,6 +342,10 @@ static void cancelling_gives_buffers_back(void **state) {
   (void)state;
   everywhere(cancelled);
 }
+static void sums_are_those_of_all(void **state) {
+  (void)state;
+  everywhere(sums);
+}
 static void differing_blocks_are_refused(void **state) {
   (void)state;
   everywhere(different_blocks);
@@ -307,6 +360,7 @@ int main(void) {
       cmocka_unit_test(tags_tell_messages_apart),
       cmocka_unit_test(wrong_lengths_are_errors),
       cmocka_unit_test(cancelling_gives_buffers_back),
+      cmocka_unit_test(sums_are_those_of_all),
       cmocka_unit_test(differing_blocks_are_refused),
   };
   return ranks_end(cmocka_run_group_tests(tests, NULL, NULL));

@@ -54,6 +54,11 @@ train 2 whole job.yaml -n 2 --set parallel.hosts=2 --set sync.method=sharded --s
 says whole.err "train.optimizer" "allreduce"
 train 0 alone job.yaml -n 2 --set sync.method=sharded --set train.optimizer=adafactor --set train.steps=1
 
+train 2 fast job.yaml -n 2 --set parallel.hosts=2 --set sync.reduction=fast
+says fast.err "sync.reduction" "parallel.hosts"
+train 2 fast job.yaml -n 2 --set parallel.hosts=2 --set sync.reduction=fast --set sync.method=sharded
+says fast.err "sync.reduction" "allreduce"
+
 # An agent of the second host is killed: the last checkpoint is whole, and the run goes on from it.
 "$DDLA" train job.yaml -n 2 --set parallel.hosts=2 --set sync.method=sharded --set train.epochs=100000 \
   --set output.hang_seconds=0 --set checkpoint.keep=2 --out killed -q 2>killed.err &

@@ -51,7 +51,8 @@ static ddla_ready look(void *argument) {
 
 static void describe(void *argument, char *text, size_t bytes) {
   const message *m = argument;
-  snprintf(text, bytes, "a number from host %d", m->request.peer);
+  if (m->request.peer < 0) snprintf(text, bytes, "a sum");
+  else snprintf(text, bytes, "a number from host %d", m->request.peer);
 }
 
 static ddla_status finish(message *m) {
@@ -133,6 +134,50 @@ static ddla_status all_deaf(stage *s) {
   return s->host == 0 ? await(s, 1) : tell(s, 0);
 }
 
+/* A sum of all hosts. */
+static ddla_status sum_of(stage *s) {
+  static float numbers[1 << 20];
+  message m = {.transport = s->between};
+  for (int k = 0; k < 1 << 20; k++) numbers[k] = (float)(s->host + 1);
+  DDLA_TRY(ddla_transport_sum(s->between, &m.request, numbers, 1 << 20));
+  const ddla_status status = finish(&m);
+  if (status != DDLA_OK) ddla_transport_cancel(s->between, &m.request);
+  DDLA_TRY(status);
+  const int hosts = ddla_mpi_world_hosts(s->world);
+  const float wanted = (float)(hosts * (hosts + 1) / 2);
+  return numbers[0] == wanted && numbers[(1 << 20) - 1] == wanted
+             ? DDLA_OK
+             : DDLA_FAIL(INTERNAL, "the sum is %g", (double)numbers[0]);
+}
+
+/* The first ranks of two hosts add up, the others have no part in it. */
+static ddla_status summed(stage *s) {
+  for (int round = 0; s->place == 0 && round < 3; round++) DDLA_TRY(sum_of(s));
+  return DDLA_OK;
+}
+
+static ddla_status summed_killed(stage *s) {
+  DDLA_TRY(sum_of(s));
+  if (s->host == 1) kill(getpid(), SIGKILL);
+  return sum_of(s);
+}
+
+static ddla_status summed_stopped(stage *s) {
+  DDLA_TRY(sum_of(s));
+  if (s->host == 1) kill(getpid(), SIGSTOP);
+  return sum_of(s);
+}
+
+/* A sum that one gives up is nobody's. */
+static ddla_status summed_given_up(stage *s) {
+  static float numbers[1 << 20];
+  ddla_request request;
+  if (s->host != 1) return sum_of(s);
+  DDLA_TRY(ddla_transport_sum(s->between, &request, numbers, 1 << 20));
+  ddla_transport_cancel(s->between, &request);
+  return ddla_transport_check(s->between);
+}
+
 /* Ranks of the library 0 1 2 3 are on hosts a b a b: here 0 2 1 3. */
 static ddla_status numbered(stage *s) {
   int library = ddla_mpi_link_facts(ddla_mpi_world_link(s->world))->rank, all[4] = {0};
@@ -193,12 +238,21 @@ static ddla_status absent(stage *s) {
 }
 
 static const scene scenes[] = {
-    {"good", "abc", good},       {"killed", "abc", killed},
-    {"stopped", "abc", stopped}, {"failed", "abc", failed},
-    {"deaf", "ab", deaf},        {"all_deaf", "ab", all_deaf},
-    {"idle", "ab", idle},        {"numbered", "abab", numbered},
-    {"shared", "aabb", shared},  {"follower_killed", "aabb", follower_killed},
+    {"good", "abc", good},
+    {"killed", "abc", killed},
+    {"stopped", "abc", stopped},
+    {"failed", "abc", failed},
+    {"deaf", "ab", deaf},
+    {"all_deaf", "ab", all_deaf},
+    {"idle", "ab", idle},
+    {"numbered", "abab", numbered},
+    {"shared", "aabb", shared},
+    {"follower_killed", "aabb", follower_killed},
     {"absent", "abc", absent},
+    {"summed", "aabb", summed},
+    {"summed_killed", "abc", summed_killed},
+    {"summed_stopped", "abc", summed_stopped},
+    {"summed_given_up", "abc", summed_given_up},
 };
 
 /* ---- life ---- */

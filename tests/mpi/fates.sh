@@ -54,6 +54,7 @@ play 2 "" all_deaf && well
 play 2 "" idle && well
 play 4 "" numbered && well
 play 4 "" shared && well
+play 4 "" summed && well
 
 play 3 "$keep" failed
 says '^rank 0: PEER_LOST host b failed: no room for the checkpoint'
@@ -65,6 +66,14 @@ only 'PEER_LOST host b failed: no room for the checkpoint'
 play 3 "" stopped && ill
 says 'host b has been silent for 3'
 only 'PEER_LOST.*host b has been silent for 3.*waited for a number from host 1'
+
+# In the midst of a sum, which the library cannot give up.
+play 3 "" summed_stopped && ill
+says 'host b has been silent for 3'
+only 'PEER_LOST.*host b has been silent for 3.*waited for a sum'
+play 3 "" summed_killed && ill
+play 3 "" summed_given_up && ill
+only 'PEER_LOST.*host b gave up a sum\|PEER_LOST.*host b failed: host b gave up a sum'
 
 play 3 "" killed && ill
 play 4 "" follower_killed && ill

@@ -75,6 +75,21 @@ if command -v taskset >/dev/null && taskset -c 1 true && taskset -c 0 true; then
   unset pinned odd more with
 fi
 
+# Sums by the library: near, and said so; not together with what divides sums, nor on a resume.
+joined 0 fast 5 2 job.yaml --set sync.reduction=fast
+says fast.out "sums between hosts are made by"
+says fast/report.json '"reduction": "fast"'
+loss() { sed -n 's/^.*"loss": *\([0-9.e-]*\).*/\1/p' "$1/report.json" | head -n 1; }
+awk -v a="$(loss alone)" -v b="$(loss fast)" 'BEGIN { exit !(a > 0 && (a - b) ^ 2 < 1e-8) }' ||
+  fail "losses $(loss alone) and $(loss fast)"
+joined 0 clipped 3 1 job.yaml --set sync.reduction=fast --set train.optimizer=adafactor --set sync.range_bytes=16384
+joined ill both 3 1 job.yaml --set sync.reduction=fast --set sync.method=sharded
+once both.out "sync.reduction"
+joined 0 single 2 2 job.yaml --set sync.reduction=fast
+same_model "$bits" single
+joined ill fast 2 1 job.yaml --resume --set train.epochs=3
+once fast.out "sync.reduction"
+
 # A run goes on under MPI that was begun without, and says so when it is finished.
 train 0 begun job.yaml -n 2 --set train.steps=2 --set checkpoint.every_steps=1 --set train.schedule=constant
 train 0 through job.yaml -n 1 --set train.schedule=constant
