@@ -43,7 +43,7 @@ static void release(void *data, size_t bytes) {
 
 /* ---- into a checkpoint ---- */
 
-ddla_status ddla_divided_streams(ddla_divided_stream **out, const ddla_worker *worker) {
+ddla_status ddla_divided_streams(ddla_divided_stream **out, ddla_worker *worker) {
   const ddla_shared *shared = worker->shared;
   const ddla_graph *graph = worker->training->graph.graph;
   ddla_divided_stream *stream = NULL;
@@ -69,7 +69,7 @@ ddla_status ddla_divided_streams(ddla_divided_stream **out, const ddla_worker *w
 
 ddla_status ddla_divided_next(void *argument, const void **data, size_t *bytes) {
   ddla_divided_stream *stream = argument, *first = stream->first;
-  const ddla_worker *worker = stream->worker;
+  ddla_worker *worker = stream->worker;
   ddla_bridge_layout layout;
   int owner = 0;
   DDLA_TRY(make_layout(&layout, worker->shared, worker->training));
@@ -80,6 +80,7 @@ ddla_status ddla_divided_next(void *argument, const void **data, size_t *bytes) 
   stream->at = end;
   DDLA_TRY(ddla_sync_bring(worker->sync, worker->worker, piece, *bytes, owner));
   if (!worker->run) return DDLA_OK;
+  ddla_watch_mark(&worker->pen, DDLA_PHASE_CHECKPOINT, worker->last.step);
   if (first->brought) release(first->brought, first->brought_bytes);
   first->brought = owner > 0 ? piece : NULL;
   first->brought_bytes = *bytes;
@@ -105,7 +106,7 @@ void ddla_divided_release(ddla_divided_stream *streams) {
   }
 }
 
-ddla_status ddla_divided_give(const ddla_worker *worker) {
+ddla_status ddla_divided_give(ddla_worker *worker) {
   const int tensors = worker->training->graph.graph->parameter_count;
   ddla_divided_stream *stream = NULL;
   ddla_status status = DDLA_OK;

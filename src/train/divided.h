@@ -13,7 +13,7 @@ bool ddla_divided_has(const ddla_shared *shared, int row);
 
 /* One tensor of a divided row, on its way into a checkpoint. */
 typedef struct ddla_divided_stream {
-  const ddla_worker *worker;
+  ddla_worker *worker;
   struct ddla_divided_stream *first; /* of all streams */
   float *row;                        /* [space] */
   int64_t at, end;                   /* elements of the row that are still to come */
@@ -23,7 +23,7 @@ typedef struct ddla_divided_stream {
 
 /* Streams of all tensors of all divided rows at the committed step, row by row; the caller owns
  * *out, which stays null where nothing is divided. Errors: NO_MEMORY. */
-ddla_status ddla_divided_streams(ddla_divided_stream **out, const ddla_worker *worker);
+ddla_status ddla_divided_streams(ddla_divided_stream **out, ddla_worker *worker);
 
 /* The next piece of a tensor (argument: its stream), for the first worker of host 0: a slot of
  * ddla_safetensors_stream. Errors: those of ddla_sync_bring. */
@@ -33,7 +33,7 @@ ddla_status ddla_divided_next(void *argument, const void **data, size_t *bytes);
 void ddla_divided_release(ddla_divided_stream *streams);
 
 /* What all other workers of all hosts do while the first one writes a checkpoint. */
-ddla_status ddla_divided_give(const ddla_worker *worker);
+ddla_status ddla_divided_give(ddla_worker *worker);
 
 /* Collective over the hosts' link, before there is a strategy: divided rows at start->step, on host
  * 0 out of the checkpoint, go to the hosts that have them. At step 0 they are zero on all. Errors:

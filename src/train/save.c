@@ -247,7 +247,7 @@ static ddla_status list_state(array_list parts[2], const ddla_training *training
   return DDLA_OK;
 }
 
-ddla_status ddla_train_save_checkpoint(const ddla_worker *worker, const char *directory) {
+ddla_status ddla_train_save_checkpoint(ddla_worker *worker, const char *directory) {
   const ddla_training *training = worker->training;
   char folder[DDLA_PATH_BYTES];
   array_list parts[2] = {{0}};

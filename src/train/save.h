@@ -26,7 +26,7 @@ ddla_status ddla_train_start_from(ddla_model_values values, const ddla_graph *gr
 
 /* Writes a checkpoint of the committed step below the run directory; all other workers call
  * ddla_divided_give. Errors: those of checkpoints. */
-ddla_status ddla_train_save_checkpoint(const ddla_worker *worker, const char *directory);
+ddla_status ddla_train_save_checkpoint(ddla_worker *worker, const char *directory);
 
 /* Loads the newest whole checkpoint of a run directory into the state, all but rows that are
  * divided among hosts. *step and *file stay 0 where there is none; the caller closes the file.

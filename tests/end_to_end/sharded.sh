@@ -95,6 +95,12 @@ peak() {
   train 0 "$1" big.yaml -n 4 --set parallel.hosts=4 --set "sync.method=$2" --resume
   of_agents "$1" peak_bytes | tr " " "\n" | sort -n | tail -n 1
 }
+said() {
+  "$DDLA" train big.yaml -n 4 --set parallel.hosts=4 --set "sync.method=$1" --set train.steps=1 --out "said-$1" |
+    sed -n 's/^memory: \([0-9]*\) MiB shared.*/\1/p'
+}
+saved=$((($(said allreduce) - $(said sharded)) * 1048576 - array * 5 * 3 / 4))
+[ $((saved * saved)) -le $((3 * 1048576 * 3 * 1048576)) ] || fail "the estimate of what is saved is wrong by $saved bytes"
 all=$(peak all allreduce)
 part=$(peak part sharded)
 same_model "$(sha all/model.safetensors)" part
