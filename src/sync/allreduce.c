@@ -246,8 +246,8 @@ static ddla_status wait_final(allreduce *sync, int worker, int64_t begin) {
   return DDLA_OK;
 }
 
-/* All workers' operands of one step in the order of their shards, and the additions for those that
- * hold something. */
+/* All workers' operands (of all hosts, where they exchange lists) of one step in the order of their
+ * shards, and the additions for those that hold something. */
 typedef struct reduction {
   ddla_tree_plan plan;
   ddla_tree_part part[DDLA_TREE_OPERANDS_MAX];
@@ -259,7 +259,7 @@ typedef struct reduction {
 
 static ddla_status plan_reduction(reduction *out, allreduce *sync, int64_t samples) {
   ddla_operand operand[DDLA_TREE_OPERANDS_MAX];
-  out->count = ddla_operands_list(operand, sync->operands, samples);
+  out->count = ddla_operands_list_all(operand, sync->operands, samples);
   for (int i = 0; i < out->count; i++) {
     out->part[i] = operand[i].part;
     out->data[i] = operand[i].data;
@@ -338,7 +338,10 @@ static ddla_row_operands row_operands(const allreduce *sync, const reduction *su
 static ddla_status sum_rows(allreduce *sync, int worker, const reduction *sum) {
   const ddla_row_operands operands = row_operands(sync, sum);
   if (!ddla_operands_by_row(sync->operands)) return DDLA_OK;
-  DDLA_TRY(wait_final(sync, worker, 0));
+  if (sync->bridged)
+    DDLA_TRY(ddla_allreduce_wait_bridge(
+        sync, worker, ddla_bridge_target_lists(&sync->layout, sync->worker[worker].orders)));
+  else DDLA_TRY(wait_final(sync, worker, 0));
   mark_update(sync, worker);
   return ddla_row_sums_make(&sync->options, worker, committed(sync), &operands);
 }
@@ -439,6 +442,13 @@ void ddla_allreduce_update_buffers(const ddla_allreduce *sync, int worker,
   }
 }
 
+/* Whether something of all of the gradient must be known before the update. */
+static bool needs_whole(const allreduce *sync) {
+  const ddla_sync_options *options = &sync->options;
+  return options->clip_norm > 0 || options->optimizer->factor ||
+         (options->reduced >= 0 && !sync->bridged);
+}
+
 static ddla_status update(allreduce *sync, int worker, const reduction *sum,
                           const ddla_update_step *step) {
   const ddla_sync_options *options = &sync->options;
@@ -450,7 +460,7 @@ static ddla_status update(allreduce *sync, int worker, const reduction *sum,
     DDLA_TRY(meet_within(sync, worker));
   }
   run_piece(sync, worker, sum, step);
-  if (options->reduced < 0) DDLA_TRY(sum_rows(sync, worker, sum));
+  if (!needs_whole(sync)) DDLA_TRY(sum_rows(sync, worker, sum));
   if (ddla_operands_by_row(sync->operands))
     ddla_row_sums_apply(options, sync->updates, worker, &operands, step);
   if (!options->optimizer->apply) return DDLA_OK;
@@ -478,13 +488,6 @@ static ddla_status commit(allreduce *sync, int worker, ddla_sync_result *result)
   mark(sync, worker, DDLA_PHASE_COMMITTED, next);
   result->stop = atomic_load(&control->stop_committed) != 0;
   return DDLA_OK;
-}
-
-/* Whether something of all of the gradient must be known before the update. */
-static bool needs_whole(const allreduce *sync) {
-  const ddla_sync_options *options = &sync->options;
-  return options->clip_norm > 0 || options->optimizer->factor ||
-         (options->reduced >= 0 && !sync->bridged);
 }
 
 /* What the update has made; and the gradient's rows, which are there until the next step. */
@@ -529,7 +532,8 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce 
   reduction sum;
   result->checked = ddla_checks_due(options, committed(sync));
   if (result->checked) ddla_checks_begin(options, worker);
-  if (!sync->bridged) DDLA_TRY(plan_reduction(&sum, sync, result->samples));
+  if (!sync->bridged || ddla_operands_by_row(sync->operands))
+    DDLA_TRY(plan_reduction(&sum, sync, result->samples));
   if (needs_whole(sync)) DDLA_TRY(store_gradient(sync, worker, &sum));
   if (options->clip_norm > 0) DDLA_TRY(clip_factor(&factor, result, sync, worker));
   const ddla_update_step step = ddla_allreduce_update_step(result, sync, factor);
@@ -614,6 +618,8 @@ ddla_status ddla_allreduce_open_bridge(ddla_allreduce *sync) {
                                       .link = options->link,
                                       .layout = &sync->layout,
                                       .board = sync->board,
+                                      .state = options->state,
+                                      .lists = {options->lists[0], options->lists[1]},
                                       .reduced =
                                           ddla_state_array(options->state, options->reduced, 0, 0),
                                       .threadless = options->threadless,
@@ -639,6 +645,7 @@ const ddla_strategy ddla_strategy_allreduce = {
     .help = "all agents wait for each other in every step; same bits for any number of agents",
     .control_bytes = ddla_allreduce_control_bytes,
     .operand_copies = ddla_operands_copies,
+    .list_copies = ddla_operands_list_copies,
     .open = allreduce_open,
     .close = ddla_allreduce_close,
     .shards = ddla_allreduce_shards,

@@ -23,7 +23,7 @@ static int64_t now_ns(const ddla_bridge *b) {
   return ddla_clock_now_ns(ddla_transport_clock(b->options.link));
 }
 
-/* Of an order: records, ranges, arrays, its end. */
+/* Of an order: records, ranges, arrays or lists, its end. */
 static uint64_t stride(const ddla_bridge_layout *layout) {
   return (uint64_t)layout->ranges + DDLA_BRIDGE_ARRAYS_MAX + 2;
 }
@@ -39,6 +39,10 @@ uint64_t ddla_bridge_target_down_to(const ddla_bridge_layout *layout, uint64_t n
 
 uint64_t ddla_bridge_target_records(const ddla_bridge_layout *layout, uint64_t number) {
   return (number - 1) * stride(layout) + 1;
+}
+
+uint64_t ddla_bridge_target_lists(const ddla_bridge_layout *layout, uint64_t number) {
+  return ddla_bridge_target_records(layout, number) + (uint64_t)layout->ranges + 1;
 }
 
 uint64_t ddla_bridge_target_own(const ddla_bridge_layout *layout, uint64_t number, int k) {
@@ -60,8 +64,8 @@ static void publish(ddla_bridge *b, uint64_t progress) {
   ddla_transport_word_publish(b->options.local, &b->options.board->progress, progress);
 }
 
-/* Progress within a step: 1 for the records, and 1 for each range from the top down; with a
- * division for each own range, and then for each array. */
+/* Progress within a step: 1 for the records, 1 for each range from the top down, and 1 for lists;
+ * with a division for each own range, and then for each array. */
 static void publish_here(ddla_bridge *b) {
   if (b->shared)
     publish(b, (b->number - 1) * stride(&b->layout) + 1 + (uint64_t)ddla_bridge_step_here(b->step));

@@ -91,6 +91,8 @@ typedef struct ddla_bridge_options {
   const ddla_bridge_layout *layout;
   ddla_bridge_board *board;
   const ddla_operands *operands; /* this host's partial gradients */
+  const ddla_state *state;       /* the lists of `operands` lie in its rows `lists` */
+  int lists[2];                  /* -1: there are none */
   float *reduced;                /* [space]: where sums arrive; with a division: of own ranges */
   bool threadless;               /* see ddla_bridge_serve */
   bool fast;                     /* the link adds up, in an order of its own; no division */
@@ -121,6 +123,9 @@ void ddla_bridge_post(ddla_transport *local, ddla_bridge_board *board, uint64_t 
 uint64_t ddla_bridge_target_done(const ddla_bridge_layout *layout, uint64_t number);
 uint64_t ddla_bridge_target_down_to(const ddla_bridge_layout *layout, uint64_t number,
                                     int64_t element);
+
+/* Until the lists of tables that are kept by row are there, of all hosts; not with a division. */
+uint64_t ddla_bridge_target_lists(const ddla_bridge_layout *layout, uint64_t number);
 
 /* With a division: until a step's records are there; the sum of the k-th own range too; an array
  * too, and all before. */

@@ -12,7 +12,10 @@ typedef enum ddla_bridge_message {
   DDLA_BRIDGE_PARTIAL, /* of a range, to its owner */
   DDLA_BRIDGE_SUM,     /* of a range, from its owner; or the parameters that follow from it */
   DDLA_BRIDGE_ARRAY,   /* what an owner makes of a range of a small array, to all */
-  DDLA_BRIDGE_BRING    /* something of a host's own, to the first one */
+  DDLA_BRIDGE_COUNTS,  /* of the lists of tables that are kept by row, to all */
+  DDLA_BRIDGE_ROWS,    /* of one of them, and their values, to all */
+  DDLA_BRIDGE_VALUES,
+  DDLA_BRIDGE_BRING /* something of a host's own, to the first one */
 } ddla_bridge_message;
 
 /* Requests that are waited for together. Memory of the caller. */

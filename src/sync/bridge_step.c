@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "sync/bridge_gather.h"
+#include "sync/bridge_lists.h"
 #include "sync/bridge_messages.h"
 
 typedef enum range_state {
@@ -39,6 +40,7 @@ struct ddla_bridge_step {
   own_part *own;              /* [parts of this host] */
   float *received;            /* [other hosts' parts][range_elements of each own range] */
   ddla_bridge_gather *gather; /* with a division */
+  ddla_bridge_lists *lists;   /* where gradients are kept by row */
   /* The step under way, or the last one. */
   uint64_t number; /* of its order */
   ddla_bridge_order order;
@@ -152,6 +154,7 @@ ddla_status ddla_bridge_step_begin(ddla_bridge_step *b, uint64_t number,
     b->given = b->options->division.parameters(b->options->calls.argument, order->step);
     ddla_bridge_gather_begin(b->gather, number, order->step);
   }
+  if (b->lists) ddla_bridge_lists_begin(b->lists, number, order->samples);
   b->first_ns = b->computed_ns = 0;
   return DDLA_OK;
 }
@@ -308,15 +311,20 @@ ddla_status ddla_bridge_step_advance(ddla_bridge_step *b, bool *moved) {
   DDLA_TRY(start_ranges(b, moved));
   for (int r = 0; r < b->computed; r++) DDLA_TRY(advance_range(b, r, moved));
   while (b->here < b->computed && b->range[b->here].here) b->here++;
-  return is_divided(b) ? advance_arrays(b, moved) : DDLA_OK;
+  if (is_divided(b)) DDLA_TRY(advance_arrays(b, moved));
+  /* after all ranges, so that what is received at a time is bounded */
+  if (b->lists && b->here == b->layout->ranges) return ddla_bridge_lists_advance(b->lists, moved);
+  return DDLA_OK;
 }
 
 int ddla_bridge_step_here(const ddla_bridge_step *b) {
-  return is_divided(b) ? b->summed + ddla_bridge_gather_here(b->gather) : b->here;
+  if (is_divided(b)) return b->summed + ddla_bridge_gather_here(b->gather);
+  return b->here + (b->lists && ddla_bridge_lists_over(b->lists));
 }
 
 bool ddla_bridge_step_over(const ddla_bridge_step *b) {
   const int arrays = b->options->division.array_count;
+  if (b->lists && !ddla_bridge_lists_over(b->lists)) return false;
   if (is_divided(b) && ddla_bridge_gather_here(b->gather) < arrays) return false;
   for (int r = 0; r < b->layout->ranges; r++)
     if (b->range[r].state != RANGE_DONE) return false;
@@ -324,6 +332,7 @@ bool ddla_bridge_step_over(const ddla_bridge_step *b) {
 }
 
 bool ddla_bridge_step_under_way(const ddla_bridge_step *b) {
+  if (b->lists && ddla_bridge_lists_under_way(b->lists)) return true;
   if (!is_divided(b)) return b->here < b->computed;
   for (int r = 0; r < b->computed; r++)
     if (b->range[r].flight.open > 0) return true;
@@ -344,6 +353,7 @@ bool ddla_bridge_step_waits(ddla_service_word *out, const ddla_bridge_step *b) {
 const char *ddla_bridge_step_wants(const ddla_bridge_step *b) {
   bool gathers = b->here < b->computed && b->range[b->here].state == RANGE_GATHERED;
   if (gathers) return "the other hosts' gradients";
+  if (b->lists && b->here == b->layout->ranges) return "the other hosts' rows of tables";
   return is_divided(b) ? "the other hosts' parameters" : "the sum of gradients";
 }
 
@@ -361,6 +371,8 @@ ddla_status ddla_bridge_step_create(ddla_bridge_step **out, const ddla_bridge_op
   ddla_status status = make_ranges(b, sent_bytes);
   if (status == DDLA_OK && is_divided(b))
     status = ddla_bridge_gather_create(&b->gather, options, sent_bytes);
+  if (status == DDLA_OK && options->lists[0] >= 0)
+    status = ddla_bridge_lists_create(&b->lists, options, sent_bytes);
   if (status == DDLA_OK) *out = b;
   else ddla_bridge_step_destroy(b);
   return status;
@@ -374,6 +386,7 @@ void ddla_bridge_step_destroy(ddla_bridge_step *b) {
   }
   for (int i = 0; b->own && i < this_host(b)->part_count; i++) ddla_free(b->own[i].sum);
   ddla_bridge_gather_destroy(b->gather);
+  ddla_bridge_lists_destroy(b->lists);
   ddla_free(b->own);
   ddla_free(b->received);
   ddla_free(b);

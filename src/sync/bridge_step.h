@@ -24,7 +24,8 @@ ddla_status ddla_bridge_step_begin(ddla_bridge_step *step, uint64_t number,
 /* Does what can be done without waiting; *moved is set if that was anything. */
 ddla_status ddla_bridge_step_advance(ddla_bridge_step *step, bool *moved);
 
-/* Ranges from the top down whose sums are here; with a division: own ranges, and then arrays. */
+/* Ranges from the top down whose sums are here, and then one for lists; with a division: own
+ * ranges, and then arrays. */
 int ddla_bridge_step_here(const ddla_bridge_step *step);
 
 /* Nothing of it is to be sent or received any more. */

@@ -22,7 +22,9 @@ typedef struct worker_buffers {
 struct ddla_operands {
   const ddla_sync_options *options;
   worker_buffers *worker;
-  int workers, copies_per_worker; /* of this host; the most operands of any worker */
+  int workers, copies_per_worker;             /* of this host; the most operands of any worker */
+  ddla_operand other[DDLA_TREE_OPERANDS_MAX]; /* of other hosts, by rising shards; lists alone */
+  int other_count;
 };
 
 /* -1: no memory. */
@@ -42,6 +44,48 @@ static int most_buffers(int agents, int lanes, int shards, bool direct) {
 int ddla_operands_copies(const ddla_cluster *cluster, int lanes, int shards, bool direct) {
   return ddla_cluster_here(cluster) * lanes *
          most_buffers(ddla_cluster_agents(cluster), lanes, shards, direct);
+}
+
+/* Operands of other hosts, by rising shards, into out [DDLA_TREE_OPERANDS_MAX], which may be null;
+ * returns how many there are. Negative: no memory to find out. */
+static int list_others(ddla_operand *out, const ddla_cluster *cluster, int lanes, int shards,
+                       bool direct) {
+  const int agents = ddla_cluster_agents(cluster);
+  int count = 0, host = 0;
+  for (int w = 0; w < agents * lanes; w++) {
+    int first = 0, end = 0;
+    ddla_leaves leaves = {0};
+    while (w >= cluster->first[host + 1] * lanes) host++;
+    if (host == cluster->host) continue;
+    ddla_leaves_share(&first, &end, shards, agents, lanes, w);
+    if (ddla_leaves_create(&leaves, shards, first, end, direct) != DDLA_OK) return -1;
+    for (int i = 0; i < leaves.operand_count; i++, count++) {
+      const ddla_leaves_operand *operand = &leaves.operand[i];
+      if (!out || count >= DDLA_TREE_OPERANDS_MAX) continue;
+      out[count] =
+          (ddla_operand){.part = {operand->first, operand->end - operand->first}, .host = host};
+    }
+    ddla_leaves_destroy(&leaves);
+  }
+  return count;
+}
+
+int ddla_operands_list_copies(const ddla_cluster *cluster, int lanes, int shards, bool direct) {
+  const int own = ddla_operands_copies(cluster, lanes, shards, direct);
+  const int others = list_others(NULL, cluster, lanes, shards, direct);
+  return own < 0 || others < 0 ? -1 : own + others;
+}
+
+/* Where there are lists, those of other hosts come into copies behind this host's own. */
+static ddla_status find_others(ddla_operands *o) {
+  const ddla_sync_options *options = o->options;
+  if (!ddla_row_sums_needed(options->state) || options->cluster->hosts == 1) return DDLA_OK;
+  o->other_count =
+      list_others(o->other, options->cluster, options->lanes, options->shards, options->direct);
+  if (o->other_count < 0) return DDLA_FAIL(NO_MEMORY, "no memory to lay out gradients");
+  for (int i = 0; i < o->other_count && i < DDLA_TREE_OPERANDS_MAX; i++)
+    o->other[i].copy = o->workers * o->copies_per_worker + i;
+  return DDLA_OK;
 }
 
 static ddla_status make_workers(ddla_operands *o) {
@@ -66,7 +110,7 @@ static ddla_status make_workers(ddla_operands *o) {
 
 /* The tree takes so many operands in one pass. */
 static ddla_status check_count(const ddla_operands *o) {
-  int count = 0;
+  int count = o->other_count;
   for (int w = 0; w < o->workers; w++) count += o->worker[w].leaves.operand_count;
   if (count <= DDLA_TREE_OPERANDS_MAX) return DDLA_OK;
   return DDLA_FAIL(INVALID,
@@ -80,6 +124,7 @@ ddla_status ddla_operands_create(ddla_operands **out, const ddla_sync_options *o
   o->options = options;
   o->workers = ddla_cluster_here(options->cluster) * options->lanes;
   ddla_status status = make_workers(o);
+  if (status == DDLA_OK) status = find_others(o);
   if (status == DDLA_OK) status = check_count(o);
   if (status == DDLA_OK) *out = o;
   else ddla_operands_destroy(o);
@@ -202,8 +247,30 @@ int ddla_operands_list(ddla_operand *out, const ddla_operands *o, int64_t sample
       out[count++] = (ddla_operand){.part = {operand->first, operand->end - operand->first},
                                     .data = buffer_at(o, w, operand->buffer),
                                     .copy = copy_of(o, w, operand->buffer),
+                                    .host = o->options->cluster->host,
                                     .absent = empty};
     }
   }
   return count;
+}
+
+static int add_others(ddla_operand *out, const ddla_operands *o, int64_t samples, bool behind) {
+  const int here = o->options->cluster->host;
+  int count = 0;
+  for (int i = 0; i < o->other_count; i++) {
+    const ddla_operand *other = &o->other[i];
+    if (behind != (other->host > here)) continue;
+    out[count] = *other;
+    out[count].absent = true;
+    for (int64_t s = other->part.first; s < other->part.first + other->part.count; s++)
+      out[count].absent &= ddla_operands_empty(o, samples, s);
+    count++;
+  }
+  return count;
+}
+
+int ddla_operands_list_all(ddla_operand *out, const ddla_operands *o, int64_t samples) {
+  int count = add_others(out, o, samples, false);
+  count += ddla_operands_list(out + count, o, samples);
+  return count + add_others(out + count, o, samples, true);
 }

@@ -18,11 +18,16 @@ typedef struct ddla_operand {
   ddla_tree_part part;
   const float *data; /* [dense space] */
   int copy;          /* of the state's rows of gradients and lists, which it is */
+  int host;          /* whose it is */
   bool absent;       /* no samples were in it */
 } ddla_operand;
 
 /* Copies that a host's row of gradients must have; negative: no memory to find out. */
 int ddla_operands_copies(const ddla_cluster *cluster, int lanes, int shards, bool direct);
+
+/* Copies that a host's rows of lists must have: its own, and one for each operand of other hosts;
+ * negative: no memory to find out. */
+int ddla_operands_list_copies(const ddla_cluster *cluster, int lanes, int shards, bool direct);
 
 /* Options are borrowed until destroy. Errors: NO_MEMORY; INVALID where there would be more operands
  * than the tree takes in one pass. */
@@ -44,6 +49,9 @@ void ddla_operands_done(ddla_operands *operands, int worker, int shard);
 
 /* True where there are tables whose gradients are kept by row. */
 bool ddla_operands_by_row(const ddla_operands *operands);
+
+/* All of all hosts, by rising shards, where there are lists: those of others have nothing else. */
+int ddla_operands_list_all(ddla_operand *out, const ddla_operands *operands, int64_t samples);
 
 /* All of this host, by rising shards, into out [DDLA_TREE_OPERANDS_MAX]; returns how many. */
 int ddla_operands_list(ddla_operand *out, const ddla_operands *operands, int64_t samples);

@@ -219,6 +219,8 @@ static ddla_status open_divided(ddla_allreduce *sync) {
   if (options->optimizer->factor)
     return DDLA_FAIL(INVALID, "sync.method sharded cannot divide %s among hosts",
                      options->optimizer->name);
+  if (ddla_operands_by_row(sync->operands))
+    return DDLA_FAIL(INVALID, "sync.method sharded cannot divide tables that are kept by row");
   if (options->fast)
     return DDLA_FAIL(INVALID, "sync.method sharded has no sums of the link's to divide");
   sync->divided = divided;
@@ -247,6 +249,7 @@ const ddla_strategy ddla_strategy_sharded = {
     .divides = true,
     .control_bytes = ddla_allreduce_control_bytes,
     .operand_copies = ddla_operands_copies,
+    .list_copies = ddla_operands_list_copies,
     .open = sharded_open,
     .close = ddla_allreduce_close,
     .shards = ddla_allreduce_shards,

@@ -35,6 +35,11 @@ int ddla_sync_operand_copies(const ddla_strategy *strategy, const ddla_cluster *
   return strategy->operand_copies(cluster, lanes, shards, direct);
 }
 
+int ddla_sync_list_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes,
+                          int shards, bool direct) {
+  return strategy->list_copies(cluster, lanes, shards, direct);
+}
+
 bool ddla_sync_divides(const ddla_strategy *strategy, const ddla_cluster *cluster) {
   return strategy->divides && cluster->hosts > 1;
 }

@@ -57,7 +57,7 @@ typedef struct ddla_sync_options {
   int theta, moment[DDLA_MOMENTS_MAX]; /* rows of the state table; -1: none */
   int gradients;                       /* row: one copy for each operand of each worker */
   int lists[2]; /* rows: numbers and values of the lists of tables whose gradients are kept by row,
-                   copies as gradients; -1: there are no such tables */
+                   ddla_sync_list_copies; -1: there are no such tables */
   int sums[2];  /* rows: numbers (two versions) and values of each worker's summed lists; else -1 */
   int row_norms; /* row: one double for each number of a summed list, with clip_norm; else -1 */
   int reduced;   /* row: the summed gradient, where something of all of it must be known before the
@@ -129,6 +129,7 @@ typedef struct ddla_strategy {
   bool divides;        /* among hosts, the moments: see ddla_sync_divides */
   size_t (*control_bytes)(int workers, int shards);
   int (*operand_copies)(const ddla_cluster *cluster, int lanes, int shards, bool direct);
+  int (*list_copies)(const ddla_cluster *cluster, int lanes, int shards, bool direct);
   ddla_status (*open)(ddla_sync **out, const ddla_sync_options *options);
   void (*close)(ddla_sync *sync);
   void (*shards)(const ddla_sync *sync, int worker, int *first, int *end);
@@ -158,6 +159,10 @@ const ddla_strategy *ddla_strategy_find(const char *mode, const char *method);
 size_t ddla_sync_control_bytes(const ddla_strategy *strategy, int workers, int shards);
 int ddla_sync_operand_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes,
                              int shards, bool direct);
+
+/* The same of its rows `lists`, where gradients are kept by row. */
+int ddla_sync_list_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes,
+                          int shards, bool direct);
 
 /* Whether each of several hosts has the moments of its part of the parameter space alone; the pages
  * of other parts in the rows of moments, and in `reduced`, are never touched. The part is that of

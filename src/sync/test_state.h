@@ -38,7 +38,9 @@ static inline ddla_status group_add_layered_rows(group_agent *a) {
   return row.count > 0 ? ddla_state_add(&a->section_sums, a->state, &row) : DDLA_OK;
 }
 
-static inline ddla_status group_add_lists(group_agent *a, int copies) {
+static inline ddla_status group_add_lists(group_agent *a) {
+  const int copies = ddla_sync_list_copies(group_strategy(a->c), &a->cluster, a->c->lanes,
+                                           a->c->shards, a->c->direct);
   const int64_t numbers = ddla_state_list_numbers(a->state),
                 values = ddla_state_list_values(a->state);
   const int workers = a->c->agents * a->c->lanes;
@@ -103,7 +105,7 @@ static inline ddla_status group_add_rows(group_agent *a) {
   row = (ddla_state_row){
       .name = "norms", .dtype = DDLA_F64, .versions = 1, .copies = 1, .count = GROUP_BLOCKS};
   DDLA_TRY(ddla_state_add(&a->block_norms, a->state, &row));
-  DDLA_TRY(group_add_lists(a, copies));
+  DDLA_TRY(group_add_lists(a));
   a->checks = -1;
   row = (ddla_state_row){.name = "checks",
                          .dtype = DDLA_I64,

@@ -80,8 +80,10 @@ static ddla_status add_layered(ddla_shared *shared, const ddla_training *trainin
 
 /* Lists of touched rows: of each gradient, and each worker's sums, whose rows' numbers are needed
  * once more in the step after. */
-static ddla_status add_lists(ddla_shared *shared, const ddla_training *training, int copies) {
+static ddla_status add_lists(ddla_shared *shared, const ddla_training *training) {
   ddla_state *state = shared->state;
+  const int copies = ddla_sync_list_copies(training->strategy, &training->cluster, training->lanes,
+                                           training->shards, training->direct);
   const int64_t numbers = ddla_state_list_numbers(state), values = ddla_state_list_values(state);
   const int workers = ddla_cluster_here(&training->cluster) * training->lanes;
   const struct {
@@ -98,6 +100,7 @@ static ddla_status add_lists(ddla_shared *shared, const ddla_training *training,
       {&shared->row_norms,
        {.name = "row_norms", .dtype = DDLA_F64, .count = numbers, .copies = workers}}};
   const int count = training->job->train.clip_norm > 0 ? 5 : 4;
+  if (copies < 0) return DDLA_FAIL(NO_MEMORY, "no memory to lay out gradients");
   for (int i = 0; i < 5; i++) *rows[i].row = -1;
   for (int i = 0; numbers > 0 && i < count; i++) {
     ddla_state_row row = rows[i].what;
@@ -120,7 +123,7 @@ static ddla_status add_gradients(ddla_shared *shared, const ddla_training *train
                                             .count = ddla_state_dense(state),
                                             .versions = 1,
                                             .copies = copies}));
-  DDLA_TRY(add_lists(shared, training, copies));
+  DDLA_TRY(add_lists(shared, training));
   shared->reduced = shared->block_norms = -1;
   const bool clips = training->job->train.clip_norm > 0, bridged = training->cluster.hosts > 1;
   if (!clips && !training->optimizer->factor && !bridged) return DDLA_OK;

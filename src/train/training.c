@@ -190,10 +190,10 @@ static void choose_average(ddla_training *training) {
 static ddla_status check_sparse(const ddla_training *training) {
   const ddla_graph *graph = training->graph.graph;
   if (graph->dense == graph->space) return DDLA_OK;
-  if (training->cluster.hosts > 1)
+  if (ddla_sync_divides(training->strategy, &training->cluster))
     return ddla_job_refuse(training->job, "sync.method",
-                           "is %s, which does not exchange sparse tables between hosts yet; run "
-                           "on one host, or set sparse to false",
+                           "is %s, which does not divide sparse tables among hosts; use allreduce, "
+                           "or set sparse to false",
                            training->strategy->method);
   if (!training->optimizer->update)
     return ddla_job_refuse(

@@ -47,6 +47,11 @@ check() {
     train 0 "$1-$agents" "$1.yaml" -n "$agents" --set parallel.lanes=$((1 + agents % 2))
     same_model "$whole" "$1-$agents"
   done
+  for hosts in 2 3; do
+    train 0 "$1-hosts" "$1.yaml" -n $((hosts + 2)) --set "parallel.hosts=$hosts" --set parallel.lanes=$((4 - hosts))
+    same_model "$whole" "$1-hosts"
+    rm -r "$1-hosts"
+  done
   train 0 "$1-threads" "$1.yaml" -n 3 --set parallel.agents_as=threads
   same_model "$whole" "$1-threads"
   agents=3
@@ -56,7 +61,7 @@ check() {
     mkdir -p "$name/checkpoints"
     cp -r "$step" "$name/checkpoints"
     cp "$1/job.yaml" "$name"
-    train 0 "$name" "$1.yaml" -n $agents --resume
+    train 0 "$name" "$1.yaml" -n $agents --set parallel.hosts=$((agents > 2 ? 2 : 1)) --resume
     same_model "$whole" "$name"
     agents=$((agents - 1))
   done
@@ -95,6 +100,8 @@ train 2 lamb adamw.yaml --set train.optimizer=lamb
 says lamb.err "train.optimizer is lamb" "sparse"
 train 2 ema adamw.yaml --set train.average=ema
 says ema.err "train.average is ema" "sparse"
+train 2 divided adamw.yaml -n 2 --set parallel.hosts=2 --set sync.method=sharded
+says divided.err "sync.method is sharded" "sparse"
 train 2 tied text.yaml --set model.tied=true
 says tied.err "model.sparse" "model.tied"
 table standardized true "learning_rate: 0.05"

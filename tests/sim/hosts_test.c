@@ -12,7 +12,7 @@
 
 static seeds given;
 
-enum { CASES = 7 };
+enum { CASES = 9 };
 
 /* Batches that leave shards, and hosts, without samples are among them. */
 static const group_case cases[CASES] = {
@@ -26,6 +26,18 @@ static const group_case cases[CASES] = {
      .samples = {44, 7, 11}},
     {.shards = 8, .steps = 3, .optimizer = "lamb", .samples = {16, 16, 2}},
     {.shards = 7, .steps = 3, .optimizer = "adafactor", .samples = {7, 70, 2}},
+    {.shards = 8,
+     .steps = 4,
+     .direct = true,
+     .optimizer = "adamw",
+     .sparse = true,
+     .samples = {64, 5, 1, 40}},
+    {.shards = 11,
+     .steps = 4,
+     .optimizer = "sgd",
+     .sparse = true,
+     .clip_norm = 2,
+     .samples = {33, 3, 44, 11}},
     {.shards = 8, .steps = 3, .optimizer = "lamb", .clip_norm = 3, .samples = {40, 9, 2}},
     {.shards = 6,
      .steps = 3,
@@ -174,7 +186,8 @@ static bool run_seed(uint64_t seed, tally *t) {
   s->c.lanes = 1;
   s->c.agents = 2 + (int)(seed / CASES % 5);
   s->c.range_bytes = 16384 * (int64_t)(seed % 3);
-  if (seed / CASES % 2 == 1 && strcmp(s->c.optimizer, "adafactor") != 0) s->c.method = "sharded";
+  const bool divides = !s->c.sparse && strcmp(s->c.optimizer, "adafactor") != 0;
+  if (seed / CASES % 2 == 1 && divides) s->c.method = "sharded";
   const ddla_sim_options options = draw_options(s);
   ddla_status status = ddla_sim_run(&options, &result, rank_main, s);
   bool well = status == DDLA_OK && well_ended(s, &result), crashed = false;
