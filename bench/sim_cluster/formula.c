@@ -2,15 +2,16 @@
 
 static double larger(double a, double b) { return a > b ? a : b; }
 
-static int64_t bytes_of(const formula_case *c, int range) {
-  return range + 1 < c->ranges ? c->range_bytes : c->bytes - c->range_bytes * (c->ranges - 1);
+/* Bytes of the first `ranges` ranges. */
+static int64_t border(const formula_case *c, int64_t ranges) {
+  if (c->block_bytes == 0) return ranges < c->ranges ? ranges * c->range_bytes : c->bytes;
+  return c->bytes / c->block_bytes * ranges / c->ranges * c->block_bytes;
 }
 
 int64_t formula_own_bytes(const formula_case *c, int host) {
-  if (host >= c->ranges) return 0;
-  const int64_t count = (c->ranges - 1 - host) / c->hosts + 1;
-  const int last = (int)(host + (count - 1) * c->hosts);
-  return (count - 1) * c->range_bytes + bytes_of(c, last);
+  int64_t own = 0;
+  for (int r = host; r < c->ranges; r += c->hosts) own += border(c, r + 1) - border(c, r);
+  return own;
 }
 
 int64_t formula_sent_bytes(const formula_case *c, int host) {

@@ -11,8 +11,8 @@
 typedef struct formula_case {
   int hosts, ranges;
   int parts; /* p: partial sums of a host; 1 where shards and hosts are powers of two */
-  int64_t bytes, range_bytes; /* S: of the parameter space; r: of a range but the last, which has
-                                 what is left */
+  int64_t bytes, range_bytes; /* S: of the parameter space, whole blocks; r: of the longest range */
+  int64_t block_bytes;        /* by which ranges may differ; 0: the last one alone is shorter */
   int64_t record_bytes;       /* of a host's message to every other beside gradients */
 } formula_case;
 

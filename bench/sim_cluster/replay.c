@@ -98,6 +98,7 @@ static ddla_status make_host(replay *r, int h) {
                                        .layout = &host->layout,
                                        .board = &host->board,
                                        .operands = (const void *)host,
+                                       .lists = {-1, -1},
                                        .reduced = o->sum ? o->sum[h] : r->nothing,
                                        .threadless = true,
                                        .calls = {waits, slices, stop_asked, host}};
@@ -180,6 +181,7 @@ static ddla_status count_up(replay_result *out, const replay *r) {
                  .parts = layout->host[0].part_count,
                  .bytes = layout->space * (int64_t)sizeof(float),
                  .range_bytes = layout->range_elements * (int64_t)sizeof(float),
+                 .block_bytes = DDLA_STATE_BLOCK * (int64_t)sizeof(float),
                  .record_bytes = (int64_t)sizeof(uint64_t) +
                                  r->options->shards / r->options->hosts * REPLAY_RECORD_BYTES},
       .seconds = r->end};

@@ -5,7 +5,8 @@
 enum {
   RANGE_BYTES = 1 << 20,      /* short enough to overlap, long enough for a network's rate */
   SMALLEST_BYTES = 32 * 1024, /* below, a message's latency is more than its bytes */
-  POSTED_MAX = 96             /* receives that a range may have under way with one other host */
+  OWNED = 4, /* ranges of each host, so that its last one, which nothing hides, is a small part */
+  POSTED_MAX = 96 /* receives that a range may have under way with one other host */
 };
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -32,7 +33,7 @@ static ddla_status make_parts(ddla_bridge_layout *layout) {
   return DDLA_OK;
 }
 
-/* As many ranges as hosts at least, where they are long enough for it. */
+/* Some ranges for each host at least, where they are long enough for it. */
 static void make_ranges(ddla_bridge_layout *layout, int64_t range_bytes) {
   const int64_t block = DDLA_STATE_BLOCK, hosts = layout->cluster.hosts;
   const int64_t bytes = layout->space * (int64_t)sizeof(float);
@@ -41,12 +42,12 @@ static void make_ranges(ddla_bridge_layout *layout, int64_t range_bytes) {
   int64_t most = smaller(DDLA_BRIDGE_RANGES_MAX, larger(1, POSTED_MAX * hosts / (1 + most_parts)));
   int64_t count = range_bytes > 0
                       ? (bytes + range_bytes - 1) / range_bytes
-                      : larger(bytes / RANGE_BYTES, smaller(hosts, bytes / SMALLEST_BYTES));
+                      : larger(bytes / RANGE_BYTES, smaller(OWNED * hosts, bytes / SMALLEST_BYTES));
   count = larger(1, smaller(count, most));
   if (count > hosts) count -= count % hosts; /* every host has as many */
-  layout->range_elements = ((layout->space + count - 1) / count + block - 1) / block * block;
-  layout->ranges =
-      (int)larger(1, (layout->space + layout->range_elements - 1) / layout->range_elements);
+  const int64_t blocks = larger(1, (layout->space + block - 1) / block);
+  layout->ranges = (int)smaller(count, blocks);
+  layout->range_elements = (blocks + layout->ranges - 1) / layout->ranges * block;
 }
 
 ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster *cluster,
@@ -58,11 +59,16 @@ ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster 
   return DDLA_OK;
 }
 
+/* The first element of the first `ranges` ranges from the top: they differ by one block at most. */
+static int64_t border(const ddla_bridge_layout *layout, int64_t ranges) {
+  const int64_t blocks = (layout->space + DDLA_STATE_BLOCK - 1) / DDLA_STATE_BLOCK;
+  return (blocks - blocks * ranges / layout->ranges) * DDLA_STATE_BLOCK;
+}
+
 void ddla_bridge_range(const ddla_bridge_layout *layout, int range, int64_t *begin,
                        int64_t *count) {
-  int64_t end = layout->space - range * layout->range_elements;
-  *begin = larger(0, end - layout->range_elements);
-  *count = end - *begin;
+  *begin = border(layout, range + 1);
+  *count = smaller(layout->space, border(layout, range)) - *begin;
 }
 
 int ddla_bridge_owner(const ddla_bridge_layout *layout, int range) {
@@ -79,8 +85,9 @@ int ddla_bridge_own(const ddla_bridge_layout *layout, int k) {
 }
 
 int ddla_bridge_range_down_to(const ddla_bridge_layout *layout, int64_t element) {
+  const int64_t blocks = (layout->space + DDLA_STATE_BLOCK - 1) / DDLA_STATE_BLOCK;
   if (element >= layout->space) return 0;
-  return (int)((layout->space - element - 1) / layout->range_elements);
+  return (int)(((blocks - element / DDLA_STATE_BLOCK) * layout->ranges - 1) / blocks);
 }
 
 void ddla_bridge_items(const ddla_bridge_layout *layout, int host, int64_t items, int64_t *first,

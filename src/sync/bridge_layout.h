@@ -12,7 +12,7 @@
 #include "coll/tree.h"
 #include "sync/cluster.h"
 
-enum { DDLA_BRIDGE_RANGES_MAX = 64 };
+enum { DDLA_BRIDGE_RANGES_MAX = 256 };
 
 typedef struct ddla_bridge_host {
   int first_shard, end_shard;
@@ -22,7 +22,7 @@ typedef struct ddla_bridge_host {
 typedef struct ddla_bridge_layout {
   ddla_cluster cluster;
   int shards, lanes, ranges;
-  int64_t space, range_elements; /* elements; the last range may be shorter */
+  int64_t space, range_elements; /* elements; of the longest range, others lack a block */
   ddla_bridge_host host[DDLA_HOSTS_MAX];
   ddla_tree_part part[DDLA_TREE_OPERANDS_MAX]; /* of all hosts, by rising shards */
   int part_count;
