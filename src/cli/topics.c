@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/kernel.h"
+#include "codec/codec.h"
 #include "data/data.h"
 #include "job/option.h"
 #include "model/layer_row.h"
@@ -103,6 +104,15 @@ static json_t *optimizer_rows(const ddla_plugins *plugins) {
   return rows;
 }
 
+static json_t *codec_rows(const ddla_plugins *plugins) {
+  (void)plugins;
+  int count = 0;
+  const ddla_codec *const *table = ddla_codec_table(&count);
+  json_t *rows = json_array();
+  for (int i = 0; i < count; i++) add(rows, table[i]->name, table[i]->help);
+  return rows;
+}
+
 static json_t *schedule_rows(const ddla_plugins *plugins) {
   (void)plugins;
   json_t *rows = json_array();
@@ -171,6 +181,7 @@ static const ddla_topic topics[] = {
     {"formats", "data formats (data.format)", format_rows},
     {"transports", "how agents reach each other", transport_rows},
     {"collectives", "what agents do together, the first that accepts", ddla_topic_collectives},
+    {"codecs", "how updates are made shorter (ddla bench codec)", codec_rows},
     {"status", "exit statuses of the program", status_rows},
 };
 

@@ -41,7 +41,7 @@ got=0
 says err "ddla train"
 
 # info
-for topic in job tasks models layers ops kernels optimizers schedules formats transports collectives status; do
+for topic in job tasks models layers ops kernels optimizers schedules formats transports collectives codecs status; do
   "$DDLA" info $topic >text
   [ -s text ] || fail "info $topic says nothing"
   json info $topic
