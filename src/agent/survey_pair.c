@@ -18,6 +18,8 @@ enum {
   REPEATS = 3,
   FIRST_BYTES = 1 << 16,
   GROWTH = 8,
+  SMALLER = 4,
+  START_WAYS = 18,
   FAR_WAYS = 24,          /* a transfer takes as long as so many ways, at least */
   EYES_OPEN_NS = 1000000, /* without movement, until pauses begin */
   NAP_SHARE = 32,
@@ -25,7 +27,6 @@ enum {
 };
 
 static const double sure_s = 0.005, /* a transfer of so long tells the rate */
-    steepest = 3,                   /* a larger difference between messages is chance */
     far_share = 0.02;               /* of a transfer, from where on a way's time counts */
 
 /* All that a small message says. */
@@ -190,20 +191,23 @@ static ddla_status find_size(size_t *out, const ddla_survey_pair_call *call, con
 }
 
 /* Bytes over time; between far hosts the bytes by which one message is larger than another over the
- * time that it takes longer, since every message waits for some words of MPI and TCP first. */
+ * time that it takes longer, since every message waits for some words of MPI and TCP first. What
+ * would make of these more than START_WAYS is chance. */
 static ddla_status give(ddla_survey_course *out, const ddla_survey_pair_call *call,
                         double latency_s) {
   const course one_way = {.latency_s = latency_s};
-  double whole_s = 0, half_s = 0;
-  size_t bytes = 0;
-  DDLA_TRY(find_size(&bytes, call, &one_way));
-  DDLA_TRY(least_of(&whole_s, call, bytes, &one_way));
-  *out = (ddla_survey_course){.per_s = (double)bytes / whole_s};
-  if (latency_s > far_share * whole_s && bytes >= 2 * FIRST_BYTES) {
-    DDLA_TRY(least_of(&half_s, call, bytes / 2, &one_way));
-    const double slope_per_s = (double)(bytes - bytes / 2) / (whole_s - half_s);
-    if (slope_per_s > out->per_s && slope_per_s < steepest * out->per_s)
-      *out = (ddla_survey_course){slope_per_s, whole_s - (double)bytes / slope_per_s};
+  double large_s = 0, small_s = 0;
+  size_t large = 0;
+  DDLA_TRY(find_size(&large, call, &one_way));
+  DDLA_TRY(least_of(&large_s, call, large, &one_way));
+  *out = (ddla_survey_course){.per_s = (double)large / large_s};
+  if (latency_s > far_share * large_s && large >= SMALLER * FIRST_BYTES) {
+    const size_t small = large / SMALLER;
+    DDLA_TRY(least_of(&small_s, call, small, &one_way));
+    const double per_s = (double)(large - small) / (large_s - small_s);
+    const double start_s = large_s - (double)large / per_s;
+    if (per_s > out->per_s && start_s < START_WAYS * latency_s)
+      *out = (ddla_survey_course){per_s, start_s};
   }
   return send_note(call, TAG_SIZE, (note){.per_s = out->per_s, .start_s = out->start_s});
 }
