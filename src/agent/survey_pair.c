@@ -18,7 +18,7 @@ enum {
   REPEATS = 3,
   FIRST_BYTES = 1 << 16,
   GROWTH = 8,
-  SMALLER = 4,
+  SMALLER = 2,
   START_WAYS = 18,
   FAR_WAYS = 24,          /* a transfer takes as long as so many ways, at least */
   EYES_OPEN_NS = 1000000, /* without movement, until pauses begin */
