@@ -167,7 +167,7 @@
     "order of sums; tree: fixed, so that any number of agents gives the same bits; fast: between " \
     "hosts as the MPI library likes, without that promise")                                        \
   X(sync, range_bytes, INT, "0", 0, 1073741824, "bytes", FREE,                                     \
-    "what hosts exchange at a time; 0: chosen from the model's size and the number of hosts")
+    "what hosts exchange at a time; 0: chosen by the rate of the links, measured at the start")
 
 #define DDLA_JOB_ROWS_share(X)                                                                     \
   X(share, method, CHOICE, "local", 0, 0, "local", FREE,                                           \

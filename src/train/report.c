@@ -77,9 +77,11 @@ static crossing cross(const ddla_run *run, const ddla_worker *worker) {
 
 static json_t *hosts_json(const ddla_run *run, const ddla_worker *worker) {
   const crossing sum = cross(run, worker);
-  return json_pack("{s:i, s:I, s:f, s:f}", "count", run->training->cluster.hosts, "bytes_sent",
-                   (json_int_t)sum.sent_bytes, "exchange_seconds", sum.exchange_s,
-                   "exposed_seconds", sum.exposed_s);
+  const ddla_training_start *start = worker->shared->start;
+  return json_pack("{s:i, s:I, s:f, s:f, s:I, s:f}", "count", run->training->cluster.hosts,
+                   "bytes_sent", (json_int_t)sum.sent_bytes, "exchange_seconds", sum.exchange_s,
+                   "exposed_seconds", sum.exposed_s, "range_bytes", (json_int_t)start->range_bytes,
+                   "link_bytes_per_second", start->pace.bytes_per_s);
 }
 
 static json_t *agents_json(const ddla_run *run, const ddla_worker *worker) {

@@ -5,6 +5,7 @@
 #define DDLA_TRAIN_SHARED_H
 
 #include "state/state.h"
+#include "sync/pace.h"
 #include "train/forward.h"
 #include "train/training.h"
 #include "transport/transport.h"
@@ -34,6 +35,8 @@ typedef struct ddla_training_start {
   uint64_t step;
   ddla_progress progress;
   ddla_cluster cluster; /* as all hosts know it now */
+  ddla_pace pace;       /* of the links between hosts; 0: not measured */
+  int64_t range_bytes;  /* of what hosts exchange at a time: the job's, or what the links want */
 } ddla_training_start;
 
 typedef struct ddla_shared {

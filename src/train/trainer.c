@@ -94,6 +94,18 @@ static int recorded_agent(const agent_trainer *trainer) {
   return cluster->first[cluster->host] + ddla_transport_rank(trainer->transport);
 }
 
+/* The job's word, else what suits the links. */
+static ddla_status choose_ranges(const agent_trainer *trainer) {
+  ddla_training_start *start = trainer->shared.start;
+  start->range_bytes = trainer->training->job->sync.range_bytes;
+  if (!trainer->link || start->range_bytes > 0) return DDLA_OK;
+  DDLA_TRY(ddla_pace_measure(&start->pace, trainer->link));
+  start->range_bytes = ddla_pace_range_bytes(
+      &start->pace, ddla_state_dense(trainer->shared.state) * (int64_t)sizeof(float),
+      trainer->cluster.hosts);
+  return DDLA_OK;
+}
+
 /* The first agent of a host makes the state ready, the others wait for it. The meeting point is the
  * word behind the control block's own, published through the transport. */
 static ddla_status start_state(agent_trainer *trainer) {
@@ -105,6 +117,7 @@ static ddla_status start_state(agent_trainer *trainer) {
     start->cluster = trainer->cluster;
     if (trainer->cluster.host == 0) DDLA_TRY(make_state(trainer));
     if (trainer->link) DDLA_TRY(ddla_shared_spread(shared, trainer->link));
+    DDLA_TRY(choose_ranges(trainer));
     if (trainer->link)
       DDLA_TRY(ddla_divided_deal(shared, trainer->training, trainer->link, trainer->checkpoint));
     ddla_checkpoint_close(trainer->checkpoint);
@@ -139,7 +152,7 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .cluster = &trainer->cluster,
       .lanes = training->lanes,
       .agent = agent_of(trainer),
-      .range_bytes = training->job->sync.range_bytes,
+      .range_bytes = shared->start->range_bytes,
       .fast = training->fast,
       .shards = training->shards,
       .direct = training->direct,
