@@ -99,10 +99,6 @@ void ddla_allreduce_close(ddla_sync *base) {
   ddla_free(sync);
 }
 
-void ddla_allreduce_shards(const ddla_sync *base, int worker, int *first, int *end) {
-  ddla_operands_shards(of_const(base)->operands, worker, first, end);
-}
-
 uint64_t ddla_allreduce_committed(const ddla_allreduce *sync) {
   return atomic_load_explicit(&sync->control->step_word, memory_order_acquire);
 }
@@ -156,6 +152,10 @@ void ddla_allreduce_begin(ddla_sync *base, int worker, int64_t samples) {
     if (ddla_operands_empty(sync->operands, samples, s))
       ddla_allreduce_put_record(base, worker, s, &(ddla_sync_record){.agent = sync->options.agent});
   ddla_operands_begin(sync->operands, worker, samples);
+}
+
+bool ddla_allreduce_claim(ddla_sync *base, int worker, int *shard) {
+  return ddla_operands_claim(of(base)->operands, worker, shard);
 }
 
 ddla_sync_leaf ddla_allreduce_leaf_place(ddla_sync *base, int worker, int shard) {
@@ -648,8 +648,8 @@ const ddla_strategy ddla_strategy_allreduce = {
     .list_copies = ddla_operands_list_copies,
     .open = allreduce_open,
     .close = ddla_allreduce_close,
-    .shards = ddla_allreduce_shards,
     .begin = ddla_allreduce_begin,
+    .claim = ddla_allreduce_claim,
     .leaf_place = ddla_allreduce_leaf_place,
     .put_record = ddla_allreduce_put_record,
     .records = ddla_allreduce_records,

@@ -99,7 +99,7 @@ void ddla_allreduce_mark_update(const ddla_allreduce *sync, int worker, int64_t 
 /* Slots of every row. */
 size_t ddla_allreduce_control_bytes(int workers, int shards);
 void ddla_allreduce_close(ddla_sync *base);
-void ddla_allreduce_shards(const ddla_sync *base, int worker, int *first, int *end);
+bool ddla_allreduce_claim(ddla_sync *base, int worker, int *shard);
 void ddla_allreduce_begin(ddla_sync *base, int worker, int64_t samples);
 ddla_sync_leaf ddla_allreduce_leaf_place(ddla_sync *base, int worker, int shard);
 void ddla_allreduce_put_record(ddla_sync *base, int worker, int shard,

@@ -12,6 +12,8 @@ enum { LINE_BYTES = 64 };
 /* A worker's step. */
 typedef struct worker_buffers {
   ddla_leaves leaves;
+  int64_t samples;         /* of the step */
+  int next;                /* shard to be claimed */
   int last_shard;          /* whose ranges may be reported final while it is computed; -1: none */
   int last_filled, merged; /* last shard with samples, or -1; merges that this step has done */
   bool *filled;            /* by buffer: holds something in this step */
@@ -171,6 +173,8 @@ static bool list_at(ddla_rows *out, const ddla_operands *o, int range, int worke
 void ddla_operands_begin(ddla_operands *o, int worker, int64_t samples) {
   worker_buffers *state = &o->worker[worker];
   const ddla_leaves *leaves = &state->leaves;
+  state->samples = samples;
+  state->next = leaves->first;
   state->last_shard = -1;
   state->merged = 0;
   for (int b = 0; b < leaves->buffer_count; b++) state->filled[b] = false;
@@ -179,6 +183,15 @@ void ddla_operands_begin(ddla_operands *o, int worker, int64_t samples) {
   state->last_filled = state->last_shard;
   for (int i = 0; i < leaves->merge_count; i++) /* sums that come after it change operands again */
     if (leaves->merge[i].after_shard >= state->last_shard) state->last_shard = -1;
+}
+
+bool ddla_operands_claim(ddla_operands *o, int worker, int *shard) {
+  worker_buffers *state = &o->worker[worker];
+  while (state->next < state->leaves.end && ddla_operands_empty(o, state->samples, state->next))
+    state->next++;
+  if (state->next == state->leaves.end) return false;
+  *shard = state->next++;
+  return true;
 }
 
 static void merge_lists(const ddla_operands *o, int worker, const ddla_leaves_merge *merge) {

@@ -43,6 +43,9 @@ bool ddla_operands_empty(const ddla_operands *operands, int64_t samples, int64_t
 /* Starts a worker's step. */
 void ddla_operands_begin(ddla_operands *operands, int worker, int64_t samples);
 
+/* The next of a worker's shards with samples; false: it has no more. */
+bool ddla_operands_claim(ddla_operands *operands, int worker, int *shard);
+
 /* Where a shard's gradient goes, before it is computed; and what follows when it is there. */
 ddla_sync_leaf ddla_operands_place(ddla_operands *operands, int worker, int shard);
 void ddla_operands_done(ddla_operands *operands, int worker, int shard);

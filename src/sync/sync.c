@@ -58,12 +58,12 @@ void ddla_sync_close(ddla_sync *sync) {
   if (sync) sync->strategy->close(sync);
 }
 
-void ddla_sync_shards(const ddla_sync *sync, int worker, int *first, int *end) {
-  sync->strategy->shards(sync, worker, first, end);
-}
-
 void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples) {
   sync->strategy->begin(sync, worker, samples);
+}
+
+bool ddla_sync_claim(ddla_sync *sync, int worker, int *shard) {
+  return sync->strategy->claim(sync, worker, shard);
 }
 
 ddla_sync_leaf ddla_sync_leaf_place(ddla_sync *sync, int worker, int shard) {

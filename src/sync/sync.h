@@ -4,10 +4,11 @@
  *
  * The agents of one host share the state; on several hosts each has a copy of it. A host's compute
  * threads are numbered 0 … workers-1: worker = (agent - the host's first agent) * lanes + lane.
- * Every worker calls begin, then leaf for each of its shards, and finish, for every step, in the
- * same order. A step reads version t of the state and writes version t+1; it is committed when the
- * last worker of a host to finish publishes the host's step word. Threads: open and close by one
- * thread of an agent; the other calls by every worker's own thread. */
+ * For every step each worker calls begin, then claims a shard after another and calls leaf_place,
+ * put_record and leaf_done for each that it gets, and finish. A step reads version t of the state
+ * and writes version t+1; it is committed when the last worker of a host to finish publishes the
+ * host's step word. Threads: open and close by one thread of an agent; the other calls by every
+ * worker's own thread. */
 #ifndef DDLA_SYNC_SYNC_H
 #define DDLA_SYNC_SYNC_H
 
@@ -132,8 +133,8 @@ typedef struct ddla_strategy {
   int (*list_copies)(const ddla_cluster *cluster, int lanes, int shards, bool direct);
   ddla_status (*open)(ddla_sync **out, const ddla_sync_options *options);
   void (*close)(ddla_sync *sync);
-  void (*shards)(const ddla_sync *sync, int worker, int *first, int *end);
   void (*begin)(ddla_sync *sync, int worker, int64_t samples);
+  bool (*claim)(ddla_sync *sync, int worker, int *shard);
   ddla_sync_leaf (*leaf_place)(ddla_sync *sync, int worker, int shard);
   void (*put_record)(ddla_sync *sync, int worker, int shard, const ddla_sync_record *record);
   void (*final)(ddla_sync *sync, int worker, int64_t from);
@@ -177,12 +178,13 @@ ddla_status ddla_sync_open(ddla_sync **out, const ddla_strategy *strategy,
                            const ddla_sync_options *options);
 void ddla_sync_close(ddla_sync *sync);
 
-/* First and last+1 shard of a worker. */
-void ddla_sync_shards(const ddla_sync *sync, int worker, int *first, int *end);
-
 /* Starts a step of `samples` samples on this worker; the records of its shards in the row
  * `statistics` are cleared, and filled by the caller before it reports anything final. */
 void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples);
+
+/* The worker's next shard of the step, one with samples, which it computes before it claims again;
+ * false: there are no more for it. */
+bool ddla_sync_claim(ddla_sync *sync, int worker, int *shard);
 
 /* The place of a shard's gradient, before it is computed. */
 ddla_sync_leaf ddla_sync_leaf_place(ddla_sync *sync, int worker, int shard);

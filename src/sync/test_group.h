@@ -160,14 +160,11 @@ static inline ddla_status group_shard(group_agent *a, int worker, int shard, uin
 static inline ddla_status group_step(ddla_sync_result *out, int *bad_shard, group_agent *a,
                                      int worker) {
   uint64_t step = ddla_sync_committed(a->control);
-  int first = 0, end = 0;
+  int shard = 0;
   if (a->c->lanes == 1) a->computing = true;
   ddla_sync_begin(a->sync, worker, a->c->samples[step % GROUP_STEPS_MAX]);
-  ddla_sync_shards(a->sync, worker, &first, &end);
-  for (int shard = first; shard < end; shard++) {
-    int64_t count = group_samples(a->c, step, shard);
-    if (count > 0) DDLA_TRY(group_shard(a, worker, shard, step, count));
-  }
+  while (ddla_sync_claim(a->sync, worker, &shard))
+    DDLA_TRY(group_shard(a, worker, shard, step, group_samples(a->c, step, shard)));
   if (a->computing) a->computing = false;
   ddla_sync_final(a->sync, worker, 0);
   return ddla_sync_finish(out, bad_shard, a->sync, worker);

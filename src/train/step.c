@@ -158,15 +158,12 @@ ddla_status ddla_worker_step(ddla_worker *worker) {
   int64_t count = ddla_dataset_count(training->train);
   ddla_order order = ddla_order_epoch(count, training->seed, epoch);
   ddla_batch_span whole = ddla_batch_positions(count, training->batch, batch);
-  int first = 0, end = 0, bad_shard = -1;
+  int shard = 0, bad_shard = -1;
   ddla_watch_set_step(&worker->pen, (uint64_t)step + 1);
   ddla_sync_begin(worker->sync, worker->worker, ddla_batch_span_count(whole));
-  ddla_sync_shards(worker->sync, worker->worker, &first, &end);
-  for (int shard = first; shard < end; shard++) {
-    ddla_batch_span span = ddla_batch_shard(whole, shard, training->shards);
-    if (ddla_batch_span_count(span) > 0)
-      DDLA_TRY(compute_shard(worker, shard, &order, epoch, span));
-  }
+  while (ddla_sync_claim(worker->sync, worker->worker, &shard))
+    DDLA_TRY(compute_shard(worker, shard, &order, epoch,
+                           ddla_batch_shard(whole, shard, training->shards)));
   ddla_sync_final(worker->sync, worker->worker, 0);
   if (worker->stop && atomic_load(worker->stop)) ddla_sync_ask_stop(worker->sync);
   ddla_status status = ddla_sync_finish(&worker->last, &bad_shard, worker->sync, worker->worker);
