@@ -180,6 +180,8 @@
     "threads of one agent that compute; 0: the processors shared out among this machine's agents") \
   X(parallel, hosts, INT, "1", 1, 64, "hosts", FREE,                                               \
     "play so many hosts on this machine: each has a state of its own, and they exchange messages") \
+  X(parallel, balance, CHOICE, "static", 0, 0, "static|dynamic", FREE,                             \
+    "static: every agent computes as many shards; dynamic: as many as its speed allows")           \
   X(parallel, timeout, REAL, "30", 1, 86400, "s", FREE,                                            \
     "a host that is not heard of for so long is given up, and the run ends")                       \
   X(parallel, agents_as, CHOICE, "processes", 0, 0, "processes|threads", FREE,                     \

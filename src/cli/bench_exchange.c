@@ -66,10 +66,16 @@ static ddla_status add_row(int *out, ddla_state *state, const char *name, bool s
   return ddla_state_add(out, state, &row);
 }
 
+static ddla_sync_split split_of(const exchange_agent *a) {
+  return (ddla_sync_split){
+      .cluster = &a->cluster, .lanes = 1, .shards = agents_of(a), .direct = true};
+}
+
 static ddla_status make_state(exchange_agent *a) {
   const int64_t count = a->c->bytes / (int64_t)sizeof(float);
   const ddla_state_range range = {.name = "made up", .shape = DDLA_SHAPE(count), .count = count};
-  int copies = ddla_sync_operand_copies(strategy(), &a->cluster, 1, agents_of(a), true);
+  const ddla_sync_split split = split_of(a);
+  int copies = ddla_sync_operand_copies(strategy(), &split);
   if (copies < 0) return DDLA_FAIL(NO_MEMORY, "no memory to lay out gradients");
   DDLA_TRY(ddla_state_create(&a->state, count, &range, 1));
   DDLA_TRY(add_row(&a->theta, a->state, "theta", true, 1));
@@ -83,8 +89,8 @@ static size_t round_up(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
 static ddla_status block_sizes(size_t sizes[3], const exchange_agent *a) {
   const size_t places = (size_t)agents_of(a);
   sizes[0] = round_up(ddla_state_bytes(a->state));
-  sizes[1] =
-      round_up(ddla_sync_control_bytes(strategy(), ddla_cluster_here(&a->cluster), agents_of(a)));
+  const ddla_sync_split split = split_of(a);
+  sizes[1] = round_up(ddla_sync_control_bytes(strategy(), &split));
   sizes[2] = round_up(places * (size_t)(a->c->rounds + 1) * sizeof(double));
   return DDLA_OK;
 }

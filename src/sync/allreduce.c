@@ -52,8 +52,27 @@ static size_t board_offset(int workers, int shards) {
          DDLA_ALLREDUCE_LINE_BYTES;
 }
 
-size_t ddla_allreduce_control_bytes(int workers, int shards) {
-  return board_offset(workers, shards) + sizeof(ddla_bridge_board);
+static size_t shares_offset(int workers, int shards) {
+  size_t bytes = board_offset(workers, shards) + sizeof(ddla_bridge_board);
+  return (bytes + DDLA_ALLREDUCE_LINE_BYTES - 1) / DDLA_ALLREDUCE_LINE_BYTES *
+         DDLA_ALLREDUCE_LINE_BYTES;
+}
+
+size_t ddla_allreduce_control_bytes(const ddla_sync_split *split) {
+  const int workers = ddla_cluster_here(split->cluster) * split->lanes;
+  const size_t bytes = shares_offset(workers, split->shards);
+  return split->dynamic ? bytes + sizeof(ddla_allreduce_shares) + ddla_operands_bytes(split)
+                        : bytes;
+}
+
+static ddla_status open_operands(allreduce *sync) {
+  const ddla_sync_options *options = &sync->options;
+  if (!options->dynamic) return ddla_operands_create(&sync->operands, options, NULL);
+  sync->shares = (ddla_allreduce_shares *)(void *)((char *)options->control +
+                                                   shares_offset(sync->workers, options->shards));
+  if (sync->bridged)
+    DDLA_TRY(ddla_balance_create(&sync->balance, options->cluster->hosts, options->shards));
+  return ddla_operands_create(&sync->operands, options, sync->shares->operands);
 }
 
 ddla_status ddla_allreduce_open(ddla_allreduce **out, const ddla_strategy *strategy,
@@ -73,7 +92,7 @@ ddla_status ddla_allreduce_open(ddla_allreduce **out, const ddla_strategy *strat
                                               board_offset(sync->workers, options->shards));
   atomic_store(&sync->control->step_word, options->start_step);
   DDLA_TRY_CLEAN(status, ddla_updates_create(&sync->updates, &sync->options));
-  DDLA_TRY_CLEAN(status, ddla_operands_create(&sync->operands, &sync->options));
+  DDLA_TRY_CLEAN(status, open_operands(sync));
   DDLA_TRY_CLEAN(status, DDLA_NEW(sync->worker, sync->workers));
   DDLA_TRY_CLEAN(status,
                  DDLA_NEW(sync->chunk, (int64_t)sync->workers * CHUNK_BLOCKS * DDLA_STATE_BLOCK));
@@ -81,6 +100,8 @@ ddla_status ddla_allreduce_open(ddla_allreduce **out, const ddla_strategy *strat
     DDLA_TRY_CLEAN(status, ddla_bridge_layout_make(&sync->layout, options->cluster, options->shards,
                                                    options->lanes, ddla_state_dense(options->state),
                                                    options->range_bytes));
+  if (sync->bridged && options->dynamic)
+    ddla_bridge_layout_loosen(&sync->layout, options->range_bytes);
   *out = sync;
   return DDLA_OK;
 cleanup:
@@ -93,6 +114,7 @@ void ddla_allreduce_close(ddla_sync *base) {
   allreduce *sync = of(base);
   ddla_bridge_destroy(sync->bridge);
   ddla_operands_destroy(sync->operands);
+  ddla_balance_destroy(sync->balance);
   ddla_free(sync->worker);
   ddla_updates_destroy(sync->updates);
   ddla_free(sync->chunk);
@@ -116,22 +138,60 @@ static void publish_final(allreduce *sync, int worker, int64_t final_blocks) {
   ddla_transport_word_publish(sync->options.transport, &sync->line[worker].final_word, word);
 }
 
+const ddla_sync_record *ddla_allreduce_records(const ddla_sync *base, uint64_t step) {
+  const allreduce *sync = of_const(base);
+  return sync->record + step % RECORD_VERSIONS * (uint64_t)sync->options.shards;
+}
+
+/* Of this host, among those of all. */
+static int first_worker(const allreduce *sync) {
+  const ddla_cluster *cluster = sync->options.cluster;
+  return cluster->first[cluster->host] * sync->options.lanes;
+}
+
 void ddla_allreduce_put_record(ddla_sync *base, int worker, int shard,
                                const ddla_sync_record *record) {
   allreduce *sync = of(base);
-  (void)worker;
   uint64_t version = (committed(sync) + 1) % RECORD_VERSIONS;
-  sync->record[version * (uint64_t)sync->options.shards + (uint64_t)shard] = *record;
+  ddla_sync_record *kept =
+      &sync->record[version * (uint64_t)sync->options.shards + (uint64_t)shard];
+  *kept = *record;
+  kept->worker = first_worker(sync) + worker;
+  kept->shard_ns = record->samples > 0 ? ddla_operands_long_ns(sync->operands, worker) : 0;
 }
 
 /* Nobody reads them any more: the step before is committed. */
-static void clear_statistics(const allreduce *sync, int first, int end) {
+static void clear_statistics(const allreduce *sync, int shard) {
   const ddla_sync_options *options = &sync->options;
   if (options->statistic_count == 0) return;
   size_t bytes =
       (size_t)ddla_state_row_at(options->state, options->statistics)->count * sizeof(double);
-  for (int s = first; s < end; s++)
-    memset(ddla_state_array(options->state, options->statistics, 0, s), 0, bytes);
+  memset(ddla_state_array(options->state, options->statistics, 0, shard), 0, bytes);
+}
+
+/* The hosts' shares of the step that follows `step` committed ones. */
+static ddla_balance_shares shares_after(const allreduce *sync, uint64_t step) {
+  ddla_balance_shares shares = {.steps = 0};
+  if (sync->shares) shares = sync->shares->shares[step % 2];
+  if (shares.first[sync->options.cluster->hosts] == 0)
+    ddla_balance_even(&shares, sync->options.cluster, sync->options.shards);
+  return shares;
+}
+
+/* The last worker of a step: its records are there. */
+static void deal_shares(allreduce *sync, uint64_t step) {
+  const ddla_cluster *cluster = sync->options.cluster;
+  const ddla_balance_shares now = shares_after(sync, step);
+  int64_t shard_ns[DDLA_CLAIMS_WORKERS_MAX];
+  int workers[DDLA_HOSTS_MAX];
+  if (!sync->shares) return;
+  for (int w = 0; w < sync->workers; w++) shard_ns[w] = ddla_operands_shard_ns(sync->operands, w);
+  ddla_balance_pieces(sync->shares->piece[(step + 1) % 2], sync->blocks, shard_ns, sync->workers);
+  if (!sync->balance) return;
+  for (int h = 0; h < cluster->hosts; h++)
+    workers[h] = (cluster->first[h + 1] - cluster->first[h]) * sync->options.lanes;
+  ddla_balance_next(&sync->shares->shares[(step + 1) % 2], sync->balance, &now, workers,
+                    ddla_allreduce_records(&sync->base, step + 1));
 }
 
 /* The host's first worker tells the bridge. */
@@ -144,18 +204,28 @@ static void order_step(allreduce *sync, int worker, int64_t samples) {
 
 void ddla_allreduce_begin(ddla_sync *base, int worker, int64_t samples) {
   allreduce *sync = of(base);
+  const int host = sync->options.cluster->host;
+  const ddla_balance_shares shares = shares_after(sync, committed(sync));
+  const ddla_claims_step step = {.step = committed(sync),
+                                 .samples = samples,
+                                 .first = shares.first[host],
+                                 .end = shares.first[host + 1]};
   int first = 0, end = 0;
   order_step(sync, worker, samples);
+  ddla_operands_begin(sync->operands, worker, &step);
   ddla_operands_shards(sync->operands, worker, &first, &end);
-  clear_statistics(sync, first, end);
-  for (int s = first; s < end; s++)
-    if (ddla_operands_empty(sync->operands, samples, s))
-      ddla_allreduce_put_record(base, worker, s, &(ddla_sync_record){.agent = sync->options.agent});
-  ddla_operands_begin(sync->operands, worker, samples);
+  for (int s = first; s < end; s++) {
+    if (!ddla_operands_empty(sync->operands, samples, s)) continue;
+    clear_statistics(sync, s);
+    ddla_allreduce_put_record(base, worker, s, &(ddla_sync_record){.agent = sync->options.agent});
+  }
 }
 
 bool ddla_allreduce_claim(ddla_sync *base, int worker, int *shard) {
-  return ddla_operands_claim(of(base)->operands, worker, shard);
+  const allreduce *sync = of(base);
+  if (!ddla_operands_claim(sync->operands, worker, shard)) return false;
+  clear_statistics(sync, *shard);
+  return true;
 }
 
 ddla_sync_leaf ddla_allreduce_leaf_place(ddla_sync *base, int worker, int shard) {
@@ -164,11 +234,6 @@ ddla_sync_leaf ddla_allreduce_leaf_place(ddla_sync *base, int worker, int shard)
 
 void ddla_allreduce_leaf_done(ddla_sync *base, int worker, int shard) {
   ddla_operands_done(of(base)->operands, worker, shard);
-}
-
-const ddla_sync_record *ddla_allreduce_records(const ddla_sync *base, uint64_t step) {
-  const allreduce *sync = of_const(base);
-  return sync->record + step % RECORD_VERSIONS * (uint64_t)sync->options.shards;
 }
 
 /* This worker does what a thread of the bridge would. */
@@ -189,6 +254,11 @@ void ddla_allreduce_piece(const ddla_sync *base, int worker, int64_t *begin, int
   const allreduce *sync = of_const(base);
   *begin = sync->blocks * worker / sync->workers * DDLA_STATE_BLOCK;
   *end = sync->blocks * (worker + 1) / sync->workers * DDLA_STATE_BLOCK;
+  if (!sync->shares) return;
+  const int64_t *piece = sync->shares->piece[committed(sync) % 2];
+  if (piece[sync->workers] == 0) return; /* the first step */
+  *begin = piece[worker] * DDLA_STATE_BLOCK;
+  *end = piece[worker + 1] * DDLA_STATE_BLOCK;
 }
 
 static ddla_watch_lane *pen_of(const allreduce *sync, int worker) {
@@ -259,7 +329,7 @@ typedef struct reduction {
 
 static ddla_status plan_reduction(reduction *out, allreduce *sync, int64_t samples) {
   ddla_operand operand[DDLA_TREE_OPERANDS_MAX];
-  out->count = ddla_operands_list_all(operand, sync->operands, samples);
+  out->count = ddla_operands_list_all(operand, sync->operands, committed(sync), samples);
   for (int i = 0; i < out->count; i++) {
     out->part[i] = operand[i].part;
     out->data[i] = operand[i].data;
@@ -480,6 +550,7 @@ static ddla_status commit(allreduce *sync, int worker, ddla_sync_result *result)
   if (before + 1 == round * (uint64_t)sync->workers) {
     atomic_store(&control->stop_committed,
                  atomic_load(sync->bridged ? &sync->board->stop : &control->stop_asked));
+    deal_shares(sync, next - 1);
     ddla_transport_word_publish(sync->options.transport, &control->step_word, next);
   } else {
     DDLA_TRY(wait_word(sync, worker, &control->step_word, next,
@@ -602,6 +673,11 @@ static int bridge_slices(ddla_bridge_slices out[DDLA_BRIDGE_SLICES_MAX], void *a
   return 2;
 }
 
+static void bridge_shares(int first[DDLA_HOSTS_MAX + 1], void *argument, uint64_t step) {
+  const ddla_balance_shares shares = shares_after(argument, step - 1);
+  memcpy(first, shares.first, sizeof shares.first);
+}
+
 static bool bridge_stop(void *argument) {
   const allreduce *sync = argument;
   return atomic_load(&sync->control->stop_asked) != 0;
@@ -614,19 +690,19 @@ ddla_status ddla_allreduce_open_bridge(ddla_allreduce *sync) {
   if (options->fast && !(ddla_transport_caps(options->link) & DDLA_TRANSPORT_SUMS))
     return DDLA_FAIL(UNSUPPORTED, "sync.reduction is fast, and transport %s makes no sums",
                      ddla_transport_name(options->link));
-  const ddla_bridge_options bridge = {.local = options->transport,
-                                      .link = options->link,
-                                      .layout = &sync->layout,
-                                      .board = sync->board,
-                                      .state = options->state,
-                                      .lists = {options->lists[0], options->lists[1]},
-                                      .reduced =
-                                          ddla_state_array(options->state, options->reduced, 0, 0),
-                                      .threadless = options->threadless,
-                                      .fast = options->fast,
-                                      .operands = sync->operands,
-                                      .calls = {bridge_waits, bridge_slices, bridge_stop, sync},
-                                      .division = sync->division};
+  const ddla_bridge_options bridge = {
+      .local = options->transport,
+      .link = options->link,
+      .layout = &sync->layout,
+      .board = sync->board,
+      .state = options->state,
+      .lists = {options->lists[0], options->lists[1]},
+      .reduced = ddla_state_array(options->state, options->reduced, 0, 0),
+      .threadless = options->threadless,
+      .fast = options->fast,
+      .operands = sync->operands,
+      .calls = {bridge_waits, bridge_slices, bridge_shares, bridge_stop, sync},
+      .division = sync->division};
   return ddla_bridge_create(&sync->bridge, &bridge);
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "sync/balance.h"
 #include "sync/bridge.h"
 #include "sync/operands.h"
 #include "sync/update.h"
@@ -41,6 +42,15 @@ typedef struct ddla_allreduce_worker {
   char gap[DDLA_ALLREDUCE_LINE_BYTES];
 } ddla_allreduce_worker;
 
+/* With dynamic balance, behind the board: hosts' shares of shards, and the pieces of this host's
+ * workers (in blocks), in steps of even and odd number. The last worker of a step writes those of
+ * the next one; nothing is written for the first. */
+typedef struct ddla_allreduce_shares {
+  ddla_balance_shares shares[2];
+  int64_t piece[2][DDLA_CLAIMS_WORKERS_MAX + 1];
+  _Alignas(DDLA_ALLREDUCE_LINE_BYTES) char operands[]; /* ddla_operands_bytes */
+} ddla_allreduce_shares;
+
 typedef struct ddla_allreduce {
   ddla_sync base;
   ddla_sync_options options;
@@ -56,7 +66,9 @@ typedef struct ddla_allreduce {
   bool bridged; /* there are other hosts */
   ddla_bridge_layout layout;
   ddla_bridge_board *board;
-  ddla_bridge *bridge; /* null but on the host's first agent */
+  ddla_bridge *bridge;           /* null but on the host's first agent */
+  ddla_allreduce_shares *shares; /* null with static balance */
+  ddla_balance *balance;         /* null on one host */
   /* The step between a worker's last shard and the commit, where hosts divide it; else null. */
   ddla_status (*divided)(ddla_sync_result *result, int *bad_shard, struct ddla_allreduce *sync,
                          int worker);
@@ -97,7 +109,7 @@ void ddla_allreduce_update_buffers(const ddla_allreduce *sync, int worker,
 void ddla_allreduce_mark_update(const ddla_allreduce *sync, int worker, int64_t begin, int64_t end);
 
 /* Slots of every row. */
-size_t ddla_allreduce_control_bytes(int workers, int shards);
+size_t ddla_allreduce_control_bytes(const ddla_sync_split *split);
 void ddla_allreduce_close(ddla_sync *base);
 bool ddla_allreduce_claim(ddla_sync *base, int worker, int *shard);
 void ddla_allreduce_begin(ddla_sync *base, int worker, int64_t samples);

@@ -151,12 +151,22 @@ static bool is_over(const ddla_bridge *b) {
   return b->shared && (b->order.step == 0 || ddla_bridge_step_over(b->step));
 }
 
+/* The step's shares of shards, where they are not those of the step before. */
+static ddla_status share_out(ddla_bridge *b) {
+  const ddla_bridge_calls *calls = &b->options.calls;
+  int first[DDLA_HOSTS_MAX + 1];
+  calls->shares(first, calls->argument, b->order.step);
+  return ddla_bridge_layout_share(&b->layout, first);
+}
+
 static ddla_status begin_order(ddla_bridge *b) {
   b->number++;
   b->order = b->options.board->order[b->number % 2];
   b->running = true;
   b->shared = b->sharing = false;
-  return b->order.step > 0 ? ddla_bridge_step_begin(b->step, b->number, &b->order) : DDLA_OK;
+  if (b->order.step == 0) return DDLA_OK;
+  DDLA_TRY(share_out(b));
+  return ddla_bridge_step_begin(b->step, b->number, &b->order);
 }
 
 static void count_up(ddla_bridge *b) {

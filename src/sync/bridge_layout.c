@@ -12,13 +12,13 @@ enum {
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
-static ddla_status make_parts(ddla_bridge_layout *layout) {
+ddla_status ddla_bridge_layout_share(ddla_bridge_layout *layout, const int *first) {
   const ddla_cluster *cluster = &layout->cluster;
-  const int64_t agents = ddla_cluster_agents(cluster);
+  layout->part_count = 0;
   for (int h = 0; h < cluster->hosts; h++) {
     ddla_bridge_host *host = &layout->host[h];
-    host->first_shard = (int)(layout->shards * (int64_t)cluster->first[h] / agents);
-    host->end_shard = (int)(layout->shards * (int64_t)cluster->first[h + 1] / agents);
+    host->first_shard = first[h];
+    host->end_shard = first[h + 1];
     host->first_part = layout->part_count;
     host->part_count = ddla_tree_cut(
         &layout->part[layout->part_count], DDLA_TREE_OPERANDS_MAX - layout->part_count,
@@ -27,18 +27,17 @@ static ddla_status make_parts(ddla_bridge_layout *layout) {
       return DDLA_FAIL(INVALID,
                        "%d shards on %d agents of %d hosts need more than %d partial sums; make "
                        "train.shards a power of two, or lower it",
-                       layout->shards, (int)agents, cluster->hosts, DDLA_TREE_OPERANDS_MAX);
+                       layout->shards, ddla_cluster_agents(cluster), cluster->hosts,
+                       DDLA_TREE_OPERANDS_MAX);
     layout->part_count += host->part_count;
   }
   return DDLA_OK;
 }
 
 /* Some ranges for each host at least, where they are long enough for it. */
-static void make_ranges(ddla_bridge_layout *layout, int64_t range_bytes) {
+static void make_ranges(ddla_bridge_layout *layout, int64_t range_bytes, int64_t most_parts) {
   const int64_t block = DDLA_STATE_BLOCK, hosts = layout->cluster.hosts;
   const int64_t bytes = layout->space * (int64_t)sizeof(float);
-  int64_t most_parts = 1;
-  for (int h = 0; h < hosts; h++) most_parts = larger(most_parts, layout->host[h].part_count);
   int64_t most = smaller(DDLA_BRIDGE_RANGES_MAX, larger(1, POSTED_MAX * hosts / (1 + most_parts)));
   int64_t count = range_bytes > 0
                       ? (bytes + range_bytes - 1) / range_bytes
@@ -54,9 +53,21 @@ ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster 
                                     int shards, int lanes, int64_t space, int64_t range_bytes) {
   *out =
       (ddla_bridge_layout){.cluster = *cluster, .shards = shards, .lanes = lanes, .space = space};
-  DDLA_TRY(make_parts(out));
-  make_ranges(out, range_bytes);
+  const int64_t agents = ddla_cluster_agents(cluster);
+  int64_t most_parts = 1;
+  int first[DDLA_HOSTS_MAX + 1];
+  for (int h = 0; h <= cluster->hosts; h++) first[h] = (int)(shards * cluster->first[h] / agents);
+  DDLA_TRY(ddla_bridge_layout_share(out, first));
+  for (int h = 0; h < cluster->hosts; h++) most_parts = larger(most_parts, out->host[h].part_count);
+  make_ranges(out, range_bytes, most_parts);
   return DDLA_OK;
+}
+
+/* Two for each level of the tree: see ddla_tree_cut. */
+void ddla_bridge_layout_loosen(ddla_bridge_layout *layout, int64_t range_bytes) {
+  int64_t most_parts = 1;
+  for (int64_t shards = 1; shards < layout->shards; shards *= 2) most_parts += 2;
+  make_ranges(layout, range_bytes, most_parts);
 }
 
 /* The first element of the first `ranges` ranges from the top: they differ by one block at most. */

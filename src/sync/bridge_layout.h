@@ -33,6 +33,13 @@ typedef struct ddla_bridge_layout {
 ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster *cluster,
                                     int shards, int lanes, int64_t space, int64_t range_bytes);
 
+/* Cuts the space into fewer ranges where some shares of shards would have more messages under way
+ * than is good. Once, before shares change. */
+void ddla_bridge_layout_loosen(ddla_bridge_layout *layout, int64_t range_bytes);
+
+/* Host h has shards [first[h], first[h + 1]) from now on. Errors: INVALID as above. */
+ddla_status ddla_bridge_layout_share(ddla_bridge_layout *layout, const int *first);
+
 /* Elements [*begin, *begin + *count) of a range, and whose it is. */
 void ddla_bridge_range(const ddla_bridge_layout *layout, int range, int64_t *begin, int64_t *count);
 int ddla_bridge_owner(const ddla_bridge_layout *layout, int range);

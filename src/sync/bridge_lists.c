@@ -116,7 +116,7 @@ bool ddla_bridge_lists_under_way(const ddla_bridge_lists *l) { return l->flight.
 
 void ddla_bridge_lists_begin(ddla_bridge_lists *l, uint64_t number, int64_t samples) {
   l->number = number;
-  l->count = ddla_operands_list_all(l->operand, l->options->operands, samples);
+  l->count = ddla_operands_list_all(l->operand, l->options->operands, 0, samples);
   l->stage = LISTS_NOT_BEGUN;
   l->at = 0;
 }

@@ -37,8 +37,9 @@ struct ddla_bridge_step {
   const ddla_bridge_options *options;
   const ddla_bridge_layout *layout;
   range range[DDLA_BRIDGE_RANGES_MAX];
-  own_part *own;              /* [parts of this host] */
-  float *received;            /* [other hosts' parts][range_elements of each own range] */
+  own_part own[DDLA_TREE_OPERANDS_MAX]; /* parts of this host */
+  float *received;                      /* [other hosts' parts][range_elements of each own range] */
+  int64_t received_room;
   ddla_bridge_gather *gather; /* with a division */
   ddla_bridge_lists *lists;   /* where gradients are kept by row */
   /* The step under way, or the last one. */
@@ -76,18 +77,36 @@ static int flight_room(const ddla_bridge_step *b) {
   return most > this_host(b)->part_count + 1 ? most : this_host(b)->part_count + 1;
 }
 
+/* Room for what is under way and what is received with the hosts' shares of shards as they are now.
+ * Nothing is under way. */
+static ddla_status make_room(ddla_bridge_step *b) {
+  const int64_t received = (int64_t)other_parts(b) * own_ranges(b) * b->layout->range_elements + 1;
+  for (int r = 0; r < b->layout->ranges; r++) {
+    ddla_bridge_flight *flight = &b->range[r].flight;
+    if (flight->room >= flight_room(b)) continue;
+    ddla_free(flight->request);
+    flight->request = NULL;
+    flight->room = 0;
+    DDLA_TRY(DDLA_NEW(flight->request, flight_room(b)));
+    flight->room = flight_room(b);
+  }
+  if (b->received_room >= received) return DDLA_OK;
+  ddla_free(b->received);
+  b->received = NULL;
+  b->received_room = 0;
+  DDLA_TRY(DDLA_NEW(b->received, received));
+  b->received_room = received;
+  return DDLA_OK;
+}
+
 static ddla_status make_ranges(ddla_bridge_step *b, int64_t *sent_bytes) {
   for (int r = 0; r < b->layout->ranges; r++) {
     range *made = &b->range[r];
     ddla_bridge_range(b->layout, r, &made->begin, &made->count);
     made->owner = ddla_bridge_owner(b->layout, r);
-    made->flight = (ddla_bridge_flight){
-        .link = b->options->link, .room = flight_room(b), .sent_bytes = sent_bytes};
-    DDLA_TRY(DDLA_NEW(made->flight.request, made->flight.room));
+    made->flight = (ddla_bridge_flight){.link = b->options->link, .sent_bytes = sent_bytes};
   }
-  DDLA_TRY(DDLA_NEW(b->own, this_host(b)->part_count + 1));
-  return DDLA_NEW(b->received,
-                  (int64_t)other_parts(b) * own_ranges(b) * b->layout->range_elements + 1);
+  return make_room(b);
 }
 
 /* Where part `part` (of all hosts', not of this one) of an own range arrives. */
@@ -136,12 +155,10 @@ static ddla_status plan_part(ddla_bridge_step *b, int index, const ddla_operand 
 
 ddla_status ddla_bridge_step_begin(ddla_bridge_step *b, uint64_t number,
                                    const ddla_bridge_order *order) {
-  ddla_operand operand[DDLA_TREE_OPERANDS_MAX];
   b->number = number;
   b->order = *order;
-  int count = ddla_operands_list(operand, b->options->operands, b->order.samples);
+  DDLA_TRY(make_room(b));
   find_absent(b);
-  for (int i = 0; i < this_host(b)->part_count; i++) DDLA_TRY(plan_part(b, i, operand, count));
   DDLA_TRY(ddla_tree_plan_make(&b->total, b->layout->shards, b->layout->part, b->absent,
                                b->layout->part_count));
   for (int r = 0; r < b->layout->ranges; r++) {
@@ -262,6 +279,15 @@ static bool waits_for_made(ddla_service_word *out, const ddla_bridge_step *b, in
                          index / b->layout->cluster.hosts);
 }
 
+/* What this host's partial sums are the sums of; known when the workers report something final. */
+static ddla_status plan_parts(ddla_bridge_step *b) {
+  ddla_operand operand[DDLA_TREE_OPERANDS_MAX];
+  const int count =
+      ddla_operands_list(operand, b->options->operands, b->order.step - 1, b->order.samples);
+  for (int i = 0; i < this_host(b)->part_count; i++) DDLA_TRY(plan_part(b, i, operand, count));
+  return DDLA_OK;
+}
+
 /* Ranges leave in order, as the host's workers report them final. */
 static ddla_status start_ranges(ddla_bridge_step *b, bool *moved) {
   const ddla_bridge_calls *calls = &b->options->calls;
@@ -270,6 +296,7 @@ static ddla_status start_ranges(ddla_bridge_step *b, bool *moved) {
     range *r = &b->range[b->computed];
     if (calls->waits(&wanted, calls->argument, b->order.step, r->begin)) return DDLA_OK;
     if (b->first_ns == 0) b->first_ns = now_ns(b);
+    if (b->computed == 0) DDLA_TRY(plan_parts(b));
     if (b->options->fast) DDLA_TRY(let_link_add(b, b->computed));
     else if (r->owner == b->layout->cluster.host) DDLA_TRY(gather(b, b->computed));
     else DDLA_TRY(hand_over(b, b->computed));
@@ -384,10 +411,9 @@ void ddla_bridge_step_destroy(ddla_bridge_step *b) {
     ddla_bridge_drop(&b->range[r].flight);
     ddla_free(b->range[r].flight.request);
   }
-  for (int i = 0; b->own && i < this_host(b)->part_count; i++) ddla_free(b->own[i].sum);
+  for (int i = 0; i < DDLA_TREE_OPERANDS_MAX; i++) ddla_free(b->own[i].sum);
   ddla_bridge_gather_destroy(b->gather);
   ddla_bridge_lists_destroy(b->lists);
-  ddla_free(b->own);
   ddla_free(b->received);
   ddla_free(b);
 }

@@ -18,6 +18,20 @@ bool ddla_leaves_siblings(int shards, int a, int m, int b) {
   return ddla_tree_is_subtree(shards, (ddla_tree_part){a, b - a}) && a + ddla_tree_left(b - a) == m;
 }
 
+/* The first sample of a shard, as data/batch.h deals them out. */
+static int64_t border(int shards, int64_t samples, int64_t shard) {
+  return shard * (samples / shards) + shard * (samples % shards) / shards;
+}
+
+bool ddla_leaves_empty(int shards, int64_t samples, int shard) {
+  return border(shards, samples, shard) == border(shards, samples, shard + 1);
+}
+
+int ddla_leaves_filled(int shards, int64_t samples, int first, int end) {
+  if (samples >= shards) return end - first;
+  return (int)(border(shards, samples, end) - border(shards, samples, first)); /* one in each */
+}
+
 /* A free buffer number: buffers in use are those of the operands on the stack. */
 static int free_buffer(ddla_leaves *leaves) {
   for (int buffer = 0;; buffer++) {

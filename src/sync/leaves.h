@@ -5,6 +5,7 @@
 #define DDLA_SYNC_LEAVES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -38,6 +39,10 @@ void ddla_leaves_share(int *first, int *end, int shards, int agents, int lanes, 
 
 /* True where [a, m) and [m, b) are the two halves of a span of the tree over [0, shards). */
 bool ddla_leaves_siblings(int shards, int a, int m, int b);
+
+/* Whether a shard of a batch has no samples; how many of shards [first, end) have some. */
+bool ddla_leaves_empty(int shards, int64_t samples, int shard);
+int ddla_leaves_filled(int shards, int64_t samples, int first, int end);
 
 /* direct: the gradient of a shard can be added to its left sibling's as it is computed (a shard of
  * several micro-batches cannot: its own sum comes first). Errors: NO_MEMORY. */

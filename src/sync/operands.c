@@ -5,29 +5,37 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "sync/leaves.h"
+#include "sync/pool.h"
 #include "sync/row_sums.h"
 
 enum { LINE_BYTES = 64 };
 
 /* A worker's step. */
 typedef struct worker_buffers {
+  ddla_claims_step step;
+  ddla_rows *rows; /* by range: the lists of the shard under way; null: no tables by row */
+  /* With static balance. */
   ddla_leaves leaves;
-  int64_t samples;         /* of the step */
   int next;                /* shard to be claimed */
   int last_shard;          /* whose ranges may be reported final while it is computed; -1: none */
   int last_filled, merged; /* last shard with samples, or -1; merges that this step has done */
   bool *filled;            /* by buffer: holds something in this step */
-  ddla_rows *rows;         /* by range: the lists of the shard under way; null: no tables by row */
+  /* With dynamic balance. */
+  bool last; /* the shard under way is the worker's last */
   char gap[LINE_BYTES];
 } worker_buffers;
 
 struct ddla_operands {
   const ddla_sync_options *options;
   worker_buffers *worker;
-  int workers, copies_per_worker;             /* of this host; the most operands of any worker */
+  int workers, copies_per_worker; /* of this host; the most operands of any worker */
+  ddla_claims *claims;            /* null with static balance */
+  ddla_pool *pool;
   ddla_operand other[DDLA_TREE_OPERANDS_MAX]; /* of other hosts, by rising shards; lists alone */
   int other_count;
 };
+
+/* ---- memory ---- */
 
 /* -1: no memory. */
 static int most_buffers(int agents, int lanes, int shards, bool direct) {
@@ -43,9 +51,41 @@ static int most_buffers(int agents, int lanes, int shards, bool direct) {
   return most;
 }
 
-int ddla_operands_copies(const ddla_cluster *cluster, int lanes, int shards, bool direct) {
-  return ddla_cluster_here(cluster) * lanes *
-         most_buffers(ddla_cluster_agents(cluster), lanes, shards, direct);
+static int workers_of(const ddla_sync_split *split) {
+  return ddla_cluster_here(split->cluster) * split->lanes;
+}
+
+int ddla_operands_copies(const ddla_sync_split *split) {
+  const int workers = workers_of(split);
+  if (split->dynamic) return ddla_pool_copies(split->shards, workers, split->cluster->hosts > 1);
+  const int most =
+      most_buffers(ddla_cluster_agents(split->cluster), split->lanes, split->shards, split->direct);
+  return workers * most;
+}
+
+static size_t claims_bytes(const ddla_sync_split *split) {
+  return (ddla_claims_bytes(workers_of(split), split->shards) + LINE_BYTES - 1) / LINE_BYTES *
+         LINE_BYTES;
+}
+
+size_t ddla_operands_bytes(const ddla_sync_split *split) {
+  return split->dynamic ? claims_bytes(split) + ddla_pool_bytes(split->shards) : 0;
+}
+
+static ddla_status make_worker(ddla_operands *o, int index) {
+  const ddla_sync_options *options = o->options;
+  const ddla_cluster *cluster = options->cluster;
+  const int before = cluster->first[cluster->host] * options->lanes; /* workers of earlier hosts */
+  worker_buffers *state = &o->worker[index];
+  ddla_leaves *leaves = &state->leaves;
+  int first = 0, end = 0;
+  if (ddla_row_sums_needed(options->state))
+    DDLA_TRY(DDLA_NEW(state->rows, ddla_state_range_count(options->state)));
+  if (options->dynamic) return DDLA_OK;
+  ddla_leaves_share(&first, &end, options->shards, ddla_cluster_agents(cluster), options->lanes,
+                    before + index);
+  DDLA_TRY(ddla_leaves_create(leaves, options->shards, first, end, options->direct));
+  return DDLA_NEW(state->filled, leaves->buffer_count + 1);
 }
 
 /* Operands of other hosts, by rising shards, into out [DDLA_TREE_OPERANDS_MAX], which may be null;
@@ -72,9 +112,9 @@ static int list_others(ddla_operand *out, const ddla_cluster *cluster, int lanes
   return count;
 }
 
-int ddla_operands_list_copies(const ddla_cluster *cluster, int lanes, int shards, bool direct) {
-  const int own = ddla_operands_copies(cluster, lanes, shards, direct);
-  const int others = list_others(NULL, cluster, lanes, shards, direct);
+int ddla_operands_list_copies(const ddla_sync_split *split) {
+  const int own = ddla_operands_copies(split);
+  const int others = list_others(NULL, split->cluster, split->lanes, split->shards, split->direct);
   return own < 0 || others < 0 ? -1 : own + others;
 }
 
@@ -92,21 +132,12 @@ static ddla_status find_others(ddla_operands *o) {
 
 static ddla_status make_workers(ddla_operands *o) {
   const ddla_sync_options *options = o->options;
-  const ddla_cluster *cluster = options->cluster;
-  const int agents = ddla_cluster_agents(cluster), lanes = options->lanes;
-  const int before = cluster->first[cluster->host] * lanes; /* workers of earlier hosts */
-  o->copies_per_worker = most_buffers(agents, lanes, options->shards, options->direct);
+  if (!options->dynamic)
+    o->copies_per_worker = most_buffers(ddla_cluster_agents(options->cluster), options->lanes,
+                                        options->shards, options->direct);
   if (o->copies_per_worker < 0) return DDLA_FAIL(NO_MEMORY, "no memory to lay out gradients");
   DDLA_TRY(DDLA_NEW(o->worker, o->workers));
-  for (int i = 0; i < o->workers; i++) {
-    int first = 0, end = 0;
-    ddla_leaves *leaves = &o->worker[i].leaves;
-    ddla_leaves_share(&first, &end, options->shards, agents, lanes, before + i);
-    DDLA_TRY(ddla_leaves_create(leaves, options->shards, first, end, options->direct));
-    DDLA_TRY(DDLA_NEW(o->worker[i].filled, leaves->buffer_count + 1));
-    if (ddla_row_sums_needed(options->state))
-      DDLA_TRY(DDLA_NEW(o->worker[i].rows, ddla_state_range_count(options->state)));
-  }
+  for (int i = 0; i < o->workers; i++) DDLA_TRY(make_worker(o, i));
   return DDLA_OK;
 }
 
@@ -120,14 +151,36 @@ static ddla_status check_count(const ddla_operands *o) {
                    count, DDLA_TREE_OPERANDS_MAX);
 }
 
-ddla_status ddla_operands_create(ddla_operands **out, const ddla_sync_options *options) {
+static void add_copies(void *argument, int to, int from);
+
+static ddla_status make_pool(ddla_operands *o, void *memory) {
+  const ddla_sync_options *options = o->options;
+  const ddla_sync_split split = {.cluster = options->cluster,
+                                 .lanes = options->lanes,
+                                 .shards = options->shards,
+                                 .direct = options->direct,
+                                 .dynamic = options->dynamic};
+  const ddla_pool_options pool = {.memory = (char *)memory + claims_bytes(&split),
+                                  .workers = o->workers,
+                                  .shards = options->shards,
+                                  .copies = ddla_operands_copies(&split),
+                                  .direct = options->direct,
+                                  .add = add_copies,
+                                  .argument = o};
+  DDLA_TRY(ddla_claims_create(&o->claims, memory, o->workers, options->shards,
+                              options->clock ? options->clock : ddla_clock_monotonic()));
+  return ddla_pool_create(&o->pool, &pool);
+}
+
+ddla_status ddla_operands_create(ddla_operands **out, const ddla_sync_options *options,
+                                 void *memory) {
   ddla_operands *o = NULL;
   DDLA_TRY(DDLA_NEW(o, 1));
   o->options = options;
   o->workers = ddla_cluster_here(options->cluster) * options->lanes;
   ddla_status status = make_workers(o);
-  if (status == DDLA_OK) status = find_others(o);
-  if (status == DDLA_OK) status = check_count(o);
+  if (status == DDLA_OK && !options->dynamic) status = find_others(o);
+  if (status == DDLA_OK) status = options->dynamic ? make_pool(o, memory) : check_count(o);
   if (status == DDLA_OK) *out = o;
   else ddla_operands_destroy(o);
   return status;
@@ -140,88 +193,120 @@ void ddla_operands_destroy(ddla_operands *o) {
     ddla_free(o->worker[i].filled);
     ddla_free(o->worker[i].rows);
   }
+  ddla_pool_destroy(o->pool);
+  ddla_claims_destroy(o->claims);
   ddla_free(o->worker);
   ddla_free(o);
 }
 
-void ddla_operands_shards(const ddla_operands *o, int worker, int *first, int *end) {
-  *first = o->worker[worker].leaves.first;
-  *end = o->worker[worker].leaves.end;
-}
-
-bool ddla_operands_empty(const ddla_operands *o, int64_t samples, int64_t shard) {
-  const int64_t shards = o->options->shards;
-  return samples * shard / shards == samples * (shard + 1) / shards;
-}
+/* ---- gradients by the number of their copy ---- */
 
 static int copy_of(const ddla_operands *o, int worker, int buffer) {
   return worker * o->copies_per_worker + buffer;
 }
 
-static float *buffer_at(const ddla_operands *o, int worker, int buffer) {
-  return ddla_state_array(o->options->state, o->options->gradients, 0, copy_of(o, worker, buffer));
+static float *copy_at(const ddla_operands *o, int copy) {
+  return ddla_state_array(o->options->state, o->options->gradients, 0, copy);
 }
 
 /* False where the range is not kept by row. */
-static bool list_at(ddla_rows *out, const ddla_operands *o, int range, int worker, int buffer) {
+static bool list_at(ddla_rows *out, const ddla_operands *o, int range, int copy) {
   const ddla_sync_options *options = o->options;
   if (ddla_state_range_at(options->state, range)->touched_max == 0) return false;
-  *out = ddla_state_list(options->state, range, options->lists, 0, copy_of(o, worker, buffer));
+  *out = ddla_state_list(options->state, range, options->lists, 0, copy);
   return true;
 }
 
-void ddla_operands_begin(ddla_operands *o, int worker, int64_t samples) {
-  worker_buffers *state = &o->worker[worker];
+static void merge_lists(const ddla_operands *o, int to_copy, int from_copy, bool add) {
+  ddla_rows to, from;
+  for (int i = 0; ddla_operands_by_row(o) && i < ddla_state_range_count(o->options->state); i++) {
+    if (!list_at(&to, o, i, to_copy)) continue;
+    list_at(&from, o, i, from_copy);
+    if (add) ddla_rows_merge(&to, &from);
+    else ddla_rows_copy(&to, &from);
+  }
+}
+
+static void add_copies(void *argument, int to, int from) {
+  const ddla_operands *o = argument;
+  const int64_t space = ddla_state_dense(o->options->state);
+  float *sum = copy_at(o, to);
+  const float *more = copy_at(o, from);
+  for (int64_t k = 0; k < space; k++) sum[k] += more[k];
+  merge_lists(o, to, from, true);
+}
+
+static void move_copy(const ddla_operands *o, int to, int from) {
+  const size_t bytes = (size_t)ddla_state_dense(o->options->state) * sizeof(float);
+  memcpy(copy_at(o, to), copy_at(o, from), bytes);
+  merge_lists(o, to, from, false);
+}
+
+/* ---- a step ---- */
+
+void ddla_operands_shards(const ddla_operands *o, int worker, int *first, int *end) {
+  const worker_buffers *state = &o->worker[worker];
+  const int count = state->step.end - state->step.first;
+  *first = state->leaves.first;
+  *end = state->leaves.end;
+  if (!o->pool) return;
+  *first = state->step.first + (int)((int64_t)count * worker / o->workers);
+  *end = state->step.first + (int)((int64_t)count * (worker + 1) / o->workers);
+}
+
+bool ddla_operands_empty(const ddla_operands *o, int64_t samples, int shard) {
+  return ddla_leaves_empty(o->options->shards, samples, shard);
+}
+
+static void begin_leaves(ddla_operands *o, worker_buffers *state) {
   const ddla_leaves *leaves = &state->leaves;
-  state->samples = samples;
   state->next = leaves->first;
   state->last_shard = -1;
   state->merged = 0;
   for (int b = 0; b < leaves->buffer_count; b++) state->filled[b] = false;
   for (int s = leaves->first; s < leaves->end; s++)
-    if (!ddla_operands_empty(o, samples, s)) state->last_shard = s;
+    if (!ddla_operands_empty(o, state->step.samples, s)) state->last_shard = s;
   state->last_filled = state->last_shard;
   for (int i = 0; i < leaves->merge_count; i++) /* sums that come after it change operands again */
     if (leaves->merge[i].after_shard >= state->last_shard) state->last_shard = -1;
 }
 
+void ddla_operands_begin(ddla_operands *o, int worker, const ddla_claims_step *step) {
+  o->worker[worker].step = *step;
+  if (!o->pool) {
+    begin_leaves(o, &o->worker[worker]);
+    return;
+  }
+  ddla_claims_begin(o->claims, worker, step);
+  ddla_pool_begin(o->pool, worker, step);
+}
+
 bool ddla_operands_claim(ddla_operands *o, int worker, int *shard) {
   worker_buffers *state = &o->worker[worker];
-  while (state->next < state->leaves.end && ddla_operands_empty(o, state->samples, state->next))
+  if (o->pool) {
+    const ddla_claim claim = ddla_claims_next(o->claims, worker, shard);
+    state->last = claim == DDLA_CLAIM_LAST;
+    return claim != DDLA_CLAIM_NONE;
+  }
+  while (state->next < state->leaves.end &&
+         ddla_operands_empty(o, state->step.samples, state->next))
     state->next++;
   if (state->next == state->leaves.end) return false;
   *shard = state->next++;
   return true;
 }
 
-static void merge_lists(const ddla_operands *o, int worker, const ddla_leaves_merge *merge) {
-  const worker_buffers *state = &o->worker[worker];
-  ddla_rows to, from;
-  for (int i = 0; state->rows && i < ddla_state_range_count(o->options->state); i++) {
-    if (!list_at(&to, o, i, worker, merge->to)) continue;
-    list_at(&from, o, i, worker, merge->from);
-    if (state->filled[merge->to]) ddla_rows_merge(&to, &from);
-    else ddla_rows_copy(&to, &from);
-  }
-}
-
 /* Adds operands up that the plan of leaves adds before this shard. A shard without samples has its
  * turn too: it frees the buffer that a later shard takes. */
 static void merge_before(ddla_operands *o, int worker, int shard) {
   worker_buffers *state = &o->worker[worker];
-  const int64_t space = ddla_state_dense(o->options->state);
   for (; state->merged < state->leaves.merge_count; state->merged++) {
     const ddla_leaves_merge *merge = &state->leaves.merge[state->merged];
+    const int to = copy_of(o, worker, merge->to), from = copy_of(o, worker, merge->from);
     if (merge->after_shard >= shard) return;
     if (!state->filled[merge->from]) continue;
-    float *to = buffer_at(o, worker, merge->to);
-    const float *from = buffer_at(o, worker, merge->from);
-    if (state->filled[merge->to]) {
-      for (int64_t k = 0; k < space; k++) to[k] += from[k];
-    } else {
-      memcpy(to, from, (size_t)space * sizeof *to);
-    }
-    merge_lists(o, worker, merge);
+    if (state->filled[merge->to]) add_copies(o, to, from);
+    else move_copy(o, to, from);
     state->filled[merge->to] = true;
     state->filled[merge->from] = false;
   }
@@ -229,37 +314,71 @@ static void merge_before(ddla_operands *o, int worker, int shard) {
 
 ddla_sync_leaf ddla_operands_place(ddla_operands *o, int worker, int shard) {
   worker_buffers *state = &o->worker[worker];
-  merge_before(o, worker, shard);
-  int buffer = state->leaves.buffer[shard - state->leaves.first];
+  bool accumulate = false, last = state->last;
+  int copy = 0;
+  if (o->pool) {
+    copy = ddla_pool_place(o->pool, worker, shard, &accumulate);
+  } else {
+    merge_before(o, worker, shard);
+    const int buffer = state->leaves.buffer[shard - state->leaves.first];
+    copy = copy_of(o, worker, buffer);
+    accumulate = state->filled[buffer];
+    last = shard == state->last_shard;
+  }
   for (int i = 0; state->rows && i < ddla_state_range_count(o->options->state); i++)
-    list_at(&state->rows[i], o, i, worker, buffer);
-  return (ddla_sync_leaf){.gradients = buffer_at(o, worker, buffer),
-                          .rows = state->rows,
-                          .accumulate = state->filled[buffer],
-                          .last = shard == state->last_shard};
+    list_at(&state->rows[i], o, i, copy);
+  return (ddla_sync_leaf){
+      .gradients = copy_at(o, copy), .rows = state->rows, .accumulate = accumulate, .last = last};
 }
 
 void ddla_operands_done(ddla_operands *o, int worker, int shard) {
   worker_buffers *state = &o->worker[worker];
+  if (o->pool) {
+    ddla_pool_done(o->pool, worker);
+    ddla_claims_done(o->claims, worker);
+    return;
+  }
   state->filled[state->leaves.buffer[shard - state->leaves.first]] = true;
   merge_before(o, worker, shard == state->last_filled ? state->leaves.end : shard + 1);
 }
 
+int64_t ddla_operands_shard_ns(const ddla_operands *o, int worker) {
+  return o->claims ? ddla_claims_shard_ns(o->claims, worker) : 0;
+}
+
+int64_t ddla_operands_long_ns(const ddla_operands *o, int worker) {
+  return o->claims ? ddla_claims_long_ns(o->claims, worker) : 0;
+}
+
 bool ddla_operands_by_row(const ddla_operands *o) { return o->worker[0].rows != NULL; }
 
-int ddla_operands_list(ddla_operand *out, const ddla_operands *o, int64_t samples) {
+static int list_pool(ddla_operand *out, const ddla_operands *o, uint64_t step) {
+  ddla_tree_part part[DDLA_TREE_OPERANDS_MAX];
+  int copy[DDLA_TREE_OPERANDS_MAX];
+  const int count = ddla_pool_list(part, copy, o->pool, step);
+  for (int i = 0; i < count; i++)
+    out[i] = (ddla_operand){.part = part[i],
+                            .data = copy_at(o, copy[i]),
+                            .copy = copy[i],
+                            .host = o->options->cluster->host};
+  return count;
+}
+
+int ddla_operands_list(ddla_operand *out, const ddla_operands *o, uint64_t step, int64_t samples) {
   int count = 0;
+  if (o->pool) return list_pool(out, o, step);
   for (int w = 0; w < o->workers; w++) {
     const ddla_leaves *leaves = &o->worker[w].leaves;
     for (int i = 0; i < leaves->operand_count; i++) {
       const ddla_leaves_operand *operand = &leaves->operand[i];
+      const int copy = copy_of(o, w, operand->buffer);
       bool empty = true;
       for (int s = operand->first; s < operand->end; s++)
         empty &= ddla_operands_empty(o, samples, s);
       DDLA_ASSERT(count < DDLA_TREE_OPERANDS_MAX); /* checked at create */
       out[count++] = (ddla_operand){.part = {operand->first, operand->end - operand->first},
-                                    .data = buffer_at(o, w, operand->buffer),
-                                    .copy = copy_of(o, w, operand->buffer),
+                                    .data = copy_at(o, copy),
+                                    .copy = copy,
                                     .host = o->options->cluster->host,
                                     .absent = empty};
     }
@@ -282,8 +401,9 @@ static int add_others(ddla_operand *out, const ddla_operands *o, int64_t samples
   return count;
 }
 
-int ddla_operands_list_all(ddla_operand *out, const ddla_operands *o, int64_t samples) {
+int ddla_operands_list_all(ddla_operand *out, const ddla_operands *o, uint64_t step,
+                           int64_t samples) {
   int count = add_others(out, o, samples, false);
-  count += ddla_operands_list(out + count, o, samples);
+  count += ddla_operands_list(out + count, o, step, samples);
   return count + add_others(out + count, o, samples, true);
 }

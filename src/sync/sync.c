@@ -26,18 +26,16 @@ const ddla_strategy *ddla_strategy_find(const char *mode, const char *method) {
   return NULL;
 }
 
-size_t ddla_sync_control_bytes(const ddla_strategy *strategy, int workers, int shards) {
-  return strategy->control_bytes(workers, shards);
+size_t ddla_sync_control_bytes(const ddla_strategy *strategy, const ddla_sync_split *split) {
+  return strategy->control_bytes(split);
 }
 
-int ddla_sync_operand_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes,
-                             int shards, bool direct) {
-  return strategy->operand_copies(cluster, lanes, shards, direct);
+int ddla_sync_operand_copies(const ddla_strategy *strategy, const ddla_sync_split *split) {
+  return strategy->operand_copies(split);
 }
 
-int ddla_sync_list_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes,
-                          int shards, bool direct) {
-  return strategy->list_copies(cluster, lanes, shards, direct);
+int ddla_sync_list_copies(const ddla_strategy *strategy, const ddla_sync_split *split) {
+  return strategy->list_copies(split);
 }
 
 bool ddla_sync_divides(const ddla_strategy *strategy, const ddla_cluster *cluster) {

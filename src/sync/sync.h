@@ -28,7 +28,9 @@ typedef struct ddla_sync_record {
   int64_t correct; /* the task's counted successes */
   int64_t samples;
   int64_t agent; /* who computed it */
-  int64_t reserved[2];
+  /* Set by the strategy: the worker, numbered through over all hosts; and what its shards have
+   * taken it lately, in nanoseconds (0: not known). */
+  int64_t worker, shard_ns;
 } ddla_sync_record;
 
 enum { DDLA_SYNC_PARTS_MAX = 4 };
@@ -50,10 +52,12 @@ typedef struct ddla_sync_options {
   bool fast;           /* hosts' sums by the link itself, in an order of its own */
   bool threadless;     /* the host's first worker exchanges while it waits, no thread of its own */
   int shards;
-  bool direct; /* a shard is one micro-batch, so its gradient may be added to its sibling's at once
-                */
-  uint64_t start_step; /* committed steps so far */
-  int64_t total_steps; /* for the schedule */
+  bool direct;  /* a shard is one micro-batch, so its gradient may be added to its sibling's at once
+                 */
+  bool dynamic; /* shards go to whoever is free; shares of hosts follow their speed */
+  const ddla_clock *clock; /* by which shards are timed, with dynamic; null: the monotonic one */
+  uint64_t start_step;     /* committed steps so far */
+  int64_t total_steps;     /* for the schedule */
   ddla_state *state;
   int theta, moment[DDLA_MOMENTS_MAX]; /* rows of the state table; -1: none */
   int gradients;                       /* row: one copy for each operand of each worker */
@@ -105,6 +109,13 @@ typedef struct ddla_sync_traffic {
   int64_t exchange_ns, exposed_ns; /* all of it; what no computing hid */
 } ddla_sync_traffic;
 
+/* What the memory that a strategy needs depends on. */
+typedef struct ddla_sync_split {
+  const ddla_cluster *cluster;
+  int lanes, shards;
+  bool direct, dynamic; /* as in the options */
+} ddla_sync_split;
+
 struct ddla_strategy;
 
 /* What every strategy's own struct begins with. */
@@ -128,9 +139,9 @@ typedef struct ddla_strategy {
   const char *same_as; /* a run may go on with the method of this name, which gives the same bits;
                           null: with this one alone */
   bool divides;        /* among hosts, the moments: see ddla_sync_divides */
-  size_t (*control_bytes)(int workers, int shards);
-  int (*operand_copies)(const ddla_cluster *cluster, int lanes, int shards, bool direct);
-  int (*list_copies)(const ddla_cluster *cluster, int lanes, int shards, bool direct);
+  size_t (*control_bytes)(const ddla_sync_split *split);
+  int (*operand_copies)(const ddla_sync_split *split);
+  int (*list_copies)(const ddla_sync_split *split);
   ddla_status (*open)(ddla_sync **out, const ddla_sync_options *options);
   void (*close)(ddla_sync *sync);
   void (*begin)(ddla_sync *sync, int worker, int64_t samples);
@@ -157,13 +168,11 @@ const ddla_strategy *ddla_strategy_find(const char *mode, const char *method);
 
 /* Bytes of a host's shared control memory, and operands (gradient copies) that its row `gradients`
  * must have (negative: no memory to find out). */
-size_t ddla_sync_control_bytes(const ddla_strategy *strategy, int workers, int shards);
-int ddla_sync_operand_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes,
-                             int shards, bool direct);
+size_t ddla_sync_control_bytes(const ddla_strategy *strategy, const ddla_sync_split *split);
+int ddla_sync_operand_copies(const ddla_strategy *strategy, const ddla_sync_split *split);
 
 /* The same of its rows `lists`, where gradients are kept by row. */
-int ddla_sync_list_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes,
-                          int shards, bool direct);
+int ddla_sync_list_copies(const ddla_strategy *strategy, const ddla_sync_split *split);
 
 /* Whether each of several hosts has the moments of its part of the parameter space alone; the pages
  * of other parts in the rows of moments, and in `reduced`, are never touched. The part is that of

@@ -8,6 +8,7 @@
 #define DDLA_SYNC_TEST_CASE_H
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -36,6 +37,8 @@ typedef struct group_case {
   const char *method; /* null: allreduce */
   int64_t range_bytes;
   bool direct;
+  bool dynamic;            /* shards go to who is free */
+  const ddla_clock *clock; /* by which shards are timed; null: the monotonic one */
   const char *optimizer;
   double clip_norm;
   bool sparse;                      /* with the table */
@@ -125,6 +128,27 @@ static inline ddla_rate_schedule group_schedule(void) {
 }
 
 enum { GROUP_TOTAL_STEPS = GROUP_STEPS_MAX };
+
+/* Tells how long shards take as a test wants it: each reading is later than the one before by a
+ * random time up to most_ns. */
+typedef struct group_clock {
+  ddla_clock clock;
+  uint64_t seed, most_ns;
+  _Atomic uint64_t draws;
+  _Atomic int64_t now_ns;
+} group_clock;
+
+static inline int64_t group_clock_now(void *argument) {
+  group_clock *c = argument;
+  uint64_t x = (c->seed + atomic_fetch_add(&c->draws, 1)) * 0x9E3779B97F4A7C15u;
+  x = (x ^ x >> 31) * 0xD6E8FEB86659FD93u;
+  const int64_t step_ns = 1 + (int64_t)((x ^ x >> 29) % c->most_ns);
+  return atomic_fetch_add(&c->now_ns, step_ns) + step_ns;
+}
+
+static inline void group_clock_init(group_clock *c, uint64_t seed, uint64_t most_ns) {
+  *c = (group_clock){.clock = {group_clock_now, c}, .seed = seed, .most_ns = most_ns};
+}
 
 /* Tensors of the space: with weight decay, without, with, without; gaps lie between them. Rows that
  * are longer than a block, vectors, rows that lie across a block's border. */

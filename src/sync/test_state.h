@@ -26,6 +26,14 @@ static inline const ddla_strategy *group_strategy(const group_case *c) {
   return ddla_strategy_find("synchronous", c->method ? c->method : "allreduce");
 }
 
+static inline ddla_sync_split group_split(const group_case *c, const ddla_cluster *cluster) {
+  return (ddla_sync_split){.cluster = cluster,
+                           .lanes = c->lanes,
+                           .shards = c->shards,
+                           .direct = c->direct,
+                           .dynamic = c->dynamic};
+}
+
 static inline ddla_status group_add_layered_rows(group_agent *a) {
   const ddla_optimizer *optimizer = ddla_optimizer_find(a->c->optimizer);
   ddla_state_row row = {.versions = 2, .copies = 1};
@@ -39,8 +47,8 @@ static inline ddla_status group_add_layered_rows(group_agent *a) {
 }
 
 static inline ddla_status group_add_lists(group_agent *a) {
-  const int copies = ddla_sync_list_copies(group_strategy(a->c), &a->cluster, a->c->lanes,
-                                           a->c->shards, a->c->direct);
+  const ddla_sync_split split = group_split(a->c, &a->cluster);
+  const int copies = ddla_sync_list_copies(group_strategy(a->c), &split);
   const int64_t numbers = ddla_state_list_numbers(a->state),
                 values = ddla_state_list_values(a->state);
   const int workers = a->c->agents * a->c->lanes;
@@ -88,8 +96,8 @@ static inline ddla_status group_add_rows(group_agent *a) {
   ddla_optimizer_options options = group_optimizer_options();
   const ddla_strategy *strategy = group_strategy(a->c);
   int moments = ddla_optimizer_moments(ddla_optimizer_find(a->c->optimizer), &options);
-  int copies =
-      ddla_sync_operand_copies(strategy, &a->cluster, a->c->lanes, a->c->shards, a->c->direct);
+  const ddla_sync_split split = group_split(a->c, &a->cluster);
+  int copies = ddla_sync_operand_copies(strategy, &split);
   ddla_state_row row = {.name = "theta", .parameter_shaped = true, .versions = 2, .copies = 1};
   DDLA_TRY(ddla_state_add(&a->theta, a->state, &row));
   for (int m = 0; m < DDLA_MOMENTS_MAX; m++) {
@@ -141,8 +149,8 @@ static inline ddla_status group_bytes(size_t *out, const group_case *c,
                                       const ddla_cluster *cluster) {
   group_agent a = {.c = c, .cluster = *cluster};
   ddla_status status = group_make_state(&a);
-  size_t control =
-      ddla_sync_control_bytes(group_strategy(c), ddla_cluster_here(cluster) * c->lanes, c->shards);
+  const ddla_sync_split split = group_split(c, cluster);
+  size_t control = ddla_sync_control_bytes(group_strategy(c), &split);
   if (status == DDLA_OK) *out = (ddla_state_bytes(a.state) + 63) / 64 * 64 + control;
   ddla_state_destroy(a.state);
   return status;

@@ -8,7 +8,8 @@ static int64_t ring_for(const ddla_training *training) {
   enum { EVENTS_PER_SHARD = 128, EVENTS_PER_STEP = 64 };
   int64_t steps = training->job->output.trace_steps, ring = DDLA_WATCH_RING;
   int64_t workers = (int64_t)training->agents * training->lanes;
-  int64_t shards = (training->shards + workers - 1) / workers;
+  int64_t shards = training->dynamic ? training->shards /* of one worker at most */
+                                     : (training->shards + workers - 1) / workers;
   int64_t wanted = (steps + 1) * (EVENTS_PER_STEP + shards * EVENTS_PER_SHARD);
   while (steps > 0 && ring < wanted && ring < DDLA_WATCH_RING_MAX) ring *= 2;
   return ring;

@@ -153,6 +153,8 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
   if (training->fast)
     json_object_set_new(json_object_get(report, "train"), "reduction", json_string("fast"));
   if (training->task->add) json_object_del(json_object_get(report, "train"), "accuracy");
+  json_object_set_new(json_object_get(report, "parallel"), "balance",
+                      json_string(training->job->parallel.balance));
   json_object_set_new(report, "agents", agents_json(run, worker));
   json_object_set_new(report, "hosts", hosts_json(run, worker));
   if (run->tested) json_object_set_new(report, "test", evaluation_json(run, &run->test));

@@ -82,8 +82,8 @@ static ddla_status add_layered(ddla_shared *shared, const ddla_training *trainin
  * once more in the step after. */
 static ddla_status add_lists(ddla_shared *shared, const ddla_training *training) {
   ddla_state *state = shared->state;
-  const int copies = ddla_sync_list_copies(training->strategy, &training->cluster, training->lanes,
-                                           training->shards, training->direct);
+  const ddla_sync_split split = ddla_training_split(training);
+  const int copies = ddla_sync_list_copies(training->strategy, &split);
   const int64_t numbers = ddla_state_list_numbers(state), values = ddla_state_list_values(state);
   const int workers = ddla_cluster_here(&training->cluster) * training->lanes;
   const struct {
@@ -113,8 +113,8 @@ static ddla_status add_lists(ddla_shared *shared, const ddla_training *training)
 
 static ddla_status add_gradients(ddla_shared *shared, const ddla_training *training) {
   ddla_state *state = shared->state;
-  int copies = ddla_sync_operand_copies(training->strategy, &training->cluster, training->lanes,
-                                        training->shards, training->direct);
+  const ddla_sync_split split = ddla_training_split(training);
+  int copies = ddla_sync_operand_copies(training->strategy, &split);
   if (copies < 0) return DDLA_FAIL(NO_MEMORY, "no memory to lay out gradients");
   DDLA_TRY(ddla_state_add(&shared->gradients, state,
                           &(ddla_state_row){.name = "gradients",
@@ -271,8 +271,8 @@ enum { BLOCKS = 5 };
 static void block_sizes(size_t sizes[BLOCKS], const ddla_shared *shared,
                         const ddla_training *training) {
   size_t workers = (size_t)training->agents * (size_t)training->lanes;
-  int here = ddla_cluster_here(&training->cluster) * training->lanes;
-  sizes[0] = rounded(ddla_sync_control_bytes(training->strategy, here, training->shards));
+  const ddla_sync_split split = ddla_training_split(training);
+  sizes[0] = rounded(ddla_sync_control_bytes(training->strategy, &split));
   sizes[1] = rounded(sizeof(ddla_training_start));
   sizes[2] = rounded(workers * sizeof(ddla_worker_report));
   sizes[3] = rounded(workers * (size_t)shared->metric_count * sizeof(int64_t));

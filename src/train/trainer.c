@@ -156,6 +156,7 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .fast = training->fast,
       .shards = training->shards,
       .direct = training->direct,
+      .dynamic = training->dynamic,
       .start_step = trainer->start_step,
       .total_steps = training->total_steps,
       .state = shared->state,

@@ -186,6 +186,15 @@ static void choose_average(ddla_training *training) {
   training->average_from = training->job->train.average_from;
 }
 
+/* Hosts that divide the update know its ranges from the job alone. */
+static ddla_status check_balance(const ddla_training *training) {
+  if (!training->dynamic || !ddla_sync_divides(training->strategy, &training->cluster))
+    return DDLA_OK;
+  return ddla_job_refuse(training->job, "parallel.balance",
+                         "is dynamic, which does not go with sync.method %s on several hosts yet",
+                         training->strategy->method);
+}
+
 /* Whole tensors' numbers, and a mean that every step moves, would need every row in every step. */
 static ddla_status check_sparse(const ddla_training *training) {
   const ddla_graph *graph = training->graph.graph;
@@ -195,6 +204,10 @@ static ddla_status check_sparse(const ddla_training *training) {
                            "is %s, which does not divide sparse tables among hosts; use allreduce, "
                            "or set sparse to false",
                            training->strategy->method);
+  if (training->dynamic && training->cluster.hosts > 1)
+    return ddla_job_refuse(training->job, "parallel.balance",
+                           "is dynamic, which does not exchange sparse tables between hosts; set it "
+                           "to static, or sparse to false");
   if (!training->optimizer->update)
     return ddla_job_refuse(
         training->job, "train.optimizer",
@@ -266,6 +279,7 @@ static void work_out_steps(ddla_training *training) {
   training->micro_batch =
       job->train.micro_batch > 0 && job->train.micro_batch < shard ? job->train.micro_batch : shard;
   training->direct = training->micro_batch == shard;
+  training->dynamic = strcmp(job->parallel.balance, "dynamic") == 0;
 }
 
 static void make_schedule(ddla_training *training) {
@@ -416,6 +430,7 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(build(training, classes));
   DDLA_TRY(name_classes(training, training->graph.classes));
   DDLA_TRY(check_sparse(training));
+  DDLA_TRY(check_balance(training));
   DDLA_TRY(make_board(training));
   return started_here ? ddla_seating_here(training) : DDLA_OK;
 }
@@ -438,6 +453,14 @@ ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
   }
   *out = training;
   return DDLA_OK;
+}
+
+ddla_sync_split ddla_training_split(const ddla_training *training) {
+  return (ddla_sync_split){.cluster = &training->cluster,
+                           .lanes = training->lanes,
+                           .shards = training->shards,
+                           .direct = training->direct,
+                           .dynamic = training->dynamic};
 }
 
 void ddla_training_destroy(ddla_training *training) {

@@ -64,6 +64,7 @@ typedef struct ddla_training {
   int first_seat;             /* an agent's seat in it is its number less this one */
   int64_t batch, micro_batch; /* micro_batch: at most so many samples at once, never 0 */
   bool direct;                /* every shard is one micro-batch */
+  bool dynamic;               /* parallel.balance: shards go to who is free */
   int64_t batches_per_epoch, epochs, total_steps;
   ddla_precision precision;
   ddla_cpu_level isa; /* what agents are held to; DDLA_CPU_LEVELS: nothing */
@@ -87,6 +88,9 @@ void ddla_training_destroy(ddla_training *training);
 /* What the job's parallel.isa holds agents to: for common, what this machine has; for strict,
  * DDLA_CPU_LEVELS. May be more than this machine has. */
 ddla_cpu_level ddla_training_isa(const ddla_job *job);
+
+/* How its work is cut. Borrows from the training. */
+ddla_sync_split ddla_training_split(const ddla_training *training);
 
 /* What to open for a part of the job's data at a path. Borrows from all; plugins may be null. */
 ddla_data_source ddla_training_source(const ddla_job *job, const ddla_plugins *plugins,

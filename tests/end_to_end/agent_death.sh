@@ -76,7 +76,9 @@ begin() {
   before=$(shared)
   draw 2
   lanes=$((drawn + 1))
-  "$DDLA" train -q "$job" -n "$1" --set "parallel.lanes=$lanes" --out "$run" >"$run.out" 2>"$run.err" &
+  draw 2
+  balance=$([ "$drawn" = 0 ] && echo static || echo dynamic)
+  "$DDLA" train -q "$job" -n "$1" --set "parallel.lanes=$lanes" --set "parallel.balance=$balance" --out "$run" >"$run.out" 2>"$run.err" &
   launcher=$!
   draw "$whole_ms"
   sleep "$(printf '%d.%03d' $((drawn / 1000)) $((drawn % 1000)))"

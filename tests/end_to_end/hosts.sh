@@ -48,12 +48,17 @@ for job in mlp norm layered; do
   one "$job" 2 5 1 --set sync.method=sharded --set sync.range_bytes=16384
 done
 one mlp 8 8 1
+for job in mlp norm layered; do
+  one "$job" 1 3 1 --set parallel.balance=dynamic
+  one "$job" 2 5 1 --set parallel.balance=dynamic
+  one "$job" 4 4 2 --set parallel.balance=dynamic --set sync.range_bytes=16384
+done
 
 # A checkpoint fits any number of hosts.
 train 0 first mlp.yaml -n 3 --set parallel.hosts=3 --set train.steps=2 --set checkpoint.every_steps=1 \
   --set train.schedule=constant
 train 0 whole mlp.yaml -n 1 --set train.schedule=constant
-train 0 first mlp.yaml -n 4 --set parallel.hosts=2 --set train.schedule=constant --resume
+train 0 first mlp.yaml -n 4 --set parallel.hosts=2 --set train.schedule=constant --set parallel.balance=dynamic --resume
 same_model "$(sha whole/model.safetensors)" first
 
 # What cannot be played.

@@ -1,5 +1,6 @@
 # same_bits.sh short|all: one job gives one SHA-256 of the model for any number of agents and lanes, whether agents are
-# processes or threads, and every agent computes its own shards and no others.
+# processes or threads, and every agent computes its own shards and no others; with dynamic balance all together compute
+# every shard once.
 . "${0%/*}/training.sh"
 much=$1
 
@@ -22,19 +23,34 @@ expect_shards() {
   }'
 }
 
-# one JOB AGENTS LANES [ARGUMENT...]: a run of the job; its model must be the first one's.
-one() {
+# run_job JOB AGENTS LANES [ARGUMENT...]: its model must be the first one's; leaves the run in $name.
+run_job() {
   job=$1
   agents=$2
+  name=$1-$2-$3
   lanes=$3
   shift 3
-  name=$job-$agents-$lanes${1:+-threads}
   train 0 "$name" "$job.yaml" -n "$agents" --set "parallel.lanes=$lanes" "$@"
   [ -e "$job.sha" ] || sha "$name/model.safetensors" >"$job.sha"
   same_model "$(cat "$job.sha")" "$name"
   read -r shards samples batch epochs <"$job.size"
+}
+
+# one JOB AGENTS LANES [ARGUMENT...]: every agent computes its own shards.
+one() {
+  run_job "$@"
   [ "$(of_agents "$name" shards)" = "$(expect_shards "$agents" "$shards" "$samples" "$batch" "$epochs")" ] ||
     fail "$name: the agents computed $(of_agents "$name" shards)shards, not what is theirs"
+  rm -r "$name"
+}
+
+# whoever JOB AGENTS LANES [ARGUMENT...]: shards go to who is free.
+whoever() {
+  run_job "$@" --set parallel.balance=dynamic
+  # shellcheck disable=SC2046 # a list of numbers
+  [ $(($(of_agents "$name" shards | sed 's/ *$//; s/ /+/g'))) = \
+    $(($(expect_shards 1 "$shards" "$samples" "$batch" "$epochs"))) ] ||
+    fail "$name: the agents computed $(of_agents "$name" shards)shards"
   rm -r "$name"
 }
 
@@ -117,11 +133,20 @@ if [ "$much" = short ]; then
   done
   one cnn 1 1
   one cnn 3 1 --set parallel.agents_as=threads
+  whoever cnn 5 1
+  whoever resnet 3 2
+  whoever gpt 5 1
+  for job in mlp parts; do
+    whoever "$job" 1 1
+    whoever "$job" 3 2
+    whoever "$job" 4 1 --set parallel.agents_as=threads
+  done
   exit 0
 fi
 for job in mlp parts many cnn cnn_parts gpt rotary resnet; do
   for agents in 1 2 3 4 5 7 8; do
     for lanes in 1 2 3; do one "$job" "$agents" "$lanes"; done
+    whoever "$job" "$agents" $((1 + agents % 3))
   done
   for agents in 2 5 8; do one "$job" "$agents" 1 --set parallel.agents_as=threads; done
   one "$job" 3 2 --set parallel.agents_as=threads

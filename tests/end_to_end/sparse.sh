@@ -54,6 +54,8 @@ check() {
   done
   train 0 "$1-threads" "$1.yaml" -n 3 --set parallel.agents_as=threads
   same_model "$whole" "$1-threads"
+  train 0 "$1-dynamic" "$1.yaml" -n 4 --set parallel.lanes=2 --set parallel.balance=dynamic
+  same_model "$whole" "$1-dynamic"
   agents=3
   for last in 7 14 21; do
     name=$1-from-$last

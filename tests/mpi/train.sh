@@ -89,6 +89,8 @@ joined 0 single 2 2 job.yaml --set sync.reduction=fast
 same_model "$bits" single
 joined ill fast 2 1 job.yaml --resume --set train.epochs=3
 once fast.out "sync.reduction"
+joined 0 free 5 2 job.yaml --set parallel.balance=dynamic
+same_model "$bits" free
 
 # A run goes on under MPI that was begun without, and says so when it is finished.
 train 0 begun job.yaml -n 2 --set train.steps=2 --set checkpoint.every_steps=1 --set train.schedule=constant

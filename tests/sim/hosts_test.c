@@ -12,7 +12,7 @@
 
 static seeds given;
 
-enum { CASES = 9 };
+enum { CASES = 11 };
 
 /* Batches that leave shards, and hosts, without samples are among them. */
 static const group_case cases[CASES] = {
@@ -44,7 +44,20 @@ static const group_case cases[CASES] = {
      .optimizer = "rmsprop",
      .check_every = 2,
      .average_first = 1,
-     .samples = {12, 2, 31}}};
+     .samples = {12, 2, 31}},
+    /* Long enough for shares that change. */
+    {.shards = 16,
+     .steps = 8,
+     .direct = true,
+     .dynamic = true,
+     .optimizer = "adamw",
+     .samples = {32, 48, 33, 64, 16, 5, 80, 31}},
+    {.shards = 13,
+     .steps = 8,
+     .dynamic = true,
+     .optimizer = "sgd",
+     .clip_norm = 2,
+     .samples = {26, 40, 13, 64, 3, 70, 13, 31}}};
 
 static group_model *expected[CASES]; /* [steps + 1] by case */
 
@@ -55,6 +68,7 @@ typedef struct story {
   const group_model *models;
   ddla_failure failure[DDLA_TRANSPORT_RANKS_MAX];
   bool followed; /* a survivor had made a step when a host crashed */
+  bool moved;    /* a host had other shards than at the beginning */
 } story;
 
 /* What each host alone has comes to the first one, and nowhere else. */
@@ -111,6 +125,17 @@ static ddla_status bring_moments(const group_agent *a, const group_model *model)
   return DDLA_OK;
 }
 
+/* Whether shards of the newest step are not where they were in the beginning. */
+static bool has_moved(const group_agent *a, uint64_t step) {
+  const ddla_sync_record *record = ddla_sync_records(a->sync, step);
+  for (int shard = 0; shard < a->c->shards; shard++) {
+    int host = 0;
+    while (a->c->shards * (host + 1) / a->cluster.hosts <= shard) host++;
+    if (record[shard].samples > 0 && record[shard].worker != host) return true;
+  }
+  return false;
+}
+
 static ddla_status work(story *s, group_agent *a, uint64_t *seen) {
   int bad_shard = 0;
   double shared[DDLA_HOSTS_MAX] = {0};
@@ -122,6 +147,7 @@ static ddla_status work(story *s, group_agent *a, uint64_t *seen) {
     *seen = result.step;
     if (!group_equals(a, *seen, &s->models[*seen]))
       return DDLA_FAIL(INTERNAL, "step %d has another state", (int)*seen);
+    s->moved |= has_moved(a, *seen);
   }
   shared[a->cluster.host] = 1.5 * a->cluster.host;
   const ddla_sync_part part = {shared, sizeof shared[0], a->cluster.hosts};
@@ -137,10 +163,14 @@ static ddla_status rank_main(ddla_transport *link, void *argument) {
   group_agent a = {0};
   ddla_transport *local = NULL;
   const int host = ddla_transport_rank(link);
+  group_case c = s->c;
+  group_clock clock; /* hosts are of different speed, with dynamic balance */
   uint64_t seen = 0;
+  group_clock_init(&clock, s->seed, 10u << (s->seed + (uint64_t)host * 7) % 5);
+  c.clock = &clock.clock;
   DDLA_TRY(ddla_transport_open(&local, "self", NULL));
   ddla_status status = hand_out(link);
-  if (status == DDLA_OK) status = group_open_on(&a, &s->c, local, link);
+  if (status == DDLA_OK) status = group_open_on(&a, &c, local, link);
   if (status == DDLA_OK) status = work(s, &a, &seen);
   if (status == DDLA_PEER_LOST && a.sync) {
     s->followed |= seen > 0;
@@ -187,7 +217,7 @@ static bool run_seed(uint64_t seed, tally *t) {
   s->c.agents = 2 + (int)(seed / CASES % 5);
   s->c.range_bytes = 16384 * (int64_t)(seed % 3);
   const bool divides = !s->c.sparse && strcmp(s->c.optimizer, "adafactor") != 0;
-  if (seed / CASES % 2 == 1 && divides) s->c.method = "sharded";
+  if (seed / CASES % 2 == 1 && divides && !s->c.dynamic) s->c.method = "sharded";
   const ddla_sim_options options = draw_options(s);
   ddla_status status = ddla_sim_run(&options, &result, rank_main, s);
   bool well = status == DDLA_OK && well_ended(s, &result), crashed = false;
@@ -196,6 +226,7 @@ static bool run_seed(uint64_t seed, tally *t) {
     print_error("seed %llu: %s\n", (unsigned long long)seed, ddla_status_message(status));
   t->crashes += crashed;
   t->later += crashed && s->followed;
+  t->moved += s->moved;
   t->switches += (int)result.switches;
   free(s);
   return well;
@@ -207,6 +238,7 @@ static void every_host_has_the_bits_of_plain_training(void **state) {
   if (given.count < 100) return;
   assert_true(t.crashes > (int)given.count / 10); /* else the faults test nothing */
   assert_true(t.later > (int)given.count / 50);
+  assert_true(t.moved > (int)given.count / 20);
 }
 
 /* A run in which something is not finite: what every host says of it. */

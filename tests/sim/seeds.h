@@ -25,9 +25,10 @@ static inline seeds seeds_read(int argc, char **argv) {
   return given;
 }
 
-/* What happened in runs: those with crashes, those of them after step 1, switches between ranks. */
+/* What happened in runs: those with crashes, those of them after step 1, those in which shares of
+ * shards changed, switches between ranks. */
 typedef struct tally {
-  int crashes, later, switches;
+  int crashes, later, moved, switches;
 } tally;
 
 /* One seed's run; false, with words on the terminal, where it ended badly. */

@@ -77,6 +77,7 @@ typedef struct story {
   bool found;          /* a survivor looked at the committed state, or a copy was made */
   uint64_t found_step; /* the newest that one saw */
   group_model copy;
+  group_clock clock;
 } story;
 
 /* Rubbish in elements [begin, end) of a row's version; nobody writes rows of one version inside a
@@ -208,6 +209,13 @@ static int draw_agents(uint64_t seed, uint64_t which, int shards) {
   return 1 + (int)ddla_rng_below(&rng, (uint64_t)most);
 }
 
+/* With dynamic balance, what a shard takes has nothing to do with time; of some seeds it differs
+ * widely. */
+static void balance(story *s, uint64_t seed) {
+  group_clock_init(&s->clock, seed, 1u << seed % 12);
+  s->c.clock = &s->clock.clock;
+}
+
 static bool well_ended(const story *s, const ddla_sim_result *result) {
   bool crashed = false, well = true;
   for (int i = 0; i < s->c.agents; i++) crashed = crashed || result->crashed[i];
@@ -230,6 +238,7 @@ static bool goes_on(story *s) {
   next->c = s->c;
   next->models = s->models;
   next->c.agents = draw_agents(s->seed, 2, s->c.shards);
+  balance(next, s->seed + 1);
   if (s->found) {
     next->c.start_step = s->found_step;
     next->c.start = &s->copy;
@@ -253,6 +262,8 @@ static bool run_seed(uint64_t seed, tally *t) {
   s->models = expected[seed % CASES];
   s->c.lanes = 1;
   s->c.agents = draw_agents(seed, 1, s->c.shards);
+  s->c.dynamic = seed / CASES % 2 == 1;
+  balance(s, seed);
   const ddla_sim_options options = draw_options(s);
   ddla_status status = ddla_sim_run(&options, &result, rank_main, s);
   bool well = status == DDLA_OK && well_ended(s, &result), crashed = false;
