@@ -205,9 +205,10 @@ static ddla_status check_sparse(const ddla_training *training) {
                            "or set sparse to false",
                            training->strategy->method);
   if (training->dynamic && training->cluster.hosts > 1)
-    return ddla_job_refuse(training->job, "parallel.balance",
-                           "is dynamic, which does not exchange sparse tables between hosts; set it "
-                           "to static, or sparse to false");
+    return ddla_job_refuse(
+        training->job, "parallel.balance",
+        "is dynamic, which does not exchange sparse tables between hosts; set "
+        "it to static, or sparse to false");
   if (!training->optimizer->update)
     return ddla_job_refuse(
         training->job, "train.optimizer",
