@@ -31,7 +31,9 @@ typedef struct replay {
 
 /* ---- in place of the library's ---- */
 
-int replay_operands_list(ddla_operand *out, const ddla_operands *operands, int64_t samples) {
+int replay_operands_list(ddla_operand *out, const ddla_operands *operands, uint64_t step,
+                         int64_t samples) {
+  (void)step;
   const replay_host *host = (const void *)operands;
   const ddla_bridge_host *here = &host->layout.host[host->layout.cluster.host];
   (void)samples;
@@ -93,15 +95,16 @@ static ddla_status make_host(replay *r, int h) {
   DDLA_TRY(
       ddla_bridge_layout_make(&host->layout, &cluster, o->shards, 1, o->elements, o->range_bytes));
   DDLA_TRY(ddla_transport_open(&host->local, "self", NULL));
-  const ddla_bridge_options options = {.local = host->local,
-                                       .link = &r->net.host[h].base,
-                                       .layout = &host->layout,
-                                       .board = &host->board,
-                                       .operands = (const void *)host,
-                                       .lists = {-1, -1},
-                                       .reduced = o->sum ? o->sum[h] : r->nothing,
-                                       .threadless = true,
-                                       .calls = {waits, slices, stop_asked, host}};
+  const ddla_bridge_options options = {
+      .local = host->local,
+      .link = &r->net.host[h].base,
+      .layout = &host->layout,
+      .board = &host->board,
+      .operands = (const void *)host,
+      .lists = {-1, -1},
+      .reduced = o->sum ? o->sum[h] : r->nothing,
+      .threadless = true,
+      .calls = {.waits = waits, .slices = slices, .stop_asked = stop_asked, .argument = host}};
   return ddla_bridge_create(&host->bridge, &options);
 }
 

@@ -33,7 +33,8 @@ ddla_status replay_run(replay_result *out, const replay_options *options);
 
 /* In place of library functions that the bridge calls (see replaced.h): a host's operands;
  * and where bytes are only counted, memory that costs nothing until it is touched, and no sums. */
-int replay_operands_list(ddla_operand *out, const ddla_operands *operands, int64_t samples);
+int replay_operands_list(ddla_operand *out, const ddla_operands *operands, uint64_t step,
+                         int64_t samples);
 void *replay_alloc_array(size_t count, size_t size);
 ddla_status replay_tree_plan_make(ddla_tree_plan *out, int64_t leaves, const ddla_tree_part *parts,
                                   const bool *absent, int count);
