@@ -296,6 +296,12 @@ ddla_status ddla_bench_step(int argc, char **argv) {
   DDLA_TRY_CLEAN(status, set(job, "train.batch", batch));
   DDLA_TRY_CLEAN(status, set(job, "train.steps", total));
   DDLA_TRY_CLEAN(status, ddla_training_prepare(&call.training, job, NULL, NULL, now_ns()));
+  if (call.training->cluster.hosts > 1)
+    DDLA_TRY_CLEAN(status,
+                   ddla_job_refuse(job, "parallel.hosts",
+                                   "is %d, and ddla bench step measures one host; ddla bench "
+                                   "exchange measures between hosts",
+                                   call.training->cluster.hosts));
   DDLA_TRY_CLEAN(status, run(&call, count, json, profile));
 cleanup:
   ddla_training_destroy(call.training);

@@ -155,6 +155,7 @@ static bool is_over(const ddla_bridge *b) {
 static ddla_status share_out(ddla_bridge *b) {
   const ddla_bridge_calls *calls = &b->options.calls;
   int first[DDLA_HOSTS_MAX + 1];
+  if (!calls->shares) return DDLA_OK;
   calls->shares(first, calls->argument, b->order.step);
   return ddla_bridge_layout_share(&b->layout, first);
 }

@@ -81,7 +81,8 @@ typedef struct ddla_bridge_calls {
   bool (*waits)(ddla_service_word *out, void *argument, uint64_t step, int64_t element);
   /* What is shared of a step beside gradients: records of shards. */
   int (*slices)(ddla_bridge_slices out[DDLA_BRIDGE_SLICES_MAX], void *argument, uint64_t step);
-  /* The hosts' shares of the step's shards: host h has [first[h], first[h + 1]). */
+  /* The hosts' shares of the step's shards: host h has [first[h], first[h + 1]). Null: those of the
+   * layout, for ever. */
   void (*shares)(int first[DDLA_HOSTS_MAX + 1], void *argument, uint64_t step);
   bool (*stop_asked)(void *argument);
   void *argument;
