@@ -472,18 +472,49 @@ static void run_span(const allreduce *sync, const float *gradient, int64_t begin
   if (!sync->options.optimizer->apply) ddla_updates_follow(sync->updates, begin, end, step);
 }
 
+/* Whether something of all of the gradient must be known before the update. */
+static bool needs_whole(const allreduce *sync) {
+  const ddla_sync_options *options = &sync->options;
+  return options->clip_norm > 0 || options->optimizer->factor ||
+         (options->reduced >= 0 && !sync->bridged);
+}
+
+/* Whether sums are taken up range by range, as the bridge brings them. */
+static bool arrives(const allreduce *sync) { return sync->bridged && !needs_whole(sync); }
+
+/* On several hosts, where nothing of all of the gradient is needed first: each range of the piece
+ * as its sum arrives, from the top down, so that updating and exchanging go on together. */
+static ddla_status run_arriving(allreduce *sync, int worker, const ddla_update_step *step) {
+  const ddla_sync_options *options = &sync->options;
+  const bool due = ddla_checks_due(options, step->step);
+  const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
+  int64_t begin = 0, end = 0, from = 0, count = 0;
+  ddla_allreduce_piece(&sync->base, worker, &begin, &end);
+  for (; end > begin; end = from) {
+    ddla_bridge_range(&sync->layout, ddla_bridge_range_down_to(&sync->layout, end - 1), &from,
+                      &count);
+    if (from < begin) from = begin;
+    DDLA_TRY(wait_final(sync, worker, from));
+    mark_update(sync, worker);
+    if (due) ddla_checks_span(options, worker, DDLA_CHECKED_GRADIENT, reduced + from, from, end);
+    run_span(sync, reduced + from, from, end, step);
+  }
+  return DDLA_OK;
+}
+
 /* Elements [begin, end) from the stored gradient, or summed chunk by chunk. */
-static void run_piece(allreduce *sync, int worker, const reduction *sum,
-                      const ddla_update_step *step) {
+static ddla_status run_piece(allreduce *sync, int worker, const reduction *sum,
+                             const ddla_update_step *step) {
   const ddla_sync_options *options = &sync->options;
   const bool due = ddla_checks_due(options, step->step);
   int64_t begin = 0, end = 0, chunk = CHUNK_BLOCKS * DDLA_STATE_BLOCK;
+  if (arrives(sync)) return run_arriving(sync, worker, step);
   ddla_allreduce_piece(&sync->base, worker, &begin, &end);
   if (options->reduced >= 0) {
     const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
     if (due) ddla_checks_span(options, worker, DDLA_CHECKED_GRADIENT, reduced + begin, begin, end);
     run_span(sync, reduced + begin, begin, end, step);
-    return;
+    return DDLA_OK;
   }
   float *gradient = sync->chunk + worker * chunk;
   for (int64_t at = begin; at < end; at += chunk) {
@@ -492,6 +523,7 @@ static void run_piece(allreduce *sync, int worker, const reduction *sum,
     if (due) ddla_checks_span(options, worker, DDLA_CHECKED_GRADIENT, gradient, at, stop);
     run_span(sync, gradient, at, stop, step);
   }
+  return DDLA_OK;
 }
 
 /* Writes version t+1 of the buffers that follow statistics, and of their mean; a worker takes every
@@ -512,13 +544,6 @@ void ddla_allreduce_update_buffers(const ddla_allreduce *sync, int worker,
   }
 }
 
-/* Whether something of all of the gradient must be known before the update. */
-static bool needs_whole(const allreduce *sync) {
-  const ddla_sync_options *options = &sync->options;
-  return options->clip_norm > 0 || options->optimizer->factor ||
-         (options->reduced >= 0 && !sync->bridged);
-}
-
 static ddla_status update(allreduce *sync, int worker, const reduction *sum,
                           const ddla_update_step *step) {
   const ddla_sync_options *options = &sync->options;
@@ -529,7 +554,7 @@ static ddla_status update(allreduce *sync, int worker, const reduction *sum,
     ddla_updates_factor(sync->updates, worker, reduced, step);
     DDLA_TRY(meet_within(sync, worker));
   }
-  run_piece(sync, worker, sum, step);
+  DDLA_TRY(run_piece(sync, worker, sum, step));
   if (!needs_whole(sync)) DDLA_TRY(sum_rows(sync, worker, sum));
   if (ddla_operands_by_row(sync->operands))
     ddla_row_sums_apply(options, sync->updates, worker, &operands, step);
@@ -596,6 +621,7 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce 
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0;
   ddla_allreduce_piece(&sync->base, worker, &begin, &end);
+  if (arrives(sync) && end > begin) begin = end - DDLA_STATE_BLOCK; /* and the records */
   DDLA_TRY(wait_final(sync, worker, begin));
   mark_update(sync, worker);
   DDLA_TRY(ddla_allreduce_sum_records(result, bad_shard, sync));
