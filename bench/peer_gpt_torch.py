@@ -2,7 +2,8 @@
 
     python3 peer_gpt_torch.py TEXT --setting sdpa+fused
 
-It builds and warms up, prints one line of JSON about itself, and then obeys lines on standard input:
+Under an MPI launcher: --launched (see hosts_torch.py); --batch is that of all processes. It builds and warms up, prints
+one line of JSON about itself (rank 0 alone), and then obeys lines on standard input:
 
     run N     trains N steps and prints one line: {"steps", "characters", "seconds", "step_seconds" (median)}
     quit      ends
@@ -16,6 +17,9 @@ A setting is several of these words joined by +:
     memory          glibc keeps freed memory and asks for huge pages, so that a step meets no page faults
     micro           eight micro-batches, their gradients added up
     noclip          without clipping of the gradient's norm
+    view            DDP(gradient_as_bucket_view=True)
+    static          DDP(static_graph=True)
+    bucketN         DDP(bucket_cap_mb=N)
 
 PyTorch with AVX-512 kernels comes from PyPI: python3 -m venv torch && torch/bin/pip install torch
 """
@@ -30,6 +34,8 @@ import time
 import torch
 from torch import nn
 from torch.nn import functional
+
+import hosts_torch
 
 # For the setting `memory`; read by glibc and by PyTorch when a process starts.
 MEMORY = {
@@ -113,16 +119,17 @@ class Gpt(nn.Module):
 
 
 class Trainer:
-    def __init__(self, path, setting, batch, window):
-        words = set(setting.split("+"))
-        with open(path, encoding="utf-8") as file:
+    def __init__(self, options):
+        words = set(options.setting.split("+"))
+        with open(options.text, encoding="utf-8") as file:
             text = file.read()
         known = {character: i for i, character in enumerate(sorted(set(text)))}
         self.text = torch.tensor([known[character] for character in text])
-        self.batch, self.window = batch, window
+        self.batch, self.window = options.batch // options.ranks, options.window
         self.micro = MICRO_BATCHES if "micro" in words else 1
         self.clip = "noclip" not in words
-        self.model = Gpt(len(known), window=window, sdpa="sdpa" in words)
+        self.model = Gpt(len(known), window=self.window, sdpa="sdpa" in words)
+        self.model = hosts_torch.wrap(self.model, words, options)
         tables = [p for p in self.model.parameters() if p.dim() >= 2]
         others = [p for p in self.model.parameters() if p.dim() < 2]
         groups = [{"params": tables, "weight_decay": 0.1}, {"params": others, "weight_decay": 0}]
@@ -162,27 +169,28 @@ def main():
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--window", type=int, default=128)
     parser.add_argument("--warm", type=int, default=3)
+    hosts_torch.add_arguments(parser)
     options = parser.parse_args()
     if "memory" in options.setting.split("+") and "THP_MEM_ALLOC_ENABLE" not in os.environ:
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **MEMORY})
     torch.set_num_threads(1)
-    torch.manual_seed(1)
-    trainer = Trainer(options.text, options.setting, options.batch, options.window)
+    hosts_torch.join(options)
+    torch.manual_seed(1 + options.rank)
+    trainer = Trainer(options)
     losses = [trainer.step() for _ in range(options.warm)]
     parameters = sum(p.numel() for p in trainer.model.parameters())
-    print(json.dumps({"torch": torch.__version__, "parameters": parameters, "loss": losses[-1]}), flush=True)
-    for line in sys.stdin:
-        words = line.split()
-        if not words or words[0] == "quit":
-            break
+    say = print if options.rank == 0 else lambda *_, **__: None
+    say(json.dumps({"torch": torch.__version__, "parameters": parameters, "loss": losses[-1]}), flush=True)
+    for steps in hosts_torch.orders(options):
         times = []
-        for _ in range(int(words[1])):
+        for _ in range(steps):
             start = time.perf_counter()
             trainer.step()
             times.append(time.perf_counter() - start)
         characters = len(times) * options.batch * options.window
         row = {"steps": len(times), "characters": characters, "seconds": sum(times)}
-        print(json.dumps({**row, "step_seconds": statistics.median(times)}), flush=True)
+        say(json.dumps({**row, "step_seconds": statistics.median(times)}), flush=True)
+    hosts_torch.leave(options)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python3 peer_step_torch.py --setting channels_last+fused [--model resnet] [--rank 0 --ranks 2 --port 29511]
 
-It builds and warms up, prints one line of JSON about itself, and then obeys lines on standard input:
+Under an MPI launcher: --launched in place of --rank, --ranks and --port (see hosts_torch.py). It builds and warms up,
+prints one line of JSON about itself (rank 0 alone, if launched), and then obeys lines on standard input:
 
     run N     trains N steps and prints one line: {"steps", "samples", "seconds", "cpu_seconds", "step_seconds"}
     quit      ends
@@ -21,6 +22,7 @@ A setting is `eager`, or several of these words joined by +:
                     whole batches indexed out of one tensor
     view            DDP(gradient_as_bucket_view=True)
     static          DDP(static_graph=True)
+    bucketN         DDP(bucket_cap_mb=N)
 
 PyTorch with AVX-512 kernels comes from PyPI: python3 -m venv torch && torch/bin/pip install torch
 """
@@ -40,6 +42,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn import functional
 
+import hosts_torch
 from resnet_torch import ResNet
 
 BATCH = 128
@@ -135,10 +138,7 @@ class Trainer:
         model = Cnn(arguments.dropout) if arguments.model == "cnn" else ResNet(arguments.depth)
         model = model.to(memory_format=self.order)
         self.parameters = sum(p.numel() for p in model.parameters())
-        if arguments.ranks > 1:
-            model = nn.parallel.DistributedDataParallel(
-                model, gradient_as_bucket_view="view" in words, static_graph="static" in words
-            )
+        model = hosts_torch.wrap(model, words, arguments)
         self.optimizer = torch.optim.SGD(
             model.parameters(), lr=0.05, momentum=0.9, nesterov=True, fused=True if "fused" in words else None
         )
@@ -186,8 +186,9 @@ class Trainer:
         }
 
 
-def say(what):
-    print(json.dumps(what), flush=True)
+def say(what, arguments=None):
+    if arguments is None or not arguments.launched or arguments.rank == 0:
+        print(json.dumps(what), flush=True)
 
 
 def curve(trainer, points):
@@ -210,9 +211,7 @@ def read_arguments():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--warmup", type=int, default=30)
     parser.add_argument("--curve", default="")
-    parser.add_argument("--rank", type=int, default=0)
-    parser.add_argument("--ranks", type=int, default=1)
-    parser.add_argument("--port", type=int, default=29511)
+    hosts_torch.add_arguments(parser)
     return parser.parse_args()
 
 
@@ -222,9 +221,7 @@ def main():
         os.execve(sys.executable, [sys.executable] + sys.argv, dict(os.environ, **MEMORY))
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
-    if arguments.ranks > 1:
-        where = "tcp://127.0.0.1:%d" % arguments.port
-        dist.init_process_group("gloo", init_method=where, rank=arguments.rank, world_size=arguments.ranks)
+    hosts_torch.join(arguments)
     trainer = Trainer(arguments)
     if arguments.curve:
         return curve(trainer, [int(step) for step in arguments.curve.split(",")])
@@ -238,15 +235,12 @@ def main():
             "onednn": [w.strip(" -") for w in torch.__config__.show().split("\n") if "MKL-DNN" in w][0],
             "threads": torch.get_num_threads(),
             "parameters": trainer.parameters,
-        }
+        },
+        arguments,
     )
-    for line in sys.stdin:
-        words = line.split()
-        if not words or words[0] == "quit":
-            break
-        say(trainer.run(int(words[1]), arguments.ranks))
-    if arguments.ranks > 1:
-        dist.destroy_process_group()
+    for steps in hosts_torch.orders(arguments):
+        say(trainer.run(steps, arguments.ranks), arguments)
+    hosts_torch.leave(arguments)
 
 
 if __name__ == "__main__":

@@ -153,6 +153,29 @@ static ddla_status plan_part(ddla_bridge_step *b, int index, const ddla_operand 
   return ddla_tree_plan_make(&own->plan, whole->count, parts, absent, taken);
 }
 
+/* Ready for the other hosts' parts of an own range. */
+static ddla_status expect(ddla_bridge_step *b, int index) {
+  range *r = &b->range[index];
+  for (int h = 0; h < b->layout->cluster.hosts; h++) {
+    const ddla_bridge_host *host = &b->layout->host[h];
+    for (int p = 0; p < host->part_count && h != b->layout->cluster.host; p++) {
+      const int part = host->first_part + p;
+      if (b->absent[part]) continue;
+      DDLA_TRY(ddla_bridge_recv(&r->flight, h,
+                                ddla_bridge_tag(b->number, DDLA_BRIDGE_PARTIAL, index, p),
+                                received_at(b, index, part), (size_t)r->count * sizeof(float)));
+    }
+  }
+  return DDLA_OK;
+}
+
+/* When a step begins: what others compute first need not wait for this host's word. */
+static ddla_status expect_all(ddla_bridge_step *b) {
+  for (int k = 0; k < own_ranges(b) && !b->options->fast; k++)
+    DDLA_TRY(expect(b, ddla_bridge_own(b->layout, k)));
+  return DDLA_OK;
+}
+
 ddla_status ddla_bridge_step_begin(ddla_bridge_step *b, uint64_t number,
                                    const ddla_bridge_order *order) {
   b->number = number;
@@ -173,7 +196,7 @@ ddla_status ddla_bridge_step_begin(ddla_bridge_step *b, uint64_t number,
   }
   if (b->lists) ddla_bridge_lists_begin(b->lists, number, order->samples);
   b->first_ns = b->computed_ns = 0;
-  return DDLA_OK;
+  return expect_all(b);
 }
 
 /* This host's partial sum of a range; null: absent. */
@@ -190,21 +213,10 @@ static const float *own_sum(ddla_bridge_step *b, int index, const range *r) {
   return own->sum + r->begin;
 }
 
-static ddla_status gather(ddla_bridge_step *b, int index) {
+static void add_own(ddla_bridge_step *b, int index) {
   range *r = &b->range[index];
-  for (int h = 0; h < b->layout->cluster.hosts; h++) {
-    const ddla_bridge_host *host = &b->layout->host[h];
-    for (int p = 0; p < host->part_count && h != b->layout->cluster.host; p++) {
-      const int part = host->first_part + p;
-      if (b->absent[part]) continue;
-      DDLA_TRY(ddla_bridge_recv(&r->flight, h,
-                                ddla_bridge_tag(b->number, DDLA_BRIDGE_PARTIAL, index, p),
-                                received_at(b, index, part), (size_t)r->count * sizeof(float)));
-    }
-  }
   for (int p = 0; p < this_host(b)->part_count; p++) own_sum(b, p, r);
   r->state = RANGE_GATHERED;
-  return DDLA_OK;
 }
 
 static ddla_status hand_over(ddla_bridge_step *b, int index) {
@@ -298,7 +310,7 @@ static ddla_status start_ranges(ddla_bridge_step *b, bool *moved) {
     if (b->first_ns == 0) b->first_ns = now_ns(b);
     if (b->computed == 0) DDLA_TRY(plan_parts(b));
     if (b->options->fast) DDLA_TRY(let_link_add(b, b->computed));
-    else if (r->owner == b->layout->cluster.host) DDLA_TRY(gather(b, b->computed));
+    else if (r->owner == b->layout->cluster.host) add_own(b, b->computed);
     else DDLA_TRY(hand_over(b, b->computed));
     *moved = true;
     if (++b->computed == b->layout->ranges) b->computed_ns = now_ns(b);

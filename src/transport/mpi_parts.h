@@ -12,7 +12,6 @@ enum {
   DDLA_MPI_CONTROLS = 1024,       /* control messages to one peer under way; see mpi_control.c */
   DDLA_MPI_INBOX = 32,            /* receives for control messages from all */
   DDLA_MPI_AHEAD = 4,             /* pieces of a message under way at once */
-  DDLA_MPI_PIECE_BYTES = 1 << 20, /* small enough to wait for one, large enough to be fast */
   DDLA_MPI_SUMS = 64,             /* under way at once */
   DDLA_MPI_EVENTS = 16,
   DDLA_MPI_BLOCKS_MAX = 256
