@@ -133,6 +133,7 @@ compare() {
   for setting in "${settings[@]}"; do
     if ! start_peer "$setting"; then continue; fi
     run_peer "$setting" "$many" >"$work/second"
+    echo "$(cat "$work/second") s a step: $setting" >&2
     echo "$(cat "$work/second") $setting" >>"$work/tried"
     end_peer "$setting"
   done

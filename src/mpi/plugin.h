@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 enum {
-  DDLA_MPI_PLUGIN_VERSION = 4, /* raised when the table changes; others are refused */
+  DDLA_MPI_PLUGIN_VERSION = 3, /* raised when the table changes; others are refused */
   DDLA_MPI_OPERATIONS = 8192,  /* under way at once */
   /* What callers send at once, a piece of a message; its receive is always posted before. */
   DDLA_MPI_PIECE_BYTES = 1 << 20

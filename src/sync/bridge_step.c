@@ -273,10 +273,12 @@ static void sum_range(ddla_bridge_step *b, int index) {
   ddla_tree_run(&b->total, &io, 0, r->count, false);
 }
 
+/* To the next host first, so that not all hosts send to the same one at a time. */
 static ddla_status give(ddla_bridge_step *b, int index) {
   range *r = &b->range[index];
-  for (int h = 0; h < b->layout->cluster.hosts; h++) {
-    if (h == b->layout->cluster.host) continue;
+  const int hosts = b->layout->cluster.hosts;
+  for (int k = 1; k < hosts; k++) {
+    const int h = (b->layout->cluster.host + k) % hosts;
     DDLA_TRY(ddla_bridge_send(&r->flight, h, ddla_bridge_tag(b->number, DDLA_BRIDGE_SUM, index, 0),
                               b->given + r->begin, (size_t)r->count * sizeof(float)));
   }
@@ -300,21 +302,34 @@ static ddla_status plan_parts(ddla_bridge_step *b) {
   return DDLA_OK;
 }
 
-/* Ranges leave in order, as the host's workers report them final. */
+static ddla_status start_range(ddla_bridge_step *b, int index) {
+  if (b->options->fast) return let_link_add(b, index);
+  if (b->range[index].owner != b->layout->cluster.host) return hand_over(b, index);
+  add_own(b, index);
+  return DDLA_OK;
+}
+
+/* Ranges leave as the host's workers report them final, from the top down; of as many as there are
+ * hosts, that are final at once, the next host's first. */
 static ddla_status start_ranges(ddla_bridge_step *b, bool *moved) {
   const ddla_bridge_calls *calls = &b->options->calls;
+  const int hosts = b->layout->cluster.hosts;
   ddla_service_word wanted;
-  while (b->computed < b->layout->ranges) {
-    range *r = &b->range[b->computed];
-    if (calls->waits(&wanted, calls->argument, b->order.step, r->begin)) return DDLA_OK;
-    if (b->first_ns == 0) b->first_ns = now_ns(b);
-    if (b->computed == 0) DDLA_TRY(plan_parts(b));
-    if (b->options->fast) DDLA_TRY(let_link_add(b, b->computed));
-    else if (r->owner == b->layout->cluster.host) add_own(b, b->computed);
-    else DDLA_TRY(hand_over(b, b->computed));
-    *moved = true;
-    if (++b->computed == b->layout->ranges) b->computed_ns = now_ns(b);
+  int end = b->computed;
+  while (end < b->layout->ranges &&
+         !calls->waits(&wanted, calls->argument, b->order.step, b->range[end].begin))
+    end++;
+  if (end == b->computed) return DDLA_OK;
+  if (b->first_ns == 0) b->first_ns = now_ns(b);
+  if (b->computed == 0) DDLA_TRY(plan_parts(b));
+  for (int from = b->computed; from < end; from += hosts) {
+    const int count = end - from < hosts ? end - from : hosts;
+    const int first = b->options->fast ? 0 : b->layout->cluster.host + 1 + hosts - from % hosts;
+    for (int k = 0; k < count; k++) DDLA_TRY(start_range(b, from + (first + k) % count));
   }
+  b->computed = end;
+  *moved = true;
+  if (end == b->layout->ranges) b->computed_ns = now_ns(b);
   return DDLA_OK;
 }
 
