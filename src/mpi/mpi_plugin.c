@@ -26,9 +26,9 @@ static int check(int result, int *error) {
   return *error;
 }
 
-/* Over TCP, Open MPI sends 64 KiB of a longer message and asks the receiver for the rest: a round trip
- * for each message, 40 ms to another town. Pieces find their receive posted, so they can go whole.
- * Only its TCP module (btl) reads these; what the user has set counts. */
+/* Over TCP, Open MPI sends 64 KiB of a longer message and asks the receiver for the rest: a round
+ * trip for each message, 40 ms to another town. Pieces find their receive posted, so they can go
+ * whole. Only its TCP module (btl) reads these; what the user has set counts. */
 #ifdef OMPI_MAJOR_VERSION
 static void set_up(void) {
   static const char *const name[] = {"OMPI_MCA_btl_tcp_eager_limit",
