@@ -103,6 +103,10 @@ int ddla_join_agent(const ddla_join *join) { return ddla_mpi_world_rank(join->wo
 
 const char *ddla_join_library(const ddla_join *join) { return ddla_mpi_world_library(join->world); }
 
+bool ddla_join_has_threads(const ddla_join *join) {
+  return ddla_mpi_world_has_threads(join->world);
+}
+
 const char *ddla_join_host_name(const ddla_join *join, int agent) {
   int host = 0;
   while (join->cluster.first[host + 1] <= agent) host++;

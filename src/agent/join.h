@@ -27,6 +27,9 @@ int ddla_join_agent(const ddla_join *join);
 /* "Open MPI v4.1.4", for people. Borrowed. */
 const char *ddla_join_library(const ddla_join *join);
 
+/* False: MPI may be called by the thread alone that started it, so the first lane exchanges. */
+bool ddla_join_has_threads(const ddla_join *join);
+
 /* Name of the host of an agent. Borrowed. */
 const char *ddla_join_host_name(const ddla_join *join, int agent);
 

@@ -66,3 +66,14 @@ void ddla_alloc_thaw(void) {
   DDLA_ASSERT(frozen_depth > 0);
   frozen_depth--;
 }
+
+int ddla_alloc_begin_other(void) {
+  const int depth = frozen_depth;
+  frozen_depth = 0;
+  return depth;
+}
+
+void ddla_alloc_end_other(int depth) {
+  DDLA_ASSERT(frozen_depth == 0);
+  frozen_depth = depth;
+}

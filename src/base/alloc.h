@@ -41,4 +41,9 @@ ddla_status ddla_alloc_text(char **out, const char *text);
 void ddla_alloc_freeze(void);
 void ddla_alloc_thaw(void);
 
+/* Between these two the thread may allocate even so: it does other work than what was frozen. begin
+ * returns what end takes. */
+int ddla_alloc_begin_other(void);
+void ddla_alloc_end_other(int depth);
+
 #endif

@@ -154,6 +154,10 @@ static void show_plan(const train_call *call, const ddla_training_memory *memory
   if (join)
     printf("%d agents on %d host%s, started by %s\n", training->agents, training->cluster.hosts,
            training->cluster.hosts == 1 ? "" : "s", ddla_join_library(join));
+  if (join && training->cluster.hosts > 1 && !ddla_join_has_threads(join))
+    printf("%s grants calls from one thread only: lanes exchange between their shards, which hides "
+           "less\n",
+           ddla_join_library(join));
   if (training->fast)
     printf("sums between hosts are made by %s: another run may have other bits\n",
            ddla_join_library(join));
@@ -234,7 +238,7 @@ static ddla_status be_host(int host, ddla_local_region *link, void *argument) {
   train_call *call = argument;
   call->training->cluster.host = host;
   call->link = link;
-  call->options.hosts = (ddla_trainer_hosts){open_played_link, call};
+  call->options.hosts = (ddla_trainer_hosts){.open = open_played_link, .argument = call};
   if (host > 0) call->options.show = DDLA_SHOW_NONE;
   return launch_agents(call);
 }
@@ -436,7 +440,8 @@ static ddla_status train_joined(train_call *call, const train_given *given) {
   if (status == DDLA_OK && !finished) {
     ddla_join_limit(call->join, (int64_t)(call->job->parallel.timeout * 1000));
     if (ddla_join_cluster(call->join)->hosts > 1)
-      call->options.hosts = (ddla_trainer_hosts){ddla_join_open_link, call->join};
+      call->options.hosts =
+          (ddla_trainer_hosts){ddla_join_open_link, call->join, !ddla_join_has_threads(call->join)};
     status = run_joined(call);
     if (ddla_join_speaks(call->join)) status = conclude(call, status);
   }

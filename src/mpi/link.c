@@ -27,10 +27,10 @@ static ddla_status start_library(ddla_mpi_link *link) {
   link->state = memory;
   int error = link->plugin->start(link->state, &link->facts);
   if (error) return fail(link, "start", error);
-  if (!link->facts.threads)
+  if (!link->facts.funneled)
     return DDLA_FAIL(UNSUPPORTED,
-                     "%s (plug-in %s) grants calls from one thread only, and ddla exchanges on "
-                     "another one than it starts on; use a build of it with MPI_THREAD_SERIALIZED",
+                     "%s (plug-in %s) grants no threads beside its own, and ddla computes in "
+                     "several; use a build of it with MPI_THREAD_SERIALIZED or MPI_THREAD_FUNNELED",
                      link->facts.version, link->loaded.path);
   return DDLA_OK;
 }

@@ -64,6 +64,7 @@ static int begin(ddla_mpi_state *state, ddla_mpi_start *out) {
   for (char *at = strchr(version, '\t'); at; at = strchr(at, '\t')) *at = ' ';
   snprintf(out->version, sizeof out->version, "%.200s", version);
   out->threads = granted >= MPI_THREAD_SERIALIZED;
+  out->funneled = granted >= MPI_THREAD_FUNNELED;
   int found = 0, *limit = NULL;
   check(MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &limit, &found), &error);
   out->tag_max = found ? *limit : 32767; /* what the standard promises */

@@ -29,6 +29,7 @@ typedef struct ddla_mpi_start {
   int rank, ranks;
   int tag_max;       /* tags may be 0 to this */
   bool threads;      /* the library allows calls from several threads, one at a time */
+  bool funneled;     /* from the thread that started it, beside threads that do not call */
   char version[256]; /* of the library, in its own words */
 } ddla_mpi_start;
 

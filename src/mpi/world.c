@@ -243,6 +243,10 @@ int ddla_mpi_world_first(const ddla_mpi_world *world, int index) {
   return world->host[index].first;
 }
 
+bool ddla_mpi_world_has_threads(const ddla_mpi_world *world) {
+  return ddla_mpi_link_facts(world->link)->threads;
+}
+
 const char *ddla_mpi_world_library(const ddla_mpi_world *world) {
   return ddla_mpi_link_facts(world->link)->version;
 }

@@ -61,6 +61,9 @@ int ddla_mpi_world_first(const ddla_mpi_world *world, int host);
 const char *ddla_mpi_world_library(const ddla_mpi_world *world);
 const char *ddla_mpi_world_launcher(const ddla_mpi_world *world);
 
+/* Whether threads other than the one that started may take turns in calling. */
+bool ddla_mpi_world_has_threads(const ddla_mpi_world *world);
+
 /* Collective: `all` gets every rank's `bytes` bytes, by rank. `what` says in messages what is being
  * done ("compare the jobs"). Errors: TIMEOUT naming who is missing (the world can then only be
  * left), IO, NO_MEMORY. */

@@ -246,8 +246,10 @@ void ddla_allreduce_final(ddla_sync *base, int worker, int64_t from) {
   int64_t first_final_block = (from + DDLA_STATE_BLOCK - 1) / DDLA_STATE_BLOCK;
   if (first_final_block > sync->blocks) first_final_block = sync->blocks;
   publish_final(sync, worker, sync->blocks - first_final_block);
-  /* What fails here fails again where the worker waits. */
-  if (serves_bridge(sync, worker)) (void)ddla_bridge_serve(sync->bridge, 0);
+  if (!serves_bridge(sync, worker)) return;
+  const int depth = ddla_alloc_begin_other(); /* the bridge's memory grows where it must */
+  (void)ddla_bridge_serve(sync->bridge, 0);   /* what fails here fails again where it waits */
+  ddla_alloc_end_other(depth);
 }
 
 void ddla_allreduce_piece(const ddla_sync *base, int worker, int64_t *begin, int64_t *end) {

@@ -153,6 +153,7 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .lanes = training->lanes,
       .agent = agent_of(trainer),
       .range_bytes = shared->start->range_bytes,
+      .threadless = trainer->options->hosts.threadless,
       .fast = training->fast,
       .shards = training->shards,
       .direct = training->direct,

@@ -13,6 +13,7 @@
 typedef struct ddla_trainer_hosts {
   ddla_status (*open)(ddla_transport **link, ddla_cluster *cluster, void *argument);
   void *argument;
+  bool threadless; /* the link is for the main thread, lane 0, alone */
 } ddla_trainer_hosts;
 
 typedef struct ddla_trainer_options {
