@@ -11,10 +11,10 @@
 #
 # All hosts share this machine's processors: what they compute at once, on either side, takes its time.
 #
-# Rounds are interleaved. The peer lives through all rounds and sleeps between its own, and its first steps are left out.
-# Ours starts anew each time, and its figure is that of its report: from before the first step to after the last, without
-# start-up and test. The peer is first tried with every setting (WORDS of bench/peer_step_torch.py, bench/peer_gpt_torch.py),
-# one after another; the two best ones take part in the rounds.
+# Rounds are interleaved. The peer lives through all rounds and sleeps between its own; ours starts anew each time. Both
+# leave out as many first steps, in which TCP looks for its rate too: ours trains on a part of the data, so that an epoch
+# is 20 steps and metrics.jsonl says when each ended. The peer is first tried with every setting (WORDS of
+# bench/peer_step_torch.py, bench/peer_gpt_torch.py), one after another; the best one takes part in the rounds.
 #
 # bound      the time that what a host of ours sends in a step takes on its cable, and two one-way delays: gradients must
 #            come before sums can go. By the rate that one TCP connection reaches (`netlab check`, without headers).
@@ -46,25 +46,42 @@ warm_data
 export NETLAB_OWNER=$$ BUILD=$build
 netlab=tools/netlab/netlab
 work=$(mktemp -d)
+export OMPI_MCA_orte_tmpdir_base=$work # process numbers of labs are alike
 trap '"$netlab" down 2>/dev/null || true; rm -rf "$work"' EXIT
 "$python" -c 'import torch' || exit 1
 
-# choose MODEL LINK: what both sides train, and for how many steps of a round.
+# Data of 20 batches: of Fashion-MNIST, of the text.
+cut_data() {
+  "$python" - "$work/data" <<'P'
+import gzip, os, struct, sys
+source = "/usr/share/datasets/fashion-mnist/"
+os.mkdir(sys.argv[1])
+for name, header, size in (("images-idx3", 16, 784), ("labels-idx1", 8, 1)):
+    for part, count in (("train", 20 * 128), ("t10k", 8)):
+        file = "%s-%s-ubyte.gz" % (part, name)
+        data = gzip.open(source + file).read()
+        cut = data[:4] + struct.pack(">I", count) + data[8 : header + count * size]
+        gzip.open(os.path.join(sys.argv[1], file), "wb").write(cut)
+P
+  if [ -n "$text" ]; then head -c $((20 * 4096 + 1)) "$text" >"$work/text"; fi
+}
+
+# choose MODEL LINK: what both sides train; steps that are left out and steps that count, multiples of 20.
 choose() {
-  job=examples/fashion-mnist.yaml unit=samples each=128
-  ours=(--set data.validation_fraction=0 --set checkpoint.every_epochs=0)
-  peer=("$python" bench/peer_step_torch.py --dropout 0.25 --warmup 20)
-  settings=(fused+memory channels_last+fused+memory channels_last+fused+memory+view+static
-    channels_last+fused+memory+view+static+bucket1)
-  many=100
+  job=examples/fashion-mnist.yaml unit=samples each=128 warm=40 many=100
+  ours=(--set data.train="$work/data" --set data.validation_fraction=0 --set checkpoint.every_epochs=0)
+  peer=("$python" bench/peer_step_torch.py --dropout 0.25 --warmup)
+  settings=(channels_last+fused+memory+view+static channels_last+fused+memory+view+static+bucket1)
   if [ "$1" = gpt ]; then
-    job=examples/gpt.yaml unit=characters each=4096
-    ours+=(--set data.train="$text" --set train.keep_best=false)
-    peer=("$python" bench/peer_gpt_torch.py "$text" --batch 32 --warm 5)
-    settings=(sdpa+fused+memory sdpa+fused+memory+view+static sdpa+fused+memory+view+static+bucket1)
-    many=40
+    job=examples/gpt.yaml unit=characters each=4096 warm=20 many=20
+    ours+=(--set data.train="$work/text" --set train.keep_best=false)
+    peer=("$python" bench/peer_gpt_torch.py "$text" --batch 32 --warm)
+    settings=(sdpa+fused+memory+view+static sdpa+fused+memory+view+static+bucket1)
   fi
+  if [ "$2" = far ] && [ "$1" = cnn ]; then many=40; fi
   if [ $steps != 0 ]; then many=$steps; fi
+  peer+=("$warm")
+  ours+=(--set train.epochs=$(((warm + many) / 20)))
   if [ ${#asked[@]} != 0 ]; then settings=("${asked[@]}"); fi
 }
 
@@ -95,24 +112,27 @@ end_peer() { # SETTING
   local in=${say[$1]} out=${hear[$1]}
   echo quit >&"$in"
   exec {in}>&- {out}<&-
+  unset "say[$1]"
   wait "${process[$1]}" || true
 }
 
 sent_bytes() { "$netlab" bytes | awk '{ sum += $3 } END { printf "%.0f\n", sum }'; }
 
-# Prints seconds of a step; its exchange, and what of it is not hidden; bytes that a host sends, as the program and as the
-# port counts them.
+# Prints seconds of a step; its exchange, and what of it is not hidden, with the first steps; bytes that a host sends, as
+# the program and as the port counts them.
 run_ours() {
-  local before=$(sent_bytes) after
-  "$netlab" run "$program" train "$job" "${ours[@]}" --set parallel.lanes=1 --set train.steps=$many --out "$work/run" -q \
-    >"$work/ours.log" 2>&1 || { tail -n 5 "$work/ours.log" >&2; return 1; }
+  local before after seconds
+  before=$(sent_bytes)
+  "$netlab" run "$program" train "$job" "${ours[@]}" --set parallel.lanes=1 --out "$work/run" -q >"$work/ours.log" 2>&1 ||
+    { tail -n 5 "$work/ours.log" >&2; return 1; }
   after=$(sent_bytes)
-  sed -n '/"train": {/,/}/p' "$work/run/report.json" >"$work/train"
+  seconds=$(sed -n 's/.*"step": \([0-9]*\),.*"seconds": \([0-9.]*\).*/\1 \2/p' "$work/run/metrics.jsonl" |
+    awk -v warm=$warm '$1 == warm { first = $2 } { step = $1; last = $2 } END { print (last - first) / (step - warm) }')
   sed -n '/"hosts": {/,/}/p' "$work/run/report.json" >"$work/hosts"
   rm -r "$work/run"
-  echo "$(field seconds <"$work/train") $(field exchange_seconds <"$work/hosts") $(field exposed_seconds <"$work/hosts")" \
+  echo "$seconds $(field exchange_seconds <"$work/hosts") $(field exposed_seconds <"$work/hosts")" \
     "$(field bytes_sent <"$work/hosts") $((after - before))" |
-    awk -v n=$many -v h="$hosts" '{ print $1 / n, $2 / n, $3 / n, $4 / n / h, $5 / n / h }'
+    awk -v n=$((warm + many)) -v h="$hosts" '{ print $1, $2 / n, $3 / n, $4 / n / h, $5 / n / h }'
 }
 
 column() { awk -v c="$2" '{ print $c }' "$work/$1" | median; }
@@ -135,25 +155,25 @@ compare() {
     run_peer "$setting" "$many" >"$work/second"
     echo "$(cat "$work/second") s a step: $setting" >&2
     echo "$(cat "$work/second") $setting" >>"$work/tried"
-    end_peer "$setting"
   done
-  best=$(sort -g "$work/tried" | head -n 2 | cut -d' ' -f2)
-  for setting in $best; do start_peer "$setting"; done
+  best=$(sort -g "$work/tried" | head -n 1 | cut -d' ' -f2)
+  for setting in "${settings[@]}"; do
+    if [ "$setting" != "$best" ] && [ -n "${say[$setting]:-}" ]; then end_peer "$setting"; fi
+  done
   for ((round = 1; round <= rounds; round++)); do
     echo "round $round of $rounds" >&2
     run_ours >>"$work/ours"
-    for setting in $best; do run_peer "$setting" "$many" >>"$work/peer.$setting"; done
+    echo "ddla: $(tail -n 1 "$work/ours")" >&2
+    run_peer "$best" "$many" | tee -a "$work/peer" >&2
   done
   printf '\n%s, %s: %s steps of %d %s\n' "$model" "$link" "$many" "$each" "$unit"
   printf '%-52s %10s %10s %10s %9s %9s\n' "" "$unit/s" least most "step ms" "ddla/it"
   row ddla ours
-  for setting in $best; do
-    end_peer "$setting"
-    row "PyTorch $setting" "peer.$setting"
-  done
+  end_peer "$best"
+  row "PyTorch $best" peer
   sort -g "$work/tried" | awk -v each="$each" '{ printf "  tried once: %-40s %10.0f\n", $2, each / $1 }'
   bound
-  rm -f "$work/ours" "$work/tried" "$work"/peer.*
+  rm -f "$work/ours" "$work/tried" "$work/peer"
 }
 
 bound() {
@@ -165,6 +185,7 @@ bound() {
     printf "exchange %.1f ms, of it not hidden %.1f\n", 1e3 * exchange, 1e3 * exposed }'
 }
 
+cut_data
 machine
 "$program" --version
 about= port=$((20000 + $$ % 20000))
@@ -178,7 +199,7 @@ for link in "${links[@]}"; do
   delay=$(sed -n 's/^delay:[^0-9]*\([0-9.]*\) ms, none.*/\1/p; s/^delay:.*, \([0-9.]*\) reached.*/\1/p' "$work/check")
   printf '\n%s (%s): %.1f Mbit/s of data, %.2f ms one way\n' "$link" "$cable" "$goodput" "$delay"
   for model in "${models[@]}"; do
-    choose "$model"
+    choose "$model" "$link"
     compare
   done
   "$netlab" down
