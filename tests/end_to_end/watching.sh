@@ -36,8 +36,13 @@ done
 "$DDLA" top going --once >out
 awk '$1 ~ /^[01]$/ { lanes++; spent = $4 + $6 + $8 + $10; if ($3 < 1 || spent < 50 || spent > 101) wrong = 1 }
   END { exit wrong || !lanes }' out || fail "top: $(cat out)"
-"$DDLA" trace going --steps 2 -o going.json
-[ "$("$tool" trace going.json "$(grep -cE '^ *[01] +[0-9]+ ' out)")" = 0 ] || fail "the trace of a run that goes on"
+# A lane that waits for a processor may have nothing in the last steps.
+tries=0
+until "$DDLA" trace going --steps 2 -o going.json &&
+  [ "$("$tool" trace going.json "$(grep -cE '^ *[01] +[0-9]+ ' out)" 2>tool.err)" = 0 ]; do
+  tries=$((tries + 1))
+  [ $tries -lt 20 ] || fail "the trace of a run that goes on: $(cat tool.err)"
+done
 kill -KILL $going
 wait $going 2>/dev/null || true
 "$DDLA" top going >out
