@@ -39,7 +39,8 @@ same_model "$(sha alone/model.safetensors)" apart
 says apart.out "2 agents on 2 hosts"
 reported=$(sed -n '/"hosts": {/,/}/s/.*"bytes_sent": \([0-9]*\).*/\1/p' apart/report.json)
 echo "bytes: $reported reported, $counted on the wire"
-[ "$counted" -ge "$reported" ] && [ "$counted" -le $((reported + reported / 10)) ] ||
+# Frames, and what goes at the start, are not in the report: the state, and the measurement of links.
+[ "$counted" -ge "$reported" ] && [ "$counted" -le $((reported + reported / 10 + 4000000)) ] ||
   fail "$reported bytes are reported, $counted were on the wire"
 
 # The cable of h1 is pulled on the way.

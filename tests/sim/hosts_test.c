@@ -272,8 +272,8 @@ static ddla_status bad_main(ddla_transport *link, void *argument) {
 
 static void what_is_not_finite_is_known_to_all_hosts(void **state) {
   static const char *const methods[] = {"allreduce", "sharded"};
-  static const char *const words[] = {"a: gradient 1 infinite of 9002 (first: element 5000); a: "
-                                      "parameters 1 NaN of 9002 (first: element 5000)",
+  static const char *const words[] = {("a: gradient 1 infinite of 9002 (first: element 5000); a: "
+                                       "parameters 1 NaN of 9002 (first: element 5000)"),
                                       "step 1: a: gradient 1 infinite of 9002", "norm is inf"};
   (void)state;
   for (int i = 0; i < 6; i++) {
