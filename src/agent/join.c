@@ -47,6 +47,7 @@ static ddla_status make_cluster(ddla_join *join) {
   ddla_cluster *cluster = &join->cluster;
   cluster->hosts = ddla_mpi_world_hosts(world);
   cluster->host = ddla_mpi_world_host(world);
+  cluster->beside = ddla_mpi_world_beside(world);
   if (cluster->hosts > DDLA_HOSTS_MAX)
     return DDLA_FAIL(INVALID, "%d hosts: there may be at most %d", cluster->hosts, DDLA_HOSTS_MAX);
   for (int h = 0; h < cluster->hosts; h++) cluster->first[h] = ddla_mpi_world_first(world, h);
@@ -81,10 +82,11 @@ static ddla_status fail_start(ddla_status status) {
   return ddla_status_raise(&failure);
 }
 
-ddla_status ddla_join_start(ddla_join **out, int64_t timeout_ms) {
+ddla_status ddla_join_start(ddla_join **out, bool apart, int64_t timeout_ms) {
   ddla_join *join = NULL;
   ddla_status status = DDLA_OK;
-  const ddla_mpi_options options = {.timeout_ms = timeout_ms, .start_ms = START_MS, .late = late};
+  const ddla_mpi_options options = {
+      .apart = apart, .timeout_ms = timeout_ms, .start_ms = START_MS, .late = late};
   DDLA_TRY(DDLA_NEW(join, 1));
   join->timeout_ms = timeout_ms;
   DDLA_TRY_CLEAN(status, ddla_mpi_world_start(&join->world, &options));

@@ -15,10 +15,11 @@ typedef struct ddla_join ddla_join;
  * where Slurm started several that cannot find each other. */
 ddla_status ddla_join_wanted(bool *out);
 
-/* Starts MPI and waits for all processes. timeout_ms: of silence, from here to the end. The caller
- * owns *out. Errors: UNSUPPORTED (no plug-in; too few threads), INVALID (the launcher is another
- * library's; more processes than there may be), TIMEOUT naming who is missing, IO, NO_MEMORY. */
-ddla_status ddla_join_start(ddla_join **out, int64_t timeout_ms);
+/* Starts MPI and waits for all processes. apart: each counts as a host of its own. timeout_ms: of
+ * silence, from here to the end. The caller owns *out. Errors: UNSUPPORTED (no plug-in; too few
+ * threads), INVALID (the launcher is another library's; more processes than there may be), TIMEOUT
+ * naming who is missing, IO, NO_MEMORY. */
+ddla_status ddla_join_start(ddla_join **out, bool apart, int64_t timeout_ms);
 
 /* Who is where, and this agent's number. Borrowed. */
 const ddla_cluster *ddla_join_cluster(const ddla_join *join);

@@ -320,7 +320,7 @@ static ddla_status run_here(const exchange_case *c, int agents, int hosts) {
 static ddla_status run_joined(const exchange_case *c) {
   exchange_world world = {.c = c};
   size_t bytes = 0;
-  DDLA_TRY(ddla_join_start(&world.join, START_TIMEOUT_MS));
+  DDLA_TRY(ddla_join_start(&world.join, false, START_TIMEOUT_MS));
   world.cluster = *ddla_join_cluster(world.join);
   ddla_status status = shared_bytes(&bytes, &world);
   status = ddla_join_agree(world.join, status, &(ddla_join_fact){0});

@@ -172,7 +172,7 @@ static void finish(doctor_call *call) {
 
 ddla_status ddla_doctor_joined(const ddla_doctor_given *given, int64_t start_ns) {
   doctor_call call = {.given = given, .start_ns = start_ns};
-  DDLA_TRY(ddla_join_start(&call.join, START_TIMEOUT_MS));
+  DDLA_TRY(ddla_join_start(&call.join, false, START_TIMEOUT_MS));
   const bool first = ddla_join_agent(call.join) == 0;
   ddla_status status = examine(&call);
   if (status != DDLA_OK) {

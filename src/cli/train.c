@@ -434,7 +434,7 @@ static bool is_stopped(const train_call *call) {
 static ddla_status train_joined(train_call *call, const train_given *given) {
   enum { START_TIMEOUT_MS = 60000 };
   bool finished = false;
-  DDLA_TRY(ddla_join_start(&call->join, START_TIMEOUT_MS));
+  DDLA_TRY(ddla_join_start(&call->join, false, START_TIMEOUT_MS));
   ddla_status status = prepare(call, given, ddla_join_cluster(call->join));
   status = prepare_joined(&finished, call, status);
   if (status == DDLA_OK && !finished) {

@@ -21,6 +21,7 @@ typedef struct card {
   char host[DDLA_MPI_HOST_BYTES];
   char boot[64];      /* tells machines of one name apart */
   uint64_t processes; /* name space of process numbers: who shares it can share memory */
+  int64_t process;    /* where every process counts as a host; else 0 */
 } card;
 
 typedef struct host {
@@ -55,12 +56,17 @@ static card own_card(const ddla_mpi_options *options, const ddla_mpi_signs *sign
   snprintf(own.host, sizeof own.host, "%.63s", given);
   ddla_machine_line(own.boot, sizeof own.boot, "/proc/sys/kernel/random/boot_id");
   if (stat("/proc/self/ns/pid", &file) == 0) own.processes = file.st_ino;
+  if (options->apart) own.process = getpid();
   return own;
 }
 
-static bool is_same_host(const card *a, const card *b) {
+static bool is_same_machine(const card *a, const card *b) {
   return strcmp(a->host, b->host) == 0 && strcmp(a->boot, b->boot) == 0 &&
          a->processes == b->processes;
+}
+
+static bool is_same_host(const card *a, const card *b) {
+  return is_same_machine(a, b) && a->process == b->process;
 }
 
 static void name_rank(void *argument, int rank, char *text, size_t bytes) {
@@ -245,6 +251,13 @@ int ddla_mpi_world_first(const ddla_mpi_world *world, int index) {
 
 bool ddla_mpi_world_has_threads(const ddla_mpi_world *world) {
   return ddla_mpi_link_facts(world->link)->threads;
+}
+
+int ddla_mpi_world_beside(const ddla_mpi_world *world) {
+  int count = 0;
+  for (int i = 0; i < world->ranks; i++)
+    count += is_same_machine(&world->cards[i], &world->cards[world->library_rank[world->rank]]);
+  return count;
 }
 
 const char *ddla_mpi_world_library(const ddla_mpi_world *world) {

@@ -26,6 +26,7 @@ typedef struct ddla_mpi_options {
   /* This process's host; null: the variable DDLA_HOST_NAME, or the machine's name. Processes of one
    * machine with different names count as on different hosts, which rehearses a cluster. */
   const char *host;
+  bool apart;         /* every process counts as a host of its own */
   int64_t timeout_ms; /* that others may take to answer at the start and at the end */
   /* MPI waits for all processes when it starts, for ever. After start_ms (0: never) `late` is
    * called on another thread, once: it may end the process. */
@@ -55,6 +56,9 @@ int ddla_mpi_world_place(const ddla_mpi_world *world);
 const char *ddla_mpi_world_host_name(const ddla_mpi_world *world, int host);
 int ddla_mpi_world_places(const ddla_mpi_world *world, int host);
 int ddla_mpi_world_first(const ddla_mpi_world *world, int host);
+
+/* Ranks on this rank's machine: those of its host, or more where processes are apart. */
+int ddla_mpi_world_beside(const ddla_mpi_world *world);
 
 /* "Open MPI v4.1.4", and how the processes were started ("Open MPI's mpirun"; null: by no
  * launcher). Borrowed. */

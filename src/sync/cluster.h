@@ -7,6 +7,7 @@ enum { DDLA_HOSTS_MAX = 64 };
 
 typedef struct ddla_cluster {
   int hosts, host;               /* how many, and this one */
+  int beside;                    /* agents on this machine; 0: those of this host */
   int first[DDLA_HOSTS_MAX + 1]; /* host h has agents [first[h], first[h + 1]) */
 } ddla_cluster;
 
