@@ -13,11 +13,12 @@
 
 /* Norms are taken over blocks of this many elements of the parameter space; range borders lie on
  * block borders. */
-enum { DDLA_STATE_BLOCK = 4096, DDLA_STATE_NAME_BYTES = 64, DDLA_STATE_ROWS_MAX = 24 };
+enum { DDLA_STATE_BLOCK = 4096, DDLA_STATE_NAME_BYTES = 64, DDLA_STATE_ROWS_MAX = 32 };
 
 typedef enum ddla_scope {
   DDLA_SCOPE_REPLICATED, /* the same on all agents */
   DDLA_SCOPE_OWNED,      /* each agent is responsible for its ranges */
+  DDLA_SCOPE_PER_HOST,   /* each host has values of its own */
   DDLA_SCOPE_PER_AGENT,  /* one copy for each agent */
   DDLA_SCOPE_PER_LANE    /* one copy for each lane of each agent */
 } ddla_scope;

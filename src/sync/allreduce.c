@@ -143,10 +143,9 @@ const ddla_sync_record *ddla_allreduce_records(const ddla_sync *base, uint64_t s
   return sync->record + step % RECORD_VERSIONS * (uint64_t)sync->options.shards;
 }
 
-/* Of this host, among those of all. */
+/* Of this host, among those of all: with replicas, more than the cluster that it sums with. */
 static int first_worker(const allreduce *sync) {
-  const ddla_cluster *cluster = sync->options.cluster;
-  return cluster->first[cluster->host] * sync->options.lanes;
+  return (sync->options.agent - ddla_transport_rank(sync->options.transport)) * sync->options.lanes;
 }
 
 void ddla_allreduce_put_record(ddla_sync *base, int worker, int shard,
@@ -314,7 +313,7 @@ static ddla_status wait_final(allreduce *sync, int worker, int64_t begin) {
         ddla_bridge_target_down_to(&sync->layout, sync->worker[worker].orders, begin));
   for (int i = 0; i < sync->workers; i++)
     DDLA_TRY(wait_word(sync, worker, &sync->line[i].final_word, wanted,
-                       ddla_watch_wait_pack(DDLA_WAIT_FINAL, i, blocks)));
+                       ddla_watch_wait_pack(DDLA_WAIT_FINAL, first_worker(sync) + i, blocks)));
   return DDLA_OK;
 }
 
@@ -504,7 +503,27 @@ static ddla_status run_arriving(allreduce *sync, int worker, const ddla_update_s
   return DDLA_OK;
 }
 
-/* Elements [begin, end) from the stored gradient, or summed chunk by chunk. */
+/* A replica's term: gradient holds elements [begin, end), and is scaled behind this. */
+static void add_pull(const allreduce *sync, float *gradient, int64_t begin, int64_t end,
+                     const ddla_update_step *step) {
+  const ddla_sync_options *options = &sync->options;
+  const float *theta = ddla_state_array(options->state, options->theta, step->step, 0);
+  const float *target = options->pull->target, *offset = options->pull->offset;
+  const float scale = (float)step->gradient_scale, weight = (float)*options->pull->weight;
+  for (int64_t k = begin; k < end; k++)
+    gradient[k - begin] = gradient[k - begin] * scale + weight * (theta[k] - target[k] + offset[k]);
+}
+
+/* The same in this worker's piece of the stored gradient. */
+static void pull_stored(const allreduce *sync, int worker, const ddla_update_step *step) {
+  float *reduced = ddla_state_array(sync->options.state, sync->options.reduced, 0, 0);
+  int64_t begin = 0, end = 0;
+  ddla_allreduce_piece(&sync->base, worker, &begin, &end);
+  add_pull(sync, reduced + begin, begin, end, step);
+}
+
+/* Elements [begin, end) from the stored gradient, or summed chunk by chunk. A stored one is scaled
+ * where there is a pull. */
 static ddla_status run_piece(allreduce *sync, int worker, const reduction *sum,
                              const ddla_update_step *step) {
   const ddla_sync_options *options = &sync->options;
@@ -521,9 +540,11 @@ static ddla_status run_piece(allreduce *sync, int worker, const reduction *sum,
   float *gradient = sync->chunk + worker * chunk;
   for (int64_t at = begin; at < end; at += chunk) {
     int64_t stop = at + chunk < end ? at + chunk : end;
+    ddla_update_step scaled = *step;
     reduce(sum, gradient, at, stop - at);
     if (due) ddla_checks_span(options, worker, DDLA_CHECKED_GRADIENT, gradient, at, stop);
-    run_span(sync, gradient, at, stop, step);
+    if (options->pull) add_pull(sync, gradient, at, stop, step), scaled.gradient_scale = 1;
+    run_span(sync, gradient, at, stop, &scaled);
   }
   return DDLA_OK;
 }
@@ -547,8 +568,15 @@ void ddla_allreduce_update_buffers(const ddla_allreduce *sync, int worker,
 }
 
 static ddla_status update(allreduce *sync, int worker, const reduction *sum,
-                          const ddla_update_step *step) {
+                          const ddla_update_step *given) {
   const ddla_sync_options *options = &sync->options;
+  ddla_update_step scaled = *given;
+  if (options->pull && options->reduced >= 0) {
+    pull_stored(sync, worker, given);
+    scaled.gradient_scale = 1;
+    if (options->optimizer->factor) DDLA_TRY(meet_within(sync, worker));
+  }
+  const ddla_update_step *step = &scaled;
   const ddla_row_operands operands = row_operands(sync, sum);
   int64_t begin = 0, end = 0;
   if (options->optimizer->factor) {

@@ -26,6 +26,16 @@ const ddla_strategy *ddla_strategy_find(const char *mode, const char *method) {
   return NULL;
 }
 
+void ddla_sync_part_of(int *first, int *end, const ddla_strategy *strategy,
+                       const ddla_cluster *cluster, int shards) {
+  const int64_t agents = ddla_cluster_agents(cluster);
+  *first = 0;
+  *end = shards;
+  if (!strategy->replicated) return;
+  *first = (int)(shards * (int64_t)cluster->first[cluster->host] / agents);
+  *end = (int)(shards * (int64_t)cluster->first[cluster->host + 1] / agents);
+}
+
 size_t ddla_sync_control_bytes(const ddla_strategy *strategy, const ddla_sync_split *split) {
   return strategy->control_bytes(split);
 }
@@ -98,6 +108,14 @@ ddla_status ddla_sync_share(ddla_sync *sync, int worker, const ddla_sync_part *p
 
 ddla_status ddla_sync_bring(ddla_sync *sync, int worker, void *data, size_t bytes, int from) {
   return sync->strategy->bring(sync, worker, data, bytes, from);
+}
+
+bool ddla_sync_settled(const ddla_sync *sync, int worker) {
+  return !sync->strategy->settled || sync->strategy->settled(sync, worker);
+}
+
+ddla_status ddla_sync_settle(ddla_sync *sync, int worker) {
+  return sync->strategy->settle ? sync->strategy->settle(sync, worker) : DDLA_OK;
 }
 
 void ddla_sync_ask_stop(ddla_sync *sync) { sync->strategy->ask_stop(sync); }

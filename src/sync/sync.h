@@ -2,7 +2,8 @@
  * keys sync.mode and sync.method choose it. It is handed the state table and the transport; it
  * starts no threads and keeps no globals.
  *
- * The agents of one host share the state; on several hosts each has a copy of it. A host's compute
+ * The agents of one host share the state; on several hosts each has a copy of it, or, with
+ * strategies that are `replicated`, a model of its own: a replica. A host's compute
  * threads are numbered 0 … workers-1: worker = (agent - the host's first agent) * lanes + lane.
  * For every step each worker calls begin, then claims a shard after another and calls leaf_place,
  * put_record and leaf_done for each that it gets, and finish. A step reads version t of the state
@@ -12,11 +13,13 @@
 #ifndef DDLA_SYNC_SYNC_H
 #define DDLA_SYNC_SYNC_H
 
+#include "codec/codec.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "state/state.h"
 #include "state/statistic.h"
 #include "sync/cluster.h"
+#include "sync/rule.h"
 #include "tensor/rows.h"
 #include "transport/transport.h"
 #include "watch/recorder.h"
@@ -51,7 +54,7 @@ typedef struct ddla_sync_options {
   int64_t range_bytes; /* of what hosts exchange at a time; 0: chosen */
   bool fast;           /* hosts' sums by the link itself, in an order of its own */
   bool threadless;     /* the host's first worker exchanges while it waits, no thread of its own */
-  int shards;
+  int shards;          /* that this host's workers and those it sums with compute in a step */
   bool direct;  /* a shard is one micro-batch, so its gradient may be added to its sibling's at once
                  */
   bool dynamic; /* shards go to whoever is free; shares of hosts follow their speed */
@@ -85,7 +88,19 @@ typedef struct ddla_sync_options {
   ddla_rate_schedule schedule;
   double weight_decay, clip_norm; /* clip_norm 0: off */
   ddla_watch_lane *const *watch;  /* [lanes] where this agent's lanes record; null: nowhere */
-  void *control; /* ddla_sync_control_bytes of zeroed memory that all agents share */
+  /* Replicated strategies: */
+  int arrays[DDLA_STRATEGY_ARRAYS_MAX]; /* rows, as many as the strategy's arrays */
+  int global_buffers;      /* row: what replicas have made of their buffers; -1: there are none */
+  int given_buffers;       /* row: the buffers of each host, one behind another; -1 */
+  int numbers;             /* row (double): as many as the strategy's; -1: it has none */
+  int measures;            /* row (double): two for each block, and one for each host; -1 */
+  const ddla_codec *codec; /* how replicas' arrays travel; null: as they are */
+  ddla_codec_options codec_options;
+  int residual, answer_residual; /* rows: what messages left out, of what this host gave, and of
+                                    means that it made; -1: not kept */
+  ddla_sync_rule rule;
+  const ddla_sync_pull *pull; /* null: none. Of a replica's inner strategy */
+  void *control;              /* ddla_sync_control_bytes of zeroed memory that all agents share */
 } ddla_sync_options;
 
 /* What a worker learns from a committed step: equal on all workers. */
@@ -139,6 +154,18 @@ typedef struct ddla_strategy {
   const char *same_as; /* a run may go on with the method of this name, which gives the same bits;
                           null: with this one alone */
   bool divides;        /* among hosts, the moments: see ddla_sync_divides */
+  /* Every host trains a model of its own on its part of each batch. arrays[0] is the global model,
+   * equal on all hosts: what the run is measured by and leaves. */
+  bool replicated;
+  bool apart; /* replicas differ behind an exchange too: theta is each one's own, arrays[0] saved */
+  bool streams;     /* fragments are exchanged while workers compute */
+  bool accumulates; /* a step is `interval` batches */
+  const ddla_strategy_array *arrays;
+  int array_count;
+  const char *const *numbers; /* names of numbers that it keeps, equal on all hosts: saved, shown */
+  int number_count;
+  void (*initial)(double *numbers, const ddla_sync_rule *rule); /* their values; null: 0 */
+  bool sums; /* it works with sums over its arrays: row `measures` */
   size_t (*control_bytes)(const ddla_sync_split *split);
   int (*operand_copies)(const ddla_sync_split *split);
   int (*list_copies)(const ddla_sync_split *split);
@@ -158,6 +185,8 @@ typedef struct ddla_strategy {
   void (*piece)(const ddla_sync *sync, int worker, int64_t *begin, int64_t *end);
   ddla_sync_time (*time_of)(const ddla_sync *sync, int worker);
   ddla_sync_traffic (*traffic)(const ddla_sync *sync);
+  bool (*settled)(const ddla_sync *sync, int worker); /* null: always */
+  ddla_status (*settle)(ddla_sync *sync, int worker); /* null: nothing to do */
 } ddla_strategy;
 
 /* The table; count in *count. Borrowed for ever. */
@@ -165,6 +194,11 @@ const ddla_strategy *const *ddla_strategy_table(int *count);
 
 /* Row of this mode and method, or null. */
 const ddla_strategy *ddla_strategy_find(const char *mode, const char *method);
+
+/* Shards [*first, *end) of `shards`: the part of every batch that this host and those it sums with
+ * compute. All of them but for replicated strategies. */
+void ddla_sync_part_of(int *first, int *end, const ddla_strategy *strategy,
+                       const ddla_cluster *cluster, int shards);
 
 /* Bytes of a host's shared control memory, and operands (gradient copies) that its row `gradients`
  * must have (negative: no memory to find out). */
@@ -229,7 +263,14 @@ ddla_status ddla_sync_share(ddla_sync *sync, int worker, const ddla_sync_part *p
  */
 ddla_status ddla_sync_bring(ddla_sync *sync, int worker, void *data, size_t bytes, int from);
 
-/* Asks the group to stop after the step that is under way. Any thread, also a signal handler. */
+/* Whether the committed step can be saved: with replicas, one at whose end they have exchanged. */
+bool ddla_sync_settled(const ddla_sync *sync, int worker);
+
+/* Makes it such a one; by all workers of all hosts. Errors: PEER_LOST, CANCELLED. */
+ddla_status ddla_sync_settle(ddla_sync *sync, int worker);
+
+/* Asks the group to stop after the step that is under way, or, with replicas, after the next
+ * exchange. Any thread, also a signal handler. */
 void ddla_sync_ask_stop(ddla_sync *sync);
 
 /* This worker's piece of its host's parameter space without tables kept by row: whole blocks. */

@@ -33,6 +33,9 @@ enum { GROUP_SPACE = GROUP_BLOCKS * DDLA_STATE_BLOCK };
 #define GROUP_AVERAGE_DECAY 0.75
 
 typedef struct group_case {
+  ddla_sync_rule rule;
+  const char *codec; /* null: numbers travel as they are */
+  int first_shard;   /* of a replica's shards, whose numbers begin at 0, among those of all */
   int agents, lanes, shards, steps;
   const char *method; /* null: allreduce */
   int64_t range_bytes;
@@ -79,12 +82,12 @@ static inline bool group_is_bad(const group_case *c, uint64_t step, int shard) {
 static inline float group_gradient(const group_case *c, const float *theta, uint64_t step,
                                    int shard, int64_t count, int64_t k) {
   if (c->bad_gradient && k == 5000 && group_is_bad(c, step, shard)) return INFINITY;
-  return (float)count * (theta[k] * 0.25f + group_noise(step, shard, k));
+  return (float)count * (theta[k] * 0.25f + group_noise(step, c->first_shard + shard, k));
 }
 
 static inline double group_loss(const group_case *c, uint64_t step, int shard) {
   if (!c->bad_gradient && group_is_bad(c, step, shard)) return NAN;
-  return 2.0 + (double)group_noise(step, shard, -1);
+  return 2.0 + (double)group_noise(step, c->first_shard + shard, -1);
 }
 
 static inline int64_t group_samples(const group_case *c, uint64_t step, int shard) {
@@ -110,6 +113,13 @@ static inline void group_observe(double *record, uint64_t step, int shard, int64
     }
     ddla_statistic_merge(record + statistic->record, seen, channels);
   }
+}
+
+static inline ddla_codec_options group_codec_options(void) {
+  ddla_codec_options options = ddla_codec_defaults();
+  options.topk = 0.125;
+  options.decay = 0.9375;
+  return options;
 }
 
 static inline ddla_optimizer_options group_optimizer_options(void) {

@@ -25,6 +25,13 @@ static inline void group_begin(group_agent *a) {
   else group_initialise(ddla_state_array(a->state, a->theta, step, 0), buffers, a->c->sparse);
   if (a->c->sparse) group_equal_tables(a);
   memcpy(ddla_state_array(a->state, a->buffers, step + 1, 0), buffers, bytes);
+  if (group_strategy(a->c)->initial)
+    group_strategy(a->c)->initial(ddla_state_array(a->state, a->numbers, 0, 0), &a->c->rule);
+  if (group_strategy(a->c)->replicated) {
+    memcpy(ddla_state_array(a->state, a->global_buffers, 0, 0), buffers, bytes);
+    memcpy(ddla_state_array(a->state, a->arrays[0], 0, 0),
+           ddla_state_array(a->state, a->theta, step, 0), GROUP_SPACE * sizeof(float));
+  }
   if (a->average < 0) return;
   float *average = ddla_state_array(a->state, a->average_buffers, step, 0);
   float *other = ddla_state_array(a->state, a->average_buffers, step + 1, 0);
@@ -45,7 +52,7 @@ static inline ddla_status group_open_on(group_agent *a, const group_case *c,
                                         ddla_transport *transport, ddla_transport *link) {
   size_t bytes = 0;
   void *memory = NULL;
-  *a = (group_agent){.c = c, .transport = transport, .link = link};
+  *a = (group_agent){.c = c, .transport = transport, .link = link, .threaded = a->threaded};
   a->cluster = link ? group_hosts(c, link) : ddla_cluster_single(c->agents);
   DDLA_TRY(group_bytes(&bytes, c, &a->cluster));
   DDLA_TRY(group_make_state(a));
@@ -58,47 +65,57 @@ static inline ddla_status group_open_on(group_agent *a, const group_case *c,
     ddla_transport_word_publish(transport, ready, 1);
   }
   DDLA_TRY(ddla_transport_word_wait(transport, ready, 1, -1));
-  const ddla_sync_options options = {.transport = transport,
-                                     .link = link,
-                                     .threadless = true,
-                                     .cluster = &a->cluster,
-                                     .lanes = c->lanes,
-                                     .agent = ddla_transport_rank(link ? link : transport),
-                                     .shards = c->shards,
-                                     .range_bytes = c->range_bytes,
-                                     .direct = c->direct,
-                                     .dynamic = c->dynamic,
-                                     .clock = c->clock,
-                                     .start_step = c->start_step,
-                                     .total_steps = GROUP_TOTAL_STEPS,
-                                     .state = a->state,
-                                     .theta = a->theta,
-                                     .moment = {a->moment[0], a->moment[1], a->moment[2]},
-                                     .gradients = a->gradients,
-                                     .lists = {a->lists[0], a->lists[1]},
-                                     .sums = {a->sums[0], a->sums[1]},
-                                     .row_norms = c->clip_norm > 0 ? a->row_norms : -1,
-                                     .reduced = group_stores(a) || link ? a->reduced : -1,
-                                     .block_norms = c->clip_norm > 0 ? a->block_norms : -1,
-                                     .factors = a->factors,
-                                     .section_sums = a->section_sums,
-                                     .checks = a->checks,
-                                     .check_every = c->check_every,
-                                     .buffers = a->buffers,
-                                     .statistics = a->statistics,
-                                     .statistic = group_statistics,
-                                     .statistic_count = GROUP_STATISTICS,
-                                     .average = c->average_every > 0 ? -1 : a->average,
-                                     .average_buffers =
-                                         c->average_every > 0 ? -1 : a->average_buffers,
-                                     .average_decay = GROUP_AVERAGE_DECAY,
-                                     .average_first = c->average_first,
-                                     .optimizer = ddla_optimizer_find(c->optimizer),
-                                     .optimizer_options = group_optimizer_options(),
-                                     .schedule = group_schedule(),
-                                     .weight_decay = 0.01,
-                                     .clip_norm = c->clip_norm,
-                                     .control = a->control};
+  ddla_sync_options options = {
+      .transport = transport,
+      .link = link,
+      .threadless = !a->threaded,
+      .cluster = &a->cluster,
+      .lanes = c->lanes,
+      .agent = ddla_transport_rank(link ? link : transport),
+      .shards = c->shards,
+      .range_bytes = c->range_bytes,
+      .direct = c->direct,
+      .dynamic = c->dynamic,
+      .clock = c->clock,
+      .start_step = c->start_step,
+      .total_steps = GROUP_TOTAL_STEPS,
+      .state = a->state,
+      .theta = a->theta,
+      .moment = {a->moment[0], a->moment[1], a->moment[2]},
+      .gradients = a->gradients,
+      .lists = {a->lists[0], a->lists[1]},
+      .sums = {a->sums[0], a->sums[1]},
+      .row_norms = c->clip_norm > 0 ? a->row_norms : -1,
+      .reduced = group_stores(a) || (link && !group_strategy(c)->replicated) ? a->reduced : -1,
+      .block_norms = c->clip_norm > 0 ? a->block_norms : -1,
+      .factors = a->factors,
+      .section_sums = a->section_sums,
+      .checks = a->checks,
+      .check_every = c->check_every,
+      .buffers = a->buffers,
+      .statistics = a->statistics,
+      .statistic = group_statistics,
+      .statistic_count = GROUP_STATISTICS,
+      .average = c->average_every > 0 ? -1 : a->average,
+      .average_buffers = c->average_every > 0 ? -1 : a->average_buffers,
+      .average_decay = GROUP_AVERAGE_DECAY,
+      .average_first = c->average_first,
+      .optimizer = ddla_optimizer_find(c->optimizer),
+      .optimizer_options = group_optimizer_options(),
+      .schedule = group_schedule(),
+      .weight_decay = 0.01,
+      .clip_norm = c->clip_norm,
+      .global_buffers = a->global_buffers,
+      .given_buffers = a->given_buffers,
+      .numbers = a->numbers,
+      .measures = a->measures,
+      .codec = c->codec ? ddla_codec_find(c->codec) : NULL,
+      .codec_options = group_codec_options(),
+      .residual = a->residual,
+      .answer_residual = a->answer_residual,
+      .rule = c->rule,
+      .control = a->control};
+  memcpy(options.arrays, a->arrays, sizeof options.arrays);
   return ddla_sync_open(&a->sync, group_strategy(c), &options);
 }
 
@@ -144,7 +161,8 @@ static inline ddla_status group_shard(group_agent *a, int worker, int shard, uin
                              .samples = count,
                              .agent = ddla_transport_rank(a->transport)};
   ddla_sync_put_record(a->sync, worker, shard, &record);
-  group_observe(ddla_state_array(a->state, a->statistics, 0, shard), step, shard, count);
+  group_observe(ddla_state_array(a->state, a->statistics, 0, shard), step,
+                a->c->first_shard + shard, count);
   for (int i = 0; i + 1 < GROUP_RANGES + 1; i++) {
     for (int64_t k = border[i + 1]; k < border[i]; k++) {
       if (!group_in_tensor(k)) continue;

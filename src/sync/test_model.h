@@ -8,7 +8,14 @@
 #include "optim/norm.h"
 #include "sync/test_case.h"
 
+/* A term beside the gradient: weight * (theta - target + offset); target null: none. */
+typedef struct reference_pull {
+  const float *target, *offset;
+  float weight;
+} reference_pull;
+
 typedef struct group_reference {
+  reference_pull pull;
   float *gradient[GROUP_SHARDS_MAX];
   float sum[GROUP_SPACE], direction[GROUP_SPACE];
   double norms[GROUP_BLOCKS], row_norms[GROUP_ROWS], records[GROUP_SHARDS_MAX][GROUP_RECORDS];
@@ -55,7 +62,8 @@ static inline ddla_status reference_gradients(group_reference *r, const group_ca
   }
   r->c = c;
   r->step = step;
-  for (int64_t k = 0; k < GROUP_SPACE; k++) reference_sum(&r->sum[k], r, 0, c->shards, k);
+  for (int64_t k = 0; k < GROUP_SPACE; k++)
+    if (!reference_sum(&r->sum[k], r, 0, c->shards, k)) r->sum[k] = 0;
   return DDLA_OK;
 }
 
@@ -124,7 +132,7 @@ static inline void reference_buffers(group_model *model, group_reference *r, con
   memset(r->records, 0, sizeof r->records);
   for (int s = 0; s < c->shards; s++) {
     const int64_t count = group_samples(c, step, s);
-    if (count > 0) group_observe(r->records[s], step, s, count);
+    if (count > 0) group_observe(r->records[s], step, c->first_shard + s, count);
   }
   for (int i = 0; i < GROUP_STATISTICS; i++)
     ddla_statistic_apply(model->buffers, now, &group_statistics[i], r->records[0], GROUP_RECORDS,
@@ -201,9 +209,15 @@ static inline ddla_status reference_step(group_model *model, group_reference *r,
   result->learning_rate = ddla_rate_schedule_at(&schedule, (int64_t)step + 1, GROUP_TOTAL_STEPS);
   double factor = 1;
   if (c->clip_norm > 0) {
-    result->gradient_norm = ddla_norm_value(reference_squares(r, c, step), 1 / result->count);
+    result->gradient_norm =
+        ddla_norm_value(reference_squares(r, c, step), result->count > 0 ? 1 / result->count : 0);
     factor = ddla_norm_clip(result->gradient_norm, c->clip_norm);
   }
+  double scale = result->count > 0 ? factor / result->count : 0;
+  for (int64_t k = 0; k < GROUP_SPACE && r->pull.target; k++)
+    r->sum[k] = r->sum[k] * (float)scale +
+                r->pull.weight * (model->theta[k] - r->pull.target[k] + r->pull.offset[k]);
+  if (r->pull.target) scale = 1;
   float *factors = model->factors;
   for (int i = 0; i < GROUP_RANGES; i++) {
     const struct group_range *range = &group_ranges[i];
@@ -211,7 +225,7 @@ static inline ddla_status reference_step(group_model *model, group_reference *r,
                           .gradient = r->sum + range->offset,
                           .theta = model->theta + range->offset,
                           .theta_next = model->theta + range->offset,
-                          .gradient_scale = factor / result->count,
+                          .gradient_scale = scale,
                           .learning_rate = result->learning_rate,
                           .weight_decay = range->decays ? 0.01 : 0,
                           .step = (int64_t)step + 1,

@@ -19,11 +19,16 @@ typedef struct group_agent {
   int lists[2], sums[2], row_norms, checks;
   int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms, factors, section_sums,
       average, average_buffers, buffers, statistics;
+  int arrays[DDLA_STRATEGY_ARRAYS_MAX], global_buffers, given_buffers, numbers, measures, residual,
+      answer_residual;
+  bool threaded;  /* the link is served by a thread */
   bool computing; /* a worker still computes gradients of the step (groups of one lane) */
 } group_agent;
 
 static inline const ddla_strategy *group_strategy(const group_case *c) {
-  return ddla_strategy_find("synchronous", c->method ? c->method : "allreduce");
+  const char *method = c->method ? c->method : "allreduce";
+  const ddla_strategy *found = ddla_strategy_find("synchronous", method);
+  return found ? found : ddla_strategy_find("accumulated", method);
 }
 
 static inline ddla_sync_split group_split(const group_case *c, const ddla_cluster *cluster) {
@@ -87,6 +92,38 @@ static inline ddla_status group_add_buffers(group_agent *a) {
   return ddla_state_add(&a->average, a->state, &row);
 }
 
+/* Of a strategy with replicas. */
+static inline ddla_status group_add_arrays(group_agent *a) {
+  const ddla_strategy *strategy = group_strategy(a->c);
+  ddla_state_row row = {.parameter_shaped = true, .versions = 1, .copies = 1};
+  for (int i = 0; i < strategy->array_count; i++) {
+    row.name = strategy->arrays[i].name;
+    DDLA_TRY(ddla_state_add(&a->arrays[i], a->state, &row));
+  }
+  a->residual = a->answer_residual = -1;
+  row.name = "residual";
+  if (a->c->codec) DDLA_TRY(ddla_state_add(&a->residual, a->state, &row));
+  row.name = "answer residual";
+  if (a->c->codec) DDLA_TRY(ddla_state_add(&a->answer_residual, a->state, &row));
+  a->global_buffers = a->given_buffers = a->numbers = a->measures = -1;
+  row = (ddla_state_row){.name = "numbers",
+                         .dtype = DDLA_F64,
+                         .versions = 1,
+                         .copies = 1,
+                         .count = strategy->number_count};
+  if (row.count > 0) DDLA_TRY(ddla_state_add(&a->numbers, a->state, &row));
+  row.name = "measures";
+  row.count = 2 * GROUP_BLOCKS + a->cluster.hosts;
+  if (strategy->sums) DDLA_TRY(ddla_state_add(&a->measures, a->state, &row));
+  if (!strategy->replicated) return DDLA_OK;
+  row = (ddla_state_row){
+      .name = "global_buffers", .versions = 1, .copies = 1, .count = GROUP_BUFFERS};
+  DDLA_TRY(ddla_state_add(&a->global_buffers, a->state, &row));
+  row.name = "given_buffers";
+  row.count *= a->cluster.hosts;
+  return ddla_state_add(&a->given_buffers, a->state, &row);
+}
+
 /* The summed gradient is stored where something of all of it is needed. */
 static inline bool group_stores(const group_agent *a) {
   return a->c->clip_norm > 0 || a->factors >= 0;
@@ -122,6 +159,7 @@ static inline ddla_status group_add_rows(group_agent *a) {
                          .count = ddla_checks_count(a->state)};
   if (a->c->check_every > 0) DDLA_TRY(ddla_state_add(&a->checks, a->state, &row));
   DDLA_TRY(group_add_layered_rows(a));
+  DDLA_TRY(group_add_arrays(a));
   return group_add_buffers(a);
 }
 

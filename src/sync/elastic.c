@@ -1,0 +1,46 @@
+/* Elastic averaging SGD: replicas keep models of their own, drawn towards a centre, and the centre
+ * towards their mean (Zhang, Choromanska, LeCun 2015, arXiv:1412.6651, the synchronous form of
+ * equations 3 and 4, with a communication period).
+ *
+ *   d_i = centre - theta_i
+ *   theta_i = theta_i + (rate / replicas) d_i
+ *   centre = centre - rate mean(d_i)
+ *
+ * `rate` is the paper's beta, 0.9 there, and rate / replicas its alpha: both sides give way alike.
+ * The centre is the global model; theta_i stays apart from it. Difference: the elastic move comes
+ * behind the interval's last step and is made from the parameters that this step has left; the
+ * paper's takes them from before it. */
+#include "sync/replica.h"
+
+extern const ddla_strategy ddla_strategy_elastic;
+
+static void give(const ddla_replica_view *v, int64_t begin, int64_t end) {
+  for (int64_t k = begin; k < end; k++) v->given[k] = v->global[k] - v->theta[k];
+}
+
+static void take(const ddla_replica_view *v, int64_t begin, int64_t end) {
+  const float beta = (float)v->rule->moving_rate;
+  const float alpha = (float)(v->rule->moving_rate / v->replicas);
+  for (int64_t k = begin; k < end; k++) {
+    v->theta[k] = v->theta[k] + alpha * (v->global[k] - v->theta[k]);
+    v->global[k] = v->global[k] - beta * v->mean[k];
+  }
+}
+
+static const ddla_replica_method method = {.give = give, .take = take};
+
+static ddla_status elastic_open(ddla_sync **out, const ddla_sync_options *options) {
+  return ddla_replica_open(out, &ddla_strategy_elastic, &method, options);
+}
+
+static const ddla_strategy_array arrays[] = {DDLA_REPLICA_ARRAYS_APART};
+
+const ddla_strategy ddla_strategy_elastic = {
+    .mode = "accumulated",
+    .method = "elastic",
+    .help = "replicas keep models of their own, drawn towards a centre that follows their mean",
+    .open = elastic_open,
+    .apart = true,
+    .arrays = arrays,
+    .array_count = sizeof arrays / sizeof arrays[0],
+    DDLA_REPLICA_SLOTS};

@@ -1,0 +1,172 @@
+#include "sync/outer.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "sync/bridge_messages.h"
+#include "sync/outer_ranges.h"
+#include "sync/service.h"
+
+struct ddla_outer {
+  ddla_outer_options options;
+  ddla_cluster cluster;
+  ddla_bridge_layout layout; /* who has which items of what is shared; no ranges */
+  ddla_service *service;
+  ddla_outer_ranges *ranges;
+  ddla_bridge_share share;
+  int64_t sent_bytes;
+  /* The order under way, or the last one. */
+  uint64_t number;
+  ddla_outer_order order;
+  bool running, sharing;
+  int64_t begin_ns;
+};
+
+static int64_t now_ns(const ddla_outer *outer) {
+  return ddla_clock_now_ns(ddla_transport_clock(outer->options.link));
+}
+
+void ddla_outer_post(ddla_transport *local, ddla_outer_board *board, uint64_t number,
+                     const ddla_outer_order *order) {
+  board->order[number % DDLA_OUTER_ORDERS] = *order;
+  ddla_transport_word_publish(local, &board->posted, number);
+}
+
+static ddla_status begin_share(ddla_outer *outer) {
+  const ddla_outer_order *order = &outer->order;
+  outer->share.piece_count = order->part_count;
+  for (int i = 0; i < order->part_count; i++) {
+    ddla_bridge_piece *piece = &outer->share.piece[i];
+    const ddla_sync_part *part = &order->part[i];
+    piece->base = part->base;
+    piece->stride = part->bytes;
+    for (int h = 0; h < outer->cluster.hosts; h++) {
+      if (!order->by_host)
+        ddla_bridge_items(&outer->layout, h, part->items, &piece->first[h], &piece->end[h]);
+      else piece->first[h] = h, piece->end[h] = h + 1;
+    }
+  }
+  return ddla_bridge_share_start(&outer->share, outer->number, order->word);
+}
+
+/* Everybody's words say that they have come; one host's part goes straight into its place. */
+static ddla_status begin_bringing(ddla_outer *outer) {
+  const ddla_outer_order *order = &outer->order;
+  const ddla_sync_part *part = &order->part[0];
+  const int here = outer->cluster.host;
+  const uint64_t tag = ddla_bridge_tag(outer->number, DDLA_BRIDGE_BRING, 0, 0);
+  outer->share.piece_count = 0;
+  DDLA_TRY(ddla_bridge_share_start(&outer->share, outer->number, order->word));
+  if (order->from == 0 || part->bytes == 0) return DDLA_OK;
+  if (here == 0)
+    return ddla_bridge_recv(&outer->share.flight, order->from, tag, part->base, part->bytes);
+  if (here == order->from)
+    return ddla_bridge_send(&outer->share.flight, 0, tag, part->base, part->bytes);
+  return DDLA_OK;
+}
+
+static ddla_status begin_order(ddla_outer *outer) {
+  outer->number++;
+  outer->order = outer->options.board->order[outer->number % DDLA_OUTER_ORDERS];
+  outer->running = true;
+  outer->sharing = outer->order.meets;
+  outer->begin_ns = now_ns(outer);
+  DDLA_TRY(ddla_outer_ranges_begin(outer->ranges, outer->number, &outer->order));
+  if (!outer->sharing) return DDLA_OK;
+  return outer->order.brings ? begin_bringing(outer) : begin_share(outer);
+}
+
+static ddla_status advance_share(ddla_outer *outer, bool *moved) {
+  bool over = false;
+  uint64_t word = 0;
+  if (!outer->sharing) return DDLA_OK;
+  DDLA_TRY(ddla_bridge_share_look(&outer->share, &over, moved));
+  if (!over) return DDLA_OK;
+  outer->sharing = false;
+  for (int h = 0; h < outer->cluster.hosts; h++) word |= outer->share.word[h];
+  atomic_store(&outer->options.board->word[outer->number % DDLA_OUTER_ORDERS], word);
+  return DDLA_OK;
+}
+
+static void end_order(ddla_outer *outer) {
+  ddla_outer_board *board = outer->options.board;
+  atomic_fetch_add(&board->sent_bytes, outer->sent_bytes);
+  outer->sent_bytes = 0;
+  if (outer->order.end > outer->order.begin)
+    atomic_fetch_add(&board->exchange_ns, now_ns(outer) - outer->begin_ns);
+  outer->running = false;
+  ddla_transport_word_publish(outer->options.local, &board->progress, outer->number);
+}
+
+/* ---- what the service asks ---- */
+
+static ddla_status advance(void *argument, bool *moved) {
+  ddla_outer *outer = argument;
+  if (!outer->running) {
+    if (atomic_load(&outer->options.board->posted) <= outer->number) return DDLA_OK;
+    DDLA_TRY(begin_order(outer));
+    *moved = true;
+  }
+  DDLA_TRY(ddla_outer_ranges_advance(outer->ranges, moved));
+  DDLA_TRY(advance_share(outer, moved));
+  if (outer->sharing || !ddla_outer_ranges_over(outer->ranges)) return DDLA_OK;
+  *moved = true;
+  end_order(outer);
+  return DDLA_OK;
+}
+
+static bool under_way(const void *argument) { return ((const ddla_outer *)argument)->running; }
+
+static bool waits(ddla_service_word *out, const void *argument) {
+  const ddla_outer *outer = argument;
+  *out = (ddla_service_word){&outer->options.board->posted, outer->number + 1};
+  return !outer->running;
+}
+
+static void describe(void *argument, char *text, size_t bytes) {
+  const ddla_outer *outer = argument;
+  if (!outer->running) snprintf(text, bytes, "this host's agents");
+  else if (!ddla_outer_ranges_over(outer->ranges))
+    snprintf(text, bytes, "the other replicas' models");
+  else snprintf(text, bytes, "the other replicas at a meeting");
+}
+
+ddla_status ddla_outer_serve(ddla_outer *outer, uint64_t target) {
+  return ddla_service_serve(outer->service, target);
+}
+
+ddla_status ddla_outer_create(ddla_outer **out, const ddla_outer_options *options) {
+  ddla_outer *outer = NULL;
+  ddla_status status = DDLA_OK;
+  DDLA_TRY(DDLA_NEW(outer, 1));
+  outer->options = *options;
+  outer->cluster = *options->cluster;
+  outer->options.cluster = &outer->cluster;
+  outer->layout = (ddla_bridge_layout){.cluster = outer->cluster, .lanes = options->lanes};
+  outer->share.layout = &outer->layout;
+  outer->share.flight = (ddla_bridge_flight){.link = options->link,
+                                             .request = outer->share.request,
+                                             .room = 2 * DDLA_HOSTS_MAX,
+                                             .sent_bytes = &outer->sent_bytes};
+  const ddla_service_options service = {.local = options->local,
+                                        .link = options->link,
+                                        .progress = &options->board->progress,
+                                        .threadless = options->threadless,
+                                        .client = {advance, under_way, waits, describe, outer}};
+  DDLA_TRY_CLEAN(status,
+                 ddla_outer_ranges_create(&outer->ranges, &outer->options, &outer->sent_bytes));
+  DDLA_TRY_CLEAN(status, ddla_service_create(&outer->service, &service));
+  *out = outer;
+  return DDLA_OK;
+cleanup:
+  ddla_outer_destroy(outer);
+  return status;
+}
+
+void ddla_outer_destroy(ddla_outer *outer) {
+  if (!outer) return;
+  ddla_service_destroy(outer->service);
+  ddla_outer_ranges_destroy(outer->ranges);
+  ddla_bridge_share_fini(&outer->share);
+  ddla_free(outer);
+}

@@ -1,0 +1,36 @@
+/* What strategies with replicas go by beside the options of all: when they exchange, and what they
+ * keep. */
+#ifndef DDLA_SYNC_RULE_H
+#define DDLA_SYNC_RULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { DDLA_STRATEGY_ARRAYS_MAX = 8 };
+
+/* An array of the parameter space that a strategy keeps: a row of the state, of one version. */
+typedef struct ddla_strategy_array {
+  const char *name;
+  bool saved;  /* part of a checkpoint */
+  bool own;    /* every host has values of its own; else they are the same on all */
+  bool merges; /* own: where their number changes, each gets their mean, and not one of them */
+} ddla_strategy_array;
+
+/* When replicas exchange, and how what they make of it is weighted: keys of the section sync. */
+typedef struct ddla_sync_rule {
+  int64_t interval;                           /* steps from one exchange to the next */
+  int64_t after;                              /* up to this step replicas exchange in every step */
+  double outer_learning_rate, outer_momentum; /* diloco */
+  int64_t fragments, delay;                   /* streaming: delay in steps */
+  double mixing;                              /* streaming */
+  double moving_rate;                         /* elastic */
+  double penalty, penalty_ratio;              /* admm; ratio 0: the penalty stays */
+} ddla_sync_rule;
+
+/* A term of a replica's gradient beside its batch's: weight * (theta - target + offset). */
+typedef struct ddla_sync_pull {
+  const float *target, *offset; /* [space] */
+  const double *weight;         /* does not change in a step */
+} ddla_sync_pull;
+
+#endif

@@ -1,0 +1,299 @@
+/* For tests of replicas: the training of several of them computed plainly, one after another, and
+ * the exchanges between them by plain loops. */
+#ifndef DDLA_SYNC_TEST_REPLICA_H
+#define DDLA_SYNC_TEST_REPLICA_H
+
+#include "sync/outer_ranges.h"
+#include "sync/test_group.h"
+
+enum { REPLICAS_MAX = 6 };
+
+/* What a step leaves: of every replica, and of all. */
+typedef struct replica_models {
+  group_model replica[REPLICAS_MAX];
+  float global[GROUP_SPACE], global_buffers[GROUP_BUFFERS];
+  float momentum[GROUP_SPACE];          /* diloco's */
+  float own[REPLICAS_MAX][GROUP_SPACE]; /* admm's dual variables */
+  /* Of streaming: the mean of the fragment that is under way, which may be none (-1), and the
+   * buffers that go with the last one; how it is mixed. */
+  float flying[GROUP_SPACE], flying_buffers[REPLICAS_MAX][GROUP_BUFFERS], mixing;
+  int fragment;
+  double numbers[3]; /* admm's penalty and residuals */
+  /* With a codec: what messages left out of contributions, and of means. */
+  float residual[REPLICAS_MAX][GROUP_SPACE], answer_residual[GROUP_SPACE];
+} replica_models;
+
+/* Shards of replica i begin where those of the one before end. Its batches are of other sizes. */
+static inline group_case replica_case(const group_case *c, int replica) {
+  group_case made = *c;
+  made.first_shard = replica * c->shards;
+  for (int s = 0; s < GROUP_STEPS_MAX; s++)
+    made.samples[s] = c->samples[(s + replica) % GROUP_STEPS_MAX];
+  return made;
+}
+
+/* Tree over the replicas [first, end) of what they gave of an element. */
+static inline float replica_tree(const float *given, int first, int end) {
+  if (end - first == 1) return given[first];
+  const int half = (int)ddla_tree_left(end - first);
+  return replica_tree(given, first, first + half) + replica_tree(given, first + half, end);
+}
+
+static inline float replica_mean(const float *given, int replicas) {
+  return replica_tree(given, 0, replicas) / (float)replicas;
+}
+
+/* given: the buffers of each replica. */
+static inline void replica_mean_of(replica_models *m, float (*buffers)[GROUP_BUFFERS],
+                                   int replicas) {
+  float given[REPLICAS_MAX];
+  for (int i = 0; i < GROUP_STATISTICS; i++) {
+    const int64_t places[] = {group_statistics[i].mean, group_statistics[i].variance};
+    for (int p = 0; p < 2; p++)
+      for (int64_t k = places[p]; k < places[p] + group_statistics[i].channels; k++) {
+        for (int r = 0; r < replicas; r++) given[r] = buffers[r][k];
+        m->global_buffers[k] = replica_mean(given, replicas);
+        for (int r = 0; r < replicas; r++) m->replica[r].buffers[k] = m->global_buffers[k];
+      }
+  }
+}
+
+static inline void replica_mean_buffers(replica_models *m, int replicas) {
+  float buffers[REPLICAS_MAX][GROUP_BUFFERS];
+  for (int r = 0; r < replicas; r++) memcpy(buffers[r], m->replica[r].buffers, sizeof buffers[r]);
+  replica_mean_of(m, buffers, replicas);
+}
+
+static inline bool replica_is(const group_case *c, const char *method) {
+  return strcmp(c->method, method) == 0;
+}
+
+/* Element k of what every replica gives. */
+static inline void replica_give(float *given, const replica_models *m, const group_case *c,
+                                int64_t k) {
+  for (int r = 0; r < c->agents; r++) {
+    const float own = m->replica[r].theta[k];
+    given[r] = m->global[k] - (replica_is(c, "admm") ? own + m->own[r][k] : own);
+  }
+}
+
+/* Element k of the global model and of all replicas, from the mean of what they gave. */
+static inline void replica_take(replica_models *m, const group_case *c, int64_t k, float mean) {
+  const ddla_sync_rule *rule = &c->rule;
+  const float old = m->global[k];
+  if (replica_is(c, "diloco") || replica_is(c, "streaming")) {
+    m->momentum[k] = (float)rule->outer_momentum * m->momentum[k] + mean;
+    mean = (float)rule->outer_learning_rate * (mean + (float)rule->outer_momentum * m->momentum[k]);
+  }
+  if (replica_is(c, "elastic")) mean = (float)rule->moving_rate * mean;
+  m->global[k] = old - mean;
+  for (int r = 0; r < c->agents; r++) {
+    float *theta = &m->replica[r].theta[k];
+    if (replica_is(c, "elastic"))
+      *theta = *theta + (float)(rule->moving_rate / c->agents) * (old - *theta);
+    else if (replica_is(c, "admm")) m->own[r][k] = m->own[r][k] + (*theta - m->global[k]);
+    else if (replica_is(c, "streaming"))
+      *theta = m->mixing * *theta + (1 - m->mixing) * m->global[k];
+    else *theta = m->global[k];
+  }
+}
+
+/* Sum of squares of the space, by blocks and the tree over them. */
+static inline double replica_squares(const float *values) {
+  double sums[GROUP_BLOCKS];
+  ddla_norm_block_sums(sums, values, GROUP_SPACE, DDLA_ISA_BEST);
+  return reference_tree(sums, 0, GROUP_BLOCKS);
+}
+
+/* Boyd 3.3.1 and 3.4.1. old: the global model before the exchange. */
+static inline void replica_residuals(replica_models *m, const group_case *c, const float *old) {
+  static float difference[GROUP_SPACE];
+  double squares[REPLICAS_MAX];
+  for (int r = 0; r < c->agents; r++) {
+    for (int64_t k = 0; k < GROUP_SPACE; k++) difference[k] = m->replica[r].theta[k] - m->global[k];
+    squares[r] = replica_squares(difference);
+  }
+  for (int64_t k = 0; k < GROUP_SPACE; k++) difference[k] = m->global[k] - old[k];
+  m->numbers[1] = sqrt(reference_tree(squares, 0, c->agents));
+  m->numbers[2] = m->numbers[0] * sqrt(c->agents * replica_squares(difference));
+  if (c->rule.penalty_ratio <= 0) return;
+  const float scale = m->numbers[1] > c->rule.penalty_ratio * m->numbers[2]   ? 0.5f
+                      : m->numbers[2] > c->rule.penalty_ratio * m->numbers[1] ? 2
+                                                                              : 1;
+  m->numbers[0] /= (double)scale;
+  for (int r = 0; r < c->agents; r++)
+    for (int64_t k = 0; k < GROUP_SPACE; k++) m->own[r][k] *= scale;
+}
+
+/* What of values[count] comes out of a message. */
+static inline ddla_status replica_pass(const group_case *c, float *values, float *residual,
+                                       int64_t count) {
+  static uint8_t message[8 * GROUP_SPACE];
+  static uint64_t scratch[GROUP_SPACE];
+  const ddla_codec *codec = ddla_codec_find(c->codec);
+  const ddla_codec_options options = group_codec_options();
+  size_t bytes = 0;
+  if (ddla_codec_bound(codec, count, &options) > sizeof message ||
+      ddla_codec_scratch(codec, count, &options) > sizeof scratch)
+    return DDLA_FAIL(INTERNAL, "no room for a message");
+  DDLA_TRY(ddla_codec_encode(&bytes, message, codec,
+                             &(ddla_codec_source){.values = values,
+                                                  .count = count,
+                                                  .options = &options,
+                                                  .residual = residual,
+                                                  .scratch = scratch}));
+  return ddla_codec_decode_bytes(values, count, message, bytes);
+}
+
+/* mean[GROUP_SPACE] of what all replicas give, which goes through messages where there is a codec:
+ * range by range, as outer_ranges.h cuts them. */
+static inline ddla_status replica_means(float *mean, replica_models *m, const group_case *c,
+                                        int64_t begin, int64_t end) {
+  static float given[REPLICAS_MAX][GROUP_SPACE];
+  float one[REPLICAS_MAX];
+  int64_t elements = 0;
+  const bool coded = c->codec && c->agents > 1;
+  (void)ddla_outer_cut(&elements, end - begin, c->agents, 0);
+  for (int64_t k = begin; k < end; k++) {
+    replica_give(one, m, c, k);
+    for (int r = 0; r < c->agents; r++) given[r][k] = one[r];
+  }
+  for (int64_t at = begin; at < end; at += elements) {
+    const int64_t count = end - at < elements ? end - at : elements;
+    for (int r = 0; r < c->agents && coded; r++)
+      DDLA_TRY(replica_pass(c, given[r] + at, m->residual[r] + at, count));
+    for (int64_t k = at; k < at + count; k++) {
+      for (int r = 0; r < c->agents; r++) one[r] = given[r][k];
+      mean[k] = replica_mean(one, c->agents);
+    }
+    if (coded) DDLA_TRY(replica_pass(c, mean + at, m->answer_residual + at, count));
+  }
+  for (int64_t k = begin; k < end && coded; k++)
+    if (!group_in_tensor(k)) mean[k] = 0;
+  return DDLA_OK;
+}
+
+static inline ddla_status replica_exchange(replica_models *m, const group_case *c) {
+  static float old[GROUP_SPACE], mean[GROUP_SPACE];
+  memcpy(old, m->global, sizeof old);
+  DDLA_TRY(replica_means(mean, m, c, 0, GROUP_SPACE));
+  for (int64_t k = 0; k < GROUP_SPACE; k++) replica_take(m, c, k, mean[k]);
+  replica_mean_buffers(m, c->agents);
+  if (replica_is(c, "admm")) replica_residuals(m, c, old);
+  return DDLA_OK;
+}
+
+static inline int64_t replica_border(const group_case *c, int fragment) {
+  return GROUP_BLOCKS * fragment / c->rule.fragments * DDLA_STATE_BLOCK;
+}
+
+static inline ddla_status replica_post(replica_models *m, const group_case *c, int fragment) {
+  m->fragment = fragment;
+  for (int r = 0; r < c->agents; r++)
+    memcpy(m->flying_buffers[r], m->replica[r].buffers, sizeof m->flying_buffers[r]);
+  return replica_means(m->flying, m, c, replica_border(c, fragment),
+                       replica_border(c, fragment + 1));
+}
+
+static inline void replica_merge(replica_models *m, const group_case *c, double mixing) {
+  if (m->fragment < 0) return;
+  m->mixing = (float)mixing;
+  for (int64_t k = replica_border(c, m->fragment); k < replica_border(c, m->fragment + 1); k++)
+    replica_take(m, c, k, m->flying[k]);
+  if (m->fragment + 1 == c->rule.fragments) replica_mean_of(m, m->flying_buffers, c->agents);
+  m->fragment = -1;
+}
+
+/* Streaming: what is due behind step `next`. Everything at the run's end. */
+static inline ddla_status replica_stream(replica_models *m, const group_case *c, int64_t next) {
+  const int64_t place = (next - 1) % c->rule.interval + 1, count = c->rule.fragments;
+  if (next == GROUP_TOTAL_STEPS) {
+    replica_merge(m, c, 0);
+    for (int f = 0; f < count; f++) {
+      DDLA_TRY(replica_post(m, c, f));
+      replica_merge(m, c, 0);
+    }
+    return DDLA_OK;
+  }
+  for (int f = 0; f < count; f++) {
+    const int64_t leaves = c->rule.interval * (f + 1) / count;
+    if (place == leaves) DDLA_TRY(replica_post(m, c, f));
+    if (m->fragment == f && (place - leaves + c->rule.interval) % c->rule.interval == c->rule.delay)
+      replica_merge(m, c, c->rule.mixing);
+  }
+  return DDLA_OK;
+}
+
+/* ADMM's term beside the batch's gradient in the steps of replica r. */
+static inline reference_pull replica_pull(const replica_models *m, const group_case *c, int r) {
+  if (!replica_is(c, "admm")) return (reference_pull){0};
+  return (reference_pull){m->global, m->own[r], (float)m->numbers[0]};
+}
+
+/* models[t]: after t steps; [steps + 1]. c->agents replicas with c->shards shards each. */
+static inline ddla_status replica_train(replica_models *models, const group_case *c) {
+  group_reference *work = NULL;
+  ddla_status status = DDLA_NEW(work, 1);
+  for (int r = 0; r < c->agents; r++)
+    group_initialise(models[0].replica[r].theta, models[0].replica[r].buffers, c->sparse);
+  memcpy(models[0].global, models[0].replica[0].theta, sizeof models[0].global);
+  memcpy(models[0].global_buffers, models[0].replica[0].buffers, sizeof models[0].global_buffers);
+  models[0].fragment = -1;
+  models[0].numbers[0] = c->rule.penalty;
+  for (int t = 0; t < c->steps && status == DDLA_OK; t++) {
+    const int64_t next = t + 1;
+    models[t + 1] = models[t];
+    for (int r = 0; r < c->agents && status == DDLA_OK; r++) {
+      const group_case own = replica_case(c, r);
+      work->pull = replica_pull(&models[t + 1], c, r);
+      status = reference_step(&models[t + 1].replica[r], work, &own, (uint64_t)t);
+    }
+    const bool due =
+        next <= c->rule.after || next % c->rule.interval == 0 || next == GROUP_TOTAL_STEPS;
+    if (status == DDLA_OK && replica_is(c, "streaming"))
+      status = replica_stream(&models[t + 1], c, next);
+    else if (status == DDLA_OK && due) status = replica_exchange(&models[t + 1], c);
+  }
+  for (int s = 0; work && s < GROUP_SHARDS_MAX; s++) ddla_free(work->gradient[s]);
+  ddla_free(work);
+  return status;
+}
+
+/* True where what codecs left out is the model's; of means, in the ranges that are this host's. */
+static inline bool replica_residuals_equal(const group_agent *a, const replica_models *m) {
+  const ddla_outer_options options = {.cluster = &a->cluster};
+  const float *answer = group_array(a, a->answer_residual, 0);
+  if (replica_is(a->c, "streaming")) return true; /* some of it may be under way */
+  for (int64_t k = 0; k < GROUP_SPACE; k += DDLA_STATE_BLOCK) {
+    static const float zero[DDLA_STATE_BLOCK];
+    const bool owns = ddla_outer_owns(&options, 0, GROUP_SPACE, k);
+    if (memcmp(answer + k, owns ? m->answer_residual + k : zero, sizeof zero) != 0) return false;
+  }
+  return memcmp(group_array(a, a->residual, 0), m->residual[a->cluster.host],
+                sizeof m->answer_residual) == 0;
+}
+
+/* True where what the method keeps is the model's. */
+static inline bool replica_own_equals(const group_agent *a, const replica_models *m) {
+  if (a->c->codec && !replica_residuals_equal(a, m)) return false;
+  const float *own = NULL;
+  if (group_strategy(a->c)->array_count > 3) own = group_array(a, a->arrays[3], 0);
+  if ((replica_is(a->c, "diloco") || replica_is(a->c, "streaming")) &&
+      memcmp(own, m->momentum, sizeof m->momentum) != 0)
+    return false;
+  if (!replica_is(a->c, "admm")) return true;
+  return memcmp(own, m->own[a->cluster.host], sizeof m->own[0]) == 0 &&
+         memcmp(ddla_state_array(a->state, a->numbers, 0, 0), m->numbers, sizeof m->numbers) == 0;
+}
+
+/* True where the replica's committed step is the model. */
+static inline bool replica_equals(const group_agent *a, uint64_t step, const replica_models *m) {
+  const int replica = a->cluster.host;
+  if (!replica_own_equals(a, m)) return false;
+  return group_equals(a, step, &m->replica[replica]) &&
+         memcmp(ddla_state_array(a->state, a->arrays[0], 0, 0), m->global, sizeof m->global) == 0 &&
+         memcmp(ddla_state_array(a->state, a->global_buffers, 0, 0), m->global_buffers,
+                sizeof m->global_buffers) == 0;
+}
+
+#endif
