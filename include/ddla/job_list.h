@@ -159,15 +159,43 @@
     "also keep the model that did best on validation")
 
 #define DDLA_JOB_ROWS_sync(X)                                                                      \
-  X(sync, mode, CHOICE, "synchronous", 0, 0, "synchronous", SAME,                                  \
-    "when agents wait for each other")                                                             \
+  X(sync, mode, CHOICE, "synchronous", 0, 0, "synchronous|accumulated", SAME,                      \
+    "when agents wait for each other: in every step, or when they have worked alone for some")     \
   X(sync, method, NAME, "allreduce", 0, 0, "", SAME,                                               \
     "algorithm within the mode; a run may go on with another that gives the same bits")            \
   X(sync, reduction, CHOICE, "tree", 0, 0, "tree|fast", SAME,                                      \
     "order of sums; tree: fixed, so that any number of agents gives the same bits; fast: between " \
     "hosts as the MPI library likes, without that promise")                                        \
   X(sync, range_bytes, INT, "0", 0, 1073741824, "bytes", FREE,                                     \
-    "what hosts exchange at a time; 0: chosen by the rate of the links, measured at the start")
+    "what hosts exchange at a time; 0: chosen by the rate of the links, measured at the start")    \
+  X(sync, interval, INT, "1", 1, 1000000000, "steps", FREE,                                        \
+    "accumulated: steps from one exchange to the next")                                            \
+  X(sync, after, INT, "0", 0, 1000000000000, "steps", FREE,                                        \
+    "accumulated: up to this step replicas exchange in every step")                                \
+  X(sync, outer_learning_rate, REAL, "0.7", 0, 10, "", FREE,                                       \
+    "diloco, streaming: rate of the outer step; with 1, and outer_momentum 0, it takes the mean")  \
+  X(sync, outer_momentum, REAL, "0.9", 0, 0.999999, "", FREE,                                      \
+    "diloco, streaming: momentum of the outer step")                                               \
+  X(sync, fragments, INT, "4", 1, 64, "", FREE,                                                    \
+    "streaming: pieces of the model that are exchanged one after another in each interval")        \
+  X(sync, delay, INT, "1", 0, 1000000000, "steps", FREE,                                           \
+    "streaming: steps after which a fragment is merged; below interval / fragments")               \
+  X(sync, mixing, REAL, "0.5", 0, 1, "", FREE,                                                     \
+    "streaming: part of a replica's own parameters that stays when a fragment is merged")          \
+  X(sync, moving_rate, REAL, "0.9", 0, 1, "", FREE,                                                \
+    "elastic: how far the centre goes to the replicas' mean, and they, all together, to it")       \
+  X(sync, penalty, REAL, "0.1", 0, 1e12, "", FREE,                                                 \
+    "admm: weight of the distance between a replica and the global model, at the beginning")       \
+  X(sync, penalty_ratio, REAL, "0", 0, 1e12, "", FREE,                                            \
+    "admm: residuals that differ by more double or halve the penalty; 0: it stays; 10 is usual")   \
+  X(sync, codec, NAME, "none", 0, 0, "", FREE,                                                     \
+    "accumulated: how what replicas exchange is written: none, bf16, int8, topk, ...")             \
+  X(sync, topk, REAL, "0.01", 0, 1, "", FREE,                                                      \
+    "codecs topk and topk2: share of the numbers that is sent")                                    \
+  X(sync, codec_decay, REAL, "1", 0, 1, "", FREE,                                                  \
+    "what a codec leaves out is kept for the next exchange, times this; 0: it is dropped")         \
+  X(sync, replica, CHOICE, "agent", 0, 0, "agent|host", FREE,                                      \
+    "accumulated: who has a model of its own: every agent, or the agents of a host together")
 
 #define DDLA_JOB_ROWS_share(X)                                                                     \
   X(share, method, CHOICE, "local", 0, 0, "local", FREE,                                           \

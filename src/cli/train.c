@@ -158,6 +158,10 @@ static void show_plan(const train_call *call, const ddla_training_memory *memory
     printf("%s grants calls from one thread only: lanes exchange between their shards, which hides "
            "less\n",
            ddla_join_library(join));
+  if (training->strategy->replicated)
+    printf("%d replica%s of the model, which exchange by %s every %" PRId64 " steps\n",
+           training->cluster.hosts, training->cluster.hosts == 1 ? "" : "s",
+           training->strategy->method, training->job->sync.interval);
   if (training->fast)
     printf("sums between hosts are made by %s: another run may have other bits\n",
            ddla_join_library(join));
@@ -415,6 +419,16 @@ cleanup:
   return status;
 }
 
+/* Whether every process is to have a model of its own. A job that cannot be read is refused later,
+ * when all are there to hear it. */
+static bool has_replicas(const train_given *given) {
+  ddla_job *job = NULL;
+  if (ddla_words_job(&job, &given->words, given->words.other[0]) != DDLA_OK) return false;
+  const bool replicas = ddla_training_has_replicas(job);
+  ddla_job_destroy(job);
+  return replicas;
+}
+
 /* Whoever asked is told before a process ends: from then on Open MPI's launcher may kill the
  * others. All agents end with one status; of several at once MPICH's launcher loses one now and
  * then. */
@@ -434,7 +448,7 @@ static bool is_stopped(const train_call *call) {
 static ddla_status train_joined(train_call *call, const train_given *given) {
   enum { START_TIMEOUT_MS = 60000 };
   bool finished = false;
-  DDLA_TRY(ddla_join_start(&call->join, false, START_TIMEOUT_MS));
+  DDLA_TRY(ddla_join_start(&call->join, has_replicas(given), START_TIMEOUT_MS));
   ddla_status status = prepare(call, given, ddla_join_cluster(call->join));
   status = prepare_joined(&finished, call, status);
   if (status == DDLA_OK && !finished) {

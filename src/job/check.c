@@ -91,11 +91,29 @@ static ddla_status check_validation(const ddla_job *job) {
   return DDLA_OK;
 }
 
+static ddla_status check_sync(const ddla_job *job) {
+  const bool accumulated = is(job->sync.mode, "accumulated");
+  if (job->sync.interval > 1 && !accumulated)
+    return ddla_job_refuse(job, "sync.interval",
+                           "is %lld, but agents wait for each other in every step; set sync.mode: "
+                           "accumulated and a sync.method of it, or leave it out",
+                           (long long)job->sync.interval);
+  if (job->sync.penalty_ratio > 0 && job->sync.penalty_ratio < 1)
+    return ddla_job_refuse(job, "sync.penalty_ratio",
+                           "is %g, but it must be 0 (the penalty stays) or at least 1",
+                           job->sync.penalty_ratio);
+  if (accumulated && is(job->sync.method, "admm") && job->sync.penalty <= 0)
+    return ddla_job_refuse(job, "sync.penalty",
+                           "is 0: nothing would draw replicas to the global model");
+  return DDLA_OK;
+}
+
 ddla_status ddla_job_check(const ddla_job *job) {
   ddla_status status = check_data(job);
   if (status == DDLA_OK) status = check_model(job);
   if (status == DDLA_OK) status = check_batch(job);
   if (status == DDLA_OK) status = check_length(job);
+  if (status == DDLA_OK) status = check_sync(job);
   if (status == DDLA_OK) status = check_validation(job);
   return status;
 }

@@ -47,8 +47,7 @@ ddla_model_values ddla_worker_measured(const ddla_worker *worker) {
   const ddla_shared *shared = worker->shared;
   uint64_t step = ddla_sync_committed(shared->sync_control);
   float *buffers = ddla_shared_buffers(shared, step);
-  if (!ddla_training_has_average(worker->training, step))
-    return (ddla_model_values){ddla_state_array(shared->state, shared->theta, step, 0), buffers};
+  if (!ddla_training_has_average(worker->training, step)) return ddla_shared_model(shared, step);
   if (buffers) buffers = ddla_state_array(shared->state, shared->average_buffers, step, 0);
   return (ddla_model_values){ddla_state_array(shared->state, shared->average, step, 0), buffers};
 }

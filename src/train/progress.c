@@ -53,7 +53,7 @@ void ddla_run_show_step(ddla_run *run, const ddla_worker *worker) {
   char bar[3 * BAR_CELLS + 1], left[32], accuracy[32] = "";
   if (is_classifier(run))
     snprintf(accuracy, sizeof accuracy, "accuracy %.4f  ",
-             ratio((double)worker->epoch_correct, worker->epoch_count));
+             ratio((double)worker->epoch.correct, worker->epoch.count));
   bar_text(bar, (double)step / (double)training->total_steps);
   duration_text(left, sizeof left,
                 ratio(seconds, (double)done) * (double)(training->total_steps - step));
@@ -61,7 +61,7 @@ void ddla_run_show_step(ddla_run *run, const ddla_worker *worker) {
           "\r%s epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "/%" PRId64
           "  loss %.4f  %s%.0f %s/s  waiting %2.0f %%  %s left\033[K",
           bar, (step - 1) / training->batches_per_epoch + 1, training->epochs, step,
-          training->total_steps, ratio(worker->epoch_loss, worker->epoch_count), accuracy,
+          training->total_steps, ratio(worker->epoch.loss, worker->epoch.count), accuracy,
           ratio((double)(done * training->batch * training->graph.rows), seconds),
           training->task->unit, 100 * fmin(waited, 1), left);
   fflush(run->terminal);
@@ -79,7 +79,7 @@ static void show_line(const ddla_run *run, const ddla_worker *worker, int64_t ep
     fprintf(run->terminal, "  validation loss %.4f  %s %.4f", run->validation.loss,
             counts ? "accuracy" : run->training->task->metric, validated(run));
   fprintf(run->terminal, "  learning rate %.3g  %.0f %s/s\n", worker->last.learning_rate,
-          ratio((double)(worker->epoch_samples * run->training->graph.rows), seconds),
+          ratio((double)(worker->epoch.samples * run->training->graph.rows), seconds),
           run->training->task->unit);
   fflush(run->terminal);
 }
@@ -104,6 +104,15 @@ static void put_waiting(FILE *file, ddla_run *run, const ddla_worker *worker) {
   run->epoch_all_ns = all_ns;
 }
 
+/* What the strategy keeps of numbers, behind the last exchange. */
+static void put_numbers(FILE *file, const ddla_run *run, const ddla_worker *worker) {
+  const ddla_strategy *strategy = run->training->strategy;
+  const ddla_shared *shared = worker->shared;
+  if (strategy->number_count == 0) return;
+  const double *numbers = ddla_state_array(shared->state, shared->numbers, 0, 0);
+  for (int i = 0; i < strategy->number_count; i++) put_real(file, strategy->numbers[i], numbers[i]);
+}
+
 static void put_row(FILE *file, ddla_run *run, const ddla_worker *worker, int64_t epoch,
                     double seconds) {
   char key[64];
@@ -111,13 +120,14 @@ static void put_row(FILE *file, ddla_run *run, const ddla_worker *worker, int64_
   put_real(file, "loss", run->train_loss);
   if (is_classifier(run)) put_real(file, "accuracy", run->train_accuracy);
   put_real(file, "learning_rate", worker->last.learning_rate);
-  put_real(file, "samples_per_second", ratio((double)worker->epoch_samples, seconds));
+  put_real(file, "samples_per_second", ratio((double)worker->epoch.samples, seconds));
   put_real(file, "seconds", (double)(now_ns() - run->train_start_ns) * 1e-9);
   put_waiting(file, run, worker);
   if (run->training->job->train.clip_norm > 0)
     put_real(file, "gradient_norm", worker->last.gradient_norm);
   if (run->training->job->train.check_every > 0)
     fprintf(file, ", \"non_finite\": %" PRId64, worker->epoch_non_finite);
+  put_numbers(file, run, worker);
   if (run->validated) {
     put_real(file, "validation_loss", run->validation.loss);
     snprintf(key, sizeof key, "validation_%s",
@@ -158,7 +168,7 @@ static ddla_status write_tensorboard(const ddla_run *run, const ddla_worker *wor
     ddla_tensorboard_scalar(file, step, "accuracy/train", run->train_accuracy);
   ddla_tensorboard_scalar(file, step, "learning_rate", worker->last.learning_rate);
   ddla_tensorboard_scalar(file, step, "samples_per_second",
-                          ratio((double)worker->epoch_samples, seconds));
+                          ratio((double)worker->epoch.samples, seconds));
   if (run->validated) {
     ddla_tensorboard_scalar(file, step, "loss/validation", run->validation.loss);
     snprintf(name, sizeof name, "%s/validation",
@@ -171,8 +181,8 @@ static ddla_status write_tensorboard(const ddla_run *run, const ddla_worker *wor
 
 ddla_status ddla_run_show_epoch(ddla_run *run, const ddla_worker *worker, int64_t epoch) {
   double seconds = (double)(now_ns() - run->epoch_start_ns) * 1e-9;
-  run->train_loss = ratio(worker->epoch_loss, worker->epoch_count);
-  run->train_accuracy = ratio((double)worker->epoch_correct, worker->epoch_count);
+  run->train_loss = ratio(worker->epoch.loss, worker->epoch.count);
+  run->train_accuracy = ratio((double)worker->epoch.correct, worker->epoch.count);
   show_line(run, worker, epoch, seconds);
   ddla_status status = write_row(run, worker, epoch, seconds);
   if (status == DDLA_OK) status = write_tensorboard(run, worker, seconds);

@@ -84,6 +84,24 @@ static json_t *hosts_json(const ddla_run *run, const ddla_worker *worker) {
                    "link_bytes_per_second", start->pace.bytes_per_s);
 }
 
+/* How agents kept one model, or models. */
+static json_t *sync_json(const ddla_run *run, const ddla_worker *worker) {
+  const ddla_strategy *strategy = run->training->strategy;
+  const ddla_shared *shared = worker->shared;
+  json_t *made = json_pack("{s:s, s:s}", "mode", strategy->mode, "method", strategy->method);
+  if (strategy->replicated || strategy->accumulates)
+    json_object_set_new(made, "interval", json_integer(run->training->job->sync.interval));
+  if (strategy->replicated)
+    json_object_set_new(made, "replicas", json_integer(run->training->cluster.hosts));
+  if (run->training->codec)
+    json_object_set_new(made, "codec", json_string(run->training->codec->name));
+  for (int i = 0; i < strategy->number_count; i++) {
+    const double *numbers = ddla_state_array(shared->state, shared->numbers, 0, 0);
+    json_object_set_new(made, strategy->numbers[i], json_real(numbers[i]));
+  }
+  return made;
+}
+
 static json_t *agents_json(const ddla_run *run, const ddla_worker *worker) {
   json_t *agents = json_array();
   int lanes = run->training->lanes;
@@ -106,7 +124,9 @@ static json_t *agents_json(const ddla_run *run, const ddla_worker *worker) {
 
 /* Which of the run's models was tested. */
 static const char *measured_name(const ddla_run *run) {
-  return run->best_kept ? "best" : run->averaged ? "average" : "last";
+  if (run->best_kept) return "best";
+  if (run->averaged) return "average";
+  return run->training->strategy->replicated ? "global" : "last";
 }
 
 static ddla_task_report report_of(const ddla_run *run, const ddla_evaluation *found) {
@@ -157,6 +177,7 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
                       json_string(training->job->parallel.balance));
   json_object_set_new(report, "agents", agents_json(run, worker));
   json_object_set_new(report, "hosts", hosts_json(run, worker));
+  json_object_set_new(report, "sync", sync_json(run, worker));
   if (run->tested) json_object_set_new(report, "test", evaluation_json(run, &run->test));
   if (training->job->train.check_every > 0)
     json_object_set_new(report, "checks",
@@ -197,6 +218,24 @@ static void write_head(FILE *file, const ddla_run *run, const ddla_worker *worke
             worker->progress.best_epoch);
 }
 
+/* What replicas have sent, and what the method says of how far they agree. */
+static void write_replicas(FILE *file, const ddla_run *run, const ddla_worker *worker) {
+  const ddla_strategy *strategy = run->training->strategy;
+  const ddla_shared *shared = worker->shared;
+  if (!strategy->replicated) return;
+  fprintf(file, "replicas         %d, %s every %" PRId64 " steps", run->training->cluster.hosts,
+          strategy->method, run->training->job->sync.interval);
+  if (run->training->codec) fprintf(file, ", by codec %s", run->training->codec->name);
+  for (int i = 0; i < strategy->number_count; i++) {
+    const double *numbers = ddla_state_array(shared->state, shared->numbers, 0, 0);
+    char name[64];
+    snprintf(name, sizeof name, "%s", strategy->numbers[i]);
+    for (char *c = name; *c; c++) *c = *c == '_' ? ' ' : *c;
+    fprintf(file, ", %s %.4g", name, numbers[i]);
+  }
+  fputc('\n', file);
+}
+
 static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worker,
                        const summary *sum) {
   fprintf(file, "training time    %.2f s, %.0f %s/s, first step after %.3f s\n", sum->seconds,
@@ -216,6 +255,7 @@ static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worke
             "it not hidden\n",
             (double)sum_of_hosts.sent_bytes / 1048576.0 / hosts / steps, hosts,
             1e3 * sum_of_hosts.exchange_s / steps, 1e3 * sum_of_hosts.exposed_s / steps);
+  write_replicas(file, run, worker);
   int lanes = run->training->lanes;
   for (int a = 0; a < run->training->agents; a++) {
     int64_t shards = 0;

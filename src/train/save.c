@@ -55,9 +55,9 @@ static void add_rows(array_list *list, const ddla_graph_parameter_row *rows, int
 }
 
 /* A row of another shape than the parameters': one vector with the row's name. */
-static void add_vector(array_list *list, const ddla_state_row *row, void *base) {
+static void add_vector(array_list *list, const ddla_state_row *row, const char *given, void *base) {
   char *name = list->name[list->count];
-  snprintf(name, NAME_BYTES, "%s", row->name);
+  snprintf(name, NAME_BYTES, "%s", given);
   list->at[list->count++] = (ddla_safetensors_array){.name = name,
                                                      .dtype = row->dtype,
                                                      .shape = ddla_shape_make(1, &row->count),
@@ -181,6 +181,8 @@ static ddla_status make_identity(note_list **out, const ddla_training *training)
       value = training->strategy->same_as;
     list->at[list->count++] = (ddla_safetensors_note){key, value};
   }
+  if (training->strategy->accumulates)
+    add_note(list, "sync.interval", "%" PRId64, training->job->sync.interval);
   /* After the keys: where a key differs, it is the better word for what follows from it. */
   ddla_data_fingerprint data = ddla_dataset_fingerprint(training->train);
   add_note(list, "training data", "%016" PRIx64 "%016" PRIx64, data.high, data.low);
@@ -204,6 +206,8 @@ static ddla_status make_notes(note_list **out, const ddla_worker *worker) {
   add_note(list, "best_metric", "%s", best);
   add_note(list, "best_epoch", "%" PRId64, worker->progress.best_epoch);
   add_note(list, "epochs_without_better", "%" PRId64, worker->progress.epochs_without_better);
+  if (training->strategy->replicated)
+    add_note(list, "replicas", "%d", ddla_replica_rows_count(training));
   *out = list;
   return DDLA_OK;
 }
@@ -217,29 +221,58 @@ static void divide(array_list *list, int first, ddla_divided_stream *stream) {
   }
 }
 
-/* All saved rows of the state at a step, by part; stream: one for each array of divided rows, or
- * null. */
+/* The arrays of a row that lie at `base`, with names that begin with this. */
+static void add_row(array_list *list, const ddla_graph *graph, const ddla_shared *shared, int row,
+                    const char *prefix, void *base) {
+  const ddla_state_row *found = ddla_state_row_at(shared->state, row);
+  if (found->parameter_shaped)
+    add_rows(list, graph->parameter, graph->parameter_count, prefix, base);
+  else if (ddla_shared_is_buffers(shared, row))
+    add_rows(list, graph->buffer, graph->buffer_count, prefix, base);
+  else add_vector(list, found, prefix, base);
+}
+
+/* What a replica from 1 on has of its own, in a place of `rows`. named: the replica in the file. */
+static void add_replica(array_list *list, const ddla_graph *graph, const ddla_shared *shared,
+                        const ddla_replica_rows *rows, int place, int named) {
+  const ddla_state *state = shared->state;
+  char prefix[NAME_BYTES];
+  for (int i = 0; i < ddla_state_row_count(state); i++) {
+    if (!ddla_replica_rows_has(state, i)) continue;
+    const char *name = ddla_state_row_at(state, i)->name;
+    if (named == 0) snprintf(prefix, sizeof prefix, "%s", name);
+    else snprintf(prefix, sizeof prefix, "replica-%d/%s", named, name);
+    add_row(list, graph, shared, i, prefix, ddla_replica_rows_at(rows, state, i, place));
+  }
+}
+
+/* What is to be listed. */
+typedef struct listing {
+  uint64_t step;
+  ddla_model_values model;     /* where the model's values are */
+  int replicas;                /* room for the rows of so many */
+  ddla_divided_stream *stream; /* one for each array of divided rows, or null */
+} listing;
+
+/* All saved rows of this host's state, by part. */
 static ddla_status list_state(array_list parts[2], const ddla_training *training,
-                              const ddla_shared *shared, uint64_t step,
-                              ddla_divided_stream *stream) {
+                              const ddla_shared *shared, const listing *what) {
   const ddla_graph *graph = training->graph.graph;
   int rows = ddla_state_row_count(shared->state),
       tensors = graph->parameter_count + graph->buffer_count;
   DDLA_TRY(make_list(&parts[DDLA_CHECKPOINT_MODEL], tensors + 1));
-  DDLA_TRY(make_list(&parts[DDLA_CHECKPOINT_STATE], rows * (tensors + 1)));
+  DDLA_TRY(make_list(&parts[DDLA_CHECKPOINT_STATE], what->replicas * rows * (tensors + 1)));
+  ddla_divided_stream *stream = what->stream;
+  add_rows(&parts[DDLA_CHECKPOINT_MODEL], graph->parameter, graph->parameter_count, "",
+           what->model.parameters);
+  add_rows(&parts[DDLA_CHECKPOINT_MODEL], graph->buffer, graph->buffer_count, "",
+           what->model.buffers);
   for (int i = 0; i < rows; i++) {
     const ddla_state_row *row = ddla_state_row_at(shared->state, i);
-    if (!row->saved) continue;
-    bool model = i == shared->theta || i == shared->buffers;
-    array_list *list = &parts[model ? DDLA_CHECKPOINT_MODEL : DDLA_CHECKPOINT_STATE];
-    const char *prefix = model ? "" : row->name;
-    void *base = ddla_state_array(shared->state, i, step, 0);
+    if (!row->saved || ddla_shared_is_model(shared, i)) continue;
+    array_list *list = &parts[DDLA_CHECKPOINT_STATE];
     const int first = list->count;
-    if (row->parameter_shaped)
-      add_rows(list, graph->parameter, graph->parameter_count, prefix, base);
-    else if (ddla_shared_is_buffers(shared, i))
-      add_rows(list, graph->buffer, graph->buffer_count, prefix, base);
-    else add_vector(list, row, base);
+    add_row(list, graph, shared, i, row->name, ddla_state_array(shared->state, i, what->step, 0));
     if (!ddla_divided_has(shared, i)) continue;
     divide(list, first, stream);
     if (stream) stream += graph->parameter_count;
@@ -247,8 +280,18 @@ static ddla_status list_state(array_list parts[2], const ddla_training *training
   return DDLA_OK;
 }
 
-ddla_status ddla_train_save_checkpoint(ddla_worker *worker, const char *directory) {
+/* Everybody's rows come to the one that writes. */
+static ddla_status bring_replicas(ddla_replica_rows *out, ddla_worker *worker) {
+  const int replicas = ddla_replica_rows_count(worker->training);
+  if (replicas == 1) return DDLA_OK;
+  if (worker->place == 0) DDLA_TRY(ddla_replica_rows_create(out, worker->shared->state, replicas));
+  return ddla_replica_rows_bring(out, worker);
+}
+
+static ddla_status write_checkpoint(ddla_worker *worker, const char *directory,
+                                    const ddla_replica_rows *rows) {
   const ddla_training *training = worker->training;
+  const int replicas = ddla_replica_rows_count(training);
   char folder[DDLA_PATH_BYTES];
   array_list parts[2] = {{0}};
   note_list *identity = NULL, *notes = NULL;
@@ -256,7 +299,10 @@ ddla_status ddla_train_save_checkpoint(ddla_worker *worker, const char *director
   ddla_status status = DDLA_OK;
   uint64_t step = ddla_sync_committed(worker->shared->sync_control);
   DDLA_TRY_CLEAN(status, ddla_divided_streams(&stream, worker));
-  DDLA_TRY_CLEAN(status, list_state(parts, training, worker->shared, step, stream));
+  const listing what = {step, ddla_shared_model(worker->shared, step), replicas, stream};
+  DDLA_TRY_CLEAN(status, list_state(parts, training, worker->shared, &what));
+  for (int r = 1; r < replicas; r++)
+    add_replica(&parts[DDLA_CHECKPOINT_STATE], training->graph.graph, worker->shared, rows, r, r);
   DDLA_TRY_CLEAN(status, make_identity(&identity, training));
   DDLA_TRY_CLEAN(status, make_notes(&notes, worker));
   ddla_checkpoint checkpoint = {.step = step,
@@ -278,6 +324,16 @@ cleanup:
   return status;
 }
 
+ddla_status ddla_train_save_checkpoint(ddla_worker *worker) {
+  ddla_replica_rows rows = {0};
+  ddla_status status = bring_replicas(&rows, worker);
+  if (status == DDLA_OK)
+    status = worker->run ? write_checkpoint(worker, worker->run->directory, &rows)
+                         : ddla_divided_give(worker);
+  ddla_replica_rows_destroy(&rows);
+  return status;
+}
+
 static ddla_status read_progress(ddla_progress *progress, const ddla_checkpoint_file *file) {
   const char *best = ddla_checkpoint_note(file, "best_metric");
   const char *epoch = ddla_checkpoint_note(file, "best_epoch");
@@ -290,22 +346,64 @@ static ddla_status read_progress(ddla_progress *progress, const ddla_checkpoint_
                    ddla_checkpoint_step(file));
 }
 
-static ddla_status load(uint64_t *step, ddla_progress *progress, ddla_checkpoint_file *file,
-                        const ddla_training *training, const ddla_shared *shared) {
+/* Replicas whose own rows a checkpoint has; 1: those of a run without replicas, or none. */
+static ddla_status read_replicas(int *out, const ddla_checkpoint_file *file) {
+  const char *note = ddla_checkpoint_note(file, "replicas");
+  int64_t count = 1;
+  if (note && (!ddla_text_to_int(&count, note) || count < 1 || count > DDLA_HOSTS_MAX))
+    return DDLA_FAIL(CORRUPT, "the checkpoint of step %" PRIu64 " is of '%.20s' replicas",
+                     ddla_checkpoint_step(file), note);
+  *out = (int)count;
+  return DDLA_OK;
+}
+
+/* The arrays that are read, of all replicas that were saved: where there are more replicas now than
+ * were saved, they take turns. */
+static ddla_status list_loaded(array_list parts[2], const ddla_training *training,
+                               const ddla_shared *shared, uint64_t step, int saved,
+                               ddla_replica_rows *rows) {
+  const int replicas = ddla_replica_rows_count(training);
+  const int most = saved > replicas ? saved : replicas;
+  const listing what = {step, ddla_shared_loaded(shared, step), most, NULL};
+  DDLA_TRY(list_state(parts, training, shared, &what));
+  if (most == 1) return DDLA_OK;
+  DDLA_TRY(ddla_replica_rows_create(rows, shared->state, most));
+  for (int r = 1; r < most; r++)
+    add_replica(&parts[DDLA_CHECKPOINT_STATE], training->graph.graph, shared, rows, r, r % saved);
+  return DDLA_OK;
+}
+
+/* Another number of replicas goes on: what may not be lost is shared out. */
+static void hand_on(const ddla_replica_rows *rows, const ddla_training *training,
+                    const ddla_shared *shared, uint64_t step, int saved) {
+  const ddla_state *state = shared->state;
+  for (int i = 0; i < ddla_state_row_count(state); i++) {
+    const ddla_handing handing = ddla_shared_handing(shared, training, i);
+    if (handing == DDLA_HANDED_ON || !ddla_replica_rows_has(state, i)) continue;
+    ddla_replica_rows_merge(rows, state, i, step, saved, handing == DDLA_HANDED_MEAN);
+  }
+}
+
+static ddla_status load(ddla_loaded *out, ddla_checkpoint_file *file, const ddla_training *training,
+                        const ddla_shared *shared) {
   array_list parts[2] = {{0}};
   note_list *identity = NULL;
   ddla_status status = DDLA_OK;
-  uint64_t found = ddla_checkpoint_step(file);
+  const uint64_t step = ddla_checkpoint_step(file);
+  int saved = 1;
   DDLA_TRY_CLEAN(status, make_identity(&identity, training));
   DDLA_TRY_CLEAN(status, ddla_checkpoint_identity_check(
                              file, &(ddla_checkpoint_notes){identity->at, identity->count}));
-  DDLA_TRY_CLEAN(status, list_state(parts, training, shared, found, NULL));
+  DDLA_TRY_CLEAN(status, read_replicas(&saved, file));
+  DDLA_TRY_CLEAN(status, list_loaded(parts, training, shared, step, saved, &out->rows));
   ddla_checkpoint_arrays wanted[DDLA_CHECKPOINT_PARTS];
   for (int p = 0; p < DDLA_CHECKPOINT_PARTS; p++)
     wanted[p] = (ddla_checkpoint_arrays){parts[p].at, parts[p].count};
   DDLA_TRY_CLEAN(status, ddla_checkpoint_load(file, wanted));
-  DDLA_TRY_CLEAN(status, read_progress(progress, file));
-  *step = found;
+  DDLA_TRY_CLEAN(status, read_progress(&out->progress, file));
+  if (saved != ddla_replica_rows_count(training))
+    hand_on(&out->rows, training, shared, step, saved);
+  out->step = step;
 cleanup:
   free_notes(identity);
   free_list(&parts[0]);
@@ -313,8 +411,7 @@ cleanup:
   return status;
 }
 
-ddla_status ddla_train_load_checkpoint(ddla_checkpoint_file **file, uint64_t *step,
-                                       ddla_progress *progress, const ddla_training *training,
+ddla_status ddla_train_load_checkpoint(ddla_loaded *out, const ddla_training *training,
                                        const ddla_shared *shared, const char *directory) {
   char folder[DDLA_PATH_BYTES], *path = NULL;
   ddla_checkpoint_file *found = NULL;
@@ -323,8 +420,8 @@ ddla_status ddla_train_load_checkpoint(ddla_checkpoint_file **file, uint64_t *st
   if (!path) return DDLA_OK;
   ddla_log_line(DDLA_LOG_INFO, "resumes from %s", path);
   DDLA_TRY_CLEAN(status, ddla_checkpoint_open(&found, path));
-  DDLA_TRY_CLEAN(status, load(step, progress, found, training, shared));
-  *file = found;
+  DDLA_TRY_CLEAN(status, load(out, found, training, shared));
+  out->file = found;
   found = NULL;
 cleanup:
   ddla_checkpoint_close(found);

@@ -5,6 +5,7 @@
 
 #include "base/sha256.h"
 #include "ckpt/checkpoint.h"
+#include "train/replicas.h"
 #include "train/worker.h"
 
 /* Writes a model's parameters and buffers as a safetensors file; its SHA-256 into sha256 (may be
@@ -24,15 +25,22 @@ ddla_status ddla_train_load_model(ddla_model_values values, const ddla_graph *gr
 ddla_status ddla_train_start_from(ddla_model_values values, const ddla_graph *graph,
                                   const char *path);
 
-/* Writes a checkpoint of the committed step below the run directory; all other workers call
- * ddla_divided_give. Errors: those of checkpoints. */
-ddla_status ddla_train_save_checkpoint(ddla_worker *worker, const char *directory);
+/* All workers of all hosts: the one that has the run's files writes a checkpoint of the committed
+ * step, which is settled. Errors: those of checkpoints. */
+ddla_status ddla_train_save_checkpoint(ddla_worker *worker);
+
+/* What a checkpoint says beside the first host's state. */
+typedef struct ddla_loaded {
+  uint64_t step; /* 0: there was none */
+  ddla_progress progress;
+  ddla_replica_rows rows;     /* of the other replicas; owned */
+  ddla_checkpoint_file *file; /* the caller closes it; null: there was none */
+} ddla_loaded;
 
 /* Loads the newest whole checkpoint of a run directory into the state, all but rows that are
- * divided among hosts. *step and *file stay 0 where there is none; the caller closes the file.
- * Errors: INVALID naming what differs from the job, CORRUPT, UNSUPPORTED. */
-ddla_status ddla_train_load_checkpoint(ddla_checkpoint_file **file, uint64_t *step,
-                                       ddla_progress *progress, const ddla_training *training,
+ * divided among hosts; *out stays as it is where there is none. Errors: INVALID naming what differs
+ * from the job, CORRUPT, UNSUPPORTED. */
+ddla_status ddla_train_load_checkpoint(ddla_loaded *out, const ddla_training *training,
                                        const ddla_shared *shared, const char *directory);
 
 /* Whether there is nothing left to do for this job in a run directory: its newest checkpoint is the

@@ -37,6 +37,11 @@ static ddla_status make_ranges(ddla_state_range *range, const ddla_training *tra
   return DDLA_OK;
 }
 
+/* Of rows that belong to the model: with replicas each has its own. */
+static ddla_scope owned(const ddla_training *training) {
+  return training->strategy->replicated ? DDLA_SCOPE_PER_HOST : DDLA_SCOPE_OWNED;
+}
+
 static ddla_status add_moments(ddla_shared *shared, const ddla_training *training) {
   int count = ddla_optimizer_moments(training->optimizer, &training->optimizer_options);
   for (int m = 0; m < DDLA_MOMENTS_MAX; m++) {
@@ -45,7 +50,7 @@ static ddla_status add_moments(ddla_shared *shared, const ddla_training *trainin
     DDLA_TRY(ddla_state_add(&shared->moment[m], shared->state,
                             &(ddla_state_row){.name = training->optimizer->moment_names[m],
                                               .dtype = DDLA_F32,
-                                              .scope = DDLA_SCOPE_OWNED,
+                                              .scope = owned(training),
                                               .parameter_shaped = true,
                                               .saved = true,
                                               .versions = 2,
@@ -63,7 +68,7 @@ static ddla_status add_layered(ddla_shared *shared, const ddla_training *trainin
     DDLA_TRY(ddla_state_add(&shared->factors, shared->state,
                             &(ddla_state_row){.name = "factors",
                                               .dtype = DDLA_F32,
-                                              .scope = DDLA_SCOPE_OWNED,
+                                              .scope = owned(training),
                                               .saved = true,
                                               .versions = 2,
                                               .copies = 1,
@@ -125,7 +130,8 @@ static ddla_status add_gradients(ddla_shared *shared, const ddla_training *train
                                             .copies = copies}));
   DDLA_TRY(add_lists(shared, training));
   shared->reduced = shared->block_norms = -1;
-  const bool clips = training->job->train.clip_norm > 0, bridged = training->cluster.hosts > 1;
+  const bool clips = training->job->train.clip_norm > 0;
+  const bool bridged = training->cluster.hosts > 1 && !training->strategy->replicated;
   if (!clips && !training->optimizer->factor && !bridged) return DDLA_OK;
   DDLA_TRY(ddla_state_add(&shared->reduced, state,
                           &(ddla_state_row){.name = "gradient",
@@ -195,8 +201,76 @@ static ddla_status add_buffers(ddla_shared *shared, const ddla_training *trainin
                                           .dtype = DDLA_F64,
                                           .scope = DDLA_SCOPE_PER_LANE,
                                           .versions = 1,
-                                          .copies = training->shards,
+                                          .copies = ddla_training_split(training).shards,
                                           .count = graph->record_space});
+}
+
+/* Numbers that the strategy keeps, and room for its sums. */
+static ddla_status add_numbers(ddla_shared *shared, const ddla_training *training) {
+  const ddla_strategy *strategy = training->strategy;
+  const int64_t blocks = ddla_state_dense(shared->state) / DDLA_STATE_BLOCK;
+  ddla_state_row row = {.name = "sync_numbers",
+                        .dtype = DDLA_F64,
+                        .scope = DDLA_SCOPE_REPLICATED,
+                        .saved = true,
+                        .versions = 1,
+                        .copies = 1,
+                        .count = strategy->number_count};
+  shared->numbers = shared->measures = -1;
+  if (row.count > 0) DDLA_TRY(ddla_state_add(&shared->numbers, shared->state, &row));
+  if (!strategy->sums) return DDLA_OK;
+  row.name = "sync_sums";
+  row.saved = false;
+  row.count = 2 * blocks + training->cluster.hosts;
+  return ddla_state_add(&shared->measures, shared->state, &row);
+}
+
+/* What messages leave out, where anything is kept of it. */
+static ddla_status add_residuals(ddla_shared *shared, const ddla_training *training) {
+  ddla_state_row row = {.name = "residual",
+                        .dtype = DDLA_F32,
+                        .scope = DDLA_SCOPE_PER_HOST,
+                        .parameter_shaped = true,
+                        .saved = true,
+                        .versions = 1,
+                        .copies = 1};
+  shared->residual = shared->answer_residual = -1;
+  if (!training->codec ||
+      !ddla_codec_keeps(training->codec, &training->codec_options, DDLA_CODEC_RESIDUAL))
+    return DDLA_OK;
+  DDLA_TRY(ddla_state_add(&shared->residual, shared->state, &row));
+  row.name = "answer_residual";
+  return ddla_state_add(&shared->answer_residual, shared->state, &row);
+}
+
+/* What the strategy keeps; with replicas, the global model's buffers, and room for those of all
+ * hosts. */
+static ddla_status add_arrays(ddla_shared *shared, const ddla_training *training) {
+  const ddla_strategy *strategy = training->strategy;
+  const int64_t buffers = ddla_graph_buffer_space(training->graph.graph);
+  for (int i = 0; i < strategy->array_count; i++) {
+    const ddla_strategy_array *array = &strategy->arrays[i];
+    DDLA_TRY(ddla_state_add(
+        &shared->arrays[i], shared->state,
+        &(ddla_state_row){.name = array->name,
+                          .dtype = DDLA_F32,
+                          .scope = array->own ? DDLA_SCOPE_PER_HOST : DDLA_SCOPE_REPLICATED,
+                          .parameter_shaped = true,
+                          .saved = array->saved,
+                          .versions = 1,
+                          .copies = 1}));
+  }
+  DDLA_TRY(add_numbers(shared, training));
+  DDLA_TRY(add_residuals(shared, training));
+  shared->global = strategy->replicated ? shared->arrays[0] : -1;
+  shared->global_buffers = shared->given_buffers = -1;
+  if (!strategy->replicated || buffers == 0) return DDLA_OK;
+  ddla_state_row row = {
+      .name = "global_buffers", .dtype = DDLA_F32, .versions = 1, .copies = 1, .count = buffers};
+  DDLA_TRY(ddla_state_add(&shared->global_buffers, shared->state, &row));
+  row.name = "given_buffers";
+  row.count = buffers * training->cluster.hosts;
+  return ddla_state_add(&shared->given_buffers, shared->state, &row);
 }
 
 static ddla_status add_checks(ddla_shared *shared, const ddla_training *training) {
@@ -224,21 +298,24 @@ static ddla_status make_state(ddla_shared *shared, const ddla_training *training
         ddla_state_create(&shared->state, ddla_graph_space(graph), range, graph->parameter_count);
   ddla_free(range);
   DDLA_TRY(status);
-  DDLA_TRY(ddla_state_add(&shared->theta, shared->state,
-                          &(ddla_state_row){.name = "theta",
-                                            .dtype = DDLA_F32,
-                                            .scope = DDLA_SCOPE_REPLICATED,
-                                            .parameter_shaped = true,
-                                            .trainable = true,
-                                            .saved = true,
-                                            .versions = 2,
-                                            .copies = 1}));
+  DDLA_TRY(
+      ddla_state_add(&shared->theta, shared->state,
+                     &(ddla_state_row){.name = "theta",
+                                       .dtype = DDLA_F32,
+                                       .scope = training->strategy->apart ? DDLA_SCOPE_PER_HOST
+                                                                          : DDLA_SCOPE_REPLICATED,
+                                       .parameter_shaped = true,
+                                       .trainable = true,
+                                       .saved = true,
+                                       .versions = 2,
+                                       .copies = 1}));
   DDLA_TRY(add_moments(shared, training));
   DDLA_TRY(add_layered(shared, training));
   DDLA_TRY(add_gradients(shared, training));
   DDLA_TRY(add_checks(shared, training));
   DDLA_TRY(add_average(shared, training));
   DDLA_TRY(add_buffers(shared, training));
+  DDLA_TRY(add_arrays(shared, training));
   shared->best = -1;
   if (!training->job->train.keep_best) return DDLA_OK;
   return ddla_state_add(&shared->best, shared->state,
@@ -265,8 +342,8 @@ static void size_metrics(ddla_shared *shared, const ddla_training *training) {
 
 static size_t rounded(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
 
-/* Sizes of the blocks after the state: control, start, reports, metrics, losses. */
-enum { BLOCKS = 5 };
+/* Sizes of the blocks after the state: control, start, reports, metrics, losses, epochs' sums. */
+enum { BLOCKS = 6 };
 
 static void block_sizes(size_t sizes[BLOCKS], const ddla_shared *shared,
                         const ddla_training *training) {
@@ -277,6 +354,7 @@ static void block_sizes(size_t sizes[BLOCKS], const ddla_shared *shared,
   sizes[2] = rounded(workers * sizeof(ddla_worker_report));
   sizes[3] = rounded(workers * (size_t)shared->metric_count * sizeof(int64_t));
   sizes[4] = rounded((size_t)shared->loss_count * sizeof(double) + 8);
+  sizes[5] = rounded(workers * sizeof(ddla_epoch_sums));
 }
 
 static size_t total(const size_t sizes[BLOCKS]) {
@@ -297,7 +375,7 @@ static size_t untouched(const ddla_shared *shared, const ddla_training *training
   return bytes;
 }
 
-ddla_status ddla_shared_bytes(size_t *out, size_t *touched, const ddla_training *training) {
+static ddla_status host_bytes(size_t *out, size_t *touched, const ddla_training *training) {
   ddla_shared shared = {0};
   size_t sizes[BLOCKS] = {0};
   ddla_status status = make_state(&shared, training);
@@ -309,6 +387,22 @@ ddla_status ddla_shared_bytes(size_t *out, size_t *touched, const ddla_training 
   }
   ddla_state_destroy(shared.state);
   return status;
+}
+
+/* Hosts that this machine plays may differ by an agent and by a shard. */
+ddla_status ddla_shared_bytes(size_t *out, size_t *touched, const ddla_training *training) {
+  ddla_training other = *training;
+  size_t most = 0, most_touched = 0;
+  for (int h = 0; h < training->cluster.hosts; h++) {
+    size_t bytes = 0, touches = 0;
+    other.cluster.host = h;
+    DDLA_TRY(host_bytes(&bytes, &touches, &other));
+    if (bytes > most) most = bytes;
+    if (touches > most_touched) most_touched = touches;
+  }
+  *out = most;
+  *touched = most_touched;
+  return DDLA_OK;
 }
 
 ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training,
@@ -330,6 +424,7 @@ ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training,
   shared.report = (ddla_worker_report *)(void *)(at += sizes[1]);
   shared.metrics = (int64_t *)(void *)(at += sizes[2]);
   shared.losses = (double *)(void *)(at += sizes[3]);
+  shared.sums_of = (ddla_epoch_sums *)(void *)(at += sizes[4]);
   *out = shared;
   return DDLA_OK;
 cleanup:
@@ -356,7 +451,9 @@ static ddla_status spread_all(ddla_shared *shared, ddla_coll *coll) {
   DDLA_TRY(spread(coll, &start->progress, sizeof start->progress));
   for (int i = 0; i < ddla_state_row_count(shared->state); i++) {
     const ddla_state_row *row = ddla_state_row_at(shared->state, i);
+    const bool own = row->scope == DDLA_SCOPE_PER_HOST;
     if (!row->saved || ddla_divided_has(shared, i)) continue;
+    if (own && (start->step > 0 || i != shared->theta)) continue;
     DDLA_TRY(spread(coll, ddla_state_array(shared->state, i, start->step, 0),
                     (size_t)row->count * ddla_dtype_bytes(row->dtype)));
   }
@@ -369,6 +466,58 @@ ddla_status ddla_shared_spread(ddla_shared *shared, ddla_transport *link) {
   ddla_status status = spread_all(shared, coll);
   ddla_coll_destroy(coll);
   return status;
+}
+
+ddla_model_values ddla_shared_model(const ddla_shared *shared, uint64_t step) {
+  const ddla_state *state = shared->state;
+  float *buffers = ddla_shared_buffers(shared, step);
+  if (shared->global < 0)
+    return (ddla_model_values){ddla_state_array(state, shared->theta, step, 0), buffers};
+  if (buffers) buffers = ddla_state_array(state, shared->global_buffers, step, 0);
+  return (ddla_model_values){ddla_state_array(state, shared->global, step, 0), buffers};
+}
+
+/* Whether theta differs between replicas when they have exchanged. */
+static bool is_apart(const ddla_shared *shared) {
+  return ddla_state_row_at(shared->state, shared->theta)->scope == DDLA_SCOPE_PER_HOST;
+}
+
+bool ddla_shared_is_model(const ddla_shared *shared, int row) {
+  if (row == shared->theta) return !is_apart(shared);
+  return row == shared->buffers || (row >= 0 && row == shared->global);
+}
+
+ddla_model_values ddla_shared_loaded(const ddla_shared *shared, uint64_t step) {
+  const int row = is_apart(shared) ? shared->global : shared->theta;
+  return (ddla_model_values){ddla_state_array(shared->state, row, step, 0),
+                             ddla_shared_buffers(shared, step)};
+}
+
+ddla_handing ddla_shared_handing(const ddla_shared *shared, const ddla_training *training,
+                                 int row) {
+  const ddla_strategy *strategy = training->strategy;
+  if (row == shared->residual) return DDLA_HANDED_MEAN;       /* it will be a part of a mean */
+  if (row == shared->answer_residual) return DDLA_HANDED_SUM; /* each host has that of its ranges */
+  for (int i = 0; i < strategy->array_count; i++)
+    if (row == shared->arrays[i] && strategy->arrays[i].merges) return DDLA_HANDED_MEAN;
+  return DDLA_HANDED_ON;
+}
+
+void ddla_shared_begin_replica(const ddla_shared *shared, const ddla_training *training,
+                               uint64_t step) {
+  const ddla_state *state = shared->state;
+  const ddla_sync_rule rule = ddla_training_rule(training);
+  if (step == 0 && training->strategy->initial)
+    training->strategy->initial(ddla_state_array(state, shared->numbers, 0, 0), &rule);
+  if (shared->global < 0) return;
+  if (step == 0 || !is_apart(shared))
+    memcpy(ddla_state_array(state, shared->global, step, 0),
+           ddla_state_array(state, shared->theta, step, 0),
+           (size_t)ddla_state_space(state) * sizeof(float));
+  if (shared->global_buffers < 0) return;
+  memcpy(ddla_state_array(state, shared->global_buffers, step, 0),
+         ddla_shared_buffers(shared, step),
+         (size_t)ddla_state_row_at(state, shared->buffers)->count * sizeof(float));
 }
 
 float *ddla_shared_buffers(const ddla_shared *shared, uint64_t step) {

@@ -29,6 +29,12 @@ typedef struct ddla_worker_report {
                                                worker of a host */
 } ddla_worker_report;
 
+/* What the steps of an epoch added up to; with replicas, of one of them. */
+typedef struct ddla_epoch_sums {
+  double loss, count;
+  int64_t correct, samples;
+} ddla_epoch_sums;
+
 /* How agent 0 found or made the state, for the others. */
 typedef struct ddla_training_start {
   ddla_word ready;
@@ -47,9 +53,14 @@ typedef struct ddla_shared {
   int lists[2], sums[2], row_norms; /* rows; -1: no parameter's gradient is kept by row */
   bool divided; /* of several hosts each has its part of the moments alone: train/divided.h */
   int checks;   /* row; -1: no checks for numbers that are not finite */
+  int arrays[DDLA_STRATEGY_ARRAYS_MAX];      /* rows of the strategy */
+  int global, global_buffers, given_buffers; /* rows; -1: all hosts have one model, or no buffers */
+  int numbers, measures;                     /* rows of the strategy; -1 */
+  int residual, answer_residual;             /* rows: what a codec left out; -1 */
   void *sync_control;
   ddla_training_start *start;
   ddla_worker_report *report; /* [places] */
+  ddla_epoch_sums *sums_of;   /* [places] */
   int64_t *metrics;           /* [places][metric_count]: evaluation counts */
   double *losses;             /* [eval batches, columns]: see ddla_forward_evaluate */
   int64_t metric_count, loss_count;
@@ -73,6 +84,23 @@ void ddla_shared_tail(const ddla_shared *shared, int worker, int workers, int64_
  * divided, become those of host 0. The link's cluster member, `cluster` of start, stays. Errors:
  * NO_MEMORY, PEER_LOST. */
 ddla_status ddla_shared_spread(ddla_shared *shared, ddla_transport *link);
+
+/* The model at a step; with replicas the global one, of the last exchange. Borrowed. */
+ddla_model_values ddla_shared_model(const ddla_shared *shared, uint64_t step);
+
+/* Whether a row is in a checkpoint's model file: with replicas the global model stands for theta
+ * and the buffers. And where the values of that file are to go. */
+bool ddla_shared_is_model(const ddla_shared *shared, int row);
+ddla_model_values ddla_shared_loaded(const ddla_shared *shared, uint64_t step);
+
+/* What becomes of a row that every replica has of its own where another number of them goes on. */
+typedef enum ddla_handing { DDLA_HANDED_ON, DDLA_HANDED_MEAN, DDLA_HANDED_SUM } ddla_handing;
+ddla_handing ddla_shared_handing(const ddla_shared *shared, const ddla_training *training, int row);
+
+/* With replicas: this host begins with the global model of the committed step, which is in theta
+ * and the buffers. */
+void ddla_shared_begin_replica(const ddla_shared *shared, const ddla_training *training,
+                               uint64_t step);
 
 /* The model's buffers at a step; null where it has none. Borrowed. */
 float *ddla_shared_buffers(const ddla_shared *shared, uint64_t step);

@@ -151,29 +151,35 @@ static ddla_status explain_non_finite(const ddla_worker *worker, int shard, cons
                    record[shard].loss, step, shard, samples);
 }
 
+/* What this host, and those it sums with, compute of a batch: contiguous shards. */
+static ddla_batch_span part_of_batch(const ddla_worker *worker, ddla_batch_span whole) {
+  const int shards = worker->training->shards;
+  return (ddla_batch_span){ddla_batch_shard(whole, worker->first_shard, shards).first,
+                           ddla_batch_shard(whole, worker->end_shard - 1, shards).end};
+}
+
 ddla_status ddla_worker_step(ddla_worker *worker) {
   const ddla_training *training = worker->training;
   int64_t step = (int64_t)ddla_sync_committed(worker->shared->sync_control);
   int64_t epoch = step / training->batches_per_epoch, batch = step % training->batches_per_epoch;
   int64_t count = ddla_dataset_count(training->train);
   ddla_order order = ddla_order_epoch(count, training->seed, epoch);
-  ddla_batch_span whole = ddla_batch_positions(count, training->batch, batch);
+  ddla_batch_span mine = part_of_batch(worker, ddla_batch_positions(count, training->batch, batch));
+  const int shards = worker->end_shard - worker->first_shard;
   int shard = 0, bad_shard = -1;
   ddla_watch_set_step(&worker->pen, (uint64_t)step + 1);
-  ddla_sync_begin(worker->sync, worker->worker, ddla_batch_span_count(whole));
+  ddla_sync_begin(worker->sync, worker->worker, ddla_batch_span_count(mine));
   while (ddla_sync_claim(worker->sync, worker->worker, &shard))
-    DDLA_TRY(compute_shard(worker, shard, &order, epoch,
-                           ddla_batch_shard(whole, shard, training->shards)));
+    DDLA_TRY(compute_shard(worker, shard, &order, epoch, ddla_batch_shard(mine, shard, shards)));
   ddla_sync_final(worker->sync, worker->worker, 0);
   if (worker->stop && atomic_load(worker->stop)) ddla_sync_ask_stop(worker->sync);
   ddla_status status = ddla_sync_finish(&worker->last, &bad_shard, worker->sync, worker->worker);
   if (status == DDLA_NON_FINITE && bad_shard >= 0)
-    return explain_non_finite(worker, bad_shard, &order,
-                              ddla_batch_shard(whole, bad_shard, training->shards));
+    return explain_non_finite(worker, bad_shard, &order, ddla_batch_shard(mine, bad_shard, shards));
   DDLA_TRY(status);
-  worker->epoch_loss += worker->last.loss;
-  worker->epoch_count += worker->last.count;
-  worker->epoch_correct += worker->last.correct;
-  worker->epoch_samples += worker->last.samples;
+  worker->epoch.loss += worker->last.loss;
+  worker->epoch.count += worker->last.count;
+  worker->epoch.correct += worker->last.correct;
+  worker->epoch.samples += worker->last.samples;
   return DDLA_OK;
 }

@@ -29,9 +29,10 @@ typedef struct agent_trainer {
   ddla_watch_lane **pens; /* [lanes] the workers' */
   pthread_t *thread;
   ddla_failure *failure; /* [lanes]; code DDLA_OK: went well */
+  ddla_loaded loaded;    /* by the first host's first agent */
   ddla_progress progress;
   uint64_t start_step;
-  ddla_checkpoint_file *checkpoint; /* that is being loaded, or null */
+  int first_shard, end_shard; /* of each batch, that this host computes */
 } agent_trainer;
 
 /* The state before the first step. */
@@ -81,10 +82,14 @@ static void copy_tables(const ddla_shared *shared, uint64_t step) {
 static ddla_status make_state(agent_trainer *trainer) {
   ddla_training_start *start = trainer->shared.start;
   start->progress.best_metric = -1;
-  if (trainer->options->resume)
-    DDLA_TRY(ddla_train_load_checkpoint(&trainer->checkpoint, &start->step, &start->progress,
-                                        trainer->training, &trainer->shared,
+  if (trainer->options->resume) {
+    ddla_loaded *loaded = &trainer->loaded;
+    loaded->progress = start->progress;
+    DDLA_TRY(ddla_train_load_checkpoint(loaded, trainer->training, &trainer->shared,
                                         trainer->options->directory));
+    start->step = loaded->step;
+    start->progress = loaded->progress;
+  }
   return start->step == 0 ? begin_state(trainer->training, &trainer->shared) : DDLA_OK;
 }
 
@@ -94,16 +99,29 @@ static int recorded_agent(const agent_trainer *trainer) {
   return cluster->first[cluster->host] + ddla_transport_rank(trainer->transport);
 }
 
-/* The job's word, else what suits the links. */
+/* The job's word, else what suits the links; with a codec, whose messages are ranges, what the
+ * model's size says, so that bits do not follow a measurement. */
 static ddla_status choose_ranges(const agent_trainer *trainer) {
   ddla_training_start *start = trainer->shared.start;
   start->range_bytes = trainer->training->job->sync.range_bytes;
-  if (!trainer->link || start->range_bytes > 0) return DDLA_OK;
+  if (!trainer->link || start->range_bytes > 0 || trainer->training->codec) return DDLA_OK;
   DDLA_TRY(ddla_pace_measure(&start->pace, trainer->link));
   start->range_bytes = ddla_pace_range_bytes(
       &start->pace, ddla_state_dense(trainer->shared.state) * (int64_t)sizeof(float),
       trainer->cluster.hosts);
   return DDLA_OK;
+}
+
+/* To the other hosts. A checkpoint has what is divided among them, or rows of each replica. */
+static ddla_status spread(agent_trainer *trainer) {
+  ddla_shared *shared = &trainer->shared;
+  DDLA_TRY(ddla_shared_spread(shared, trainer->link));
+  DDLA_TRY(ddla_divided_deal(shared, trainer->training, trainer->link, trainer->loaded.file));
+  if (shared->start->step == 0) return DDLA_OK;
+  ddla_status status =
+      ddla_replica_rows_deal(&trainer->loaded.rows, shared, shared->start->step, trainer->link);
+  ddla_replica_rows_destroy(&trainer->loaded.rows);
+  return status;
 }
 
 /* The first agent of a host makes the state ready, the others wait for it. The meeting point is the
@@ -116,14 +134,13 @@ static ddla_status start_state(agent_trainer *trainer) {
   if (ddla_transport_rank(trainer->transport) == 0) {
     start->cluster = trainer->cluster;
     if (trainer->cluster.host == 0) DDLA_TRY(make_state(trainer));
-    if (trainer->link) DDLA_TRY(ddla_shared_spread(shared, trainer->link));
     DDLA_TRY(choose_ranges(trainer));
-    if (trainer->link)
-      DDLA_TRY(ddla_divided_deal(shared, trainer->training, trainer->link, trainer->checkpoint));
-    ddla_checkpoint_close(trainer->checkpoint);
-    trainer->checkpoint = NULL;
+    if (trainer->link) DDLA_TRY(spread(trainer));
+    ddla_checkpoint_close(trainer->loaded.file);
+    trainer->loaded.file = NULL;
     copy_buffers(shared, start->step);
     copy_tables(shared, start->step);
+    ddla_shared_begin_replica(shared, trainer->training, start->step);
     ddla_transport_word_publish(trainer->transport, &start->ready, 1);
   }
   ddla_watch_mark(&trainer->worker[0].pen, DDLA_PHASE_WAIT,
@@ -146,6 +163,8 @@ static ddla_status open_sync(agent_trainer *trainer) {
   const ddla_shared *shared = &trainer->shared;
   DDLA_TRY(DDLA_NEW(trainer->statistic, graph->statistic_count + 1));
   for (int i = 0; i < graph->statistic_count; i++) trainer->statistic[i] = graph->statistic[i].rule;
+  ddla_sync_part_of(&trainer->first_shard, &trainer->end_shard, training->strategy,
+                    &trainer->cluster, training->shards);
   ddla_sync_options options = {
       .transport = trainer->transport,
       .link = trainer->link,
@@ -155,7 +174,7 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .range_bytes = shared->start->range_bytes,
       .threadless = trainer->options->hosts.threadless,
       .fast = training->fast,
-      .shards = training->shards,
+      .shards = trainer->end_shard - trainer->first_shard,
       .direct = training->direct,
       .dynamic = training->dynamic,
       .start_step = trainer->start_step,
@@ -187,7 +206,17 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .weight_decay = training->job->train.weight_decay,
       .clip_norm = training->job->train.clip_norm,
       .watch = trainer->pens,
+      .global_buffers = shared->global_buffers,
+      .given_buffers = shared->given_buffers,
+      .numbers = shared->numbers,
+      .measures = shared->measures,
+      .codec = training->codec,
+      .codec_options = training->codec_options,
+      .residual = shared->residual,
+      .answer_residual = shared->answer_residual,
+      .rule = ddla_training_rule(training),
       .control = shared->sync_control};
+  memcpy(options.arrays, shared->arrays, sizeof options.arrays);
   return ddla_sync_open(&trainer->sync, training->strategy, &options);
 }
 
@@ -212,6 +241,8 @@ static ddla_status make_workers(agent_trainer *trainer) {
         .workers = ddla_cluster_here(&trainer->cluster) * training->lanes,
         .place = agent * training->lanes + lane,
         .places = training->agents * training->lanes,
+        .first_shard = trainer->first_shard,
+        .end_shard = trainer->end_shard,
         .run = agent == 0 && lane == 0 && trainer->options->directory ? &trainer->run : NULL};
     worker->compute = (ddla_lane){.graph = training->graph.graph,
                                   .loss = training->graph.loss,
@@ -305,6 +336,11 @@ static ddla_status check_identity(const agent_trainer *trainer) {
 static ddla_status open_link(agent_trainer *trainer) {
   const ddla_trainer_hosts *hosts = &trainer->options->hosts;
   trainer->cluster = trainer->training->cluster;
+  if (!hosts->open && trainer->cluster.hosts > 1)
+    return DDLA_FAIL(INVALID,
+                     "%d hosts or replicas are played by `ddla train` alone: set parallel.hosts to "
+                     "1, or parallel.agents where each is a replica",
+                     trainer->cluster.hosts);
   if (!hosts->open || ddla_transport_rank(trainer->transport) > 0) return DDLA_OK;
   return hosts->open(&trainer->link, &trainer->cluster, hosts->argument);
 }
@@ -392,11 +428,12 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
   if (status != DDLA_OK) tell_hosts(&trainer, status);
   for (int lane = 0; trainer.worker && lane < training->lanes; lane++)
     ddla_worker_fini(&trainer.worker[lane]);
-  ddla_checkpoint_close(trainer.checkpoint);
+  ddla_checkpoint_close(trainer.loaded.file);
   ddla_run_close(&trainer.run);
   ddla_pack_cache_destroy(trainer.packs);
   ddla_sync_close(trainer.sync);
   ddla_transport_close(trainer.link);
+  ddla_replica_rows_destroy(&trainer.loaded.rows);
   ddla_shared_close(&trainer.shared);
   ddla_free(trainer.statistic);
   ddla_free(trainer.worker);

@@ -17,6 +17,8 @@
 #include "train/seating.h"
 #include "train/shared.h"
 
+enum { SHARDS_MAX = 65536 }; /* as of train.shards */
+
 static const char *text_or_null(const char *text) { return text[0] ? text : NULL; }
 
 ddla_data_source ddla_training_source(const ddla_job *job, const ddla_plugins *plugins,
@@ -199,16 +201,20 @@ static ddla_status check_balance(const ddla_training *training) {
 static ddla_status check_sparse(const ddla_training *training) {
   const ddla_graph *graph = training->graph.graph;
   if (graph->dense == graph->space) return DDLA_OK;
+  if (training->strategy->replicated)
+    return ddla_job_refuse(training->job, "sync.method",
+                           "is %s, but replicas do not exchange sparse tables; use sync.mode: "
+                           "synchronous, or set sparse to false",
+                           training->strategy->method);
   if (ddla_sync_divides(training->strategy, &training->cluster))
     return ddla_job_refuse(training->job, "sync.method",
                            "is %s, which does not divide sparse tables among hosts; use allreduce, "
                            "or set sparse to false",
                            training->strategy->method);
   if (training->dynamic && training->cluster.hosts > 1)
-    return ddla_job_refuse(
-        training->job, "parallel.balance",
-        "is dynamic, which does not exchange sparse tables between hosts; set "
-        "it to static, or sparse to false");
+    return ddla_job_refuse(training->job, "parallel.balance",
+                           "is dynamic, which does not exchange sparse tables between hosts; set "
+                           "it to static, or sparse to false");
   if (!training->optimizer->update)
     return ddla_job_refuse(
         training->job, "train.optimizer",
@@ -238,7 +244,8 @@ static ddla_status check_divided(const ddla_training *training) {
 /* Sums by the library between hosts; a host's own are in the tree. */
 static ddla_status choose_reduction(ddla_training *training) {
   const ddla_job *job = training->job;
-  training->fast = strcmp(job->sync.reduction, "fast") == 0 && training->cluster.hosts > 1;
+  training->fast = strcmp(job->sync.reduction, "fast") == 0 && training->cluster.hosts > 1 &&
+                   !training->strategy->replicated;
   if (!training->fast) return DDLA_OK;
   if (strcmp(training->strategy->method, "allreduce") != 0)
     return ddla_job_refuse(job, "sync.reduction",
@@ -253,21 +260,108 @@ static ddla_status choose_reduction(ddla_training *training) {
 }
 
 static ddla_status choose_strategy(ddla_training *training) {
-  int count = 0, index = 0;
+  enum { NAMES_MAX = 32 };
+  const char *mode = training->job->sync.mode, *names[NAMES_MAX];
+  int count = 0, index = 0, methods = 0;
   const ddla_strategy *const *rows = ddla_strategy_table(&count);
-  const char *names[32];
-  for (int i = 0; i < count && i < 32; i++) names[i] = rows[i]->method;
-  DDLA_TRY(ddla_job_choose(&index, training->job, "sync.method", names, count));
-  training->strategy = ddla_strategy_find(training->job->sync.mode, rows[index]->method);
-  if (training->strategy) return DDLA_OK;
-  return ddla_job_refuse(training->job, "sync.method", "is %s, a method of sync.mode %s, not of %s",
-                         rows[index]->method, rows[index]->mode, training->job->sync.mode);
+  for (int i = 0; i < count && methods < NAMES_MAX; i++)
+    if (strcmp(rows[i]->mode, mode) == 0) names[methods++] = rows[i]->method;
+  DDLA_TRY(ddla_job_choose(&index, training->job, "sync.method", names, methods));
+  training->strategy = ddla_strategy_find(mode, names[index]);
+  return DDLA_OK;
+}
+
+bool ddla_training_has_replicas(const ddla_job *job) {
+  const ddla_strategy *strategy = ddla_strategy_find(job->sync.mode, job->sync.method);
+  return strategy && strategy->replicated && strcmp(job->sync.replica, "agent") == 0;
+}
+
+static ddla_status choose_codec(ddla_training *training) {
+  enum { NAMES_MAX = 32 };
+  const ddla_job *job = training->job;
+  int count = 0, index = 0;
+  const ddla_codec *const *rows = ddla_codec_table(&count);
+  const char *names[NAMES_MAX];
+  for (int i = 0; i < count && i < NAMES_MAX; i++) names[i] = rows[i]->name;
+  DDLA_TRY(ddla_job_choose(&index, job, "sync.codec", names, count));
+  training->codec_options = ddla_codec_defaults();
+  training->codec_options.topk = job->sync.topk;
+  training->codec_options.feedback = job->sync.codec_decay > 0;
+  if (job->sync.codec_decay > 0) training->codec_options.decay = job->sync.codec_decay;
+  if (strcmp(rows[index]->name, "none") == 0) return DDLA_OK;
+  if (!training->strategy->replicated)
+    return ddla_job_refuse(
+        job, "sync.codec",
+        "is %s, but gradients of sync.mode %s, sync.method %s are summed exactly; "
+        "leave it out",
+        job->sync.codec, job->sync.mode, job->sync.method);
+  if (job->sync.topk <= 0) return ddla_job_refuse(job, "sync.topk", "is 0: nothing would be sent");
+  training->codec = rows[index];
+  return ddla_codec_check(training->codec, &training->codec_options);
+}
+
+ddla_sync_rule ddla_training_rule(const ddla_training *training) {
+  const ddla_job *job = training->job;
+  return (ddla_sync_rule){.interval = job->sync.interval,
+                          .after = job->sync.after,
+                          .outer_learning_rate = job->sync.outer_learning_rate,
+                          .outer_momentum = job->sync.outer_momentum,
+                          .fragments = job->sync.fragments,
+                          .delay = job->sync.delay,
+                          .mixing = job->sync.mixing,
+                          .moving_rate = job->sync.moving_rate,
+                          .penalty = job->sync.penalty,
+                          .penalty_ratio = job->sync.penalty_ratio};
+}
+
+/* A fragment is merged before the next one leaves. */
+static ddla_status check_fragments(const ddla_training *training) {
+  const ddla_job *job = training->job;
+  if (!training->strategy->streams) return DDLA_OK;
+  if (job->sync.fragments > job->sync.interval)
+    return ddla_job_refuse(
+        job, "sync.fragments",
+        "is %lld, but sync.interval has %lld steps, and behind each one fragment "
+        "can leave; lower it, or raise the interval",
+        (long long)job->sync.fragments, (long long)job->sync.interval);
+  if (job->sync.delay >= job->sync.interval / job->sync.fragments)
+    return ddla_job_refuse(job, "sync.delay",
+                           "is %lld, but a fragment leaves every %lld steps (sync.interval / "
+                           "sync.fragments), and the one before must be merged; lower it",
+                           (long long)job->sync.delay,
+                           (long long)(job->sync.interval / job->sync.fragments));
+  return DDLA_OK;
+}
+
+/* What replicas do not go together with. */
+static ddla_status check_replicas(const ddla_training *training) {
+  const ddla_job *job = training->job;
+  if (!training->strategy->replicated) return DDLA_OK;
+  DDLA_TRY(check_fragments(training));
+  if (training->average != DDLA_AVERAGE_NONE)
+    return ddla_job_refuse(job, "train.average",
+                           "is %s, a mean of parameters of every step or epoch, but with sync.mode "
+                           "%s they differ between replicas; leave it out: the global model is a "
+                           "mean already",
+                           job->train.average, job->sync.mode);
+  if (job->sync.interval > training->total_steps)
+    return ddla_job_refuse(
+        job, "sync.interval",
+        "is %lld, but the run has %lld steps: replicas would not exchange before "
+        "its end; lower it",
+        (long long)job->sync.interval, (long long)training->total_steps);
+  return DDLA_OK;
+}
+
+/* Batches whose gradients make one update. */
+static int64_t batches_of_step(const ddla_training *training) {
+  return training->strategy->accumulates ? training->job->sync.interval : 1;
 }
 
 static void work_out_steps(ddla_training *training) {
   const ddla_job *job = training->job;
   int64_t samples = ddla_dataset_count(training->train);
-  training->batch = job->train.batch;
+  training->batch = job->train.batch * batches_of_step(training);
   training->batches_per_epoch = ddla_batch_count(samples, training->batch);
   training->epochs = job->train.epochs;
   training->total_steps = training->batches_per_epoch * job->train.epochs;
@@ -295,6 +389,23 @@ static void make_schedule(ddla_training *training) {
                            .gamma = job->train.step_factor};
 }
 
+/* Every agent is a host of its own. */
+static ddla_status make_replicas(ddla_cluster *cluster, const ddla_training *training) {
+  const ddla_job *job = training->job;
+  if (training->agents > DDLA_HOSTS_MAX)
+    return ddla_job_refuse(job, "parallel.agents",
+                           "is %d, but there may be at most %d replicas; let the agents of a host "
+                           "be one (sync.replica: host)",
+                           training->agents, DDLA_HOSTS_MAX);
+  if (ddla_job_is_given(job, "parallel.hosts") && job->parallel.hosts != training->agents)
+    return ddla_job_refuse(job, "parallel.hosts",
+                           "is %lld, but every one of %d agents is a replica with a state of its "
+                           "own; leave it out, or set sync.replica: host",
+                           (long long)job->parallel.hosts, training->agents);
+  cluster->hosts = training->agents;
+  return DDLA_OK;
+}
+
 /* Where it is not known who is where, agents are shared out among the hosts that this machine
  * plays. */
 static ddla_status place_agents(ddla_training *training) {
@@ -305,19 +416,26 @@ static ddla_status place_agents(ddla_training *training) {
     return DDLA_OK;
   }
   *cluster = (ddla_cluster){.hosts = (int)job->parallel.hosts};
+  if (ddla_training_has_replicas(job)) DDLA_TRY(make_replicas(cluster, training));
   if (cluster->hosts > training->agents)
     return ddla_job_refuse(job, "parallel.hosts",
                            "is %d, and each needs an agent: raise parallel.agents, which is %d",
                            cluster->hosts, training->agents);
   for (int h = 0; h <= cluster->hosts; h++)
     cluster->first[h] = training->agents * h / cluster->hosts;
+  cluster->beside = training->agents;
   return DDLA_OK;
 }
 
 static ddla_status check_group(ddla_training *training) {
   const ddla_job *job = training->job;
   training->agents = (int)job->parallel.agents;
-  training->shards = (int)job->train.shards;
+  if (batches_of_step(training) > SHARDS_MAX / job->train.shards)
+    return ddla_job_refuse(job, "sync.interval",
+                           "is %lld: so many batches of %lld shards are more than %d shards; lower "
+                           "it, or train.shards",
+                           (long long)job->sync.interval, (long long)job->train.shards, SHARDS_MAX);
+  training->shards = (int)(job->train.shards * batches_of_step(training));
   DDLA_TRY(place_agents(training));
   if (training->agents > training->shards)
     return ddla_job_refuse(job, "parallel.agents",
@@ -329,8 +447,8 @@ static ddla_status check_group(ddla_training *training) {
                            "is %d, but at most %d agents run on one machine", training->agents,
                            DDLA_TRANSPORT_RANKS_MAX);
   training->lanes = (int)job->parallel.lanes;
-  const int here =
-      job->parallel.hosts > 1 ? training->agents : ddla_cluster_here(&training->cluster);
+  const int here = training->cluster.beside > 0 ? training->cluster.beside
+                                                : ddla_cluster_here(&training->cluster);
   if (training->lanes == 0) training->lanes = ddla_machine_processors() / here;
   int most =
       (training->shards + training->agents - 1) / training->agents; /* more would stay idle */
@@ -410,10 +528,11 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   const ddla_job *job = training->job;
   DDLA_TRY(ddla_train_plugins(&training->plugins, job, training->own.plugin));
   DDLA_TRY(ddla_job_check(job));
+  DDLA_TRY(choose_strategy(training));
+  DDLA_TRY(choose_codec(training));
   DDLA_TRY(check_group(training));
   DDLA_TRY(check_isa(training));
   DDLA_TRY(choose_task(training));
-  DDLA_TRY(choose_strategy(training));
   DDLA_TRY(choose_optimizer(training));
   DDLA_TRY(check_divided(training));
   DDLA_TRY(choose_reduction(training));
@@ -426,6 +545,7 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   work_out_steps(training);
   make_schedule(training);
   DDLA_TRY(ddla_rate_schedule_check(&training->schedule));
+  DDLA_TRY(check_replicas(training));
   int64_t classes =
       job->data.classes > 0 ? job->data.classes : ddla_dataset_classes(training->whole);
   DDLA_TRY(build(training, classes));
@@ -457,9 +577,11 @@ ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
 }
 
 ddla_sync_split ddla_training_split(const ddla_training *training) {
+  int first = 0, end = 0;
+  ddla_sync_part_of(&first, &end, training->strategy, &training->cluster, training->shards);
   return (ddla_sync_split){.cluster = &training->cluster,
                            .lanes = training->lanes,
-                           .shards = training->shards,
+                           .shards = end - first,
                            .direct = training->direct,
                            .dynamic = training->dynamic};
 }

@@ -51,6 +51,8 @@ typedef struct ddla_training {
   int64_t channels;
   const char **class_names; /* [classes] */
   const ddla_strategy *strategy;
+  const ddla_codec *codec; /* null: numbers travel as they are */
+  ddla_codec_options codec_options;
   bool fast; /* sync.reduction fast, and there are several hosts */
   const ddla_optimizer *optimizer;
   ddla_optimizer_options optimizer_options;
@@ -85,11 +87,16 @@ ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
                                   int64_t start_ns);
 void ddla_training_destroy(ddla_training *training);
 
+/* Whether, by the job, every agent is a replica with a model of its own. */
+bool ddla_training_has_replicas(const ddla_job *job);
+
+/* When replicas exchange. */
+ddla_sync_rule ddla_training_rule(const ddla_training *training);
 /* What the job's parallel.isa holds agents to: for common, what this machine has; for strict,
  * DDLA_CPU_LEVELS. May be more than this machine has. */
 ddla_cpu_level ddla_training_isa(const ddla_job *job);
 
-/* How its work is cut. Borrows from the training. */
+/* How the work of its cluster's host is cut. Borrows from the training. */
 ddla_sync_split ddla_training_split(const ddla_training *training);
 
 /* What to open for a part of the job's data at a path. Borrows from all; plugins may be null. */

@@ -37,9 +37,10 @@ static float *theta_now(const ddla_worker *worker) {
   return ddla_state_array(worker->shared->state, worker->shared->theta, step, 0);
 }
 
+/* The model that the run leaves: with replicas, what the last exchange made. */
 static ddla_model_values model_now(const ddla_worker *worker) {
   uint64_t step = ddla_sync_committed(worker->shared->sync_control);
-  return (ddla_model_values){theta_now(worker), ddla_shared_buffers(worker->shared, step)};
+  return ddla_shared_model(worker->shared, step);
 }
 
 /* The model in the rows `best` and `best_buffers`. */
@@ -103,15 +104,33 @@ static ddla_status validate(bool *enough, ddla_worker *worker, int64_t epoch) {
   return DDLA_OK;
 }
 
+/* With replicas: an epoch's sums become those of all of them. */
+static ddla_status share_epoch(ddla_worker *worker) {
+  ddla_epoch_sums *sums = worker->shared->sums_of;
+  const ddla_sync_part part = {sums, sizeof *sums, worker->places};
+  if (!worker->training->strategy->replicated) return DDLA_OK;
+  sums[worker->place] = worker->worker == 0 ? worker->epoch : (ddla_epoch_sums){0};
+  DDLA_TRY(ddla_sync_share(worker->sync, worker->worker, &part, 1));
+  worker->epoch = (ddla_epoch_sums){0};
+  for (int w = 0; w < worker->places; w++) {
+    worker->epoch.loss += sums[w].loss;
+    worker->epoch.count += sums[w].count;
+    worker->epoch.correct += sums[w].correct;
+    worker->epoch.samples += sums[w].samples;
+  }
+  return ddla_sync_barrier(worker->sync, worker->worker); /* the sums may be written again */
+}
+
 static ddla_status end_epoch(bool *enough, ddla_worker *worker, int64_t epoch) {
   const ddla_training *training = worker->training;
   bool due = epoch % training->job->train.validate_every == 0 || epoch == training->epochs;
   bool whole = (int64_t)worker->last.step % training->batches_per_epoch == 0;
   if (whole) DDLA_TRY(ddla_worker_average(worker, epoch));
   if (training->validation && due) DDLA_TRY(validate(enough, worker, epoch));
+  DDLA_TRY(share_epoch(worker));
   if (worker->run) DDLA_TRY(ddla_run_show_epoch(worker->run, worker, epoch));
-  worker->epoch_loss = worker->epoch_count = 0;
-  worker->epoch_correct = worker->epoch_samples = worker->epoch_non_finite = 0;
+  worker->epoch = (ddla_epoch_sums){0};
+  worker->epoch_non_finite = 0;
   return DDLA_OK;
 }
 
@@ -169,12 +188,9 @@ static bool checkpoint_is_due(const ddla_worker *worker, int64_t step, bool epoc
 /* The state does not change while workers wait at the barrier. What is divided among hosts comes to
  * the one that writes, in the order in which it writes. */
 static ddla_status checkpoint(ddla_worker *worker) {
-  if (worker->run) {
-    ddla_watch_mark(&worker->pen, DDLA_PHASE_CHECKPOINT, worker->last.step);
-    DDLA_TRY(ddla_train_save_checkpoint(worker, worker->run->directory));
-  } else {
-    DDLA_TRY(ddla_divided_give(worker));
-  }
+  worker->checkpoint_due = false;
+  if (worker->run) ddla_watch_mark(&worker->pen, DDLA_PHASE_CHECKPOINT, worker->last.step);
+  DDLA_TRY(ddla_train_save_checkpoint(worker));
   return ddla_sync_barrier(worker->sync, worker->worker);
 }
 
@@ -198,17 +214,29 @@ static void note_step(ddla_worker *worker) {
   if (!worker->run->on_step(worker->run->on_step_argument, &step)) ddla_sync_ask_stop(worker->sync);
 }
 
+/* A checkpoint that is due where replicas differ waits for the next exchange. */
+static void note_due(ddla_worker *worker, int64_t step, bool epoch_ended) {
+  if (!checkpoint_is_due(worker, step, epoch_ended)) return;
+  worker->checkpoint_due = true;
+  if (worker->run && !ddla_sync_settled(worker->sync, worker->worker))
+    ddla_log_line(DDLA_LOG_INFO,
+                  "the checkpoint of step %" PRId64 " is written when replicas have exchanged",
+                  step);
+}
+
 static ddla_status after_step(bool *over, ddla_worker *worker) {
   const ddla_training *training = worker->training;
   int64_t step = (int64_t)worker->last.step;
   bool epoch_ended = step % training->batches_per_epoch == 0, enough = false;
   bool last = step >= training->total_steps;
-  bool due = checkpoint_is_due(worker, step, epoch_ended);
+  note_due(worker, step, epoch_ended);
+  bool due = worker->checkpoint_due && ddla_sync_settled(worker->sync, worker->worker);
   note_step(worker);
   DDLA_TRY(heed_check(worker));
   if (epoch_ended || last || due || worker->last.stop) DDLA_TRY(check_finite(worker));
   if (epoch_ended || last)
     DDLA_TRY(end_epoch(&enough, worker, (step - 1) / training->batches_per_epoch + 1));
+  if (last || enough) DDLA_TRY(ddla_sync_settle(worker->sync, worker->worker));
   bool stop = worker->last.stop && !last && !enough;
   worker->stopped = stop;
   if (stop || last || enough || due) DDLA_TRY(checkpoint(worker));

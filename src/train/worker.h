@@ -12,23 +12,24 @@ struct ddla_run;
 typedef struct ddla_worker {
   const ddla_training *training;
   ddla_transport *transport;
-  ddla_shared *shared;  /* the agent's view */
-  ddla_sync *sync;      /* the agent's */
-  ddla_watch *watch;    /* of all agents; may be null */
-  ddla_watch_lane pen;  /* this lane's; taken by its thread */
-  struct ddla_run *run; /* files and terminal; null but on the first worker of agent 0 */
-  int agent, lane;      /* agent: its number among all */
-  int worker, workers;  /* of this host */
-  int place, places;    /* among the workers of all hosts */
+  ddla_shared *shared;        /* the agent's view */
+  ddla_sync *sync;            /* the agent's */
+  ddla_watch *watch;          /* of all agents; may be null */
+  ddla_watch_lane pen;        /* this lane's; taken by its thread */
+  struct ddla_run *run;       /* files and terminal; null but on the first worker of agent 0 */
+  int agent, lane;            /* agent: its number among all */
+  int worker, workers;        /* of this host */
+  int place, places;          /* among the workers of all hosts */
+  int first_shard, end_shard; /* of each batch: what this host, and those it sums with, compute */
   ddla_lane compute;
   int64_t *indices; /* [largest batch of one plan] */
   int64_t *counts;  /* [metric_count] merged */
   ddla_progress progress;
   ddla_sync_result last;    /* newest committed step */
+  bool checkpoint_due;      /* at the next step that can be saved */
   bool stopped;             /* cleanly, before the end */
   const _Atomic bool *stop; /* true asks for a clean stop; null but on an agent's first worker */
-  double epoch_loss, epoch_count;
-  int64_t epoch_correct, epoch_samples;
+  ddla_epoch_sums epoch;
   int64_t epoch_non_finite; /* what the epoch's checks counted */
   int64_t compute_ns, data_ns, samples, shards;
   const ddla_plan *profiled; /* null, or the plan whose steps are timed into profile_ns */

@@ -92,6 +92,18 @@ once fast.out "sync.reduction"
 joined 0 free 5 2 job.yaml --set parallel.balance=dynamic
 same_model "$bits" free
 
+# With replicas every process has a model of its own, or those of a host together; the bits are those of played ones.
+replicas="--set sync.mode=accumulated --set sync.method=diloco --set sync.interval=2"
+# shellcheck disable=SC2086 # words
+train 0 played job.yaml -n 3 $replicas
+# shellcheck disable=SC2086
+joined 0 replicas 3 2 job.yaml $replicas
+same_model "$(sha played/model.safetensors)" replicas
+says replicas.out "3 agents on 3 hosts" "3 replicas of the model, which exchange by diloco every 2 steps"
+# shellcheck disable=SC2086
+joined 0 pairs 4 2 job.yaml $replicas --set sync.replica=host
+says pairs.out "2 replicas of the model"
+
 # A run goes on under MPI that was begun without, and says so when it is finished.
 train 0 begun job.yaml -n 2 --set train.steps=2 --set checkpoint.every_steps=1 --set train.schedule=constant
 train 0 through job.yaml -n 1 --set train.schedule=constant
@@ -105,6 +117,9 @@ once begun.out "already finished"
 export odd=1 more="--set train.batch=32"
 joined ill other 2 1 job.yaml
 once other.out "agent 1 on host host1 has another train.batch (32) than agent 0 on host host0 (500)"
+export more="--set sync.interval=3"
+joined ill alone 2 1 job.yaml --set sync.mode=accumulated --set sync.method=average --set sync.interval=2
+once alone.out "agent 1 on host host1 has another sync.interval (3)"
 export more="--set data.train=/nowhere"
 joined ill missing 2 1 job.yaml
 once missing.out "agent 1 on host host1: cannot read /nowhere"
