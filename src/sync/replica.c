@@ -24,6 +24,7 @@ typedef struct worker_state {
   uint64_t flying;    /* the order of a fragment that is not merged yet; 0: none */
   int fragment;       /* that one */
   int64_t waiting_ns, exchange_ns;
+  int64_t exposed_ns; /* of the former, for means */
   char gap[LINE_BYTES];
 } worker_state;
 
@@ -474,7 +475,9 @@ static ddla_status merge_fragment(replica *r, int worker, double mixing, bool *s
   uint64_t word = 0;
   view.mixing = (float)mixing;
   fragment_piece(r, state->fragment, worker, &begin, &end);
+  const int64_t waited_ns = state->waiting_ns;
   DDLA_TRY(end_order(r, worker, state->flying, &word));
+  state->exposed_ns += state->waiting_ns - waited_ns;
   mark_update(r, worker, begin, end);
   if (is_alone(r))
     memcpy(view.mean + begin, view.given + begin, (size_t)(end - begin) * sizeof(float));
@@ -567,8 +570,8 @@ ddla_sync_traffic ddla_replica_traffic(const ddla_sync *base) {
   const replica *r = of_const(base);
   const ddla_outer_board *board = &r->control->board;
   const int64_t exchange_ns = atomic_load(&board->exchange_ns);
-  const int64_t waited_ns = r->worker[0].waiting_ns;
+  const int64_t exposed_ns = r->worker[0].exposed_ns;
   return (ddla_sync_traffic){.sent_bytes = atomic_load(&board->sent_bytes),
                              .exchange_ns = exchange_ns,
-                             .exposed_ns = waited_ns < exchange_ns ? waited_ns : exchange_ns};
+                             .exposed_ns = exposed_ns < exchange_ns ? exposed_ns : exchange_ns};
 }
