@@ -244,8 +244,13 @@ static ddla_status check_divided(const ddla_training *training) {
 /* Sums by the library between hosts; a host's own are in the tree. */
 static ddla_status choose_reduction(ddla_training *training) {
   const ddla_job *job = training->job;
-  training->fast = strcmp(job->sync.reduction, "fast") == 0 && training->cluster.hosts > 1 &&
-                   !training->strategy->replicated;
+  const bool asked = strcmp(job->sync.reduction, "fast") == 0;
+  if (asked && strcmp(training->strategy->mode, "accumulated") == 0)
+    return ddla_job_refuse(
+        job, "sync.reduction",
+        "is fast, but what hosts exchange with sync.mode accumulated is added up "
+        "in the fixed order; use tree");
+  training->fast = asked && training->cluster.hosts > 1;
   if (!training->fast) return DDLA_OK;
   if (strcmp(training->strategy->method, "allreduce") != 0)
     return ddla_job_refuse(job, "sync.reduction",
