@@ -221,8 +221,10 @@ void ddla_replica_put_record(ddla_sync *base, int worker, int shard,
 void ddla_replica_final(ddla_sync *base, int worker, int64_t from) {
   replica *r = of(base);
   ddla_sync_final(r->inner, worker, from);
-  if (worker == 0 && r->outer && r->options.threadless && r->worker[worker].flying)
-    (void)ddla_outer_serve(r->outer, 0);
+  if (worker > 0 || !r->outer || !r->options.threadless || !r->worker[worker].flying) return;
+  const int depth = ddla_alloc_begin_other(); /* room for messages is made when it is known */
+  (void)ddla_outer_serve(r->outer, 0);
+  ddla_alloc_end_other(depth);
 }
 
 void ddla_replica_leaf_done(ddla_sync *base, int worker, int shard) {
