@@ -86,13 +86,12 @@ static ddla_status make_state(exchange_agent *a) {
 static size_t round_up(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
 
 /* Of what a host's agents share: state, control, times. */
-static ddla_status block_sizes(size_t sizes[3], const exchange_agent *a) {
+static void block_sizes(size_t sizes[3], const exchange_agent *a) {
   const size_t places = (size_t)agents_of(a);
   sizes[0] = round_up(ddla_state_bytes(a->state));
   const ddla_sync_split split = split_of(a);
   sizes[1] = round_up(ddla_sync_control_bytes(strategy(), &split));
   sizes[2] = round_up(places * (size_t)(a->c->rounds + 1) * sizeof(double));
-  return DDLA_OK;
 }
 
 static ddla_status open_sync(exchange_agent *a, void *control) {
@@ -254,7 +253,7 @@ static ddla_status measure(exchange_agent *a, const exchange_world *world) {
   size_t sizes[3] = {0};
   void *memory = NULL;
   DDLA_TRY(make_state(a));
-  DDLA_TRY(block_sizes(sizes, a));
+  block_sizes(sizes, a);
   DDLA_TRY(
       ddla_transport_alloc(a->transport, &memory, sizes[0] + sizes[1] + sizes[2], DDLA_MEMORY_ONE));
   ddla_state_bind(a->state, memory);
@@ -291,7 +290,7 @@ static ddla_status shared_bytes(size_t *out, const exchange_world *world) {
   exchange_agent a = {.c = world->c, .cluster = world->cluster};
   size_t sizes[3] = {0};
   ddla_status status = make_state(&a);
-  if (status == DDLA_OK) status = block_sizes(sizes, &a);
+  if (status == DDLA_OK) block_sizes(sizes, &a);
   ddla_state_destroy(a.state);
   *out = sizes[0] + sizes[1] + sizes[2];
   return status;

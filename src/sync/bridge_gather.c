@@ -46,9 +46,8 @@ static ddla_status post(ddla_bridge_gather *g) {
 static ddla_status send_own(ddla_bridge_gather *g, int range) {
   size_t bytes = 0;
   const char *part = part_of(&bytes, g, range);
-  for (int h = 0; h < g->layout->cluster.hosts && bytes > 0; h++)
-    if (h != this_host(g)) DDLA_TRY(ddla_bridge_send(&g->flight, h, tag_of(g, range), part, bytes));
-  return DDLA_OK;
+  if (bytes == 0) return DDLA_OK;
+  return ddla_bridge_send_to_all(&g->flight, &g->layout->cluster, tag_of(g, range), part, bytes);
 }
 
 static ddla_status send_made(ddla_bridge_gather *g, bool *moved) {

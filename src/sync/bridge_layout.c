@@ -3,10 +3,8 @@
 #include "state/state.h"
 
 enum {
-  RANGE_BYTES = 1 << 20,      /* short enough to overlap, long enough for a network's rate */
-  SMALLEST_BYTES = 32 * 1024, /* below, a message's latency is more than its bytes */
-  OWNED = 4, /* ranges of each host, so that its last one, which nothing hides, is a small part */
-  POSTED_MAX = 96 /* receives that a range may have under way with one other host */
+  RANGE_BYTES = 1 << 20, /* short enough to overlap, long enough for a network's rate */
+  POSTED_MAX = 96        /* receives that a range may have under way with one other host */
 };
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -41,7 +39,8 @@ static void make_ranges(ddla_bridge_layout *layout, int64_t range_bytes, int64_t
   int64_t most = smaller(DDLA_BRIDGE_RANGES_MAX, larger(1, POSTED_MAX * hosts / (1 + most_parts)));
   int64_t count = range_bytes > 0
                       ? (bytes + range_bytes - 1) / range_bytes
-                      : larger(bytes / RANGE_BYTES, smaller(OWNED * hosts, bytes / SMALLEST_BYTES));
+                      : larger(bytes / RANGE_BYTES, smaller(DDLA_BRIDGE_OWNED * hosts,
+                                                            bytes / DDLA_BRIDGE_RANGE_BYTES_MIN));
   count = larger(1, smaller(count, most));
   if (count > hosts) count -= count % hosts; /* every host has as many */
   const int64_t blocks = larger(1, (layout->space + block - 1) / block);

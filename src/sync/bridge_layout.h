@@ -12,7 +12,14 @@
 #include "coll/tree.h"
 #include "sync/cluster.h"
 
-enum { DDLA_BRIDGE_RANGES_MAX = 256 };
+enum {
+  DDLA_BRIDGE_RANGES_MAX = 256,
+  /* A range is at least so long: below, a message's latency is more than its bytes. */
+  DDLA_BRIDGE_RANGE_BYTES_MIN = 32 * 1024,
+  /* Ranges of each host, where they are long enough, so that its last one, which nothing hides, is
+   * a small part. */
+  DDLA_BRIDGE_OWNED = 4
+};
 
 typedef struct ddla_bridge_host {
   int first_shard, end_shard;

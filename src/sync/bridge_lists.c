@@ -36,16 +36,11 @@ static int64_t *counts_of(const ddla_bridge_lists *l, int operand) {
   return l->counts + (int64_t)operand * l->table_count;
 }
 
-static ddla_status send_to_all(ddla_bridge_lists *l, uint64_t tag, const void *data, size_t bytes) {
-  for (int h = 0; h < l->layout->cluster.hosts; h++)
-    if (h != this_host(l)) DDLA_TRY(ddla_bridge_send(&l->flight, h, tag, data, bytes));
-  return DDLA_OK;
-}
-
 /* An operand's data go to all others, or come from its host. */
 static ddla_status move(ddla_bridge_lists *l, int operand, uint64_t tag, void *data, size_t bytes) {
   if (bytes == 0) return DDLA_OK;
-  if (is_own(l, operand)) return send_to_all(l, tag, data, bytes);
+  if (is_own(l, operand))
+    return ddla_bridge_send_to_all(&l->flight, &l->layout->cluster, tag, data, bytes);
   return ddla_bridge_recv(&l->flight, l->operand[operand].host, tag, data, bytes);
 }
 

@@ -24,6 +24,13 @@ ddla_status ddla_bridge_send(ddla_bridge_flight *flight, int host, uint64_t tag,
   return ddla_transport_send(flight->link, next_of(flight), host, tag, data, bytes);
 }
 
+ddla_status ddla_bridge_send_to_all(ddla_bridge_flight *flight, const ddla_cluster *cluster,
+                                    uint64_t tag, const void *data, size_t bytes) {
+  for (int k = 1; k < cluster->hosts; k++)
+    DDLA_TRY(ddla_bridge_send(flight, (cluster->host + k) % cluster->hosts, tag, data, bytes));
+  return DDLA_OK;
+}
+
 ddla_status ddla_bridge_recv(ddla_bridge_flight *flight, int host, uint64_t tag, void *data,
                              size_t bytes) {
   return ddla_transport_recv(flight->link, next_of(flight), host, tag, data, bytes);

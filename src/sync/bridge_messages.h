@@ -31,6 +31,9 @@ ddla_status ddla_bridge_send(ddla_bridge_flight *flight, int host, uint64_t tag,
                              size_t bytes);
 ddla_status ddla_bridge_recv(ddla_bridge_flight *flight, int host, uint64_t tag, void *data,
                              size_t bytes);
+/* The same to all other hosts, the next one first, so that not all send to one at a time. */
+ddla_status ddla_bridge_send_to_all(ddla_bridge_flight *flight, const ddla_cluster *cluster,
+                                    uint64_t tag, const void *data, size_t bytes);
 /* Adds up what all hosts have at data, in place, as the link does it by itself; what that sends is
  * counted as if it were as little as it can be. */
 ddla_status ddla_bridge_add(ddla_bridge_flight *flight, float *data, int64_t count);

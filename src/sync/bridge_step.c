@@ -276,12 +276,9 @@ static void sum_range(ddla_bridge_step *b, int index) {
 /* To the next host first, so that not all hosts send to the same one at a time. */
 static ddla_status give(ddla_bridge_step *b, int index) {
   range *r = &b->range[index];
-  const int hosts = b->layout->cluster.hosts;
-  for (int k = 1; k < hosts; k++) {
-    const int h = (b->layout->cluster.host + k) % hosts;
-    DDLA_TRY(ddla_bridge_send(&r->flight, h, ddla_bridge_tag(b->number, DDLA_BRIDGE_SUM, index, 0),
-                              b->given + r->begin, (size_t)r->count * sizeof(float)));
-  }
+  DDLA_TRY(ddla_bridge_send_to_all(&r->flight, &b->layout->cluster,
+                                   ddla_bridge_tag(b->number, DDLA_BRIDGE_SUM, index, 0),
+                                   b->given + r->begin, (size_t)r->count * sizeof(float)));
   r->state = RANGE_GIVEN;
   return DDLA_OK;
 }

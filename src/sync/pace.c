@@ -4,13 +4,9 @@
 
 #include "base/alloc.h"
 #include "coll/coll.h"
+#include "sync/bridge_layout.h"
 
-enum {
-  PROBE_BYTES = 1 << 20,
-  LEAST_BYTES = 32 << 10,
-  MOST_BYTES = 8 << 20,
-  OWNED = 4 /* ranges of each host at least, where they are long enough */
-};
+enum { PROBE_BYTES = 1 << 20, MOST_BYTES = 8 << 20 };
 
 /* What a range costs besides its bytes: words to and fro, a nap, a sum's beginning. */
 static const double RANGE_S = 100e-6;
@@ -73,6 +69,6 @@ cleanup:
 
 int64_t ddla_pace_range_bytes(const ddla_pace *pace, int64_t space_bytes, int hosts) {
   const double best = sqrt((double)space_bytes * RANGE_S * pace->bytes_per_s / 2);
-  const double share = (double)space_bytes / (OWNED * hosts);
-  return (int64_t)fmin(fmax(fmin(best, share), LEAST_BYTES), MOST_BYTES);
+  const double share = (double)space_bytes / (DDLA_BRIDGE_OWNED * hosts);
+  return (int64_t)fmin(fmax(fmin(best, share), DDLA_BRIDGE_RANGE_BYTES_MIN), MOST_BYTES);
 }

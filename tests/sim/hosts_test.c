@@ -184,28 +184,6 @@ static ddla_status rank_main(ddla_transport *link, void *argument) {
   return status;
 }
 
-static ddla_sim_options draw_options(const story *s) {
-  ddla_rng rng = ddla_rng_make(ddla_rng_key(s->seed, DDLA_PURPOSE_TEST, 31, 0));
-  ddla_sim_options o = {.seed = s->seed, .ranks = s->c.agents};
-  o.crashes = s->c.agents > 1 && ddla_rng_below(&rng, 3) == 0 ? 1 : 0;
-  o.crash_before = 20 << ddla_rng_below(&rng, 7);
-  o.detect_ns_max = 1 + (int64_t)1000 * (1 << ddla_rng_below(&rng, 12));
-  return o;
-}
-
-static bool well_ended(const story *s, const ddla_sim_result *result) {
-  bool crashed = false, well = true;
-  for (int i = 0; i < s->c.agents; i++) crashed = crashed || result->crashed[i];
-  for (int i = 0; i < s->c.agents; i++) {
-    ddla_status wanted = result->crashed[i] ? DDLA_CANCELLED : DDLA_PEER_LOST;
-    if (result->statuses[i] == DDLA_OK || (crashed && result->statuses[i] == wanted)) continue;
-    print_error("seed %llu: host %d of %d: %s: %s\n", (unsigned long long)s->seed, i, s->c.agents,
-                ddla_status_name(result->statuses[i]), s->failure[i].text);
-    well = false;
-  }
-  return well;
-}
-
 static bool run_seed(uint64_t seed, tally *t) {
   ddla_sim_result result = {0};
   story *s = calloc(1, sizeof *s);
@@ -218,10 +196,11 @@ static bool run_seed(uint64_t seed, tally *t) {
   s->c.range_bytes = 16384 * (int64_t)(seed % 3);
   const bool divides = !s->c.sparse && strcmp(s->c.optimizer, "adafactor") != 0;
   if (seed / CASES % 2 == 1 && divides && !s->c.dynamic) s->c.method = "sharded";
-  const ddla_sim_options options = draw_options(s);
+  const ddla_sim_options options = seeds_draw_crash(s->seed, s->c.agents, 31);
   ddla_status status = ddla_sim_run(&options, &result, rank_main, s);
-  bool well = status == DDLA_OK && well_ended(s, &result), crashed = false;
-  for (int i = 0; i < s->c.agents; i++) crashed = crashed || result.crashed[i];
+  bool well =
+      status == DDLA_OK && seeds_well_ended(&result, s->seed, s->c.agents, "host", s->failure);
+  const bool crashed = seeds_crashed(&result, s->c.agents);
   if (status != DDLA_OK)
     print_error("seed %llu: %s\n", (unsigned long long)seed, ddla_status_message(status));
   t->crashes += crashed;

@@ -3,7 +3,9 @@
 #ifndef DDLA_TESTS_SIM_SEEDS_H
 #define DDLA_TESTS_SIM_SEEDS_H
 
+#include "base/rng.h"
 #include "sync/test_group.h"
+#include "transport/sim.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,6 +46,37 @@ static inline tally seeds_run_all(const seeds *given, seeds_run *run) {
                 (int)given->count, t.later);
   assert_int_equal(bad, 0);
   return t;
+}
+
+/* Of a third of the runs of several ranks one crashes. `purpose`: the suite's own draws. */
+static inline ddla_sim_options seeds_draw_crash(uint64_t seed, int ranks, uint64_t purpose) {
+  ddla_rng rng = ddla_rng_make(ddla_rng_key(seed, DDLA_PURPOSE_TEST, purpose, 0));
+  ddla_sim_options o = {.seed = seed, .ranks = ranks};
+  o.crashes = ranks > 1 && ddla_rng_below(&rng, 3) == 0 ? 1 : 0;
+  o.crash_before = 20 << ddla_rng_below(&rng, 7);
+  o.detect_ns_max = 1 + (int64_t)1000 * (1 << ddla_rng_below(&rng, 12));
+  return o;
+}
+
+static inline bool seeds_crashed(const ddla_sim_result *result, int ranks) {
+  bool crashed = false;
+  for (int i = 0; i < ranks; i++) crashed = crashed || result->crashed[i];
+  return crashed;
+}
+
+/* Ranks end well, or, where one crashed, with word of it; what did not is printed. noun: "host". */
+static inline bool seeds_well_ended(const ddla_sim_result *result, uint64_t seed, int ranks,
+                                    const char *noun, const ddla_failure *failure) {
+  const bool crashed = seeds_crashed(result, ranks);
+  bool well = true;
+  for (int i = 0; i < ranks; i++) {
+    ddla_status wanted = result->crashed[i] ? DDLA_CANCELLED : DDLA_PEER_LOST;
+    if (result->statuses[i] == DDLA_OK || (crashed && result->statuses[i] == wanted)) continue;
+    print_error("seed %llu: %s %d of %d: %s: %s\n", (unsigned long long)seed, noun, i, ranks,
+                ddla_status_name(result->statuses[i]), failure[i].text);
+    well = false;
+  }
+  return well;
 }
 
 static inline void seeds_replay_some(seeds_run *run) {

@@ -216,19 +216,6 @@ static void balance(story *s, uint64_t seed) {
   s->c.clock = &s->clock.clock;
 }
 
-static bool well_ended(const story *s, const ddla_sim_result *result) {
-  bool crashed = false, well = true;
-  for (int i = 0; i < s->c.agents; i++) crashed = crashed || result->crashed[i];
-  for (int i = 0; i < s->c.agents; i++) {
-    ddla_status wanted = result->crashed[i] ? DDLA_CANCELLED : DDLA_PEER_LOST;
-    if (result->statuses[i] == DDLA_OK || (crashed && result->statuses[i] == wanted)) continue;
-    print_error("seed %llu: rank %d of %d: %s: %s\n", (unsigned long long)s->seed, i, s->c.agents,
-                ddla_status_name(result->statuses[i]), s->failure[i].text);
-    well = false;
-  }
-  return well;
-}
-
 /* A group without crashes goes on from what a survivor found, or from the beginning. */
 static bool goes_on(story *s) {
   ddla_sim_result result = {0};
@@ -245,7 +232,8 @@ static bool goes_on(story *s) {
   }
   const ddla_sim_options options = {.seed = s->seed + 1, .ranks = next->c.agents, .shared = true};
   ddla_status status = ddla_sim_run(&options, &result, rank_main, next);
-  bool well = status == DDLA_OK && well_ended(next, &result);
+  bool well = status == DDLA_OK &&
+              seeds_well_ended(&result, next->seed, next->c.agents, "rank", next->failure);
   if (status != DDLA_OK)
     print_error("seed %llu, going on: %s\n", (unsigned long long)s->seed,
                 ddla_status_message(status));
@@ -266,8 +254,9 @@ static bool run_seed(uint64_t seed, tally *t) {
   balance(s, seed);
   const ddla_sim_options options = draw_options(s);
   ddla_status status = ddla_sim_run(&options, &result, rank_main, s);
-  bool well = status == DDLA_OK && well_ended(s, &result), crashed = false;
-  for (int i = 0; i < s->c.agents; i++) crashed = crashed || result.crashed[i];
+  bool well =
+      status == DDLA_OK && seeds_well_ended(&result, s->seed, s->c.agents, "rank", s->failure);
+  const bool crashed = seeds_crashed(&result, s->c.agents);
   if (status != DDLA_OK)
     print_error("seed %llu: %s\n", (unsigned long long)seed, ddla_status_message(status));
   if (well && crashed) well = goes_on(s);
