@@ -159,8 +159,8 @@
     "also keep the model that did best on validation")
 
 #define DDLA_JOB_ROWS_sync(X)                                                                      \
-  X(sync, mode, CHOICE, "synchronous", 0, 0, "synchronous|accumulated", SAME,                      \
-    "when agents wait for each other: in every step, or when they have worked alone for some")     \
+  X(sync, mode, CHOICE, "synchronous", 0, 0, "synchronous|accumulated|asynchronous", SAME,         \
+    "when agents wait for each other: in every step, when they have worked alone for some, or not") \
   X(sync, method, NAME, "allreduce", 0, 0, "", SAME,                                               \
     "algorithm within the mode; a run may go on with another that gives the same bits")            \
   X(sync, reduction, CHOICE, "tree", 0, 0, "tree|fast", SAME,                                      \
@@ -188,6 +188,13 @@
     "admm: weight of the distance between a replica and the global model, at the beginning")       \
   X(sync, penalty_ratio, REAL, "0", 0, 1e12, "", FREE,                                            \
     "admm: residuals that differ by more double or halve the penalty; 0: it stays; 10 is usual")   \
+  X(sync, staleness, INT, "2", -1, 1000000, "steps", FREE,                                         \
+    "bounded: parameters may be so many steps older than the batch; push: so many batches of every " \
+    "agent may be ahead of the oldest one, -1: any number")                                        \
+  X(sync, servers, INT, "0", 0, 64, "agents", FREE,                                                \
+    "asynchronous: the first so many agents serve the parameters; 1: one in the centre; 0: all")   \
+  X(sync, damping, BOOL, "false", 0, 0, "", FREE,                                                  \
+    "push: the rate of an update is divided by its staleness")                                     \
   X(sync, codec, NAME, "none", 0, 0, "", FREE,                                                     \
     "accumulated: how what replicas exchange is written: none, bf16, int8, topk, ...")             \
   X(sync, topk, REAL, "0.01", 0, 1, "", FREE,                                                      \
@@ -195,7 +202,7 @@
   X(sync, codec_decay, REAL, "1", 0, 1, "", FREE,                                                  \
     "what a codec leaves out is kept for the next exchange, times this; 0: it is dropped")         \
   X(sync, replica, CHOICE, "agent", 0, 0, "agent|host", FREE,                                      \
-    "accumulated: who has a model of its own: every agent, or the agents of a host together")
+    "accumulated, asynchronous: who has a copy of the model: every agent, or the agents of a host")
 
 #define DDLA_JOB_ROWS_share(X)                                                                     \
   X(share, method, CHOICE, "local", 0, 0, "local", FREE,                                           \

@@ -93,6 +93,11 @@ static ddla_status check_validation(const ddla_job *job) {
 
 static ddla_status check_sync(const ddla_job *job) {
   const bool accumulated = is(job->sync.mode, "accumulated");
+  if (is(job->sync.mode, "asynchronous") && is(job->sync.method, "bounded") &&
+      job->sync.staleness < 0)
+    return ddla_job_refuse(job, "sync.staleness",
+                           "is %lld, but bounded keeps a bound: 0 or more steps",
+                           (long long)job->sync.staleness);
   if (job->sync.interval > 1 && !accumulated)
     return ddla_job_refuse(job, "sync.interval",
                            "is %lld, but agents wait for each other in every step; set sync.mode: "

@@ -27,7 +27,7 @@
 #include "sync/records.h"
 #include "sync/row_sums.h"
 
-enum { CHUNK_BLOCKS = 4, RECORD_VERSIONS = 2 };
+enum { CHUNK_BLOCKS = 4, RECORD_VERSIONS = DDLA_ALLREDUCE_RECORDS };
 
 _Static_assert((int)DDLA_STATE_BLOCK == (int)DDLA_NORM_BLOCK,
                "norms are taken over the state's blocks");
@@ -169,7 +169,7 @@ static void clear_statistics(const allreduce *sync, int shard) {
 }
 
 /* The hosts' shares of the step that follows `step` committed ones. */
-static ddla_balance_shares shares_after(const allreduce *sync, uint64_t step) {
+ddla_balance_shares ddla_allreduce_shares_after(const ddla_allreduce *sync, uint64_t step) {
   ddla_balance_shares shares = {.steps = 0};
   if (sync->shares) shares = sync->shares->shares[step % 2];
   if (shares.first[sync->options.cluster->hosts] == 0)
@@ -180,7 +180,7 @@ static ddla_balance_shares shares_after(const allreduce *sync, uint64_t step) {
 /* The last worker of a step: its records are there. */
 static void deal_shares(allreduce *sync, uint64_t step) {
   const ddla_cluster *cluster = sync->options.cluster;
-  const ddla_balance_shares now = shares_after(sync, step);
+  const ddla_balance_shares now = ddla_allreduce_shares_after(sync, step);
   int64_t shard_ns[DDLA_CLAIMS_WORKERS_MAX];
   int workers[DDLA_HOSTS_MAX];
   if (!sync->shares) return;
@@ -204,7 +204,7 @@ static void order_step(allreduce *sync, int worker, int64_t samples) {
 void ddla_allreduce_begin(ddla_sync *base, int worker, int64_t samples) {
   allreduce *sync = of(base);
   const int host = sync->options.cluster->host;
-  const ddla_balance_shares shares = shares_after(sync, committed(sync));
+  const ddla_balance_shares shares = ddla_allreduce_shares_after(sync, committed(sync));
   const ddla_claims_step step = {.step = committed(sync),
                                  .samples = samples,
                                  .first = shares.first[host],
@@ -670,6 +670,18 @@ static ddla_status exchange(ddla_sync_result *result, int *bad_shard, allreduce 
   return DDLA_OK;
 }
 
+ddla_status ddla_allreduce_store(ddla_sync_result *result, int *bad_shard, double *factor,
+                                 ddla_allreduce *sync, int worker) {
+  reduction sum;
+  *factor = 1;
+  DDLA_TRY(wait_final(sync, worker, 0));
+  mark_update(sync, worker);
+  DDLA_TRY(ddla_allreduce_sum_records(result, bad_shard, sync));
+  DDLA_TRY(plan_reduction(&sum, sync, result->samples));
+  DDLA_TRY(store_gradient(sync, worker, &sum));
+  return sync->options.clip_norm > 0 ? clip_factor(factor, result, sync, worker) : DDLA_OK;
+}
+
 ddla_status ddla_allreduce_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *base,
                                   int worker) {
   allreduce *sync = of(base);
@@ -700,66 +712,6 @@ ddla_sync_traffic ddla_allreduce_traffic(const ddla_sync *base) {
   return (ddla_sync_traffic){.sent_bytes = atomic_load(&board->sent_bytes),
                              .exchange_ns = atomic_load(&board->exchange_ns),
                              .exposed_ns = atomic_load(&board->exposed_ns)};
-}
-
-/* What the bridge waits for: the first worker whose gradients are not final down to an element. */
-static bool bridge_waits(ddla_service_word *out, void *argument, uint64_t step, int64_t element) {
-  const allreduce *sync = argument;
-  uint64_t blocks = (uint64_t)(sync->blocks - element / DDLA_STATE_BLOCK);
-  uint64_t before = step - 1 - sync->options.start_step;
-  uint64_t wanted = before * (uint64_t)(sync->blocks + 1) + blocks;
-  if (wanted == 0) wanted = 1; /* a word of 0 says nothing of the first step's records */
-  for (int i = 0; i < sync->workers; i++) {
-    *out = (ddla_service_word){&sync->line[i].final_word, wanted};
-    if (atomic_load_explicit(out->word, memory_order_acquire) < wanted) return true;
-  }
-  return false;
-}
-
-static int bridge_slices(ddla_bridge_slices out[DDLA_BRIDGE_SLICES_MAX], void *argument,
-                         uint64_t step) {
-  const allreduce *sync = argument;
-  const ddla_sync_options *options = &sync->options;
-  int shards = options->shards;
-  out[0] = (ddla_bridge_slices){sync->record + step % RECORD_VERSIONS * (uint64_t)shards,
-                                sizeof *sync->record};
-  if (options->statistic_count == 0) return 1;
-  out[1] = (ddla_bridge_slices){ddla_state_array(options->state, options->statistics, 0, 0),
-                                ddla_state_row_at(options->state, options->statistics)->stride};
-  return 2;
-}
-
-static void bridge_shares(int first[DDLA_HOSTS_MAX + 1], void *argument, uint64_t step) {
-  const ddla_balance_shares shares = shares_after(argument, step - 1);
-  memcpy(first, shares.first, sizeof shares.first);
-}
-
-static bool bridge_stop(void *argument) {
-  const allreduce *sync = argument;
-  return atomic_load(&sync->control->stop_asked) != 0;
-}
-
-/* The first agent of the host has the thread. */
-ddla_status ddla_allreduce_open_bridge(ddla_allreduce *sync) {
-  const ddla_sync_options *options = &sync->options;
-  if (!options->link) return DDLA_OK;
-  if (options->fast && !(ddla_transport_caps(options->link) & DDLA_TRANSPORT_SUMS))
-    return DDLA_FAIL(UNSUPPORTED, "sync.reduction is fast, and transport %s makes no sums",
-                     ddla_transport_name(options->link));
-  const ddla_bridge_options bridge = {
-      .local = options->transport,
-      .link = options->link,
-      .layout = &sync->layout,
-      .board = sync->board,
-      .state = options->state,
-      .lists = {options->lists[0], options->lists[1]},
-      .reduced = ddla_state_array(options->state, options->reduced, 0, 0),
-      .threadless = options->threadless,
-      .fast = options->fast,
-      .operands = sync->operands,
-      .calls = {bridge_waits, bridge_slices, bridge_shares, bridge_stop, sync},
-      .division = sync->division};
-  return ddla_bridge_create(&sync->bridge, &bridge);
 }
 
 static ddla_status allreduce_open(ddla_sync **out, const ddla_sync_options *options) {

@@ -11,7 +11,7 @@
 #include "sync/operands.h"
 #include "sync/update.h"
 
-enum { DDLA_ALLREDUCE_LINE_BYTES = 64 };
+enum { DDLA_ALLREDUCE_LINE_BYTES = 64, DDLA_ALLREDUCE_RECORDS = 2 /* versions */ };
 
 /* One cache line for the words that one worker writes and others read. */
 typedef struct ddla_allreduce_line {
@@ -84,6 +84,15 @@ ddla_status ddla_allreduce_open_bridge(ddla_allreduce *sync);
 /* The committed step; steps since open. */
 uint64_t ddla_allreduce_committed(const ddla_allreduce *sync);
 uint64_t ddla_allreduce_steps(const ddla_allreduce *sync);
+
+/* The hosts' shares of the step that follows `step` committed ones. */
+ddla_balance_shares ddla_allreduce_shares_after(const ddla_allreduce *sync, uint64_t step);
+
+/* For who makes the update elsewhere: the step's records are added up, and its whole gradient is in
+ * the row `reduced`; *factor is what clipping scales it by. Instead of `divided`, on one host.
+ * Errors: NON_FINITE. */
+ddla_status ddla_allreduce_store(ddla_sync_result *result, int *bad_shard, double *factor,
+                                 ddla_allreduce *sync, int worker);
 
 /* Waits until the bridge has come so far. */
 ddla_status ddla_allreduce_wait_bridge(ddla_allreduce *sync, int worker, uint64_t target);

@@ -52,6 +52,7 @@ ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster 
                                     int shards, int lanes, int64_t space, int64_t range_bytes) {
   *out =
       (ddla_bridge_layout){.cluster = *cluster, .shards = shards, .lanes = lanes, .space = space};
+  out->owners = cluster->hosts;
   const int64_t agents = ddla_cluster_agents(cluster);
   int64_t most_parts = 1;
   int first[DDLA_HOSTS_MAX + 1];
@@ -60,6 +61,11 @@ ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster 
   for (int h = 0; h < cluster->hosts; h++) most_parts = larger(most_parts, out->host[h].part_count);
   make_ranges(out, range_bytes, most_parts);
   return DDLA_OK;
+}
+
+void ddla_bridge_layout_own(ddla_bridge_layout *layout, int owners) {
+  const int hosts = layout->cluster.hosts;
+  layout->owners = owners > 0 && owners < hosts ? owners : hosts;
 }
 
 /* Two for each level of the tree: see ddla_tree_cut. */
@@ -82,16 +88,17 @@ void ddla_bridge_range(const ddla_bridge_layout *layout, int range, int64_t *beg
 }
 
 int ddla_bridge_owner(const ddla_bridge_layout *layout, int range) {
-  return range % layout->cluster.hosts;
+  return range % layout->owners;
 }
 
 int ddla_bridge_own_ranges(const ddla_bridge_layout *layout) {
-  const ddla_cluster *cluster = &layout->cluster;
-  return (layout->ranges - cluster->host + cluster->hosts - 1) / cluster->hosts;
+  const int host = layout->cluster.host;
+  if (host >= layout->owners || host >= layout->ranges) return 0;
+  return (layout->ranges - host + layout->owners - 1) / layout->owners;
 }
 
 int ddla_bridge_own(const ddla_bridge_layout *layout, int k) {
-  return layout->cluster.host + k * layout->cluster.hosts;
+  return layout->cluster.host + k * layout->owners;
 }
 
 int ddla_bridge_range_down_to(const ddla_bridge_layout *layout, int64_t element) {

@@ -2,7 +2,7 @@
  * that all hosts know the same without talking.
  *
  * The parameter space is cut into ranges of equal size, numbered from the top down because the last
- * layers' gradients are there first. Range r belongs to host r mod hosts: every other host sends it
+ * layers' gradients are there first. Range r belongs to host r mod owners, which are usually all hosts: every other host sends it
  * its partial sums of the range, it adds them up in the fixed tree and gives the sum to all. A
  * host's partial sums are those over the subtrees of its shards: one where shards and hosts are
  * powers of two. */
@@ -29,6 +29,7 @@ typedef struct ddla_bridge_host {
 typedef struct ddla_bridge_layout {
   ddla_cluster cluster;
   int shards, lanes, ranges;
+  int owners; /* ranges belong to the first so many hosts */
   int64_t space, range_elements; /* elements; of the longest range, others lack a block */
   ddla_bridge_host host[DDLA_HOSTS_MAX];
   ddla_tree_part part[DDLA_TREE_OPERANDS_MAX]; /* of all hosts, by rising shards */
@@ -43,6 +44,9 @@ ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster 
 /* Cuts the space into fewer ranges where some shares of shards would have more messages under way
  * than is good. Once, before shares change. */
 void ddla_bridge_layout_loosen(ddla_bridge_layout *layout, int64_t range_bytes);
+
+/* Ranges belong to the first `owners` hosts alone; 0: to all, as at first. */
+void ddla_bridge_layout_own(ddla_bridge_layout *layout, int owners);
 
 /* Host h has shards [first[h], first[h + 1]) from now on. Errors: INVALID as above. */
 ddla_status ddla_bridge_layout_share(ddla_bridge_layout *layout, const int *first);

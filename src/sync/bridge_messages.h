@@ -15,7 +15,9 @@ typedef enum ddla_bridge_message {
   DDLA_BRIDGE_COUNTS,  /* of the lists of tables that are kept by row, to all */
   DDLA_BRIDGE_ROWS,    /* of one of them, and their values, to all */
   DDLA_BRIDGE_VALUES,
-  DDLA_BRIDGE_BRING /* something of a host's own, to the first one */
+  DDLA_BRIDGE_BRING, /* something of a host's own, to the first one */
+  DDLA_BRIDGE_LETTER, /* the head of a letter (sync/mail.h), and the bytes behind it */
+  DDLA_BRIDGE_BODY
 } ddla_bridge_message;
 
 /* Requests that are waited for together. Memory of the caller. */

@@ -3,17 +3,15 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "sync/bridge_messages.h"
 #include "sync/outer_ranges.h"
 #include "sync/service.h"
 
 struct ddla_outer {
   ddla_outer_options options;
   ddla_cluster cluster;
-  ddla_bridge_layout layout; /* who has which items of what is shared; no ranges */
   ddla_service *service;
   ddla_outer_ranges *ranges;
-  ddla_bridge_share share;
+  ddla_meeting meeting;
   int64_t sent_bytes;
   /* The order under way, or the last one. */
   uint64_t number;
@@ -32,39 +30,6 @@ void ddla_outer_post(ddla_transport *local, ddla_outer_board *board, uint64_t nu
   ddla_transport_word_publish(local, &board->posted, number);
 }
 
-static ddla_status begin_share(ddla_outer *outer) {
-  const ddla_outer_order *order = &outer->order;
-  outer->share.piece_count = order->part_count;
-  for (int i = 0; i < order->part_count; i++) {
-    ddla_bridge_piece *piece = &outer->share.piece[i];
-    const ddla_sync_part *part = &order->part[i];
-    piece->base = part->base;
-    piece->stride = part->bytes;
-    for (int h = 0; h < outer->cluster.hosts; h++) {
-      if (!order->by_host)
-        ddla_bridge_items(&outer->layout, h, part->items, &piece->first[h], &piece->end[h]);
-      else piece->first[h] = h, piece->end[h] = h + 1;
-    }
-  }
-  return ddla_bridge_share_start(&outer->share, outer->number, order->word);
-}
-
-/* Everybody's words say that they have come; one host's part goes straight into its place. */
-static ddla_status begin_bringing(ddla_outer *outer) {
-  const ddla_outer_order *order = &outer->order;
-  const ddla_sync_part *part = &order->part[0];
-  const int here = outer->cluster.host;
-  const uint64_t tag = ddla_bridge_tag(outer->number, DDLA_BRIDGE_BRING, 0, 0);
-  outer->share.piece_count = 0;
-  DDLA_TRY(ddla_bridge_share_start(&outer->share, outer->number, order->word));
-  if (order->from == 0 || part->bytes == 0) return DDLA_OK;
-  if (here == 0)
-    return ddla_bridge_recv(&outer->share.flight, order->from, tag, part->base, part->bytes);
-  if (here == order->from)
-    return ddla_bridge_send(&outer->share.flight, 0, tag, part->base, part->bytes);
-  return DDLA_OK;
-}
-
 static ddla_status begin_order(ddla_outer *outer) {
   outer->number++;
   outer->order = outer->options.board->order[outer->number % DDLA_OUTER_ORDERS];
@@ -73,17 +38,16 @@ static ddla_status begin_order(ddla_outer *outer) {
   outer->begin_ns = now_ns(outer);
   DDLA_TRY(ddla_outer_ranges_begin(outer->ranges, outer->number, &outer->order));
   if (!outer->sharing) return DDLA_OK;
-  return outer->order.brings ? begin_bringing(outer) : begin_share(outer);
+  return ddla_meeting_begin(&outer->meeting, outer->number, &outer->order.agenda);
 }
 
 static ddla_status advance_share(ddla_outer *outer, bool *moved) {
   bool over = false;
   uint64_t word = 0;
   if (!outer->sharing) return DDLA_OK;
-  DDLA_TRY(ddla_bridge_share_look(&outer->share, &over, moved));
+  DDLA_TRY(ddla_meeting_look(&outer->meeting, &over, &word, moved));
   if (!over) return DDLA_OK;
   outer->sharing = false;
-  for (int h = 0; h < outer->cluster.hosts; h++) word |= outer->share.word[h];
   atomic_store(&outer->options.board->word[outer->number % DDLA_OUTER_ORDERS], word);
   return DDLA_OK;
 }
@@ -142,12 +106,8 @@ ddla_status ddla_outer_create(ddla_outer **out, const ddla_outer_options *option
   outer->options = *options;
   outer->cluster = *options->cluster;
   outer->options.cluster = &outer->cluster;
-  outer->layout = (ddla_bridge_layout){.cluster = outer->cluster, .lanes = options->lanes};
-  outer->share.layout = &outer->layout;
-  outer->share.flight = (ddla_bridge_flight){.link = options->link,
-                                             .request = outer->share.request,
-                                             .room = 2 * DDLA_HOSTS_MAX,
-                                             .sent_bytes = &outer->sent_bytes};
+  ddla_meeting_init(&outer->meeting, options->link, &outer->cluster, options->lanes,
+                    &outer->sent_bytes);
   const ddla_service_options service = {.local = options->local,
                                         .link = options->link,
                                         .progress = &options->board->progress,
@@ -167,6 +127,6 @@ void ddla_outer_destroy(ddla_outer *outer) {
   if (!outer) return;
   ddla_service_destroy(outer->service);
   ddla_outer_ranges_destroy(outer->ranges);
-  ddla_bridge_share_fini(&outer->share);
+  ddla_meeting_fini(&outer->meeting);
   ddla_free(outer);
 }

@@ -26,7 +26,7 @@
 #define DDLA_SYNC_OUTER_H
 
 #include "codec/codec.h"
-#include "sync/sync.h"
+#include "sync/meeting.h"
 
 enum { DDLA_OUTER_ORDERS = 8 };
 
@@ -35,14 +35,8 @@ typedef struct ddla_outer_order {
   int member_count;   /* hosts that take part in the mean; 0: all */
   int member[DDLA_HOSTS_MAX];
   uint64_t tag; /* with members: the same on these, another for each of their orders; below 2^31 */
-  bool meets;   /* all hosts meet, and share these */
-  bool by_host; /* of hosts items each, item h is host h's; else they are dealt out as
-                   ddla_sync_part says */
-  bool brings;  /* at the meeting the one part, one item, comes from a host to the first one */
-  int from;     /* that host */
-  int part_count;
-  ddla_sync_part part[DDLA_SYNC_PARTS_MAX];
-  uint64_t word; /* all hosts get the words of all, ORed */
+  bool meets;   /* all hosts meet, with this agenda */
+  ddla_agenda agenda;
 } ddla_outer_order;
 
 /* What the agents of a host share, zeroed at the start. */

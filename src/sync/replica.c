@@ -300,7 +300,7 @@ static ddla_status give_order(replica *r, int worker, const ddla_outer_order *or
   ddla_outer_board *board = &r->control->board;
   *number = ++r->worker[worker].orders;
   if (worker == 0 && is_alone(r))
-    atomic_store(&board->word[*number % DDLA_OUTER_ORDERS], order->word);
+    atomic_store(&board->word[*number % DDLA_OUTER_ORDERS], order->agenda.word);
   DDLA_TRY(ddla_sync_barrier(r->inner, worker));
   if (worker == 0 && !is_alone(r)) ddla_outer_post(r->options.transport, board, *number, order);
   return DDLA_OK;
@@ -322,15 +322,15 @@ static ddla_status run_order(replica *r, int worker, const ddla_outer_order *ord
 
 ddla_status ddla_replica_share(ddla_sync *base, int worker, const ddla_sync_part *parts,
                                int count) {
-  ddla_outer_order order = {.meets = true, .part_count = count};
+  ddla_outer_order order = {.meets = true, .agenda = {.part_count = count}};
   uint64_t word = 0;
-  for (int i = 0; i < count; i++) order.part[i] = parts[i];
+  for (int i = 0; i < count; i++) order.agenda.part[i] = parts[i];
   return run_order(of(base), worker, &order, &word);
 }
 
 ddla_status ddla_replica_bring(ddla_sync *base, int worker, void *data, size_t bytes, int from) {
   const ddla_outer_order order = {
-      .meets = true, .brings = true, .from = from, .part = {{data, bytes, 1}}};
+      .meets = true, .agenda = {.brings = true, .from = from, .part = {{data, bytes, 1}}}};
   uint64_t word = 0;
   return run_order(of(base), worker, &order, &word);
 }
@@ -404,10 +404,11 @@ static bool carries_buffers(const replica *r, int fragment) {
 static ddla_outer_order make_order(const replica *r, int fragment) {
   const ddla_sync_options *options = &r->options;
   ddla_outer_order order = {
-      .meets = true, .by_host = true, .word = atomic_load(&r->control->stop_asked)};
+      .meets = true,
+      .agenda = {.by_host = true, .word = atomic_load(&r->control->stop_asked)}};
   fragment_span(r, fragment, &order.begin, &order.end);
   if (!carries_buffers(r, fragment)) return order;
-  order.part[order.part_count++] =
+  order.agenda.part[order.agenda.part_count++] =
       (ddla_sync_part){ddla_state_array(options->state, options->given_buffers, 0, 0),
                        (size_t)buffer_count(r) * sizeof(float), r->cluster.hosts};
   return order;
@@ -420,9 +421,10 @@ static ddla_status conclude(replica *r, int worker, const ddla_replica_view *vie
   const int64_t blocks = block_count(r);
   double *of_host = view->block_sums[1] + blocks, numbers[NUMBERS_MAX], total[2];
   const ddla_outer_order order = {.meets = true,
-                                  .by_host = true,
-                                  .part_count = 1,
-                                  .part = {{of_host, sizeof *of_host, r->cluster.hosts}}};
+                                  .agenda = {.by_host = true,
+                                             .part_count = 1,
+                                             .part = {{of_host, sizeof *of_host,
+                                                       r->cluster.hosts}}}};
   uint64_t word = 0;
   DDLA_ASSERT(r->base.strategy->number_count <= NUMBERS_MAX);
   r->method->sums(view, begin, end);

@@ -66,6 +66,10 @@ void ddla_sync_close(ddla_sync *sync) {
   if (sync) sync->strategy->close(sync);
 }
 
+ddla_status ddla_sync_work_of(ddla_sync *sync, int worker, ddla_sync_work *work) {
+  return sync->strategy->work_of(sync, worker, work);
+}
+
 void ddla_sync_begin(ddla_sync *sync, int worker, int64_t samples) {
   sync->strategy->begin(sync, worker, samples);
 }

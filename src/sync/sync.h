@@ -111,7 +111,18 @@ typedef struct ddla_sync_result {
   bool checked;       /* gradient and parameters were looked at */
   int64_t non_finite; /* so many of their numbers are not finite */
   bool stop;          /* somebody asked for a stop before this step was committed */
+  bool under_way;     /* other steps are: nothing can be decided, measured or saved now. Sums above
+                         are then those of what was committed since the last result */
 } ddla_sync_result;
+
+/* What a worker computes next: shards [first, end) of the batch that follows `step` committed steps.
+ * It numbers them from 0 in all other calls. */
+typedef struct ddla_sync_work {
+  uint64_t step;
+  int first, end;          /* equal: nothing, up to the next result */
+  const float *parameters; /* [space], while it computes */
+  uint64_t version;        /* another one for other parameters; above 0 */
+} ddla_sync_work;
 
 /* Where a worker's time went, nanoseconds since open. */
 typedef struct ddla_sync_time {
@@ -160,6 +171,7 @@ typedef struct ddla_strategy {
   bool apart; /* replicas differ behind an exchange too: theta is each one's own, arrays[0] saved */
   bool streams;     /* fragments are exchanged while workers compute */
   bool accumulates; /* a step is `interval` batches */
+  bool claims;      /* hosts compute whatever is next of any batch: work_of says what */
   const ddla_strategy_array *arrays;
   int array_count;
   const char *const *numbers; /* names of numbers that it keeps, equal on all hosts: saved, shown */
@@ -171,6 +183,7 @@ typedef struct ddla_strategy {
   int (*list_copies)(const ddla_sync_split *split);
   ddla_status (*open)(ddla_sync **out, const ddla_sync_options *options);
   void (*close)(ddla_sync *sync);
+  ddla_status (*work_of)(ddla_sync *sync, int worker, ddla_sync_work *work); /* only with claims */
   void (*begin)(ddla_sync *sync, int worker, int64_t samples);
   bool (*claim)(ddla_sync *sync, int worker, int *shard);
   ddla_sync_leaf (*leaf_place)(ddla_sync *sync, int worker, int shard);
@@ -220,6 +233,11 @@ int ddla_sync_check_copies(const ddla_strategy *strategy, const ddla_cluster *cl
 ddla_status ddla_sync_open(ddla_sync **out, const ddla_strategy *strategy,
                            const ddla_sync_options *options);
 void ddla_sync_close(ddla_sync *sync);
+
+/* What this worker computes next, the same for all of a host's; may wait. For strategies that claim;
+ * with others it is the host's part (ddla_sync_part_of) of the batch behind the committed step.
+ * Errors: PEER_LOST, CANCELLED. */
+ddla_status ddla_sync_work_of(ddla_sync *sync, int worker, ddla_sync_work *work);
 
 /* Starts a step of `samples` samples on this worker; the records of its shards in the row
  * `statistics` are cleared, and filled by the caller before it reports anything final. */

@@ -93,9 +93,10 @@ static ddla_status compute_micro_batch(shard_work *work, const ddla_plan_run *ru
   return status;
 }
 
-static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_order *order,
-                                 int64_t epoch, ddla_batch_span span) {
+static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_sync_work *given,
+                                 const ddla_order *order, ddla_batch_span span) {
   const ddla_training *training = worker->training;
+  const int64_t epoch = (int64_t)given->step / training->batches_per_epoch;
   shard_work work = {.worker = worker, .shard = shard, .record = {.agent = worker->agent}};
   ddla_sync_leaf leaf = ddla_sync_leaf_place(worker->sync, worker->worker, shard);
   uint64_t step = ddla_sync_committed(worker->shared->sync_control);
@@ -111,8 +112,8 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_orde
     int64_t fed_ns = now_ns();
     ddla_watch_mark_at(&worker->pen, DDLA_PHASE_COMPUTE, place, fed_ns);
     ddla_plan_run run = {
-        .parameters = ddla_state_array(worker->shared->state, worker->shared->theta, step, 0),
-        .parameter_version = step + 1,
+        .parameters = given->parameters,
+        .parameter_version = given->version,
         .buffers = ddla_shared_buffers(worker->shared, step),
         .gradients = leaf.gradients,
         .rows = leaf.rows,
@@ -133,49 +134,87 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_orde
   return DDLA_OK;
 }
 
+/* What is to be computed: with strategies in which hosts do not claim, the same part of every batch.
+ */
+static ddla_status find_work(ddla_sync_work *work, ddla_worker *worker) {
+  const ddla_shared *shared = worker->shared;
+  if (worker->training->strategy->claims && worker->sync->strategy->claims)
+    return ddla_sync_work_of(worker->sync, worker->worker, work);
+  const uint64_t step = ddla_sync_committed(shared->sync_control);
+  *work = (ddla_sync_work){.step = step,
+                           .first = worker->first_shard,
+                           .end = worker->end_shard,
+                           .parameters = ddla_state_array(shared->state, shared->theta, step, 0),
+                           .version = step + 1};
+  return DDLA_OK;
+}
+
+/* Its samples' positions in the epoch's order: contiguous shards of the batch. */
+static ddla_batch_span work_span(const ddla_worker *worker, const ddla_sync_work *work) {
+  const ddla_training *training = worker->training;
+  const int64_t batch = (int64_t)work->step % training->batches_per_epoch;
+  const ddla_batch_span whole =
+      ddla_batch_positions(ddla_dataset_count(training->train), training->batch, batch);
+  if (work->first == work->end) return (ddla_batch_span){whole.first, whole.first};
+  return (ddla_batch_span){ddla_batch_shard(whole, work->first, training->shards).first,
+                           ddla_batch_shard(whole, work->end - 1, training->shards).end};
+}
+
+/* Of one of its shards. A replica divides its part anew. */
+static ddla_batch_span shard_span(const ddla_worker *worker, const ddla_sync_work *work,
+                                  int shard) {
+  const ddla_training *training = worker->training;
+  const int64_t batch = (int64_t)work->step % training->batches_per_epoch;
+  if (training->strategy->replicated)
+    return ddla_batch_shard(work_span(worker, work), shard, work->end - work->first);
+  return ddla_batch_shard(
+      ddla_batch_positions(ddla_dataset_count(training->train), training->batch, batch),
+      work->first + shard, training->shards);
+}
+
 /* Names step, shard and samples of a loss that is not finite. */
-static ddla_status explain_non_finite(const ddla_worker *worker, int shard, const ddla_order *order,
-                                      ddla_batch_span span) {
+static ddla_status explain_non_finite(const ddla_worker *worker, const ddla_sync_work *work,
+                                      int shard, const ddla_order *order) {
   char samples[256] = "";
   size_t used = 0;
+  const ddla_batch_span span = shard_span(worker, work, shard);
   for (int64_t i = span.first; i < span.end && used + 24 < sizeof samples; i++)
     used += (size_t)snprintf(samples + used, sizeof samples - used, "%s%" PRId64,
                              i > span.first ? ", " : "", ddla_order_at(order, i));
   if (used + 24 >= sizeof samples) snprintf(samples + used, sizeof samples - used, ", …");
-  uint64_t step = ddla_sync_committed(worker->shared->sync_control) + 1;
-  const ddla_sync_record *record = ddla_sync_records(worker->sync, step);
+  const ddla_sync_record *record = ddla_sync_records(worker->sync, work->step + 1);
   return DDLA_FAIL(NON_FINITE,
                    "the loss is %g at step %" PRIu64
                    " in shard %d (samples %s); the last checkpoint is kept. "
                    "Lower train.learning_rate, set train.clip_norm, or look at these samples",
-                   record[shard].loss, step, shard, samples);
+                   record[shard].loss, work->step + 1, work->first + shard, samples);
 }
 
-/* What this host, and those it sums with, compute of a batch: contiguous shards. */
-static ddla_batch_span part_of_batch(const ddla_worker *worker, ddla_batch_span whole) {
-  const int shards = worker->training->shards;
-  return (ddla_batch_span){ddla_batch_shard(whole, worker->first_shard, shards).first,
-                           ddla_batch_shard(whole, worker->end_shard - 1, shards).end};
+static ddla_status compute_work(ddla_worker *worker, const ddla_sync_work *work,
+                                const ddla_order *order) {
+  int shard = 0;
+  ddla_watch_set_step(&worker->pen, work->step + 1);
+  ddla_sync_begin(worker->sync, worker->worker,
+                  ddla_batch_span_count(work_span(worker, work)));
+  while (ddla_sync_claim(worker->sync, worker->worker, &shard))
+    DDLA_TRY(compute_shard(worker, shard, work, order, shard_span(worker, work, shard)));
+  ddla_sync_final(worker->sync, worker->worker, 0);
+  return DDLA_OK;
 }
 
 ddla_status ddla_worker_step(ddla_worker *worker) {
   const ddla_training *training = worker->training;
-  int64_t step = (int64_t)ddla_sync_committed(worker->shared->sync_control);
-  int64_t epoch = step / training->batches_per_epoch, batch = step % training->batches_per_epoch;
-  int64_t count = ddla_dataset_count(training->train);
-  ddla_order order = ddla_order_epoch(count, training->seed, epoch);
-  ddla_batch_span mine = part_of_batch(worker, ddla_batch_positions(count, training->batch, batch));
-  const int shards = worker->end_shard - worker->first_shard;
-  int shard = 0, bad_shard = -1;
-  ddla_watch_set_step(&worker->pen, (uint64_t)step + 1);
-  ddla_sync_begin(worker->sync, worker->worker, ddla_batch_span_count(mine));
-  while (ddla_sync_claim(worker->sync, worker->worker, &shard))
-    DDLA_TRY(compute_shard(worker, shard, &order, epoch, ddla_batch_shard(mine, shard, shards)));
-  ddla_sync_final(worker->sync, worker->worker, 0);
+  ddla_sync_work work;
+  int bad_shard = -1;
+  DDLA_TRY(find_work(&work, worker));
+  const ddla_order order =
+      ddla_order_epoch(ddla_dataset_count(training->train), training->seed,
+                       (int64_t)work.step / training->batches_per_epoch);
+  if (work.first < work.end) DDLA_TRY(compute_work(worker, &work, &order));
   if (worker->stop && atomic_load(worker->stop)) ddla_sync_ask_stop(worker->sync);
   ddla_status status = ddla_sync_finish(&worker->last, &bad_shard, worker->sync, worker->worker);
   if (status == DDLA_NON_FINITE && bad_shard >= 0)
-    return explain_non_finite(worker, bad_shard, &order, ddla_batch_shard(mine, bad_shard, shards));
+    return explain_non_finite(worker, &work, bad_shard, &order);
   DDLA_TRY(status);
   worker->epoch.loss += worker->last.loss;
   worker->epoch.count += worker->last.count;

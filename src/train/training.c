@@ -190,7 +190,8 @@ static void choose_average(ddla_training *training) {
 
 /* Hosts that divide the update know its ranges from the job alone. */
 static ddla_status check_balance(const ddla_training *training) {
-  if (!training->dynamic || !ddla_sync_divides(training->strategy, &training->cluster))
+  if (!training->dynamic || training->strategy->claims ||
+      !ddla_sync_divides(training->strategy, &training->cluster))
     return DDLA_OK;
   return ddla_job_refuse(training->job, "parallel.balance",
                          "is dynamic, which does not go with sync.method %s on several hosts yet",
@@ -245,11 +246,11 @@ static ddla_status check_divided(const ddla_training *training) {
 static ddla_status choose_reduction(ddla_training *training) {
   const ddla_job *job = training->job;
   const bool asked = strcmp(job->sync.reduction, "fast") == 0;
-  if (asked && strcmp(training->strategy->mode, "accumulated") == 0)
+  if (asked && strcmp(training->strategy->mode, "synchronous") != 0)
     return ddla_job_refuse(
         job, "sync.reduction",
-        "is fast, but what hosts exchange with sync.mode accumulated is added up "
-        "in the fixed order; use tree");
+        "is fast, but what hosts exchange with sync.mode %s is added up "
+        "in the fixed order; use tree", job->sync.mode);
   training->fast = asked && training->cluster.hosts > 1;
   if (!training->fast) return DDLA_OK;
   if (strcmp(training->strategy->method, "allreduce") != 0)
@@ -278,7 +279,8 @@ static ddla_status choose_strategy(ddla_training *training) {
 
 bool ddla_training_has_replicas(const ddla_job *job) {
   const ddla_strategy *strategy = ddla_strategy_find(job->sync.mode, job->sync.method);
-  return strategy && strategy->replicated && strcmp(job->sync.replica, "agent") == 0;
+  return strategy && (strategy->replicated || strategy->claims) &&
+         strcmp(job->sync.replica, "agent") == 0;
 }
 
 static ddla_status choose_codec(ddla_training *training) {
@@ -316,7 +318,12 @@ ddla_sync_rule ddla_training_rule(const ddla_training *training) {
                           .mixing = job->sync.mixing,
                           .moving_rate = job->sync.moving_rate,
                           .penalty = job->sync.penalty,
-                          .penalty_ratio = job->sync.penalty_ratio};
+                          .penalty_ratio = job->sync.penalty_ratio,
+                          .staleness = job->sync.staleness,
+                          .servers = job->sync.servers,
+                          .damped = job->sync.damping,
+                          .meet_every = {training->batches_per_epoch,
+                                         job->checkpoint.every_steps}};
 }
 
 /* A fragment is merged before the next one leaves. */
@@ -356,6 +363,49 @@ static ddla_status check_replicas(const ddla_training *training) {
         "its end; lower it",
         (long long)job->sync.interval, (long long)training->total_steps);
   return DDLA_OK;
+}
+
+/* The last batch of an epoch may be smaller than the others. */
+static ddla_status check_last_batch(const ddla_training *training) {
+  const int64_t left = ddla_dataset_count(training->train) % training->batch;
+  if (left == 0 || left >= training->shards) return DDLA_OK;
+  return ddla_job_refuse(training->job, "train.shards",
+                         "is %d, but the last batch of an epoch has %lld samples, and with "
+                         "sync.mode asynchronous no shard may be empty; lower it, or change "
+                         "train.batch",
+                         training->shards, (long long)left);
+}
+
+/* What asynchronous methods do not go together with. */
+static ddla_status check_asynchronous(const ddla_training *training) {
+  const ddla_job *job = training->job;
+  const ddla_graph *graph = training->graph.graph;
+  if (!training->strategy->claims) return DDLA_OK;
+  if (job->sync.servers > training->agents)
+    return ddla_job_refuse(job, "sync.servers", "is %lld, but there are %d agents; lower it",
+                           (long long)job->sync.servers, training->agents);
+  if (training->cluster.hosts == 1) return DDLA_OK;
+  if (!training->optimizer->update)
+    return ddla_job_refuse(job, "train.optimizer",
+                           "is %s, which needs numbers of whole tensors, and with sync.mode "
+                           "asynchronous each range has a server of its own; use sgd, adamw, "
+                           "rmsprop or lion",
+                           training->optimizer->name);
+  if (training->average == DDLA_AVERAGE_EMA)
+    return ddla_job_refuse(job, "train.average",
+                           "is ema, a mean over steps, and with sync.mode asynchronous there is no "
+                           "moment at which a step is the newest everywhere; use swa or none");
+  if (graph->statistic_count > 0)
+    return ddla_job_refuse(job, "sync.mode",
+                           "is asynchronous, but the model has running statistics (batch norm), "
+                           "which follow from whole batches; use layer or group norm, or another "
+                           "mode");
+  if (job->train.clip_norm > 0 && strcmp(job->sync.method, "bounded") == 0)
+    return ddla_job_refuse(job, "train.clip_norm",
+                           "is %g, but with sync.method bounded a step's gradient is nowhere as a "
+                           "whole; leave it out, or use push, which clips every contribution",
+                           job->train.clip_norm);
+  return check_last_batch(training);
 }
 
 /* Batches whose gradients make one update. */
@@ -556,6 +606,7 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(build(training, classes));
   DDLA_TRY(name_classes(training, training->graph.classes));
   DDLA_TRY(check_sparse(training));
+  DDLA_TRY(check_asynchronous(training));
   DDLA_TRY(check_balance(training));
   DDLA_TRY(make_board(training));
   return started_here ? ddla_seating_here(training) : DDLA_OK;

@@ -229,6 +229,10 @@ static ddla_status after_step(bool *over, ddla_worker *worker) {
   int64_t step = (int64_t)worker->last.step;
   bool epoch_ended = step % training->batches_per_epoch == 0, enough = false;
   bool last = step >= training->total_steps;
+  if (worker->last.under_way) {
+    note_step(worker);
+    return DDLA_OK;
+  }
   note_due(worker, step, epoch_ended);
   bool due = worker->checkpoint_due && ddla_sync_settled(worker->sync, worker->worker);
   note_step(worker);

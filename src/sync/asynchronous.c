@@ -1,0 +1,409 @@
+#include "sync/asynchronous.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "sync/allreduce_parts.h"
+#include "sync/turns.h"
+
+/* The parameters that the host computes with. */
+const ddla_strategy_array ddla_asynchronous_arrays[DDLA_ASYNCHRONOUS_ARRAYS] = {
+    {.name = "read", .own = true}, {.name = "read_next", .own = true}};
+
+/* Of all contributions: mean and largest staleness; how many had which. */
+const char *const ddla_asynchronous_numbers[DDLA_ASYNCHRONOUS_NUMBERS] = {
+    "staleness", "stalest",    "stale_0",     "stale_1",       "stale_2",
+    "stale_3_4", "stale_5_8", "stale_9_16", "stale_above_16"};
+
+typedef struct worker_state {
+  uint64_t orders, turns, contributions; /* of this host: given, begun, made */
+  bool working, idle;                    /* a turn is granted; there is none before the next fence */
+  ddla_letter_sums sums;                 /* of what it has told of */
+  bool near;                             /* it has said so, in this turn */
+  int64_t waiting_ns, exchange_ns;
+  char gap[64];
+} worker_state;
+
+typedef struct asynchronous {
+  ddla_sync base;
+  ddla_sync_options options;
+  ddla_cluster cluster, alone; /* all hosts; this one as its inner strategy knows it */
+  ddla_bridge_layout layout;
+  ddla_turn_board *board;
+  ddla_turn_rule rule;
+  ddla_allreduce *inner;
+  ddla_turns *turns; /* null but on the host's first agent */
+  float *copy[2];
+  double before[DDLA_ASYNCHRONOUS_NUMBERS]; /* numbers, when opened */
+  worker_state *worker;
+} asynchronous;
+
+static asynchronous *of(ddla_sync *base) { return (asynchronous *)base; }
+
+static const asynchronous *of_const(const ddla_sync *base) { return (const asynchronous *)base; }
+
+static const ddla_strategy *inner_strategy(void) {
+  return ddla_strategy_find("synchronous", "allreduce");
+}
+
+/* ---- sizes ---- */
+
+/* Shards of a turn: a power of two that divides all, one for each worker of the smallest host. */
+static int grain_of(const ddla_asynchronous_method *method, const ddla_sync_split *split) {
+  const ddla_cluster *cluster = split->cluster;
+  int workers = ddla_cluster_agents(cluster) * split->lanes, grain = 1;
+  if (method->whole) return split->shards;
+  for (int h = 0; h < cluster->hosts; h++) {
+    const int here = (cluster->first[h + 1] - cluster->first[h]) * split->lanes;
+    if (here < workers) workers = here;
+  }
+  while (2 * grain <= workers && split->shards % (2 * grain) == 0) grain *= 2;
+  return grain;
+}
+
+/* The split of a turn, within the host; its cluster goes to *alone. */
+static ddla_sync_split inner_split(ddla_cluster *alone, const ddla_asynchronous_method *method,
+                                   const ddla_sync_split *split) {
+  ddla_sync_split inner = *split;
+  *alone = ddla_cluster_single(ddla_cluster_here(split->cluster));
+  if (split->cluster->hosts > 1) inner.shards = grain_of(method, split);
+  inner.cluster = alone;
+  return inner;
+}
+
+size_t ddla_asynchronous_control_bytes(const ddla_asynchronous_method *method,
+                                       const ddla_sync_split *split) {
+  ddla_cluster alone;
+  const ddla_sync_split inner = inner_split(&alone, method, split);
+  return sizeof(ddla_turn_board) + ddla_sync_control_bytes(inner_strategy(), &inner);
+}
+
+int ddla_asynchronous_operand_copies(const ddla_asynchronous_method *method,
+                                     const ddla_sync_split *split) {
+  ddla_cluster alone;
+  const ddla_sync_split inner = inner_split(&alone, method, split);
+  return ddla_sync_operand_copies(inner_strategy(), &inner);
+}
+
+/* There are no tables that are kept by row. */
+int ddla_asynchronous_list_copies(const ddla_sync_split *split) {
+  return ddla_sync_list_copies(inner_strategy(), split);
+}
+
+/* ---- opening ---- */
+
+/* Within the host a turn ends with the sum. */
+static ddla_status store(ddla_sync_result *result, int *bad_shard, ddla_allreduce *inner,
+                         int worker) {
+  double factor = 1;
+  DDLA_TRY(ddla_allreduce_store(result, bad_shard, &factor, inner, worker));
+  result->learning_rate = factor;
+  return DDLA_OK;
+}
+
+static ddla_sync_split split_of(const ddla_sync_options *options) {
+  return (ddla_sync_split){.cluster = options->cluster,
+                           .lanes = options->lanes,
+                           .shards = options->shards,
+                           .direct = options->direct,
+                           .dynamic = options->dynamic};
+}
+
+static ddla_status open_inner(asynchronous *a, const ddla_asynchronous_method *method) {
+  const ddla_sync_split whole = split_of(&a->options),
+                        split = inner_split(&a->alone, method, &whole);
+  ddla_sync_options options = a->options;
+  options.link = NULL;
+  options.fast = false;
+  options.cluster = &a->alone;
+  options.shards = split.shards;
+  options.start_step = 0;
+  options.control = a->board + 1;
+  DDLA_TRY(ddla_allreduce_open(&a->inner, inner_strategy(), &options));
+  a->inner->divided = store;
+  return DDLA_OK;
+}
+
+/* Batches that may be under way beside the oldest one: so many of every host. */
+static int64_t window_of(const asynchronous *a, const ddla_asynchronous_method *method) {
+  const int64_t staleness = a->options.rule.staleness;
+  if (!method->whole || staleness < 0) return staleness;
+  return (staleness + 1) * a->cluster.hosts - 1;
+}
+
+static ddla_turn_rule rule_of(const asynchronous *a, const ddla_asynchronous_method *method) {
+  const ddla_sync_split split = split_of(&a->options);
+  const ddla_sync_rule *rule = &a->options.rule;
+  return (ddla_turn_rule){.on_arrival = method->on_arrival,
+                          .window = window_of(a, method),
+                          .lag = method->on_arrival ? -1 : rule->staleness,
+                          .ahead = rule->staleness == 0 ? 0 : 1,
+                          .grain = grain_of(method, &split),
+                          .every = {rule->meet_every[0], rule->meet_every[1]}};
+}
+
+static ddla_status open_turns(asynchronous *a) {
+  const ddla_sync_options *options = &a->options;
+  if (!options->link) return DDLA_OK;
+  return ddla_turns_create(
+      &a->turns,
+      &(ddla_turns_options){.sync = options,
+                            .layout = &a->layout,
+                            .rule = a->rule,
+                            .board = a->board,
+                            .contribution = ddla_state_array(options->state, options->reduced, 0, 0),
+                            .copy = {a->copy[0], a->copy[1]}});
+}
+
+static float *array_of(const asynchronous *a, int place) {
+  return ddla_state_array(a->options.state, a->options.arrays[place], 0, 0);
+}
+
+static double *numbers_of(const asynchronous *a) {
+  return ddla_state_array(a->options.state, a->options.numbers, 0, 0);
+}
+
+/* The first agent of a host prepares what all of them read. */
+static void begin_board(asynchronous *a) {
+  const ddla_sync_options *options = &a->options;
+  const size_t bytes = (size_t)ddla_state_dense(options->state) * sizeof(float);
+  if (ddla_transport_rank(options->transport) > 0) return;
+  memcpy(a->copy[0], ddla_state_array(options->state, options->theta, options->start_step, 0),
+         bytes);
+  atomic_store(&a->board->step, options->start_step);
+}
+
+static ddla_status make(asynchronous *a, const ddla_asynchronous_method *method) {
+  const ddla_sync_options *options = &a->options;
+  const int workers = ddla_cluster_here(options->cluster) * options->lanes;
+  DDLA_TRY(DDLA_NEW(a->worker, workers));
+  DDLA_TRY(ddla_bridge_layout_make(&a->layout, options->cluster, options->shards, options->lanes,
+                                   ddla_state_dense(options->state), options->range_bytes));
+  ddla_bridge_layout_own(&a->layout, (int)options->rule.servers);
+  for (int i = 0; i < 2; i++) a->copy[i] = array_of(a, i);
+  memcpy(a->before, numbers_of(a), sizeof a->before);
+  a->rule = rule_of(a, method);
+  begin_board(a);
+  DDLA_TRY(open_inner(a, method));
+  return open_turns(a);
+}
+
+ddla_status ddla_asynchronous_open(ddla_sync **out, const ddla_strategy *strategy,
+                                   const ddla_asynchronous_method *method,
+                                   const ddla_sync_options *options) {
+  asynchronous *a = NULL;
+  if (options->cluster->hosts == 1) return ddla_sync_open(out, inner_strategy(), options);
+  DDLA_TRY(DDLA_NEW(a, 1));
+  a->base.strategy = strategy;
+  a->options = *options;
+  a->cluster = *options->cluster;
+  a->options.cluster = &a->cluster;
+  a->board = options->control;
+  const ddla_status status = make(a, method);
+  if (status == DDLA_OK) *out = &a->base;
+  else ddla_asynchronous_close(&a->base);
+  return status;
+}
+
+void ddla_asynchronous_close(ddla_sync *base) {
+  if (!base) return;
+  asynchronous *a = of(base);
+  ddla_turns_destroy(a->turns);
+  if (a->inner) ddla_sync_close(&a->inner->base);
+  ddla_free(a->worker);
+  ddla_free(a);
+}
+
+/* ---- orders ---- */
+
+static ddla_watch_lane *pen_of(const asynchronous *a, int worker) {
+  return a->options.watch ? a->options.watch[worker % a->options.lanes] : NULL;
+}
+
+static ddla_status wait_word(asynchronous *a, int worker, ddla_word *word, uint64_t value) {
+  const ddla_clock *clock = ddla_clock_monotonic();
+  if (atomic_load_explicit(word, memory_order_acquire) >= value) return DDLA_OK;
+  const int64_t start_ns = ddla_clock_now_ns(clock);
+  ddla_watch_mark_at(pen_of(a, worker), DDLA_PHASE_WAIT,
+                     ddla_watch_wait_pack(DDLA_WAIT_HOSTS, DDLA_WATCH_ALL, value), start_ns);
+  const bool serves = a->options.threadless && a->turns && worker == 0;
+  const ddla_status status =
+      serves ? ddla_turns_serve(a->turns, value)
+             : ddla_transport_word_wait(a->options.transport, word, value, -1);
+  a->worker[worker].waiting_ns += ddla_clock_now_ns(clock) - start_ns;
+  return status;
+}
+
+/* One order for all workers of the host, who are here. */
+static ddla_status run_order(asynchronous *a, int worker, const ddla_turn_order *order) {
+  const uint64_t number = ++a->worker[worker].orders;
+  if (worker == 0) ddla_turns_post(&a->options, a->board, number, order);
+  return wait_word(a, worker, &a->board->progress, number);
+}
+
+static ddla_status meet(asynchronous *a, int worker, const ddla_agenda *agenda) {
+  DDLA_TRY(ddla_sync_barrier(&a->inner->base, worker));
+  return run_order(a, worker, &(ddla_turn_order){.kind = DDLA_TURN_MEET, .agenda = *agenda});
+}
+
+ddla_status ddla_asynchronous_share(ddla_sync *base, int worker, const ddla_sync_part *parts,
+                                    int count) {
+  ddla_agenda agenda = {.part_count = count};
+  for (int i = 0; i < count; i++) agenda.part[i] = parts[i];
+  return meet(of(base), worker, &agenda);
+}
+
+ddla_status ddla_asynchronous_bring(ddla_sync *base, int worker, void *data, size_t bytes,
+                                    int from) {
+  return meet(of(base), worker,
+              &(ddla_agenda){.brings = true, .from = from, .part = {{data, bytes, 1}}});
+}
+
+/* ---- turns ---- */
+
+ddla_status ddla_asynchronous_work_of(ddla_sync *base, int worker, ddla_sync_work *work) {
+  asynchronous *a = of(base);
+  worker_state *state = &a->worker[worker];
+  const ddla_turn_board *board = a->board;
+  if (!state->working) {
+    DDLA_TRY(ddla_sync_barrier(&a->inner->base, worker)); /* all have left the fence */
+    DDLA_TRY(run_order(a, worker, &(ddla_turn_order){.kind = DDLA_TURN_GO_ON}));
+    state->working = !board->fence;
+    state->idle = board->fence;
+  }
+  *work = (ddla_sync_work){.step = atomic_load(&board->step)};
+  state->near = false;
+  if (state->idle) return DDLA_OK;
+  work->step = (uint64_t)board->grant.step;
+  work->first = board->grant.first;
+  work->end = board->grant.end;
+  work->parameters = a->copy[board->copy];
+  work->version = ++state->turns;
+  return DDLA_OK;
+}
+
+void ddla_asynchronous_begin(ddla_sync *base, int worker, int64_t samples) {
+  ddla_sync_begin(&of(base)->inner->base, worker, samples);
+}
+
+bool ddla_asynchronous_claim(ddla_sync *base, int worker, int *shard) {
+  return ddla_sync_claim(&of(base)->inner->base, worker, shard);
+}
+
+ddla_sync_leaf ddla_asynchronous_leaf_place(ddla_sync *base, int worker, int shard) {
+  return ddla_sync_leaf_place(&of(base)->inner->base, worker, shard);
+}
+
+void ddla_asynchronous_put_record(ddla_sync *base, int worker, int shard,
+                                  const ddla_sync_record *record) {
+  ddla_sync_put_record(&of(base)->inner->base, worker, shard, record);
+}
+
+/* The first worker is in the backward pass of its last shard: what comes next can be asked for, and
+ * is there when it is wanted. */
+static void say_near(asynchronous *a, int worker) {
+  worker_state *state = &a->worker[worker];
+  if (worker > 0 || state->near) return;
+  state->near = true;
+  ddla_transport_word_publish(a->options.transport, &a->board->near, state->turns);
+}
+
+void ddla_asynchronous_final(ddla_sync *base, int worker, int64_t from) {
+  asynchronous *a = of(base);
+  say_near(a, worker);
+  ddla_sync_final(&a->inner->base, worker, from);
+  if (!a->options.threadless || !a->turns || worker > 0) return;
+  const int depth = ddla_alloc_begin_other(); /* room for letters is made when they are known */
+  (void)ddla_turns_serve(a->turns, 0);        /* what fails here fails again where it waits */
+  ddla_alloc_end_other(depth);
+}
+
+void ddla_asynchronous_leaf_done(ddla_sync *base, int worker, int shard) {
+  ddla_sync_leaf_done(&of(base)->inner->base, worker, shard);
+}
+
+const ddla_sync_record *ddla_asynchronous_records(const ddla_sync *base, uint64_t step) {
+  const asynchronous *a = of_const(base);
+  (void)step; /* of the turn under way */
+  return ddla_allreduce_records(&a->inner->base, ddla_allreduce_committed(a->inner) + 1);
+}
+
+/* What was counted at the fence, on top of what was there at the start. */
+static void write_numbers(asynchronous *a) {
+  const ddla_staleness *found = &a->board->staleness;
+  const double *before = a->before;
+  double *numbers = numbers_of(a), earlier = 0, all = (double)found->contributions;
+  for (int i = 0; i < DDLA_STALENESS_CLASSES; i++) {
+    numbers[2 + i] = before[2 + i] + (double)found->count[i];
+    earlier += before[2 + i];
+  }
+  all += earlier;
+  numbers[0] = all > 0 ? (before[0] * earlier + (double)found->sum) / all : 0;
+  numbers[1] = fmax(before[1], (double)found->most);
+}
+
+static void tell(ddla_sync_result *out, asynchronous *a, int worker) {
+  const ddla_turn_board *board = a->board;
+  worker_state *state = &a->worker[worker];
+  const ddla_letter_sums now = board->sums;
+  *out = (ddla_sync_result){.step = atomic_load(&board->step),
+                            .loss = now.loss - state->sums.loss,
+                            .count = now.count - state->sums.count,
+                            .correct = now.correct - state->sums.correct,
+                            .samples = now.samples - state->sums.samples,
+                            .learning_rate = board->learning_rate,
+                            .gradient_norm = NAN,
+                            .stop = board->fence && board->stop,
+                            .under_way = !board->fence};
+  state->sums = now;
+  if (board->fence && worker == 0) write_numbers(a);
+}
+
+static ddla_status contribute(asynchronous *a, int *bad_shard, int worker) {
+  worker_state *state = &a->worker[worker];
+  ddla_sync_result turn = {0};
+  if (!a->options.threadless)
+    DDLA_TRY(wait_word(a, worker, &a->board->sent, state->contributions));
+  DDLA_TRY(ddla_sync_finish(&turn, bad_shard, &a->inner->base, worker));
+  state->contributions++;
+  DDLA_TRY(run_order(a, worker,
+                     &(ddla_turn_order){.kind = DDLA_TURN_CONTRIBUTE,
+                                        .sums = {turn.loss, turn.count, turn.correct, turn.samples},
+                                        .factor = turn.learning_rate}));
+  state->working = !a->board->fence;
+  return DDLA_OK;
+}
+
+ddla_status ddla_asynchronous_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *base,
+                                     int worker) {
+  asynchronous *a = of(base);
+  *bad_shard = -1;
+  if (!a->worker[worker].idle) DDLA_TRY(contribute(a, bad_shard, worker));
+  a->worker[worker].idle = false;
+  tell(out, a, worker);
+  ddla_watch_mark(pen_of(a, worker), DDLA_PHASE_COMMITTED, out->step);
+  return DDLA_OK;
+}
+
+void ddla_asynchronous_ask_stop(ddla_sync *base) { atomic_store(&of(base)->board->stop_asked, 1); }
+
+void ddla_asynchronous_piece(const ddla_sync *base, int worker, int64_t *begin, int64_t *end) {
+  ddla_sync_piece(&of_const(base)->inner->base, worker, begin, end);
+}
+
+ddla_sync_time ddla_asynchronous_time_of(const ddla_sync *base, int worker) {
+  const asynchronous *a = of_const(base);
+  const ddla_sync_time inner = ddla_sync_time_of(&a->inner->base, worker);
+  return (ddla_sync_time){.waiting_ns = inner.waiting_ns + a->worker[worker].waiting_ns,
+                          .exchange_ns = inner.exchange_ns};
+}
+
+ddla_sync_traffic ddla_asynchronous_traffic(const ddla_sync *base) {
+  const asynchronous *a = of_const(base);
+  return (ddla_sync_traffic){.sent_bytes = atomic_load(&a->board->sent_bytes),
+                             .exchange_ns = atomic_load(&a->board->exchange_ns),
+                             .exposed_ns = a->worker[0].waiting_ns};
+}
