@@ -160,7 +160,7 @@
 
 #define DDLA_JOB_ROWS_sync(X)                                                                      \
   X(sync, mode, CHOICE, "synchronous", 0, 0, "synchronous|accumulated|asynchronous", SAME,         \
-    "when agents wait for each other: in every step, when they have worked alone for some, or not") \
+    "when agents wait for each other: in every step, after some steps alone, or never")            \
   X(sync, method, NAME, "allreduce", 0, 0, "", SAME,                                               \
     "algorithm within the mode; a run may go on with another that gives the same bits")            \
   X(sync, reduction, CHOICE, "tree", 0, 0, "tree|fast", SAME,                                      \
@@ -189,8 +189,8 @@
   X(sync, penalty_ratio, REAL, "0", 0, 1e12, "", FREE,                                            \
     "admm: residuals that differ by more double or halve the penalty; 0: it stays; 10 is usual")   \
   X(sync, staleness, INT, "2", -1, 1000000, "steps", FREE,                                         \
-    "bounded: parameters may be so many steps older than the batch; push: so many batches of every " \
-    "agent may be ahead of the oldest one, -1: any number")                                        \
+    "bounded: parameters may be so many steps older than the batch; push: so many batches of "     \
+    "every agent may be ahead of the oldest one, -1: any number")                                  \
   X(sync, servers, INT, "0", 0, 64, "agents", FREE,                                                \
     "asynchronous: the first so many agents serve the parameters; 1: one in the centre; 0: all")   \
   X(sync, damping, BOOL, "false", 0, 0, "", FREE,                                                  \

@@ -22,9 +22,9 @@ static int bridge_slices(ddla_bridge_slices out[DDLA_BRIDGE_SLICES_MAX], void *a
   const ddla_allreduce *sync = argument;
   const ddla_sync_options *options = &sync->options;
   int shards = options->shards;
-  out[0] = (ddla_bridge_slices){
-      (char *)sync->record + step % DDLA_ALLREDUCE_RECORDS * (uint64_t)shards * sizeof *sync->record,
-      sizeof *sync->record};
+  out[0] = (ddla_bridge_slices){(char *)sync->record + step % DDLA_ALLREDUCE_RECORDS *
+                                                           (uint64_t)shards * sizeof *sync->record,
+                                sizeof *sync->record};
   if (options->statistic_count == 0) return 1;
   out[1] = (ddla_bridge_slices){ddla_state_array(options->state, options->statistics, 0, 0),
                                 ddla_state_row_at(options->state, options->statistics)->stride};

@@ -15,14 +15,14 @@ const ddla_strategy_array ddla_asynchronous_arrays[DDLA_ASYNCHRONOUS_ARRAYS] = {
 
 /* Of all contributions: mean and largest staleness; how many had which. */
 const char *const ddla_asynchronous_numbers[DDLA_ASYNCHRONOUS_NUMBERS] = {
-    "staleness", "stalest",    "stale_0",     "stale_1",       "stale_2",
+    "staleness", "stalest",   "stale_0",    "stale_1",       "stale_2",
     "stale_3_4", "stale_5_8", "stale_9_16", "stale_above_16"};
 
 typedef struct worker_state {
   uint64_t orders, turns, contributions; /* of this host: given, begun, made */
-  bool working, idle;                    /* a turn is granted; there is none before the next fence */
-  ddla_letter_sums sums;                 /* of what it has told of */
-  bool near;                             /* it has said so, in this turn */
+  bool working, idle;    /* a turn is granted; there is none before the next fence */
+  ddla_letter_sums sums; /* of what it has told of */
+  bool near;             /* it has said so, in this turn */
   int64_t waiting_ns, exchange_ns;
   char gap[64];
 } worker_state;
@@ -149,13 +149,13 @@ static ddla_status open_turns(asynchronous *a) {
   const ddla_sync_options *options = &a->options;
   if (!options->link) return DDLA_OK;
   return ddla_turns_create(
-      &a->turns,
-      &(ddla_turns_options){.sync = options,
-                            .layout = &a->layout,
-                            .rule = a->rule,
-                            .board = a->board,
-                            .contribution = ddla_state_array(options->state, options->reduced, 0, 0),
-                            .copy = {a->copy[0], a->copy[1]}});
+      &a->turns, &(ddla_turns_options){.sync = options,
+                                       .layout = &a->layout,
+                                       .rule = a->rule,
+                                       .board = a->board,
+                                       .contribution =
+                                           ddla_state_array(options->state, options->reduced, 0, 0),
+                                       .copy = {a->copy[0], a->copy[1]}});
 }
 
 static float *array_of(const asynchronous *a, int place) {
@@ -230,9 +230,9 @@ static ddla_status wait_word(asynchronous *a, int worker, ddla_word *word, uint6
   ddla_watch_mark_at(pen_of(a, worker), DDLA_PHASE_WAIT,
                      ddla_watch_wait_pack(DDLA_WAIT_HOSTS, DDLA_WATCH_ALL, value), start_ns);
   const bool serves = a->options.threadless && a->turns && worker == 0;
-  const ddla_status status =
-      serves ? ddla_turns_serve(a->turns, value)
-             : ddla_transport_word_wait(a->options.transport, word, value, -1);
+  const ddla_status status = serves
+                                 ? ddla_turns_serve(a->turns, value)
+                                 : ddla_transport_word_wait(a->options.transport, word, value, -1);
   a->worker[worker].waiting_ns += ddla_clock_now_ns(clock) - start_ns;
   return status;
 }
@@ -365,8 +365,7 @@ static void tell(ddla_sync_result *out, asynchronous *a, int worker) {
 static ddla_status contribute(asynchronous *a, int *bad_shard, int worker) {
   worker_state *state = &a->worker[worker];
   ddla_sync_result turn = {0};
-  if (!a->options.threadless)
-    DDLA_TRY(wait_word(a, worker, &a->board->sent, state->contributions));
+  if (!a->options.threadless) DDLA_TRY(wait_word(a, worker, &a->board->sent, state->contributions));
   DDLA_TRY(ddla_sync_finish(&turn, bad_shard, &a->inner->base, worker));
   state->contributions++;
   DDLA_TRY(run_order(a, worker,

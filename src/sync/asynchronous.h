@@ -12,7 +12,7 @@
 
 typedef struct ddla_asynchronous_method {
   bool on_arrival; /* every contribution is an update; else those of a step are summed */
-  bool whole;      /* a contribution is of a whole batch; else of as few shards as keep a host busy */
+  bool whole; /* a contribution is of a whole batch; else of as few shards as keep a host busy */
 } ddla_asynchronous_method;
 
 /* The slots of strategies; open and the sizes of a method are its own and call these. */

@@ -5,10 +5,10 @@
  * tree over the shards, and steps are applied in their order: with k = 0 the bits are those of
  * allreduce.
  *
- * Deviations: work is not divided beforehand, whoever is free takes the next shard; a server adds up
- * a step's whole gradient and gives it to any optimizer, where the paper adds updates as they come;
- * and what a host reads is the newest that it knows, its own contributions excepted until their
- * step is whole. */
+ * Deviations: work is not divided beforehand, whoever is free takes the next shard; a server adds
+ * up a step's whole gradient and gives it to any optimizer, where the paper adds updates as they
+ * come; and what a host reads is the newest that it knows, its own contributions excepted until
+ * their step is whole. */
 #include "sync/asynchronous.h"
 
 extern const ddla_strategy ddla_strategy_bounded;

@@ -2,10 +2,10 @@
  * that all hosts know the same without talking.
  *
  * The parameter space is cut into ranges of equal size, numbered from the top down because the last
- * layers' gradients are there first. Range r belongs to host r mod owners, which are usually all hosts: every other host sends it
- * its partial sums of the range, it adds them up in the fixed tree and gives the sum to all. A
- * host's partial sums are those over the subtrees of its shards: one where shards and hosts are
- * powers of two. */
+ * layers' gradients are there first. Range r belongs to host r mod owners, which are usually all
+ * hosts: every other host sends it its partial sums of the range, it adds them up in the fixed tree
+ * and gives the sum to all. A host's partial sums are those over the subtrees of its shards: one
+ * where shards and hosts are powers of two. */
 #ifndef DDLA_SYNC_BRIDGE_LAYOUT_H
 #define DDLA_SYNC_BRIDGE_LAYOUT_H
 

@@ -24,8 +24,8 @@ typedef struct box {
 struct ddla_mail {
   ddla_transport *link;
   ddla_mail_calls calls;
-  box *box;                    /* [ranks] */
-  parcel *out, *in, *own;      /* under way; to this host itself, the first one first */
+  box *box;               /* [ranks] */
+  parcel *out, *in, *own; /* under way; to this host itself, the first one first */
   parcel *spare;
   int64_t bytes;
 };

@@ -32,9 +32,9 @@ typedef struct ddla_letter {
   int64_t step, version;
   int32_t first, end; /* shards */
   ddla_letter_sums sums;
-  double number;  /* PUSH: what clipping scales it by; NEWS: the newest rate */
+  double number;   /* PUSH: what clipping scales it by; NEWS: the newest rate */
   int64_t applied; /* NEWS: contributions of the addressee that are in it */
-  uint64_t bytes; /* behind it; 0: none */
+  uint64_t bytes;  /* behind it; 0: none */
 } ddla_letter;
 
 typedef struct ddla_mail_calls {

@@ -1,8 +1,8 @@
 /* Asynchronous SGD with parameter servers (Dean et al. 2012, "Large scale distributed deep
- * networks"): a host takes the next batch, computes its gradient, and gives it to the servers of its
- * ranges; each applies it at once, and answers with the range's parameters. Meanwhile the host is at
- * its next batch. With sync.servers: 1 it is the classic form: one agent in the centre applies what
- * all others send, and sends the parameters back.
+ * networks"): a host takes the next batch, computes its gradient, and gives it to the servers of
+ * its ranges; each applies it at once, and answers with the range's parameters. Meanwhile the host
+ * is at its next batch. With sync.servers: 1 it is the classic form: one agent in the centre
+ * applies what all others send, and sends the parameters back.
  *
  * sync.staleness bounds how many batches may be under way beside the oldest one (-1: any number).
  * With sync.damping an update's rate is divided by its staleness (Zhang et al. 2016,

@@ -14,10 +14,10 @@ typedef struct slot {
 
 typedef struct read_range {
   int64_t begin, count;
-  int64_t version;       /* newest that is known */
-  const float *newest;   /* its parameters; null: those of the start */
-  slot slot[SLOTS];      /* of other hosts' ranges: where they lie, and where what comes goes */
-  int64_t copied[2];     /* version in each copy */
+  int64_t version;     /* newest that is known */
+  const float *newest; /* its parameters; null: those of the start */
+  slot slot[SLOTS];    /* of other hosts' ranges: where they lie, and where what comes goes */
+  int64_t copied[2];   /* version in each copy */
 } read_range;
 
 struct ddla_reading {
@@ -57,8 +57,8 @@ void ddla_reading_destroy(ddla_reading *reading) {
   ddla_free(reading);
 }
 
-/* A slot that holds nothing; the server sends one version of a range at a time, and the next one when
- * it has come: it may be told of that before this host is. */
+/* A slot that holds nothing; the server sends one version of a range at a time, and the next one
+ * when it has come: it may be told of that before this host is. */
 static slot *free_slot(read_range *r) {
   for (int k = 0; k < SLOTS; k++)
     if (!r->slot[k].busy && (!r->slot[k].data || r->slot[k].data != r->newest)) return &r->slot[k];
@@ -72,8 +72,7 @@ ddla_status ddla_reading_place(void **out, ddla_reading *reading, const ddla_let
                      letter->range);
   read_range *r = &reading->range[letter->range];
   slot *free = free_slot(r);
-  if (!free)
-    return DDLA_FAIL(CORRUPT, "too many versions of range %d come at once", letter->range);
+  if (!free) return DDLA_FAIL(CORRUPT, "too many versions of range %d come at once", letter->range);
   if (!free->data) DDLA_TRY(DDLA_NEW(free->data, r->count));
   free->busy = true;
   *out = free->data;

@@ -12,8 +12,8 @@
 
 typedef struct ddla_reading_options {
   const ddla_bridge_layout *layout;
-  float *copy[2];      /* [space]; copy 0 holds the parameters of `version` and is closed */
-  int64_t version;     /* of all ranges */
+  float *copy[2];  /* [space]; copy 0 holds the parameters of `version` and is closed */
+  int64_t version; /* of all ranges */
 } ddla_reading_options;
 
 typedef struct ddla_reading ddla_reading;

@@ -404,8 +404,7 @@ static bool carries_buffers(const replica *r, int fragment) {
 static ddla_outer_order make_order(const replica *r, int fragment) {
   const ddla_sync_options *options = &r->options;
   ddla_outer_order order = {
-      .meets = true,
-      .agenda = {.by_host = true, .word = atomic_load(&r->control->stop_asked)}};
+      .meets = true, .agenda = {.by_host = true, .word = atomic_load(&r->control->stop_asked)}};
   fragment_span(r, fragment, &order.begin, &order.end);
   if (!carries_buffers(r, fragment)) return order;
   order.agenda.part[order.agenda.part_count++] =
@@ -420,11 +419,11 @@ static ddla_status conclude(replica *r, int worker, const ddla_replica_view *vie
   enum { NUMBERS_MAX = 8 };
   const int64_t blocks = block_count(r);
   double *of_host = view->block_sums[1] + blocks, numbers[NUMBERS_MAX], total[2];
-  const ddla_outer_order order = {.meets = true,
-                                  .agenda = {.by_host = true,
-                                             .part_count = 1,
-                                             .part = {{of_host, sizeof *of_host,
-                                                       r->cluster.hosts}}}};
+  const ddla_outer_order order = {
+      .meets = true,
+      .agenda = {.by_host = true,
+                 .part_count = 1,
+                 .part = {{of_host, sizeof *of_host, r->cluster.hosts}}}};
   uint64_t word = 0;
   DDLA_ASSERT(r->base.strategy->number_count <= NUMBERS_MAX);
   r->method->sums(view, begin, end);

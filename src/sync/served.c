@@ -192,7 +192,8 @@ static void count_staleness(ddla_served *served, int64_t stale) {
 static ddla_status check(const ddla_served *served, const own_range *r, int from,
                          const ddla_letter *letter, const float *data) {
   const ddla_served_options *options = &served->options;
-  if (!options->on_arrival && options->bound >= 0 && letter->version < letter->step - options->bound)
+  if (!options->on_arrival && options->bound >= 0 &&
+      letter->version < letter->step - options->bound)
     return DDLA_FAIL(INTERNAL,
                      "host %d computed step %" PRId64 " with version %" PRId64
                      " of range %d; at most %" PRId64 " steps may lie between",
@@ -254,7 +255,8 @@ static void insert(ddla_served *served, own_range *r, span *s) {
     join(r, s, sibling);
     free_span(served, sibling);
   }
-  for (at = &r->spans; *at; at = &(*at)->next) {}
+  for (at = &r->spans; *at; at = &(*at)->next) {
+  }
   *at = s;
 }
 
@@ -363,8 +365,8 @@ static ddla_status sum_spans(float **out, ddla_served *served, span **spans, int
   int64_t elements = 0;
   for (int i = 0; i < count; i++) {
     operands[i] = spans[i]->data;
-    part[i] = (ddla_tree_part){spans[i]->letter.first,
-                               spans[i]->letter.end - spans[i]->letter.first};
+    part[i] =
+        (ddla_tree_part){spans[i]->letter.first, spans[i]->letter.end - spans[i]->letter.first};
     if (!outputs[0]) outputs[0] = spans[i]->data;
     elements = range_of(served, spans[i]->letter.range)->count;
   }

@@ -6,8 +6,8 @@
  *
  * Two ways. By step: version t + 1 follows from the sum, in the fixed tree, of what all shards of
  * step t contribute, however it was cut; steps come in their order. Or on arrival: every
- * contribution is an update by itself, with the moments as they are then, and version v is that of v
- * of them.
+ * contribution is an update by itself, with the moments as they are then, and version v is that of
+ * v of them.
  *
  * A contribution says which version of the range its gradient was computed with. The number of
  * versions since is its staleness, and is counted.

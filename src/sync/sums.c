@@ -8,10 +8,9 @@ static ddla_letter_sums sum_of(const ddla_letter_sums *sums, const ddla_tree_par
   if (count == 0) return (ddla_letter_sums){.loss = 0};
   if (count == 1) return sums[0];
   const int64_t half = ddla_tree_left(node.count);
-  ddla_letter_sums left =
-      sum_of(sums, part, count, (ddla_tree_part){node.first, half});
-  const ddla_letter_sums right = sum_of(
-      sums, part, count, (ddla_tree_part){node.first + half, node.count - half});
+  ddla_letter_sums left = sum_of(sums, part, count, (ddla_tree_part){node.first, half});
+  const ddla_letter_sums right =
+      sum_of(sums, part, count, (ddla_tree_part){node.first + half, node.count - half});
   ddla_sums_add(&left, &right);
   return left;
 }

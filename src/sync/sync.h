@@ -20,21 +20,10 @@
 #include "state/statistic.h"
 #include "sync/cluster.h"
 #include "sync/rule.h"
+#include "sync/step.h"
 #include "tensor/rows.h"
 #include "transport/transport.h"
 #include "watch/recorder.h"
-
-/* What one shard of a step contributes besides its gradient. Sums over samples. */
-typedef struct ddla_sync_record {
-  double loss;
-  double count;    /* what the loss is divided by */
-  int64_t correct; /* the task's counted successes */
-  int64_t samples;
-  int64_t agent; /* who computed it */
-  /* Set by the strategy: the worker, numbered through over all hosts; and what its shards have
-   * taken it lately, in nanoseconds (0: not known). */
-  int64_t worker, shard_ns;
-} ddla_sync_record;
 
 enum { DDLA_SYNC_PARTS_MAX = 4 };
 
@@ -102,27 +91,6 @@ typedef struct ddla_sync_options {
   const ddla_sync_pull *pull; /* null: none. Of a replica's inner strategy */
   void *control;              /* ddla_sync_control_bytes of zeroed memory that all agents share */
 } ddla_sync_options;
-
-/* What a worker learns from a committed step: equal on all workers. */
-typedef struct ddla_sync_result {
-  uint64_t step;                                    /* committed steps now */
-  double loss, count, learning_rate, gradient_norm; /* norm: NAN where clipping is off */
-  int64_t correct, samples;
-  bool checked;       /* gradient and parameters were looked at */
-  int64_t non_finite; /* so many of their numbers are not finite */
-  bool stop;          /* somebody asked for a stop before this step was committed */
-  bool under_way;     /* other steps are: nothing can be decided, measured or saved now. Sums above
-                         are then those of what was committed since the last result */
-} ddla_sync_result;
-
-/* What a worker computes next: shards [first, end) of the batch that follows `step` committed steps.
- * It numbers them from 0 in all other calls. */
-typedef struct ddla_sync_work {
-  uint64_t step;
-  int first, end;          /* equal: nothing, up to the next result */
-  const float *parameters; /* [space], while it computes */
-  uint64_t version;        /* another one for other parameters; above 0 */
-} ddla_sync_work;
 
 /* Where a worker's time went, nanoseconds since open. */
 typedef struct ddla_sync_time {
@@ -234,9 +202,9 @@ ddla_status ddla_sync_open(ddla_sync **out, const ddla_strategy *strategy,
                            const ddla_sync_options *options);
 void ddla_sync_close(ddla_sync *sync);
 
-/* What this worker computes next, the same for all of a host's; may wait. For strategies that claim;
- * with others it is the host's part (ddla_sync_part_of) of the batch behind the committed step.
- * Errors: PEER_LOST, CANCELLED. */
+/* What this worker computes next, the same for all of a host's; may wait. For strategies that
+ * claim; with others it is the host's part (ddla_sync_part_of) of the batch behind the committed
+ * step. Errors: PEER_LOST, CANCELLED. */
 ddla_status ddla_sync_work_of(ddla_sync *sync, int worker, ddla_sync_work *work);
 
 /* Starts a step of `samples` samples on this worker; the records of its shards in the row

@@ -20,14 +20,14 @@ struct ddla_turns {
   ddla_meeting meeting;
   uint64_t meetings;
   int64_t met_bytes;
-  int64_t *read_version;      /* [ranges] of this turn's parameters */
-  int64_t *applied;           /* [ranges] of this host's contributions, as servers say */
-  ddla_staleness *staleness;  /* [hosts] as shared at a fence */
-  int64_t passed;             /* the last fence */
-  bool held;                  /* workers are at it still */
+  int64_t *read_version;     /* [ranges] of this turn's parameters */
+  int64_t *applied;          /* [ranges] of this host's contributions, as servers say */
+  ddla_staleness *staleness; /* [hosts] as shared at a fence */
+  int64_t passed;            /* the last fence */
+  bool held;                 /* workers are at it still */
   bool told_stop;
   int64_t contributed, begin_ns;
-  int under_way;              /* ranges of the last contribution that are not sent */
+  int under_way; /* ranges of the last contribution that are not sent */
   /* The order under way, or the last one. */
   uint64_t number, nearly;
   ddla_turn_order order;
@@ -127,8 +127,7 @@ static void changed(void *argument, int range, int64_t version) {
   ddla_reading_own(turns->reading, range, version, parameters);
   turns->applied[range] = ddla_served_applied(turns->served, range);
   if (range == 0)
-    board_of(turns)->sums =
-        ddla_served_sums(turns->served, range, &board_of(turns)->learning_rate);
+    board_of(turns)->sums = ddla_served_sums(turns->served, range, &board_of(turns)->learning_rate);
 }
 
 static void settled(void *argument, int64_t step) {
@@ -208,8 +207,7 @@ static void begin_turn(ddla_turns *turns) {
 static ddla_status begin_fence(ddla_turns *turns) {
   ddla_agenda agenda = {.by_host = true, .part_count = 1};
   turns->staleness[this_host(turns)] = *ddla_served_staleness(turns->served);
-  agenda.part[0] =
-      (ddla_sync_part){turns->staleness, sizeof *turns->staleness, host_count(turns)};
+  agenda.part[0] = (ddla_sync_part){turns->staleness, sizeof *turns->staleness, host_count(turns)};
   turns->meets = true;
   return ddla_meeting_begin(&turns->meeting, ++turns->meetings, &agenda);
 }
@@ -227,14 +225,14 @@ static void end_fence(ddla_turns *turns) {
   const ddla_sync_options *sync = sync_of(turns);
   turns->passed = next_fence(turns);
   turns->held = true;
-  ddla_reading_gather(turns->reading, ddla_state_array(sync->state, sync->theta,
-                                                       (uint64_t)turns->passed, 0));
+  ddla_reading_gather(turns->reading,
+                      ddla_state_array(sync->state, sync->theta, (uint64_t)turns->passed, 0));
   board->staleness = (ddla_staleness){.contributions = 0};
   for (int h = 0; h < host_count(turns); h++)
     add_staleness(&board->staleness, &turns->staleness[h]);
   board->fence = true;
-  board->stop = ddla_grants_stopped(turns->grants) &&
-                turns->passed == ddla_grants_last(turns->grants);
+  board->stop =
+      ddla_grants_stopped(turns->grants) && turns->passed == ddla_grants_last(turns->grants);
   end_order(turns);
 }
 
@@ -336,8 +334,9 @@ static void describe(void *argument, char *text, size_t bytes) {
     snprintf(text, bytes, "parameters from host %d for step %" PRId64,
              host_behind(turns, grant->step - turns->options.rule.lag), grant->step + 1);
   else
-    snprintf(text, bytes, "what other hosts still compute up to step %" PRId64 " (host %d lacks it)",
-             fence, host_behind(turns, fence));
+    snprintf(text, bytes,
+             "what other hosts still compute up to step %" PRId64 " (host %d lacks it)", fence,
+             host_behind(turns, fence));
 }
 
 ddla_status ddla_turns_serve(ddla_turns *turns, uint64_t target) {

@@ -44,10 +44,10 @@ typedef struct ddla_turn_board {
   _Atomic uint32_t stop_asked;
   ddla_turn_order order[DDLA_TURN_ORDERS];
   /* What came of an order, but a meeting: */
-  bool fence, stop;         /* a fence, and no turn; the last one, before the run's end */
-  ddla_grant grant;         /* the turn's */
-  int copy;                 /* of the parameters, for the turn */
-  ddla_letter_sums sums;    /* of all that was contributed since the start, as known here */
+  bool fence, stop;      /* a fence, and no turn; the last one, before the run's end */
+  ddla_grant grant;      /* the turn's */
+  int copy;              /* of the parameters, for the turn */
+  ddla_letter_sums sums; /* of all that was contributed since the start, as known here */
   double learning_rate;
   ddla_staleness staleness; /* at a fence: of all hosts */
   _Atomic int64_t sent_bytes, exchange_ns;

@@ -111,16 +111,15 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_sync
     feed(worker, work.plan, order, epoch, piece);
     int64_t fed_ns = now_ns();
     ddla_watch_mark_at(&worker->pen, DDLA_PHASE_COMPUTE, place, fed_ns);
-    ddla_plan_run run = {
-        .parameters = given->parameters,
-        .parameter_version = given->version,
-        .buffers = ddla_shared_buffers(worker->shared, step),
-        .gradients = leaf.gradients,
-        .rows = leaf.rows,
-        .accumulate = leaf.accumulate || part > 0,
-        .final = last && leaf.last ? on_final : NULL,
-        .final_argument = &work,
-        .profile_ns = work.plan == worker->profiled ? worker->profile_ns : NULL};
+    ddla_plan_run run = {.parameters = given->parameters,
+                         .parameter_version = given->version,
+                         .buffers = ddla_shared_buffers(worker->shared, step),
+                         .gradients = leaf.gradients,
+                         .rows = leaf.rows,
+                         .accumulate = leaf.accumulate || part > 0,
+                         .final = last && leaf.last ? on_final : NULL,
+                         .final_argument = &work,
+                         .profile_ns = work.plan == worker->profiled ? worker->profile_ns : NULL};
     DDLA_TRY(compute_micro_batch(&work, &run));
     if (!last) add_record(&work);
     worker->data_ns += fed_ns - start_ns;
@@ -134,7 +133,8 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_sync
   return DDLA_OK;
 }
 
-/* What is to be computed: with strategies in which hosts do not claim, the same part of every batch.
+/* What is to be computed: with strategies in which hosts do not claim, the same part of every
+ * batch.
  */
 static ddla_status find_work(ddla_sync_work *work, ddla_worker *worker) {
   const ddla_shared *shared = worker->shared;
@@ -194,8 +194,7 @@ static ddla_status compute_work(ddla_worker *worker, const ddla_sync_work *work,
                                 const ddla_order *order) {
   int shard = 0;
   ddla_watch_set_step(&worker->pen, work->step + 1);
-  ddla_sync_begin(worker->sync, worker->worker,
-                  ddla_batch_span_count(work_span(worker, work)));
+  ddla_sync_begin(worker->sync, worker->worker, ddla_batch_span_count(work_span(worker, work)));
   while (ddla_sync_claim(worker->sync, worker->worker, &shard))
     DDLA_TRY(compute_shard(worker, shard, work, order, shard_span(worker, work, shard)));
   ddla_sync_final(worker->sync, worker->worker, 0);
@@ -207,9 +206,8 @@ ddla_status ddla_worker_step(ddla_worker *worker) {
   ddla_sync_work work;
   int bad_shard = -1;
   DDLA_TRY(find_work(&work, worker));
-  const ddla_order order =
-      ddla_order_epoch(ddla_dataset_count(training->train), training->seed,
-                       (int64_t)work.step / training->batches_per_epoch);
+  const ddla_order order = ddla_order_epoch(ddla_dataset_count(training->train), training->seed,
+                                            (int64_t)work.step / training->batches_per_epoch);
   if (work.first < work.end) DDLA_TRY(compute_work(worker, &work, &order));
   if (worker->stop && atomic_load(worker->stop)) ddla_sync_ask_stop(worker->sync);
   ddla_status status = ddla_sync_finish(&worker->last, &bad_shard, worker->sync, worker->worker);

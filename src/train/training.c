@@ -247,10 +247,10 @@ static ddla_status choose_reduction(ddla_training *training) {
   const ddla_job *job = training->job;
   const bool asked = strcmp(job->sync.reduction, "fast") == 0;
   if (asked && strcmp(training->strategy->mode, "synchronous") != 0)
-    return ddla_job_refuse(
-        job, "sync.reduction",
-        "is fast, but what hosts exchange with sync.mode %s is added up "
-        "in the fixed order; use tree", job->sync.mode);
+    return ddla_job_refuse(job, "sync.reduction",
+                           "is fast, but what hosts exchange with sync.mode %s is added up "
+                           "in the fixed order; use tree",
+                           job->sync.mode);
   training->fast = asked && training->cluster.hosts > 1;
   if (!training->fast) return DDLA_OK;
   if (strcmp(training->strategy->method, "allreduce") != 0)
@@ -322,8 +322,7 @@ ddla_sync_rule ddla_training_rule(const ddla_training *training) {
                           .staleness = job->sync.staleness,
                           .servers = job->sync.servers,
                           .damped = job->sync.damping,
-                          .meet_every = {training->batches_per_epoch,
-                                         job->checkpoint.every_steps}};
+                          .meet_every = {training->batches_per_epoch, job->checkpoint.every_steps}};
 }
 
 /* A fragment is merged before the next one leaves. */
