@@ -5,20 +5,30 @@
 #include "base/alloc.h"
 #include "sync/bridge_messages.h"
 
+enum {
+  HEADS = 16, /* heads of one sender that are listened for at once, so that they need not wait for
+                 each other's way there and back */
+  BODIES = 64 /* receives of bytes from one sender; a link has room for as many again and more */
+};
+
 /* A letter on its way, in or out. */
 typedef struct parcel {
   struct parcel *next;
   ddla_letter letter;
   int peer;
   ddla_request head, body; /* over where its data is null */
+  uint64_t number;         /* of its bytes among those of this pair */
+  bool waits;              /* its bytes are not received yet: there is no room */
   void *data;
 } parcel;
 
 /* Another host. */
 typedef struct box {
-  ddla_letter letter; /* the head that is listened for */
-  ddla_request head;
-  uint64_t sent, received; /* bodies, so far: their tags */
+  ddla_letter letter[HEADS]; /* heads that are listened for, in turn */
+  ddla_request head[HEADS];
+  uint64_t heads;          /* that have come */
+  uint64_t sent, received; /* letters with bytes */
+  int bodies;              /* receives under way */
 } box;
 
 struct ddla_mail {
@@ -62,9 +72,16 @@ static void append(parcel **list, parcel *p) {
   *list = p;
 }
 
-static ddla_status listen(ddla_mail *mail, int peer) {
+static ddla_status listen(ddla_mail *mail, int peer, int place) {
   box *b = &mail->box[peer];
-  return ddla_transport_recv(mail->link, &b->head, peer, head_tag(), &b->letter, sizeof b->letter);
+  return ddla_transport_recv(mail->link, &b->head[place], peer, head_tag(), &b->letter[place],
+                             sizeof b->letter[place]);
+}
+
+static ddla_status listen_to_all(ddla_mail *mail) {
+  for (int h = 0; h < ddla_transport_ranks(mail->link); h++)
+    for (int i = 0; h != here(mail) && i < HEADS; i++) DDLA_TRY(listen(mail, h, i));
+  return DDLA_OK;
 }
 
 ddla_status ddla_mail_create(ddla_mail **out, ddla_transport *link, const ddla_mail_calls *calls) {
@@ -74,8 +91,7 @@ ddla_status ddla_mail_create(ddla_mail **out, ddla_transport *link, const ddla_m
   mail->link = link;
   mail->calls = *calls;
   DDLA_TRY_CLEAN(status, DDLA_NEW(mail->box, ddla_transport_ranks(link)));
-  for (int h = 0; h < ddla_transport_ranks(link); h++)
-    if (h != here(mail)) DDLA_TRY_CLEAN(status, listen(mail, h));
+  DDLA_TRY_CLEAN(status, listen_to_all(mail));
   for (int i = 0; i < SPARE_FIRST; i++) {
     parcel *p = NULL;
     DDLA_TRY_CLEAN(status, DDLA_NEW(p, 1));
@@ -106,7 +122,7 @@ static void drop_list(ddla_mail *mail, parcel *list) {
 void ddla_mail_destroy(ddla_mail *mail) {
   if (!mail) return;
   for (int h = 0; mail->box && h < ddla_transport_ranks(mail->link); h++)
-    drop_request(mail, &mail->box[h].head);
+    for (int i = 0; i < HEADS; i++) drop_request(mail, &mail->box[h].head[i]);
   drop_list(mail, mail->out);
   drop_list(mail, mail->in);
   drop_list(mail, mail->own);
@@ -158,28 +174,41 @@ static ddla_status deliver(ddla_mail *mail, const parcel *p) {
   return mail->calls.deliver(mail->calls.argument, p->peer, &p->letter, p->data);
 }
 
-/* A head has come: its bytes are let in, and the next head is listened for. */
-static ddla_status open_letter(ddla_mail *mail, int peer) {
+/* Lets a letter's bytes in, where there is room. */
+static ddla_status receive(ddla_mail *mail, parcel *p) {
+  box *b = &mail->box[p->peer];
+  if (!p->waits || b->bodies == BODIES) return DDLA_OK;
+  DDLA_TRY(place(mail, p));
+  DDLA_TRY(ddla_transport_recv(mail->link, &p->body, p->peer, body_tag(p->number), p->data,
+                               (size_t)p->letter.bytes));
+  p->waits = false;
+  b->bodies++;
+  return DDLA_OK;
+}
+
+/* A head has come, and its place listens for another one. */
+static ddla_status open_letter(ddla_mail *mail, int peer, int head) {
   box *b = &mail->box[peer];
   parcel *p = NULL;
-  DDLA_TRY(new_parcel(&p, mail, peer, &b->letter));
+  DDLA_TRY(new_parcel(&p, mail, peer, &b->letter[head]));
   append(&mail->in, p);
-  if (p->letter.bytes > 0) {
-    DDLA_TRY(place(mail, p));
-    DDLA_TRY(ddla_transport_recv(mail->link, &p->body, peer, body_tag(b->received++), p->data,
-                                 (size_t)p->letter.bytes));
-  }
-  return listen(mail, peer);
+  if (p->letter.bytes > 0) p->waits = true, p->number = b->received++;
+  DDLA_TRY(receive(mail, p));
+  return listen(mail, peer, head);
 }
 
 static ddla_status advance_heads(ddla_mail *mail, bool *moved) {
   for (int h = 0; h < ddla_transport_ranks(mail->link); h++) {
-    bool over = false;
-    if (h == here(mail)) continue;
-    DDLA_TRY(look(mail, &mail->box[h].head, &over));
-    if (!over) continue;
-    *moved = true;
-    DDLA_TRY(open_letter(mail, h));
+    box *b = &mail->box[h];
+    bool over = h != here(mail);
+    while (over) {
+      const int head = (int)(b->heads % HEADS);
+      DDLA_TRY(look(mail, &b->head[head], &over));
+      if (!over) break;
+      *moved = true;
+      b->heads++;
+      DDLA_TRY(open_letter(mail, h, head));
+    }
   }
   return DDLA_OK;
 }
@@ -188,12 +217,14 @@ static ddla_status advance_in(ddla_mail *mail, bool *moved) {
   for (parcel **at = &mail->in; *at;) {
     parcel *p = *at;
     bool over = false;
-    DDLA_TRY(look_both(mail, p, &over));
-    if (!over) {
+    DDLA_TRY(receive(mail, p));
+    DDLA_TRY(look(mail, &p->body, &over));
+    if (!over || p->waits) {
       at = &p->next;
       continue;
     }
     *moved = true;
+    if (p->letter.bytes > 0) mail->box[p->peer].bodies--;
     DDLA_TRY(deliver(mail, p)); /* may send, which leaves this list alone */
     *at = p->next;
     spare_parcel(mail, p);

@@ -134,6 +134,14 @@ static bool stream(ddla_local_link *link, ddla_request *request) {
   return moved;
 }
 
+/* An older message of the same tag is still without a slot: the next one is that one's, also where
+ * it is posted while messages are looked at one after another. */
+static bool must_wait(const ddla_local_sender *end, const ddla_request *request) {
+  for (const ddla_request *r = end->first; r != request; r = r->next)
+    if (r->state == QUEUED && r->tag == request->tag) return true;
+  return false;
+}
+
 bool ddla_local_sender_progress(ddla_local_sender *end) {
   if (!end->first) return false;
   bool moved = false;
@@ -141,7 +149,7 @@ bool ddla_local_sender_progress(ddla_local_sender *end) {
   bool search = posted != end->scanned;
   for (ddla_request *r = end->first; r;) {
     ddla_request *next = r->next;
-    if (r->state == QUEUED && search && match(end->link, r)) moved = true;
+    if (r->state == QUEUED && search && !must_wait(end, r) && match(end->link, r)) moved = true;
     if (r->state == MATCHED && stream(end->link, r)) moved = true;
     if (r->state != QUEUED && r->state != MATCHED) unlink_send(end, r);
     r = next;
