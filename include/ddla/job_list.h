@@ -195,6 +195,8 @@
     "asynchronous: the first so many agents serve the parameters; 1: one in the centre; 0: all")   \
   X(sync, damping, BOOL, "false", 0, 0, "", FREE,                                                  \
     "push: the rate of an update is divided by its staleness")                                     \
+  X(sync, compensation, REAL, "0", 0, 1e12, "", FREE,                                              \
+    "push: delay compensation of gradients (DC-ASGD), its lambda; 0: none")                        \
   X(sync, codec, NAME, "none", 0, 0, "", FREE,                                                     \
     "accumulated: how what replicas exchange is written: none, bf16, int8, topk, ...")             \
   X(sync, topk, REAL, "0.01", 0, 1, "", FREE,                                                      \

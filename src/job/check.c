@@ -98,6 +98,10 @@ static ddla_status check_sync(const ddla_job *job) {
     return ddla_job_refuse(job, "sync.staleness",
                            "is %lld, but bounded keeps a bound: 0 or more steps",
                            (long long)job->sync.staleness);
+  if ((job->sync.damping || job->sync.compensation > 0) && !is(job->sync.method, "push"))
+    return ddla_job_refuse(job, job->sync.damping ? "sync.damping" : "sync.compensation",
+                           "is set, but only sync.method push applies single contributions; leave "
+                           "it out");
   if (job->sync.interval > 1 && !accumulated)
     return ddla_job_refuse(job, "sync.interval",
                            "is %lld, but agents wait for each other in every step; set sync.mode: "

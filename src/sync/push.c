@@ -6,7 +6,8 @@
  *
  * sync.staleness bounds how many batches may be under way beside the oldest one (-1: any number).
  * With sync.damping an update's rate is divided by its staleness (Zhang et al. 2016,
- * "Staleness-aware async-SGD for distributed deep learning").
+ * "Staleness-aware async-SGD for distributed deep learning"); with sync.compensation gradients are
+ * corrected for what was applied since their parameters were read (history.h).
  *
  * Deviations: batches are handed out in order, each once, so that an epoch sees every sample once;
  * and all hosts wait for each other at the end of an epoch, where the model is measured. */

@@ -26,9 +26,10 @@ typedef struct ddla_sync_rule {
   double moving_rate;                         /* elastic */
   double penalty, penalty_ratio;              /* admm; ratio 0: the penalty stays */
   /* Asynchronous: */
-  int64_t staleness; /* steps that may be under way beside the oldest one; negative: any number */
-  int64_t servers;   /* ranges belong to the first so many hosts; 0: to all */
-  bool damped;       /* push: an update's rate is divided by its staleness */
+  int64_t staleness;   /* steps that may be under way beside the oldest one; negative: any number */
+  int64_t servers;     /* ranges belong to the first so many hosts; 0: to all */
+  bool damped;         /* push: an update's rate is divided by its staleness */
+  double compensation; /* push: of delay; 0: none */
   int64_t meet_every[2]; /* steps at whose multiples there is one model; 0: none */
 } ddla_sync_rule;
 

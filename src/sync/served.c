@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "coll/tree.h"
 #include "optim/finite.h"
+#include "sync/history.h"
 #include "sync/sums.h"
 
 /* What shards [first, end) of a step contribute to a range; halves of a subtree become one. */
@@ -42,6 +43,7 @@ typedef struct own_range {
   reader *reader; /* [hosts] */
   ddla_letter_sums sums;
   double learning_rate;
+  ddla_history *history; /* null: nothing is compensated */
 } own_range;
 
 /* How far a step is, on arrival: ranges that it has reached. */
@@ -99,6 +101,8 @@ static ddla_status make_range(ddla_served *served, int k) {
   ddla_bridge_range(layout, r->range, &r->begin, &r->count);
   r->version = r->announced = (int64_t)served->options.sync->start_step;
   DDLA_TRY(DDLA_NEW(r->reader, host_count(served)));
+  if (served->options.compensation > 0)
+    DDLA_TRY(ddla_history_create(&r->history, r->count, served->options.versions));
   for (int h = 0; h < host_count(served); h++) r->reader[h].given = r->version;
   return DDLA_OK;
 }
@@ -139,6 +143,7 @@ static void destroy_range(own_range *r) {
     ddla_free(shot);
   }
   ddla_free(r->reader);
+  ddla_history_destroy(r->history);
 }
 
 void ddla_served_destroy(ddla_served *served) {
@@ -409,6 +414,18 @@ static ddla_status make_step(ddla_served *served, own_range *r) {
   return DDLA_OK;
 }
 
+/* What the gradient would be at the parameters of now, so far as can be said. */
+static void compensate(const ddla_served *served, own_range *r, const span *s,
+                       ddla_update_step *step) {
+  int64_t version = 0;
+  if (!r->history) return;
+  const float *now = ddla_served_parameters(served, r->range, &version);
+  ddla_history_keep(r->history, version, now);
+  ddla_history_compensate(r->history, s->data, step->gradient_scale, served->options.compensation,
+                          s->letter.version, now);
+  step->gradient_scale = 1;
+}
+
 /* The version that follows from what came first. */
 static void make_arrived(ddla_served *served, own_range *r) {
   span *s = r->spans;
@@ -420,6 +437,7 @@ static void make_arrived(ddla_served *served, own_range *r) {
   step.gradient_scale *= s->letter.number;
   r->reader[s->from].applied++;
   DDLA_ASSERT(s->data); /* a batch has samples */
+  compensate(served, r, s, &step);
   update(served, r, s->data, &step);
   r->learning_rate = step.learning_rate;
   conclude(served, r, &s->letter.sums);

@@ -33,9 +33,11 @@ typedef struct ddla_served_options {
   const ddla_bridge_layout *layout;
   const ddla_sync_options *sync; /* state, optimizer, schedule, first step */
   bool on_arrival;
-  int64_t bound; /* staleness that may not be exceeded, in steps; negative: none */
-  int missing;   /* by step: so many shards of each are not waited for */
-  bool damped;   /* on arrival: the rate is divided by the staleness */
+  int64_t bound;       /* staleness that may not be exceeded, in steps; negative: none */
+  int missing;         /* by step: so many shards of each are not waited for */
+  bool damped;         /* on arrival: the rate is divided by the staleness */
+  double compensation; /* on arrival: of delay, see history.h; 0: none */
+  int64_t versions;    /* that are kept for it */
   /* An own range has this version now; a step has reached all own ranges. */
   void (*changed)(void *argument, int range, int64_t version);
   void (*settled)(void *argument, int64_t step);

@@ -10,6 +10,8 @@
 #include "sync/reading.h"
 #include "sync/service.h"
 
+enum { KEPT_MAX = 64 }; /* versions of a range, for compensation */
+
 struct ddla_turns {
   ddla_turns_options options;
   ddla_service *service;
@@ -345,6 +347,12 @@ ddla_status ddla_turns_serve(ddla_turns *turns, uint64_t target) {
 
 /* ---- making ---- */
 
+/* As many as a contribution can be old; where there is no bound, what most are. */
+static int64_t kept_versions(const ddla_turns *turns) {
+  const int64_t window = turns->options.rule.window;
+  return window >= 0 && window < KEPT_MAX ? window + 1 : KEPT_MAX;
+}
+
 static ddla_status create_parts(ddla_turns *turns) {
   const ddla_turns_options *options = &turns->options;
   const ddla_sync_options *sync = options->sync;
@@ -366,6 +374,8 @@ static ddla_status create_parts(ddla_turns *turns) {
                                                      .bound = options->rule.lag,
                                                      .missing = options->rule.missing,
                                                      .damped = sync->rule.damped,
+                                                     .compensation = sync->rule.compensation,
+                                                     .versions = kept_versions(turns),
                                                      .changed = changed,
                                                      .settled = settled,
                                                      .argument = turns}));

@@ -322,6 +322,7 @@ ddla_sync_rule ddla_training_rule(const ddla_training *training) {
                           .staleness = job->sync.staleness,
                           .servers = job->sync.servers,
                           .damped = job->sync.damping,
+                          .compensation = job->sync.compensation,
                           .meet_every = {training->batches_per_epoch, job->checkpoint.every_steps}};
 }
 
