@@ -198,7 +198,7 @@
   X(sync, compensation, REAL, "0", 0, 1e12, "", FREE,                                              \
     "push: delay compensation of gradients (DC-ASGD), its lambda; 0: none")                        \
   X(sync, codec, NAME, "none", 0, 0, "", FREE,                                                     \
-    "accumulated: how what replicas exchange is written: none, bf16, int8, topk, ...")             \
+    "how replicas' exchange and asynchronous contributions are written: none, int8, topk, ...")    \
   X(sync, topk, REAL, "0.01", 0, 1, "", FREE,                                                      \
     "codecs topk and topk2: share of the numbers that is sent")                                    \
   X(sync, codec_decay, REAL, "1", 0, 1, "", FREE,                                                  \

@@ -173,9 +173,17 @@ static own_range *range_of(const ddla_served *served, int range) {
 
 ddla_status ddla_served_place(void **out, ddla_served *served, const ddla_letter *letter) {
   const own_range *r = range_of(served, letter->range);
+  const size_t bound = served->options.bound_bytes;
   float *buffer = NULL;
-  if (!r || letter->bytes != (uint64_t)r->count * sizeof(float))
+  if (!r || letter->bytes > (bound > 0 ? bound : (uint64_t)r->count * sizeof(float)) ||
+      (bound == 0 && letter->bytes != (uint64_t)r->count * sizeof(float)))
     return DDLA_FAIL(CORRUPT, "%" PRIu64 " bytes came for range %d", letter->bytes, letter->range);
+  if (bound > 0) {
+    uint64_t *message = NULL;
+    DDLA_TRY(DDLA_NEW(message, (int64_t)(letter->bytes / sizeof *message) + 1));
+    *out = message;
+    return DDLA_OK;
+  }
   DDLA_TRY(take_buffer(&buffer, served));
   *out = buffer;
   return DDLA_OK;
@@ -265,11 +273,31 @@ static void insert(ddla_served *served, own_range *r, span *s) {
   *at = s;
 }
 
+/* The numbers of a message, which is used up. */
+static ddla_status decode(float **out, ddla_served *served, const own_range *r, int from,
+                          const ddla_letter *letter, void *message) {
+  ddla_status status = take_buffer(out, served);
+  if (status == DDLA_OK) {
+    status = ddla_codec_decode_bytes(*out, r->count, message, (size_t)letter->bytes);
+    if (status != DDLA_OK) {
+      give_buffer(served, *out);
+      status = ddla_status_prefix(status, "a message of host %d: ", from);
+    }
+  }
+  ddla_free(message);
+  return status;
+}
+
 ddla_status ddla_served_deliver(ddla_served *served, int from, const ddla_letter *letter,
                                 void *data) {
   own_range *r = range_of(served, letter->range);
   span *s = NULL;
   if (!r) return DDLA_FAIL(CORRUPT, "host %d contributes to range %d", from, letter->range);
+  if (data && served->options.bound_bytes > 0) {
+    float *numbers = NULL;
+    DDLA_TRY(decode(&numbers, served, r, from, letter, data));
+    data = numbers;
+  }
   DDLA_TRY(check(served, r, from, letter, data));
   if (!served->options.on_arrival && letter->step < r->version) { /* late, and not waited for */
     give_buffer(served, data);

@@ -38,6 +38,7 @@ typedef struct ddla_served_options {
   bool damped;         /* on arrival: the rate is divided by the staleness */
   double compensation; /* on arrival: of delay, see history.h; 0: none */
   int64_t versions;    /* that are kept for it */
+  size_t bound_bytes;  /* contributions are messages of a codec, no longer; 0: plain numbers */
   /* An own range has this version now; a step has reached all own ranges. */
   void (*changed)(void *argument, int range, int64_t version);
   void (*settled)(void *argument, int64_t step);

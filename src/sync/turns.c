@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "sync/coded.h"
 #include "sync/mail.h"
 #include "sync/reading.h"
 #include "sync/service.h"
@@ -19,6 +20,7 @@ struct ddla_turns {
   ddla_grants *grants;
   ddla_served *served;
   ddla_reading *reading;
+  ddla_coded *coded; /* null: numbers travel as they are */
   ddla_meeting meeting;
   uint64_t meetings;
   int64_t met_bytes;
@@ -145,6 +147,9 @@ static ddla_status push_range(ddla_turns *turns, int range) {
   int64_t begin = 0, count = 0;
   ddla_bridge_range(turns->options.layout, range, &begin, &count);
   const bool empty = order->sums.samples == 0;
+  const void *data = empty ? NULL : turns->options.contribution + begin;
+  size_t bytes = empty ? 0 : (size_t)count * sizeof(float);
+  if (turns->coded && !empty) DDLA_TRY(ddla_coded_encode(&data, &bytes, turns->coded, range, data));
   const ddla_letter letter = {.kind = DDLA_LETTER_PUSH,
                               .range = range,
                               .step = grant->step,
@@ -153,9 +158,9 @@ static ddla_status push_range(ddla_turns *turns, int range) {
                               .end = grant->end,
                               .sums = order->sums,
                               .number = order->factor,
-                              .bytes = empty ? 0 : (uint64_t)count * sizeof(float)};
+                              .bytes = bytes};
   return ddla_mail_send(turns->mail, ddla_bridge_owner(turns->options.layout, range), &letter,
-                        empty ? NULL : turns->options.contribution + begin);
+                        data);
 }
 
 static ddla_status contribute(ddla_turns *turns) {
@@ -358,6 +363,15 @@ static ddla_status create_parts(ddla_turns *turns) {
   const ddla_sync_options *sync = options->sync;
   const ddla_mail_calls calls = {place, deliver, sent, turns};
   DDLA_TRY(ddla_mail_create(&turns->mail, sync->link, &calls));
+  if (sync->codec)
+    DDLA_TRY(ddla_coded_create(
+        &turns->coded,
+        &(ddla_coded_options){
+            .layout = options->layout,
+            .codec = sync->codec,
+            .options = &sync->codec_options,
+            .residual =
+                sync->residual < 0 ? NULL : ddla_state_array(sync->state, sync->residual, 0, 0)}));
   DDLA_TRY(ddla_grants_create(&turns->grants,
                               &(ddla_grants_options){.mail = turns->mail,
                                                      .cluster = &options->layout->cluster,
@@ -366,19 +380,21 @@ static ddla_status create_parts(ddla_turns *turns) {
                                                      .start_step = (int64_t)sync->start_step,
                                                      .total_steps = sync->total_steps,
                                                      .window = options->rule.window}));
-  DDLA_TRY(ddla_served_create(&turns->served,
-                              &(ddla_served_options){.mail = turns->mail,
-                                                     .layout = options->layout,
-                                                     .sync = sync,
-                                                     .on_arrival = options->rule.on_arrival,
-                                                     .bound = options->rule.lag,
-                                                     .missing = options->rule.missing,
-                                                     .damped = sync->rule.damped,
-                                                     .compensation = sync->rule.compensation,
-                                                     .versions = kept_versions(turns),
-                                                     .changed = changed,
-                                                     .settled = settled,
-                                                     .argument = turns}));
+  DDLA_TRY(ddla_served_create(
+      &turns->served,
+      &(ddla_served_options){.mail = turns->mail,
+                             .layout = options->layout,
+                             .sync = sync,
+                             .on_arrival = options->rule.on_arrival,
+                             .bound = options->rule.lag,
+                             .missing = options->rule.missing,
+                             .bound_bytes = turns->coded ? ddla_coded_bound(turns->coded) : 0,
+                             .damped = sync->rule.damped,
+                             .compensation = sync->rule.compensation,
+                             .versions = kept_versions(turns),
+                             .changed = changed,
+                             .settled = settled,
+                             .argument = turns}));
   return ddla_reading_create(&turns->reading,
                              &(ddla_reading_options){.layout = options->layout,
                                                      .copy = {options->copy[0], options->copy[1]},
@@ -420,6 +436,7 @@ void ddla_turns_destroy(ddla_turns *turns) {
   ddla_grants_destroy(turns->grants);
   ddla_served_destroy(turns->served);
   ddla_reading_destroy(turns->reading);
+  ddla_coded_destroy(turns->coded);
   ddla_free(turns->read_version);
   ddla_free(turns->applied);
   ddla_free(turns->staleness);

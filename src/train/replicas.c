@@ -6,7 +6,9 @@
 #include "coll/pass.h"
 
 int ddla_replica_rows_count(const ddla_training *training) {
-  return training->strategy->replicated ? training->cluster.hosts : 1;
+  const bool have =
+      training->strategy->replicated || (training->strategy->claims && training->codec);
+  return have ? training->cluster.hosts : 1;
 }
 
 bool ddla_replica_rows_has(const ddla_state *state, int row) {

@@ -206,7 +206,7 @@ static ddla_status make_notes(note_list **out, const ddla_worker *worker) {
   add_note(list, "best_metric", "%s", best);
   add_note(list, "best_epoch", "%" PRId64, worker->progress.best_epoch);
   add_note(list, "epochs_without_better", "%" PRId64, worker->progress.epochs_without_better);
-  if (training->strategy->replicated)
+  if (training->strategy->replicated || ddla_replica_rows_count(training) > 1)
     add_note(list, "replicas", "%d", ddla_replica_rows_count(training));
   *out = list;
   return DDLA_OK;

@@ -296,7 +296,7 @@ static ddla_status choose_codec(ddla_training *training) {
   training->codec_options.feedback = job->sync.codec_decay > 0;
   if (job->sync.codec_decay > 0) training->codec_options.decay = job->sync.codec_decay;
   if (strcmp(rows[index]->name, "none") == 0) return DDLA_OK;
-  if (!training->strategy->replicated)
+  if (!training->strategy->replicated && !training->strategy->claims)
     return ddla_job_refuse(
         job, "sync.codec",
         "is %s, but gradients of sync.mode %s, sync.method %s are summed exactly; "

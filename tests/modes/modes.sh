@@ -76,11 +76,11 @@ mode_of() {
   esac
 }
 
-replicates() { case $1 in average | diloco | streaming | elastic | admm) true ;; *) false ;; esac; }
+sums_exactly() { case $1 in allreduce | sharded | gradient) true ;; *) false ;; esac; }
 
 # refusal METHOD CODEC AGENTS OPTIMIZER: the key that is named; nothing: it trains. The list of docs/MODES.md.
 refusal() {
-  if [ "$2" != none ] && ! replicates "$1"; then echo sync.codec; return; fi
+  if [ "$2" != none ] && sums_exactly "$1"; then echo sync.codec; return; fi
   case $1 in bounded | push) if [ "$3" -gt 1 ] && [ "$4" = lamb ]; then echo train.optimizer; fi ;; esac
 }
 
