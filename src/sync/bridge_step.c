@@ -384,10 +384,9 @@ bool ddla_bridge_step_over(const ddla_bridge_step *b) {
 
 bool ddla_bridge_step_under_way(const ddla_bridge_step *b) {
   if (b->lists && ddla_bridge_lists_under_way(b->lists)) return true;
-  if (!is_divided(b)) return b->here < b->computed;
   for (int r = 0; r < b->computed; r++)
     if (b->range[r].flight.open > 0) return true;
-  return ddla_bridge_gather_under_way(b->gather);
+  return is_divided(b) && ddla_bridge_gather_under_way(b->gather);
 }
 
 bool ddla_bridge_step_waits(ddla_service_word *out, const ddla_bridge_step *b) {

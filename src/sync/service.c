@@ -6,8 +6,8 @@
 #include "base/alloc.h"
 
 enum {
-  IDLE_MS = 100, /* how long the thread sleeps at most before it serves the link again */
-  BUSY_MS = 1    /* ... while messages are under way */
+  IDLE_MS = 100,    /* how long the thread sleeps at most before it serves the link again, */
+  BUSY_NS = 1000000 /* and, while messages are under way, before it looks what workers have made */
 };
 
 #define UNTIL_QUIET UINT64_MAX
@@ -40,7 +40,7 @@ typedef struct serving {
 } serving;
 
 static bool is_served(const serving *s) {
-  if (s->target == UNTIL_QUIET) return !under_way(s->service);
+  if (s->target == UNTIL_QUIET) return !under_way(s->service) || atomic_load(&s->service->closing);
   return atomic_load(s->service->options.progress) >= s->target;
 }
 
@@ -60,15 +60,16 @@ static void describe(void *argument, char *text, size_t bytes) {
   client->describe(client->argument, text, bytes);
 }
 
-static ddla_status wait_serving(ddla_service *service, uint64_t target, int64_t timeout_ms) {
+static ddla_status wait_serving(ddla_service *service, uint64_t target) {
   serving s = {.service = service, .target = target};
-  const ddla_waiting waiting = {.ready = serve, .describe = describe, .argument = &s};
-  DDLA_TRY(ddla_transport_wait(service->options.link, &waiting, timeout_ms));
+  const ddla_waiting waiting = {
+      .ready = serve, .describe = describe, .argument = &s, .look_ns = BUSY_NS};
+  DDLA_TRY(ddla_transport_wait(service->options.link, &waiting, -1));
   return s.status;
 }
 
 ddla_status ddla_service_serve(ddla_service *service, uint64_t target) {
-  return wait_serving(service, target, -1);
+  return wait_serving(service, target);
 }
 
 /* The thread, until something may have happened: while messages are under way the link is served,
@@ -76,12 +77,10 @@ ddla_status ddla_service_serve(ddla_service *service, uint64_t target) {
 static ddla_status rest(ddla_service *service) {
   const ddla_service_options *options = &service->options;
   ddla_service_word wanted = {0};
-  ddla_status status = DDLA_OK;
-  if (!under_way(service) && options->client.waits(&wanted, options->client.argument)) {
-    status = ddla_transport_word_wait(options->local, wanted.word, wanted.value, IDLE_MS);
-  } else {
-    status = wait_serving(service, UNTIL_QUIET, BUSY_MS);
-  }
+  if (under_way(service) || !options->client.waits(&wanted, options->client.argument))
+    return wait_serving(service, UNTIL_QUIET);
+  const ddla_status status =
+      ddla_transport_word_wait(options->local, wanted.word, wanted.value, IDLE_MS);
   return status == DDLA_TIMEOUT ? DDLA_OK : status;
 }
 

@@ -18,9 +18,10 @@ typedef struct ddla_event {
 
 /* How long to look before sleeping, and what may end the wait. */
 typedef struct ddla_patience {
-  int64_t spin_ns;                      /* looking without leaving the core */
-  int yields;                           /* then so many times after offering the core to others */
-  ddla_status (*check)(void *argument); /* an error ends the wait */
+  int64_t spin_ns; /* looking without leaving the core */
+  int yields;      /* then so many times after offering the core to others */
+  int looks;       /* each time, and between readings of the clock: many where a look is cheap */
+  ddla_status (*check)(void *argument);      /* an error ends the wait */
   ddla_status (*check_slow)(void *argument); /* the same, once per slice of sleep */
   /* Length of the next slice, for what wakes nobody when it comes; null: 50 ms, the most. */
   int64_t (*slice_ns)(void *argument);
@@ -30,8 +31,9 @@ typedef struct ddla_patience {
 /* Wakes all who sleep on the event. Call after changing what they wait for. */
 void ddla_event_wake(ddla_event *event);
 
-/* Waits until waiting->ready says DONE; timeout_ms as in the wait slot. Sleeps at most 50 ms at a
- * time. */
+/* Waits until waiting->ready says DONE; timeout_ms as in the wait slot. Looks for as long as
+ * patience says, and again whenever something has moved; then sleeps at most 50 ms at a time, with
+ * one look between. */
 ddla_status ddla_event_wait(ddla_event *event, const ddla_waiting *waiting,
                             const ddla_patience *patience, int64_t timeout_ms);
 

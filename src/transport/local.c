@@ -16,7 +16,7 @@
 #include "transport/local_share.h"
 #include "transport/transport.h"
 
-enum { SPIN_NS = 20000, YIELDS = 8 };
+enum { SPIN_NS = 20000, YIELDS = 8, LOOKS = 16 };
 
 typedef struct block {
   size_t offset, stride, bytes; /* stride 0: ONE */
@@ -168,6 +168,7 @@ static ddla_status local_wait(ddla_transport *base, const ddla_waiting *waiting,
   bool crowded = t->region->ranks > t->region->cores;
   ddla_patience patience = {.spin_ns = crowded ? 0 : SPIN_NS,
                             .yields = YIELDS,
+                            .looks = LOOKS,
                             .check = check,
                             .check_slow = check_launcher,
                             .argument = base};

@@ -17,11 +17,14 @@ enum {
   BEATS = 8, /* signs of life in a time limit */
   SPIN_NS = 5000,
   YIELDS = 8,
+  LOOKS = 16,           /* at a word; */
+  LOOK_YIELDS = 32,     /* one look at the library takes as long as a hundred of them */
   NAP_LEAST_NS = 50000, /* while something is under way, growing with the time without movement */
   NAP_MOST_NS = 1000000,
   NAP_SHARE = 8,
   IDLE_NS = 50000000,
-  TAGS_EACH = 256, /* of one transport; of GENERATIONS that may overlap */
+  DEAF_NS = 4000000, /* so long without a look at the library is all right */
+  TAGS_EACH = 256,   /* of one transport; of GENERATIONS that may overlap */
   GENERATIONS = 64,
   PAGE = 4096
 };
@@ -310,20 +313,31 @@ static int64_t slice_ns(void *argument) {
   return ns > NAP_MOST_NS ? NAP_MOST_NS : ns;
 }
 
-/* Whoever waits keeps this rank alive, whatever `ready` looks at. */
+/* Whoever waits keeps this rank alive, whatever `ready` looks at; most look at the library. */
 static ddla_status look_between(void *argument) {
+  ddla_mpi_transport *t = argument;
   bool moved = false;
-  return mpi_progress(argument, &moved);
+  lock(t);
+  const int64_t deaf_ns = ddla_clock_now_ns(ddla_clock_monotonic()) - t->polled_ns;
+  unlock(t);
+  if (deaf_ns < DEAF_NS && deaf_ns < t->beat_ns / 4) return mpi_check(&t->base);
+  return mpi_progress(&t->base, &moved);
 }
 
 static ddla_status mpi_wait(ddla_transport *base, const ddla_waiting *waiting, int64_t timeout_ms) {
   ddla_mpi_transport *t = of(base);
-  ddla_patience patience = {
-      .spin_ns = SPIN_NS, .yields = YIELDS, .check = check, .check_slow = check, .argument = base};
+  ddla_patience patience = {.spin_ns = SPIN_NS,
+                            .yields = YIELDS,
+                            .looks = LOOKS,
+                            .check = check,
+                            .check_slow = check,
+                            .argument = base};
   if (waiting->word) {
     ddla_event *event = &t->events[ddla_event_index(waiting->word, DDLA_MPI_EVENTS)];
     return ddla_event_wait(event, waiting, &patience, timeout_ms);
   }
+  patience.looks = 1;
+  patience.yields = LOOK_YIELDS;
   patience.check_slow = look_between;
   patience.slice_ns = slice_ns;
   atomic_store(&t->waiting, waiting);

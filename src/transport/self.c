@@ -99,8 +99,12 @@ static ddla_event *event_of(self_transport *t, const ddla_word *word) {
 
 static ddla_status self_wait(ddla_transport *base, const ddla_waiting *waiting,
                              int64_t timeout_ms) {
-  ddla_patience patience = {
-      .spin_ns = 2000, .yields = 4, .check = check, .check_slow = check, .argument = base};
+  ddla_patience patience = {.spin_ns = 2000,
+                            .yields = 4,
+                            .looks = 16,
+                            .check = check,
+                            .check_slow = check,
+                            .argument = base};
   return ddla_event_wait(event_of(of(base), waiting->word), waiting, &patience, timeout_ms);
 }
 

@@ -67,6 +67,9 @@ typedef struct ddla_waiting {
   void *argument;
   const ddla_word
       *word; /* woken by word_publish on this word; null: woken by ddla_transport_wake */
+  /* Nanoseconds after which `ready` looks again at the latest, where it looks at more than what
+   * wakes it; 0: as the transport likes. A simulator looks again when anything happens. */
+  int64_t look_ns;
 } ddla_waiting;
 
 /* One row. Slots marked [shared], [messages] or [sums] are filled exactly if the capability is
