@@ -61,9 +61,11 @@ static ddla_status prepare(doctor_call *call) {
   const ddla_training *training = call->training;
   result->job = given->job;
   result->parameters = ddla_graph_parameter_total(training->graph.graph);
-  return ddla_bridge_layout_make(&result->layout, &result->cluster, training->shards,
-                                 training->lanes, ddla_graph_space(training->graph.graph),
-                                 call->job->sync.range_bytes);
+  ddla_sync_split split = ddla_training_split(training);
+  split.cluster = &result->cluster;
+  split.shards = training->shards;
+  return ddla_bridge_layout_of(&result->layout, &split, ddla_graph_space(training->graph.graph),
+                               call->job->sync.range_bytes);
 }
 
 /* Programs that differ could not talk to each other further. */

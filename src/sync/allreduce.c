@@ -96,12 +96,14 @@ ddla_status ddla_allreduce_open(ddla_allreduce **out, const ddla_strategy *strat
   DDLA_TRY_CLEAN(status, DDLA_NEW(sync->worker, sync->workers));
   DDLA_TRY_CLEAN(status,
                  DDLA_NEW(sync->chunk, (int64_t)sync->workers * CHUNK_BLOCKS * DDLA_STATE_BLOCK));
+  const ddla_sync_split split = {.cluster = options->cluster,
+                                 .lanes = options->lanes,
+                                 .shards = options->shards,
+                                 .dynamic = options->dynamic};
   if (sync->bridged)
-    DDLA_TRY_CLEAN(status, ddla_bridge_layout_make(&sync->layout, options->cluster, options->shards,
-                                                   options->lanes, ddla_state_dense(options->state),
-                                                   options->range_bytes));
-  if (sync->bridged && options->dynamic)
-    ddla_bridge_layout_loosen(&sync->layout, options->range_bytes);
+    DDLA_TRY_CLEAN(status,
+                   ddla_bridge_layout_of(&sync->layout, &split, ddla_state_dense(options->state),
+                                         options->range_bytes));
   *out = sync;
   return DDLA_OK;
 cleanup:

@@ -180,8 +180,9 @@ static ddla_status make(asynchronous *a, const ddla_asynchronous_method *method)
   const ddla_sync_options *options = &a->options;
   const int workers = ddla_cluster_here(options->cluster) * options->lanes;
   DDLA_TRY(DDLA_NEW(a->worker, workers));
-  DDLA_TRY(ddla_bridge_layout_make(&a->layout, options->cluster, options->shards, options->lanes,
-                                   ddla_state_dense(options->state), options->range_bytes));
+  const ddla_sync_split split = split_of(options);
+  DDLA_TRY(ddla_bridge_layout_of(&a->layout, &split, ddla_state_dense(options->state),
+                                 options->range_bytes));
   ddla_bridge_layout_own(&a->layout, (int)options->rule.servers);
   for (int i = 0; i < 2; i++) a->copy[i] = array_of(a, i);
   memcpy(a->before, numbers_of(a), sizeof a->before);

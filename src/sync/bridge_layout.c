@@ -68,11 +68,16 @@ void ddla_bridge_layout_own(ddla_bridge_layout *layout, int owners) {
   layout->owners = owners > 0 && owners < hosts ? owners : hosts;
 }
 
-/* Two for each level of the tree: see ddla_tree_cut. */
-void ddla_bridge_layout_loosen(ddla_bridge_layout *layout, int64_t range_bytes) {
+ddla_status ddla_bridge_layout_of(ddla_bridge_layout *out, const ddla_sync_split *split,
+                                  int64_t space, int64_t range_bytes) {
   int64_t most_parts = 1;
-  for (int64_t shards = 1; shards < layout->shards; shards *= 2) most_parts += 2;
-  make_ranges(layout, range_bytes, most_parts);
+  DDLA_TRY(ddla_bridge_layout_make(out, split->cluster, split->shards, split->lanes, space,
+                                   range_bytes));
+  if (!split->dynamic) return DDLA_OK;
+  /* two for each level of the tree: see ddla_tree_cut */
+  for (int64_t shards = 1; shards < split->shards; shards *= 2) most_parts += 2;
+  make_ranges(out, range_bytes, most_parts);
+  return DDLA_OK;
 }
 
 /* The first element of the first `ranges` ranges from the top: they differ by one block at most. */

@@ -10,7 +10,7 @@
 #define DDLA_SYNC_BRIDGE_LAYOUT_H
 
 #include "coll/tree.h"
-#include "sync/cluster.h"
+#include "sync/sync.h"
 
 enum {
   DDLA_BRIDGE_RANGES_MAX = 256,
@@ -36,14 +36,16 @@ typedef struct ddla_bridge_layout {
   int part_count;
 } ddla_bridge_layout;
 
-/* range_bytes 0: chosen. Errors: INVALID where shards and agents fit so badly that a sum would have
- * more than DDLA_TREE_OPERANDS_MAX parts. */
+/* For even shares that never change. range_bytes 0: chosen. Errors: INVALID where shards and agents
+ * fit so badly that a sum would have more than DDLA_TREE_OPERANDS_MAX parts. */
 ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster *cluster,
                                     int shards, int lanes, int64_t space, int64_t range_bytes);
 
-/* Cuts the space into fewer ranges where some shares of shards would have more messages under way
- * than is good. Once, before shares change. */
-void ddla_bridge_layout_loosen(ddla_bridge_layout *layout, int64_t range_bytes);
+/* The same of a strategy. Where shares of shards change (split->dynamic) there are fewer ranges if
+ * some shares would have more messages under way than is good; ranges themselves stay as they are,
+ * whatever the shares. */
+ddla_status ddla_bridge_layout_of(ddla_bridge_layout *out, const ddla_sync_split *split,
+                                  int64_t space, int64_t range_bytes);
 
 /* Ranges belong to the first `owners` hosts alone; 0: to all, as at first. */
 void ddla_bridge_layout_own(ddla_bridge_layout *layout, int owners);

@@ -247,8 +247,9 @@ static inline const float *group_array(const group_agent *a, int row, uint64_t s
 static inline bool group_moments_equal(const group_agent *a, const float *moments,
                                        const float *expected) {
   ddla_bridge_layout layout;
-  bool equal = ddla_bridge_layout_make(&layout, &a->cluster, a->c->shards, a->c->lanes,
-                                       ddla_state_dense(a->state), a->c->range_bytes) == DDLA_OK;
+  const ddla_sync_split split = group_split(a->c, &a->cluster);
+  bool equal = ddla_bridge_layout_of(&layout, &split, ddla_state_dense(a->state),
+                                     a->c->range_bytes) == DDLA_OK;
   for (int r = 0; equal && r < layout.ranges; r++) {
     int64_t begin = 0, count = 0;
     const bool own = ddla_bridge_owner(&layout, r) == a->cluster.host;

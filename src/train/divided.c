@@ -17,8 +17,10 @@ bool ddla_divided_has(const ddla_shared *shared, int row) {
 
 static ddla_status make_layout(ddla_bridge_layout *out, const ddla_shared *shared,
                                const ddla_training *training) {
-  DDLA_TRY(ddla_bridge_layout_make(out, &shared->start->cluster, training->shards, training->lanes,
-                                   ddla_state_dense(shared->state), shared->start->range_bytes));
+  ddla_sync_split split = ddla_training_split(training);
+  split.cluster = &shared->start->cluster;
+  DDLA_TRY(ddla_bridge_layout_of(out, &split, ddla_state_dense(shared->state),
+                                 shared->start->range_bytes));
   if (training->strategy->claims) ddla_bridge_layout_own(out, (int)training->job->sync.servers);
   return DDLA_OK;
 }

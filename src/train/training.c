@@ -188,16 +188,6 @@ static void choose_average(ddla_training *training) {
   training->average_from = training->job->train.average_from;
 }
 
-/* Hosts that divide the update know its ranges from the job alone. */
-static ddla_status check_balance(const ddla_training *training) {
-  if (!training->dynamic || training->strategy->claims ||
-      !ddla_sync_divides(training->strategy, &training->cluster))
-    return DDLA_OK;
-  return ddla_job_refuse(training->job, "parallel.balance",
-                         "is dynamic, which does not go with sync.method %s on several hosts yet",
-                         training->strategy->method);
-}
-
 /* Whole tensors' numbers, and a mean that every step moves, would need every row in every step. */
 static ddla_status check_sparse(const ddla_training *training) {
   const ddla_graph *graph = training->graph.graph;
@@ -607,7 +597,6 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(name_classes(training, training->graph.classes));
   DDLA_TRY(check_sparse(training));
   DDLA_TRY(check_asynchronous(training));
-  DDLA_TRY(check_balance(training));
   DDLA_TRY(make_board(training));
   return started_here ? ddla_seating_here(training) : DDLA_OK;
 }

@@ -52,6 +52,8 @@ for job in mlp norm layered; do
   one "$job" 1 3 1 --set parallel.balance=dynamic
   one "$job" 2 5 1 --set parallel.balance=dynamic
   one "$job" 4 4 2 --set parallel.balance=dynamic --set sync.range_bytes=16384
+  one "$job" 3 4 2 --set parallel.balance=dynamic --set sync.method=sharded
+  one "$job" 2 5 1 --set parallel.balance=dynamic --set sync.method=sharded --set sync.range_bytes=16384
 done
 
 # A checkpoint fits any number of hosts.

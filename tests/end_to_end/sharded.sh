@@ -43,6 +43,17 @@ change back 3 3 sharded 2 4 allreduce
 change home 2 2 sharded 1 1 sharded
 change other 4 4 sharded 2 3 sharded --set sync.range_bytes=16384
 
+# Shares that follow speed, and so many ranges that there are fewer of them than with even shares: what is whose stays.
+wide="--set model.hidden=[300] --set sync.range_bytes=16384"
+# shellcheck disable=SC2086 # words
+run straight 1 2 allreduce $wide
+straight=$(sha straight/model.safetensors)
+# shellcheck disable=SC2086
+run balanced 2 4 sharded $wide --set parallel.balance=dynamic --set train.steps=3
+# shellcheck disable=SC2086
+run balanced 2 3 sharded $wide --set parallel.balance=dynamic --resume
+same_model "$straight" balanced
+
 # A moment that is damaged on its way: no other checkpoint is older, so the run ends.
 run damaged 2 2 sharded --set train.steps=2
 printf 'damage' | dd of="$(echo damaged/checkpoints/*/state.safetensors)" bs=1 seek=9000 conv=notrunc 2>dd.err

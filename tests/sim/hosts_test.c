@@ -104,8 +104,8 @@ static ddla_status hand_out(ddla_transport *link) {
 static ddla_status bring_moment(const group_agent *a, float *moment, const float *wanted) {
   static float copy[GROUP_SPACE]; /* of the first host; ranks take turns */
   ddla_bridge_layout layout;
-  DDLA_TRY(ddla_bridge_layout_make(&layout, &a->cluster, a->c->shards, a->c->lanes,
-                                   ddla_state_dense(a->state), a->c->range_bytes));
+  const ddla_sync_split split = group_split(a->c, &a->cluster);
+  DDLA_TRY(ddla_bridge_layout_of(&layout, &split, ddla_state_dense(a->state), a->c->range_bytes));
   if (a->cluster.host == 0) memcpy(copy, moment, sizeof copy);
   for (int r = 0; r < layout.ranges; r++) {
     int64_t begin = 0, count = 0;
@@ -195,7 +195,7 @@ static bool run_seed(uint64_t seed, tally *t) {
   s->c.agents = 2 + (int)(seed / CASES % 5);
   s->c.range_bytes = 16384 * (int64_t)(seed % 3);
   const bool divides = !s->c.sparse && strcmp(s->c.optimizer, "adafactor") != 0;
-  if (seed / CASES % 2 == 1 && divides && !s->c.dynamic) s->c.method = "sharded";
+  if (seed / CASES % 2 == 1 && divides) s->c.method = "sharded";
   const ddla_sim_options options = seeds_draw_crash(s->seed, s->c.agents, 31);
   ddla_status status = ddla_sim_run(&options, &result, rank_main, s);
   bool well =
