@@ -39,7 +39,13 @@ got=0
 "$netlab" exec h1 sh -c 'exit 5' || got=$?
 [ $got = 5 ] || fail "exit status $got, not 5"
 checked
+says check.out "congestion control: $("$netlab" exec h0 cat /proc/sys/net/ipv4/tcp_congestion_control)"
 
+# Process numbers of labs are alike, and so would the names of Open MPI's sessions be in one folder.
+if command -v mpirun.openmpi >/dev/null; then
+  "$netlab" run --mpi openmpi ls "/run/ddla-netlab/$$" >sessions
+  says sessions "ompi.head" "ompi.h0" "ompi.h1"
+fi
 
 "$netlab" ping h0 h1 || fail "no answer over a sound cable"
 "$netlab" cut h1
