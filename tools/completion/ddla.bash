@@ -22,7 +22,7 @@ _ddla() {
     info) words='--set --json --help' ;;
     doctor) words='--hosts --job --set --launcher --program --timeout --slots --json --help' ;;
     check) words='--help' ;;
-    bench) words='--op --kernel --precision --samples --seconds --json --steps --profile --set --agents --lanes --batch --bytes --rounds --hosts --compute-ms --late --range-bytes --codec --count --topk --block --help' ;;
+    bench) words='--op --kernel --precision --samples --seconds --json --steps --profile --set --agents --lanes --batch --bytes --rounds --hosts --compute-ms --late --busy --range-bytes --codec --count --topk --block --help' ;;
     reference) words='--help' ;;
   esac
   case $word in
