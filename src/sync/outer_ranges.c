@@ -1,21 +1,22 @@
 #include "sync/outer_ranges.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "coll/tree.h"
 #include "sync/bridge_messages.h"
 
 enum {
-  RANGE_BYTES = 1 << 20,     /* long enough for a network's rate */
-  SMALLEST_BYTES = 32 * 1024 /* below, a message's latency is more than its bytes */
+  RANGE_BYTES = 1 << 20,      /* long enough for a network's rate */
+  SMALLEST_BYTES = 32 * 1024, /* below, a message's latency is more than its bytes */
+  LENGTH_BYTES = 8
 };
 
 typedef enum range_state {
-  RANGE_ANNOUNCED, /* with a codec the owner waits for the lengths of contributions */
-  RANGE_GATHERED,  /* the owner waits for contributions */
-  RANGE_GIVEN,     /* the owner gives the mean to all */
-  RANGE_PROMISED,  /* with a codec the others wait for the length of the mean */
-  RANGE_TAKEN,     /* the others wait for the mean */
+  RANGE_GATHERED, /* the owner waits for contributions */
+  RANGE_GIVEN,    /* the owner gives the mean to all */
+  RANGE_TAKEN,    /* the others wait for the mean */
   RANGE_DONE
 } range_state;
 
@@ -24,24 +25,23 @@ typedef struct range {
   int64_t begin, count;
   int owner; /* place among the members */
   ddla_bridge_flight flight;
-  /* With a codec: this host's message, of its contribution or of the mean, and those of others. */
-  uint8_t *out, *in; /* in: one message behind another, by place but for this host's */
-  uint64_t out_bytes, in_bytes[DDLA_HOSTS_MAX];
+  /* With a codec: this host's letter, of its contribution or of the mean, and those of others. */
+  uint8_t *out, *in; /* in: one letter behind another, by place but for this host's */
 } range;
 
 struct ddla_outer_ranges {
   const ddla_outer_options *options;
   range range[DDLA_OUTER_RANGES_MAX];
-  float *received;                          /* contributions of the others to own ranges */
-  uint8_t *messages;                        /* with a codec */
-  uint64_t *scratch;                        /* of the codec */
-  int64_t room, message_room, scratch_room; /* floats, bytes, bytes of them */
+  float *received;                         /* contributions of the others to own ranges */
+  uint8_t *letters;                        /* with a codec */
+  uint64_t *scratch;                       /* of the codec */
+  int64_t room, letter_room, scratch_room; /* floats, bytes, bytes of them */
   /* The mean under way, or the last one. */
   int count, members, place; /* ranges; members; this host's place among them */
   int member[DDLA_HOSTS_MAX];
   uint64_t tag;
   int64_t elements; /* of a range */
-  size_t bound;     /* bytes of the longest message */
+  size_t letter;    /* bytes of the longest letter */
   ddla_tree_plan plan;
 };
 
@@ -59,9 +59,14 @@ int ddla_outer_cut(int64_t *elements, int64_t whole, int members, int64_t range_
   return (int)((whole + *elements - 1) / *elements);
 }
 
-static size_t bound_of(const ddla_outer_options *options, int64_t elements) {
+/* With a codec a letter travels: a message's length, the message, and zeros up to the longest that
+ * there can be. All letters of a range are equally long, so that receivers stand ready before a
+ * message is made. Lengths that are sent ahead cost an exchange four latencies more, and zeros a
+ * sparse codec a twentieth of its bytes; others have messages of one length. */
+static size_t letter_bytes(const ddla_outer_options *options, int64_t elements) {
   if (!options->codec) return 0;
-  return (ddla_codec_bound(options->codec, elements, &options->codec_options) + 7) / 8 * 8;
+  const size_t bound = ddla_codec_bound(options->codec, elements, &options->codec_options);
+  return LENGTH_BYTES + (bound + 7) / 8 * 8;
 }
 
 /* Room for the mean that is about to begin; there is enough from the first one of its kind on. */
@@ -69,7 +74,7 @@ static ddla_status reserve(ddla_outer_ranges *ranges) {
   const ddla_outer_options *options = ranges->options;
   const int64_t own = (ranges->count + ranges->members - 1) / ranges->members;
   const int64_t floats = (ranges->members - 1) * own * ranges->elements;
-  const int64_t bytes = (2 * ranges->count + own * (ranges->members - 1)) * (int64_t)ranges->bound;
+  const int64_t bytes = (2 * ranges->count + own * (ranges->members - 1)) * (int64_t)ranges->letter;
   const int64_t scratch =
       options->codec
           ? (int64_t)ddla_codec_scratch(options->codec, ranges->elements, &options->codec_options)
@@ -80,11 +85,11 @@ static ddla_status reserve(ddla_outer_ranges *ranges) {
     DDLA_TRY(DDLA_NEW(ranges->received, floats));
     ranges->room = floats;
   }
-  if (bytes > ranges->message_room) {
-    ddla_free(ranges->messages);
-    ranges->messages = NULL;
-    DDLA_TRY(DDLA_NEW(ranges->messages, bytes));
-    ranges->message_room = bytes;
+  if (bytes > ranges->letter_room) {
+    ddla_free(ranges->letters);
+    ranges->letters = NULL;
+    DDLA_TRY(DDLA_NEW(ranges->letters, bytes));
+    ranges->letter_room = bytes;
   }
   if (scratch <= ranges->scratch_room) return DDLA_OK;
   ddla_free(ranges->scratch);
@@ -122,7 +127,7 @@ void ddla_outer_ranges_destroy(ddla_outer_ranges *ranges) {
     ddla_free(ranges->range[r].flight.request);
   }
   ddla_free(ranges->received);
-  ddla_free(ranges->messages);
+  ddla_free(ranges->letters);
   ddla_free(ranges->scratch);
   ddla_free(ranges);
 }
@@ -139,99 +144,92 @@ static float *received_at(const ddla_outer_ranges *ranges, int index, int place)
          (other_of(ranges, place) * own + index / ranges->members) * ranges->elements;
 }
 
-static uint64_t tag_of(const ddla_outer_ranges *ranges, ddla_bridge_message message, int index,
-                       int part) {
-  return ddla_bridge_tag(ranges->tag, message, index, part);
+static uint64_t tag_of(const ddla_outer_ranges *ranges, ddla_bridge_message message, int index) {
+  return ddla_bridge_tag(ranges->tag, message, index, 0);
 }
 
-/* ---- with a codec: a length, then a message so long ---- */
+/* ---- letters ---- */
 
 static ddla_status encode(ddla_outer_ranges *ranges, range *r, const float *values,
                           float *residual) {
   const ddla_outer_options *options = ranges->options;
+  const size_t letter = letter_bytes(options, r->count);
   size_t bytes = 0;
   const ddla_codec_source source = {.values = values,
                                     .count = r->count,
                                     .options = &options->codec_options,
                                     .residual = residual ? residual + r->begin : NULL,
                                     .scratch = ranges->scratch};
-  DDLA_TRY(ddla_codec_encode(&bytes, r->out, options->codec, &source));
-  r->out_bytes = bytes;
+  DDLA_TRY(ddla_codec_encode(&bytes, r->out + LENGTH_BYTES, options->codec, &source));
+  const uint64_t length = bytes;
+  memcpy(r->out, &length, sizeof length);
+  memset(r->out + LENGTH_BYTES + bytes, 0, letter - LENGTH_BYTES - bytes);
   return DDLA_OK;
 }
 
-static ddla_status send_message(ddla_outer_ranges *ranges, int index, int host,
-                                ddla_bridge_message message) {
-  range *r = &ranges->range[index];
-  DDLA_TRY(ddla_bridge_send(&r->flight, host, tag_of(ranges, message, index, 1), &r->out_bytes,
-                            sizeof r->out_bytes));
-  return ddla_bridge_send(&r->flight, host, tag_of(ranges, message, index, 0), r->out,
-                          (size_t)r->out_bytes);
+static ddla_status read_letter(float *to, const ddla_outer_ranges *ranges, const range *r,
+                               const uint8_t *letter) {
+  const size_t room = letter_bytes(ranges->options, r->count) - LENGTH_BYTES;
+  uint64_t length = 0;
+  memcpy(&length, letter, sizeof length);
+  if (length > room)
+    return DDLA_FAIL(CORRUPT, "a message of %llu bytes is announced; at most %zu can come",
+                     (unsigned long long)length, room);
+  return ddla_codec_decode_bytes(to, r->count, letter + LENGTH_BYTES, (size_t)length);
 }
 
-static ddla_status recv_length(ddla_outer_ranges *ranges, int index, int place,
-                               ddla_bridge_message message) {
-  range *r = &ranges->range[index];
-  return ddla_bridge_recv(&r->flight, ranges->member[place], tag_of(ranges, message, index, 1),
-                          &r->in_bytes[place], sizeof r->in_bytes[place]);
-}
-
-/* The message of a member; a range that is not this host's gets one alone. */
-static uint8_t *message_at(const ddla_outer_ranges *ranges, const range *r, int place) {
-  return r->owner == ranges->place ? r->in + (size_t)other_of(ranges, place) * ranges->bound
+/* The letter of a member; a range that is not this host's gets one alone. */
+static uint8_t *letter_at(const ddla_outer_ranges *ranges, const range *r, int place) {
+  return r->owner == ranges->place ? r->in + (size_t)other_of(ranges, place) * ranges->letter
                                    : r->in;
 }
 
-static ddla_status recv_message(ddla_outer_ranges *ranges, int index, int place,
-                                ddla_bridge_message message) {
-  range *r = &ranges->range[index];
-  if (r->in_bytes[place] > ranges->bound)
-    return DDLA_FAIL(CORRUPT, "host %d announces a message of %llu bytes; at most %zu can come",
-                     ranges->member[place], (unsigned long long)r->in_bytes[place], ranges->bound);
-  return ddla_bridge_recv(&r->flight, ranges->member[place], tag_of(ranges, message, index, 0),
-                          message_at(ranges, r, place), (size_t)r->in_bytes[place]);
-}
-
 static ddla_status decode(const ddla_outer_ranges *ranges, const range *r, int place, float *to) {
-  ddla_status status = ddla_codec_decode_bytes(to, r->count, message_at(ranges, r, place),
-                                               (size_t)r->in_bytes[place]);
+  ddla_status status = read_letter(to, ranges, r, letter_at(ranges, r, place));
   if (status == DDLA_OK) return DDLA_OK;
   return ddla_status_prefix(status, "a message of host %d: ", ranges->member[place]);
 }
 
-/* ---- without ---- */
+/* ---- what travels: numbers, or letters ---- */
+
+static ddla_status send_range(ddla_outer_ranges *ranges, int index, int host,
+                              ddla_bridge_message message, const float *numbers) {
+  range *r = &ranges->range[index];
+  const ddla_outer_options *options = ranges->options;
+  const uint64_t tag = tag_of(ranges, message, index);
+  return options->codec
+             ? ddla_bridge_send(&r->flight, host, tag, r->out, letter_bytes(options, r->count))
+             : ddla_bridge_send(&r->flight, host, tag, numbers, (size_t)r->count * sizeof *numbers);
+}
+
+static ddla_status recv_range(ddla_outer_ranges *ranges, int index, int place,
+                              ddla_bridge_message message, float *numbers) {
+  range *r = &ranges->range[index];
+  const ddla_outer_options *options = ranges->options;
+  const int host = ranges->member[place];
+  const uint64_t tag = tag_of(ranges, message, index);
+  return options->codec
+             ? ddla_bridge_recv(&r->flight, host, tag, letter_at(ranges, r, place),
+                                letter_bytes(options, r->count))
+             : ddla_bridge_recv(&r->flight, host, tag, numbers, (size_t)r->count * sizeof *numbers);
+}
 
 static ddla_status gather(ddla_outer_ranges *ranges, int index) {
-  range *r = &ranges->range[index];
-  const bool coded = ranges->options->codec != NULL;
-  r->state = coded ? RANGE_ANNOUNCED : RANGE_GATHERED;
-  for (int m = 0; m < ranges->members; m++) {
-    if (m == ranges->place) continue;
-    if (coded) DDLA_TRY(recv_length(ranges, index, m, DDLA_BRIDGE_PARTIAL));
-    else
-      DDLA_TRY(ddla_bridge_recv(&r->flight, ranges->member[m],
-                                tag_of(ranges, DDLA_BRIDGE_PARTIAL, index, 0),
-                                received_at(ranges, index, m), (size_t)r->count * sizeof(float)));
-  }
+  ranges->range[index].state = RANGE_GATHERED;
+  for (int m = 0; m < ranges->members; m++)
+    if (m != ranges->place)
+      DDLA_TRY(recv_range(ranges, index, m, DDLA_BRIDGE_PARTIAL, received_at(ranges, index, m)));
   return DDLA_OK;
 }
 
 static ddla_status hand_over(ddla_outer_ranges *ranges, int index) {
   range *r = &ranges->range[index];
   const ddla_outer_options *options = ranges->options;
-  const size_t bytes = (size_t)r->count * sizeof(float);
-  const int owner = ranges->member[r->owner];
-  if (options->codec) {
-    r->state = RANGE_PROMISED;
-    DDLA_TRY(recv_length(ranges, index, r->owner, DDLA_BRIDGE_SUM));
-    DDLA_TRY(encode(ranges, r, options->sent + r->begin, options->residual));
-    return send_message(ranges, index, owner, DDLA_BRIDGE_PARTIAL);
-  }
+  const float *sent = options->sent + r->begin;
   r->state = RANGE_TAKEN;
-  DDLA_TRY(ddla_bridge_recv(&r->flight, owner, tag_of(ranges, DDLA_BRIDGE_SUM, index, 0),
-                            options->mean + r->begin, bytes));
-  return ddla_bridge_send(&r->flight, owner, tag_of(ranges, DDLA_BRIDGE_PARTIAL, index, 0),
-                          options->sent + r->begin, bytes);
+  DDLA_TRY(recv_range(ranges, index, r->owner, DDLA_BRIDGE_SUM, options->mean + r->begin));
+  if (options->codec) DDLA_TRY(encode(ranges, r, sent, options->residual));
+  return send_range(ranges, index, ranges->member[r->owner], DDLA_BRIDGE_PARTIAL, sent);
 }
 
 static void find_members(ddla_outer_ranges *ranges, const ddla_outer_order *order) {
@@ -251,12 +249,12 @@ static ddla_status plan_sum(ddla_outer_ranges *ranges) {
   return ddla_tree_plan_make(&ranges->plan, ranges->members, part, NULL, ranges->members);
 }
 
-/* Room for a range's messages. */
-static void place_messages(const ddla_outer_ranges *ranges, range *r, uint8_t **at) {
+/* Room for a range's letters. */
+static void place_letters(const ddla_outer_ranges *ranges, range *r, uint8_t **at) {
   const size_t in = r->owner == ranges->place ? (size_t)ranges->members - 1 : 1;
   r->out = *at;
-  r->in = *at + ranges->bound;
-  *at += (1 + in) * ranges->bound;
+  r->in = *at + ranges->letter;
+  *at += (1 + in) * ranges->letter;
 }
 
 ddla_status ddla_outer_ranges_begin(ddla_outer_ranges *ranges, uint64_t number,
@@ -271,16 +269,16 @@ ddla_status ddla_outer_ranges_begin(ddla_outer_ranges *ranges, uint64_t number,
       order->member_count > 0 ? order->tag | UINT64_C(1) << 31 : number & ((UINT64_C(1) << 31) - 1);
   ranges->count =
       ddla_outer_cut(&ranges->elements, whole, ranges->members, ranges->options->range_bytes);
-  ranges->bound = bound_of(ranges->options, ranges->elements);
+  ranges->letter = letter_bytes(ranges->options, ranges->elements);
   DDLA_TRY(reserve(ranges));
-  uint8_t *messages = ranges->messages;
+  uint8_t *letters = ranges->letters;
   for (int i = 0; i < ranges->count; i++) {
     range *r = &ranges->range[i];
     r->begin = order->begin + i * ranges->elements;
     r->count = smaller(ranges->elements, order->end - r->begin);
     r->owner = i % ranges->members;
-    place_messages(ranges, r, &messages);
-    DDLA_ASSERT(messages <= ranges->messages + ranges->message_room);
+    place_letters(ranges, r, &letters);
+    DDLA_ASSERT(letters <= ranges->letters + ranges->letter_room);
     DDLA_TRY(r->owner == ranges->place ? gather(ranges, i) : hand_over(ranges, i));
   }
   return DDLA_OK;
@@ -301,43 +299,30 @@ static void take_mean(const ddla_outer_ranges *ranges, int index, const float *o
   for (int64_t i = 0; i < r->count; i++) mean[i] /= members;
 }
 
-static ddla_status announce(ddla_outer_ranges *ranges, int index) {
-  ranges->range[index].state = RANGE_GATHERED;
-  for (int m = 0; m < ranges->members; m++)
-    if (m != ranges->place) DDLA_TRY(recv_message(ranges, index, m, DDLA_BRIDGE_PARTIAL));
-  return DDLA_OK;
-}
-
 /* All contributions, this host's too, are what their messages say; and so is the mean. */
-static ddla_status give_coded(ddla_outer_ranges *ranges, int index) {
+static ddla_status take_coded_mean(ddla_outer_ranges *ranges, int index) {
   range *r = &ranges->range[index];
   const ddla_outer_options *options = ranges->options;
   float *mean = options->mean + r->begin;
   for (int m = 0; m < ranges->members; m++)
     if (m != ranges->place) DDLA_TRY(decode(ranges, r, m, received_at(ranges, index, m)));
   DDLA_TRY(encode(ranges, r, options->sent + r->begin, options->residual));
-  DDLA_TRY(ddla_codec_decode_bytes(mean, r->count, r->out, (size_t)r->out_bytes));
+  DDLA_TRY(read_letter(mean, ranges, r, r->out));
   take_mean(ranges, index, mean);
   DDLA_TRY(encode(ranges, r, mean, options->answer_residual));
-  DDLA_TRY(ddla_codec_decode_bytes(mean, r->count, r->out, (size_t)r->out_bytes));
-  r->state = RANGE_GIVEN;
-  for (int m = 0; m < ranges->members; m++)
-    if (m != ranges->place)
-      DDLA_TRY(send_message(ranges, index, ranges->member[m], DDLA_BRIDGE_SUM));
-  return DDLA_OK;
+  return read_letter(mean, ranges, r, r->out);
 }
 
 static ddla_status give(ddla_outer_ranges *ranges, int index) {
   range *r = &ranges->range[index];
-  if (ranges->options->codec) return give_coded(ranges, index);
-  take_mean(ranges, index, ranges->options->sent + r->begin);
+  const ddla_outer_options *options = ranges->options;
+  if (options->codec) DDLA_TRY(take_coded_mean(ranges, index));
+  else take_mean(ranges, index, options->sent + r->begin);
   r->state = RANGE_GIVEN;
-  for (int m = 0; m < ranges->members; m++) {
-    if (m == ranges->place) continue;
-    DDLA_TRY(ddla_bridge_send(&r->flight, ranges->member[m],
-                              tag_of(ranges, DDLA_BRIDGE_SUM, index, 0),
-                              ranges->options->mean + r->begin, (size_t)r->count * sizeof(float)));
-  }
+  for (int m = 0; m < ranges->members; m++)
+    if (m != ranges->place)
+      DDLA_TRY(
+          send_range(ranges, index, ranges->member[m], DDLA_BRIDGE_SUM, options->mean + r->begin));
   return DDLA_OK;
 }
 
@@ -353,11 +338,7 @@ static ddla_status take(ddla_outer_ranges *ranges, int index) {
 static ddla_status go_on(ddla_outer_ranges *ranges, int index) {
   range *r = &ranges->range[index];
   switch (r->state) {
-  case RANGE_ANNOUNCED: return announce(ranges, index);
   case RANGE_GATHERED: return give(ranges, index);
-  case RANGE_PROMISED:
-    r->state = RANGE_TAKEN;
-    return recv_message(ranges, index, r->owner, DDLA_BRIDGE_SUM);
   case RANGE_TAKEN: return take(ranges, index);
   case RANGE_GIVEN:
   case RANGE_DONE: break;
