@@ -182,6 +182,8 @@
     "streaming: steps after which a fragment is merged; below interval / fragments")               \
   X(sync, mixing, REAL, "0.5", 0, 1, "", FREE,                                                     \
     "streaming: part of a replica's own parameters that stays when a fragment is merged")          \
+  X(sync, carry, REAL, "0", 0, 1, "", FREE,                                                        \
+    "streaming: part of what a replica did in the delay that is added to the global model")        \
   X(sync, moving_rate, REAL, "0.9", 0, 1, "", FREE,                                                \
     "elastic: how far the centre goes to the replicas' mean, and they, all together, to it")       \
   X(sync, penalty, REAL, "0.1", 0, 1e12, "", FREE,                                                 \

@@ -469,14 +469,14 @@ static ddla_status post_fragment(replica *r, int worker, int fragment) {
   return give_order(r, worker, &order, &state->flying);
 }
 
-/* Takes the mean of the fragment that is under way. mixing: of this replica's own parameters.
- * *stop: somebody asked for it before. */
-static ddla_status merge_fragment(replica *r, int worker, double mixing, bool *stop) {
+/* Takes the mean of the fragment that is under way. goes_on: the replica keeps something of its
+ * own. *stop: somebody asked for it before. */
+static ddla_status merge_fragment(replica *r, int worker, bool goes_on, bool *stop) {
   ddla_replica_view view = view_of(r);
   worker_state *state = &r->worker[worker];
   int64_t begin = 0, end = 0;
   uint64_t word = 0;
-  view.mixing = (float)mixing;
+  if (goes_on) view.mixing = (float)view.rule->mixing, view.carry = (float)view.rule->carry;
   fragment_piece(r, state->fragment, worker, &begin, &end);
   const int64_t waited_ns = state->waiting_ns;
   DDLA_TRY(end_order(r, worker, state->flying, &word));
@@ -494,14 +494,15 @@ static ddla_status merge_fragment(replica *r, int worker, double mixing, bool *s
   return ddla_sync_barrier(r->inner, worker);
 }
 
-/* All of the model, behind a committed step. */
+/* All of the model, behind a committed step. What is under way is merged as ever: what the replica
+ * has done since goes into what it gives now. */
 static ddla_status exchange(replica *r, int worker, bool *stop) {
   bool asked = false;
-  if (r->worker[worker].flying) DDLA_TRY(merge_fragment(r, worker, 0, &asked));
+  if (r->worker[worker].flying) DDLA_TRY(merge_fragment(r, worker, true, &asked));
   for (int f = 0; f < fragment_count(r); f++) {
     *stop |= asked;
     DDLA_TRY(post_fragment(r, worker, f));
-    DDLA_TRY(merge_fragment(r, worker, 0, &asked));
+    DDLA_TRY(merge_fragment(r, worker, false, &asked));
   }
   *stop |= asked;
   return DDLA_OK;
@@ -525,7 +526,7 @@ static ddla_status stream(replica *r, int worker, uint64_t step, bool *stop) {
   if (due >= 0) DDLA_TRY(post_fragment(r, worker, due));
   if (!r->worker[worker].flying || fragment_due(r, step - (uint64_t)rule->delay) < 0)
     return DDLA_OK;
-  return merge_fragment(r, worker, rule->mixing, stop);
+  return merge_fragment(r, worker, true, stop);
 }
 
 static ddla_status run_due(replica *r, int worker, uint64_t step, bool *stop) {

@@ -35,7 +35,9 @@ typedef struct ddla_replica_view {
   const double *numbers; /* the strategy's */
   double *block_sums[2]; /* [blocks] of two arrays; only with `sums` */
   int replicas;
-  float mixing; /* part of this replica's own parameters that stays: only with `streams` above 0 */
+  /* Part of this replica's own parameters that stays, and of what it did since it gave them that is
+   * added to the global model: only with `streams` above 0. */
+  float mixing, carry;
   const ddla_sync_rule *rule;
 } ddla_replica_view;
 

@@ -319,12 +319,15 @@ static void streamed_fragments_have_the_plain_bits(void **state) {
   (void)state;
   static const struct {
     int64_t interval, fragments, delay;
-    double mixing;
-  } rules[] = {{1, 1, 0, 0}, {4, 2, 1, 0.5}, {3, 1, 2, 0.25}, {6, 3, 1, 0}, {5, 2, 0, 0.5}};
-  for (int i = 0; i < 5; i++)
+    double mixing, carry;
+  } rules[] = {{1, 1, 0, 0, 0},   {4, 2, 1, 0.5, 0}, {3, 1, 2, 0.25, 0.5}, {6, 3, 1, 0, 0},
+               {5, 2, 0, 0.5, 0}, {4, 1, 3, 0, 1},   {4, 2, 1, 0, 1}};
+  for (int i = 0; i < 7; i++)
     for (int replicas = 1; replicas <= 4; replicas++)
       check((group_case){.method = "streaming",
-                         .codec = i == 1 ? "int8" : NULL,
+                         .codec = i == 1   ? "int8"
+                                  : i == 6 ? "sign"
+                                           : NULL,
                          .agents = replicas,
                          .shards = 2,
                          .steps = i == 2 ? 7 : GROUP_TOTAL_STEPS,
@@ -332,6 +335,7 @@ static void streamed_fragments_have_the_plain_bits(void **state) {
                                   .fragments = rules[i].fragments,
                                   .delay = rules[i].delay,
                                   .mixing = rules[i].mixing,
+                                  .carry = rules[i].carry,
                                   .outer_learning_rate = 0.7,
                                   .outer_momentum = 0.9},
                          .direct = true,

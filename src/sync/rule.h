@@ -22,7 +22,7 @@ typedef struct ddla_sync_rule {
   int64_t after;                              /* up to this step replicas exchange in every step */
   double outer_learning_rate, outer_momentum; /* diloco */
   int64_t fragments, delay;                   /* streaming: delay in steps */
-  double mixing;                              /* streaming */
+  double mixing, carry;                       /* streaming */
   double moving_rate;                         /* elastic */
   double penalty, penalty_ratio;              /* admm; ratio 0: the penalty stays */
   /* Asynchronous: */

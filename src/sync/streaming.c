@@ -4,13 +4,16 @@
  * in.
  *
  *   behind the fragment's step:      d_i = global - theta_i
- *   `delay` steps later:             m = momentum m + mean(d_i)
+ *   `delay` steps later:             p_i = theta_i - (global - d_i), what the delay's steps did
+ *                                    m = momentum m + mean(d_i)
  *                                    global = global - rate (mean(d_i) + momentum m)
- *                                    theta_i = mixing theta_i + (1 - mixing) global
+ *                                    theta_i = mixing theta_i + (1 - mixing) (global + carry p_i)
  *
- * All of a fragment only. The paper's mixing is 0.5; 0 forgets the delay's own steps. Fragment f of
- * F leaves behind step interval (f + 1) / F of every interval. Replicas stay apart; the global
- * model is what the outer steps have made so far.
+ * All of a fragment only. The paper's mixing is 0.5, and it has no carry, so that a part of the
+ * delay's steps is lost. With mixing 0 and carry 1 none is: replicas go on from the global model as
+ * if their steps had been made there, as in DaSGD and LOSCAR-SGD (Maziane et al. 2026,
+ * arXiv:2605.20866). Fragment f of F leaves behind step interval (f + 1) / F of every interval.
+ * Replicas stay apart; the global model is what the outer steps have made so far.
  *
  * Differences: fragments are contiguous pieces of the parameter space of equal size, not sets of
  * layers; a fragment is merged before the next one leaves; the run ends with an exchange of all
@@ -27,12 +30,13 @@ static void give(const ddla_replica_view *v, int64_t begin, int64_t end) {
 
 static void take(const ddla_replica_view *v, int64_t begin, int64_t end) {
   const float rate = (float)v->rule->outer_learning_rate, mu = (float)v->rule->outer_momentum;
-  const float own = v->mixing, other = 1 - own;
+  const float own = v->mixing, other = 1 - own, carry = v->carry;
   float *momentum = v->own[MOMENTUM];
   for (int64_t k = begin; k < end; k++) {
+    const float done = v->theta[k] - (v->global[k] - v->given[k]);
     momentum[k] = mu * momentum[k] + v->mean[k];
     v->global[k] = v->global[k] - rate * (v->mean[k] + mu * momentum[k]);
-    v->theta[k] = own * v->theta[k] + other * v->global[k];
+    v->theta[k] = own * v->theta[k] + other * (v->global[k] + carry * done);
   }
 }
 

@@ -16,7 +16,8 @@ typedef struct replica_models {
   float own[REPLICAS_MAX][GROUP_SPACE]; /* admm's dual variables */
   /* Of streaming: the mean of the fragment that is under way, which may be none (-1), and the
    * buffers that go with the last one; how it is mixed. */
-  float flying[GROUP_SPACE], flying_buffers[REPLICAS_MAX][GROUP_BUFFERS], mixing;
+  float flying[GROUP_SPACE], flying_buffers[REPLICAS_MAX][GROUP_BUFFERS], mixing, carry;
+  float flying_theta[REPLICAS_MAX][GROUP_SPACE]; /* global - (global - theta) when it left */
   int fragment;
   double numbers[3]; /* admm's penalty and residuals */
   /* With a codec: what messages left out of contributions, and of means. */
@@ -93,7 +94,8 @@ static inline void replica_take(replica_models *m, const group_case *c, int64_t 
       *theta = *theta + (float)(rule->moving_rate / c->agents) * (old - *theta);
     else if (replica_is(c, "admm")) m->own[r][k] = m->own[r][k] + (*theta - m->global[k]);
     else if (replica_is(c, "streaming"))
-      *theta = m->mixing * *theta + (1 - m->mixing) * m->global[k];
+      *theta = m->mixing * *theta +
+               (1 - m->mixing) * (m->global[k] + m->carry * (*theta - m->flying_theta[r][k]));
     else *theta = m->global[k];
   }
 }
@@ -191,13 +193,18 @@ static inline ddla_status replica_post(replica_models *m, const group_case *c, i
   m->fragment = fragment;
   for (int r = 0; r < c->agents; r++)
     memcpy(m->flying_buffers[r], m->replica[r].buffers, sizeof m->flying_buffers[r]);
+  for (int r = 0; r < c->agents; r++)
+    for (int64_t k = 0; k < GROUP_SPACE; k++)
+      m->flying_theta[r][k] = m->global[k] - (m->global[k] - m->replica[r].theta[k]);
   return replica_means(m->flying, m, c, replica_border(c, fragment),
                        replica_border(c, fragment + 1));
 }
 
-static inline void replica_merge(replica_models *m, const group_case *c, double mixing) {
+static inline void replica_merge(replica_models *m, const group_case *c, double mixing,
+                                 double carry) {
   if (m->fragment < 0) return;
   m->mixing = (float)mixing;
+  m->carry = (float)carry;
   for (int64_t k = replica_border(c, m->fragment); k < replica_border(c, m->fragment + 1); k++)
     replica_take(m, c, k, m->flying[k]);
   if (m->fragment + 1 == c->rule.fragments) replica_mean_of(m, m->flying_buffers, c->agents);
@@ -208,10 +215,10 @@ static inline void replica_merge(replica_models *m, const group_case *c, double 
 static inline ddla_status replica_stream(replica_models *m, const group_case *c, int64_t next) {
   const int64_t place = (next - 1) % c->rule.interval + 1, count = c->rule.fragments;
   if (next == GROUP_TOTAL_STEPS) {
-    replica_merge(m, c, 0);
+    replica_merge(m, c, c->rule.mixing, c->rule.carry);
     for (int f = 0; f < count; f++) {
       DDLA_TRY(replica_post(m, c, f));
-      replica_merge(m, c, 0);
+      replica_merge(m, c, 0, 0);
     }
     return DDLA_OK;
   }
@@ -219,7 +226,7 @@ static inline ddla_status replica_stream(replica_models *m, const group_case *c,
     const int64_t leaves = c->rule.interval * (f + 1) / count;
     if (place == leaves) DDLA_TRY(replica_post(m, c, f));
     if (m->fragment == f && (place - leaves + c->rule.interval) % c->rule.interval == c->rule.delay)
-      replica_merge(m, c, c->rule.mixing);
+      replica_merge(m, c, c->rule.mixing, c->rule.carry);
   }
   return DDLA_OK;
 }

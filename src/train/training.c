@@ -306,6 +306,7 @@ ddla_sync_rule ddla_training_rule(const ddla_training *training) {
                           .fragments = job->sync.fragments,
                           .delay = job->sync.delay,
                           .mixing = job->sync.mixing,
+                          .carry = job->sync.carry,
                           .moving_rate = job->sync.moving_rate,
                           .penalty = job->sync.penalty,
                           .penalty_ratio = job->sync.penalty_ratio,
