@@ -108,6 +108,8 @@
   X(train, epochs, INT, "10", 0, 1000000000, "epochs", FREE, "passes over the training samples")   \
   X(train, steps, INT, "0", 0, 1000000000000, "steps", FREE,                                       \
     "stop after this many steps; 0: by epochs")                                                    \
+  X(train, seconds, REAL, "0", 0, 1e9, "s", FREE,                                                  \
+    "stop in order, with a checkpoint, after training for so long; 0: at the end")                 \
   X(train, optimizer, NAME, "sgd", 0, 0, "", SAME, "rule that updates the parameters")             \
   X(train, learning_rate, REAL, "0.05", 0, 1000, "", SAME,                                         \
     "size of an update, before the schedule")                                                      \
@@ -153,6 +155,8 @@
     "part of each label that is spread over all classes")                                          \
   X(train, validate_every, INT, "1", 1, 1000000000, "epochs", FREE,                                \
     "epochs between two validations")                                                              \
+  X(train, measure_every, INT, "0", 0, 1000000000000, "steps", FREE,                               \
+    "also validate, and write a row of metrics, every so many steps; 0: at ends of epochs only")   \
   X(train, patience, INT, "0", 0, 1000000000, "epochs", FREE,                                      \
     "stop after this many epochs without a better validation result; 0: never")                    \
   X(train, keep_best, BOOL, "false", 0, 0, "", FREE,                                               \

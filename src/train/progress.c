@@ -67,11 +67,11 @@ void ddla_run_show_step(ddla_run *run, const ddla_worker *worker) {
   fflush(run->terminal);
 }
 
-static void show_line(const ddla_run *run, const ddla_worker *worker, int64_t epoch,
+static void show_line(const ddla_run *run, const ddla_worker *worker, double epoch,
                       double seconds) {
   if (run->show == DDLA_SHOW_NONE || run->show == DDLA_SHOW_JSON) return;
   const bool counts = is_classifier(run);
-  fprintf(run->terminal, "%sepoch %" PRId64 "/%" PRId64 "  step %" PRIu64 "  loss %.4f",
+  fprintf(run->terminal, "%sepoch %.4g/%" PRId64 "  step %" PRIu64 "  loss %.4f",
           run->show == DDLA_SHOW_BAR ? "\r\033[K" : "", epoch, run->training->epochs,
           worker->last.step, run->train_loss);
   if (counts) fprintf(run->terminal, "  accuracy %.4f", run->train_accuracy);
@@ -113,16 +113,30 @@ static void put_numbers(FILE *file, const ddla_run *run, const ddla_worker *work
   for (int i = 0; i < strategy->number_count; i++) put_real(file, strategy->numbers[i], numbers[i]);
 }
 
-static void put_row(FILE *file, ddla_run *run, const ddla_worker *worker, int64_t epoch,
+/* Whole at its end; on the way with a fraction, of four digits. */
+static void put_epoch(FILE *file, double epoch) {
+  char text[DDLA_TEXT_REAL_BYTES];
+  if (epoch == floor(epoch)) {
+    fprintf(file, "{\"epoch\": %" PRId64, (int64_t)epoch);
+    return;
+  }
+  ddla_text_from_real(text, floor(1e4 * epoch + 0.5) / 1e4);
+  fprintf(file, "{\"epoch\": %s", text);
+}
+
+static void put_row(FILE *file, ddla_run *run, const ddla_worker *worker, double epoch,
                     double seconds) {
   char key[64];
-  fprintf(file, "{\"epoch\": %" PRId64 ", \"step\": %" PRIu64, epoch, worker->last.step);
+  put_epoch(file, epoch);
+  fprintf(file, ", \"step\": %" PRIu64, worker->last.step);
   put_real(file, "loss", run->train_loss);
   if (is_classifier(run)) put_real(file, "accuracy", run->train_accuracy);
   put_real(file, "learning_rate", worker->last.learning_rate);
   put_real(file, "samples_per_second", ratio((double)worker->epoch.samples, seconds));
   put_real(file, "seconds", (double)(now_ns() - run->train_start_ns) * 1e-9);
   put_waiting(file, run, worker);
+  fprintf(file, ", \"samples\": %" PRId64 ", \"bytes_sent\": %" PRId64, run->samples,
+          ddla_sync_traffic_of(worker->sync).sent_bytes);
   if (run->training->job->train.clip_norm > 0)
     put_real(file, "gradient_norm", worker->last.gradient_norm);
   if (run->training->job->train.check_every > 0)
@@ -139,7 +153,7 @@ static void put_row(FILE *file, ddla_run *run, const ddla_worker *worker, int64_
 
 /* The row goes to the file at once, so a run that is killed cuts at most one, and into the table.
  */
-static ddla_status write_row(ddla_run *run, const ddla_worker *worker, int64_t epoch,
+static ddla_status write_row(ddla_run *run, const ddla_worker *worker, double epoch,
                              double seconds) {
   char path[DDLA_PATH_BYTES], *row = NULL;
   size_t bytes = 0;
@@ -179,10 +193,11 @@ static ddla_status write_tensorboard(const ddla_run *run, const ddla_worker *wor
   return ddla_file_fail(errno, "cannot write", ddla_run_path(path, run->directory, "tensorboard"));
 }
 
-ddla_status ddla_run_show_epoch(ddla_run *run, const ddla_worker *worker, int64_t epoch) {
+ddla_status ddla_run_show_epoch(ddla_run *run, const ddla_worker *worker, double epoch) {
   double seconds = (double)(now_ns() - run->epoch_start_ns) * 1e-9;
   run->train_loss = ratio(worker->epoch.loss, worker->epoch.count);
   run->train_accuracy = ratio((double)worker->epoch.correct, worker->epoch.count);
+  run->samples += worker->epoch.samples;
   show_line(run, worker, epoch, seconds);
   ddla_status status = write_row(run, worker, epoch, seconds);
   if (status == DDLA_OK) status = write_tensorboard(run, worker, seconds);

@@ -33,7 +33,8 @@ typedef struct ddla_run {
   bool averaged;  /* there is an average.safetensors; without a best one they are of it */
   ddla_evaluation test, validation;
   bool tested, validated;
-  double train_loss, train_accuracy; /* of the last epoch */
+  double train_loss, train_accuracy; /* of the last row of metrics */
+  int64_t samples;                   /* of this run, up to that row */
   int64_t checks, bad_checks,
       non_finite; /* of this run: how many, that found something, and what */
   char model_sha256[DDLA_SHA256_TEXT_BYTES], average_sha256[DDLA_SHA256_TEXT_BYTES];
@@ -64,8 +65,9 @@ void ddla_run_close(ddla_run *run);
 /* After each committed step: the bar. */
 void ddla_run_show_step(ddla_run *run, const ddla_worker *worker);
 
-/* At the end of an epoch: a line, and a row of metrics.jsonl and what is made of it. */
-ddla_status ddla_run_show_epoch(ddla_run *run, const ddla_worker *worker, int64_t epoch);
+/* At the end of an epoch, or (train.measure_every) on the way: a line, and a row of metrics.jsonl
+ * and what is made of it. epoch: so many have ended. */
+ddla_status ddla_run_show_epoch(ddla_run *run, const ddla_worker *worker, double epoch);
 
 /* At the end: report.json, report.txt. worker's shared reports are complete. */
 ddla_status ddla_run_report(ddla_run *run, const ddla_worker *worker);

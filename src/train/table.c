@@ -21,7 +21,9 @@ static const char *const columns[] = {"epoch",
                                       "waiting",
                                       "gradient_norm",
                                       "validation_loss",
-                                      "validation_accuracy"};
+                                      "validation_accuracy",
+                                      "samples",
+                                      "bytes_sent"};
 
 enum { COLUMNS = sizeof columns / sizeof columns[0], PATH_BYTES = 4096, ROWS_BYTES_MAX = 1 << 30 };
 

@@ -5,15 +5,17 @@
 #include "train/table.h"
 
 static const char head[] = "epoch,step,loss,accuracy,learning_rate,samples_per_second,seconds,"
-                           "waiting,gradient_norm,validation_loss,validation_accuracy\r\n";
+                           "waiting,gradient_norm,validation_loss,validation_accuracy,samples,"
+                           "bytes_sent\r\n";
 
 static const char rows[] =
     "{\"epoch\": 1, \"step\": 235, \"loss\": 0.533886228, \"accuracy\": 0.8, \"learning_rate\": "
-    "1e-05, \"samples_per_second\": 137066, \"seconds\": 0.25, \"validation_loss\": 0.5}\n"
+    "1e-05, \"samples_per_second\": 137066, \"seconds\": 0.25, \"validation_loss\": 0.5, "
+    "\"samples\": 60000, \"bytes_sent\": 12345678901}\n"
     "{\"epoch\": 2, \"step\": 470, \"loss\": null, \"gradient_norm\": 2.0, \"new\": 7}\n";
 
-static const char lines[] = "1,235,0.533886228,0.8,1e-05,137066,0.25,,,0.5,\r\n"
-                            "2,470,,,,,,,2,,\r\n";
+static const char lines[] = "1,235,0.533886228,0.8,1e-05,137066,0.25,,,0.5,,60000,12345678901\r\n"
+                            "2,470,,,,,,,2,,,,\r\n";
 
 static void check_file(const char *folder, const char *words) {
   char path[4096], *text = NULL;
@@ -53,7 +55,7 @@ static void a_table_is_made_of_the_rows_and_goes_on(void **state) {
   CHECK_OK(ddla_table_open(&file, folder));
   check_file(folder, whole);
   CHECK_OK(ddla_table_add(file, more, strlen(more)));
-  snprintf(whole, sizeof whole, "%s%s3,705,0.1,,,,,,,,\r\n", head, lines);
+  snprintf(whole, sizeof whole, "%s%s3,705,0.1,,,,,,,,,,\r\n", head, lines);
   check_file(folder, whole);
   fclose(file);
 }

@@ -121,17 +121,37 @@ static ddla_status share_epoch(ddla_worker *worker) {
   return ddla_sync_barrier(worker->sync, worker->worker); /* the sums may be written again */
 }
 
+/* The row of what was trained on since the last one. */
+static ddla_status end_row(ddla_worker *worker, double epoch) {
+  DDLA_TRY(share_epoch(worker));
+  if (worker->run) DDLA_TRY(ddla_run_show_epoch(worker->run, worker, epoch));
+  worker->epoch = (ddla_epoch_sums){0};
+  worker->epoch_non_finite = 0;
+  return DDLA_OK;
+}
+
 static ddla_status end_epoch(bool *enough, ddla_worker *worker, int64_t epoch) {
   const ddla_training *training = worker->training;
   bool due = epoch % training->job->train.validate_every == 0 || epoch == training->epochs;
   bool whole = (int64_t)worker->last.step % training->batches_per_epoch == 0;
   if (whole) DDLA_TRY(ddla_worker_average(worker, epoch));
   if (training->validation && due) DDLA_TRY(validate(enough, worker, epoch));
-  DDLA_TRY(share_epoch(worker));
-  if (worker->run) DDLA_TRY(ddla_run_show_epoch(worker->run, worker, epoch));
-  worker->epoch = (ddla_epoch_sums){0};
-  worker->epoch_non_finite = 0;
-  return DDLA_OK;
+  return end_row(worker, (double)epoch);
+}
+
+/* A row of metrics within an epoch. What it sees of the validation samples decides nothing: the
+ * best model and early stopping go by epochs. */
+static ddla_status measure(ddla_worker *worker) {
+  const ddla_training *training = worker->training;
+  ddla_evaluation found = {0};
+  if (training->validation)
+    DDLA_TRY(
+        ddla_worker_evaluate(&found, worker, training->validation, ddla_worker_measured(worker)));
+  if (worker->run) {
+    worker->run->validation = found;
+    worker->run->validated = training->validation != NULL;
+  }
+  return end_row(worker, (double)worker->last.step / (double)training->batches_per_epoch);
 }
 
 /* The loss is that of the parameters before the step: a step that spoils them shows only here or in
@@ -204,6 +224,9 @@ static void note_step(ddla_worker *worker) {
   ddla_watch_note_step(worker->watch, worker->last.step,
                        worker->last.count > 0 ? worker->last.loss / worker->last.count : 0,
                        worker->last.learning_rate);
+  const double seconds = 1e-9 * (double)(now_ns() - worker->run->train_start_ns);
+  const double limit = worker->training->job->train.seconds;
+  if (limit > 0 && seconds >= limit) ddla_sync_ask_stop(worker->sync);
   if (!worker->run->on_step) return;
   ddla_watch_mark(&worker->pen, DDLA_PHASE_CALLBACK, worker->last.step);
   const ddla_train_step step = {
@@ -229,6 +252,8 @@ static ddla_status after_step(bool *over, ddla_worker *worker) {
   int64_t step = (int64_t)worker->last.step;
   bool epoch_ended = step % training->batches_per_epoch == 0, enough = false;
   bool last = step >= training->total_steps;
+  const int64_t every = training->job->train.measure_every;
+  bool measured = every > 0 && step % every == 0;
   if (worker->last.under_way) {
     note_step(worker);
     return DDLA_OK;
@@ -240,6 +265,7 @@ static ddla_status after_step(bool *over, ddla_worker *worker) {
   if (epoch_ended || last || due || worker->last.stop) DDLA_TRY(check_finite(worker));
   if (epoch_ended || last)
     DDLA_TRY(end_epoch(&enough, worker, (step - 1) / training->batches_per_epoch + 1));
+  else if (measured) DDLA_TRY(measure(worker));
   if (last || enough) DDLA_TRY(ddla_sync_settle(worker->sync, worker->worker));
   bool stop = worker->last.stop && !last && !enough;
   worker->stopped = stop;
