@@ -93,7 +93,7 @@ static void tick_text(char *text, size_t bytes, double value, double tick) {
 static const char grey_end[] = "font-size=\"11\" fill=\"#6b7280\" text-anchor=\"end\"";
 static const char grey_middle[] = "font-size=\"11\" fill=\"#6b7280\" text-anchor=\"middle\"";
 
-static void draw_axes(FILE *file, const chart_scale *x, const chart_scale *y) {
+static void draw_axes(FILE *file, const chart_scale *x, const chart_scale *y, bool fine) {
   char text[32];
   double tick = ddla_chart_tick(y->high - y->low, TICKS_Y);
   for (double v = y->low; v <= y->high + 0.5 * tick; v += tick) {
@@ -102,7 +102,7 @@ static void draw_axes(FILE *file, const chart_scale *x, const chart_scale *y) {
     tick_text(text, sizeof text, v, tick);
     ddla_chart_text(file, x->from - 8, at + 4, grey_end, text);
   }
-  tick = fmax(ddla_chart_tick(x->high - x->low, TICKS_X), 1);
+  tick = fmax(ddla_chart_tick(x->high - x->low, TICKS_X), fine ? 0 : 1);
   for (double v = tick * ceil(x->low / tick); v <= x->high + 1e-9 * tick; v += tick) {
     double at = place(x, v);
     fprintf(file, "<path d=\"M%.1f %.1fv4\" stroke=\"#9ca3af\"/>\n", at, y->from);
@@ -139,6 +139,6 @@ void ddla_chart_draw(FILE *file, const ddla_chart_panel *panel, ddla_chart_box b
   ddla_chart_text(file, x.from, box.y + 18, "font-size=\"14\" font-weight=\"600\" fill=\"#111827\"",
                   panel->title);
   ddla_chart_text(file, x.to, box.y + 18, grey_end, panel->unit);
-  draw_axes(file, &x, &y);
+  draw_axes(file, &x, &y, panel->fine);
   for (int l = 0; l < panel->line_count; l++) draw_line(file, &panel->line[l], &x, &y);
 }

@@ -20,6 +20,7 @@ typedef struct ddla_chart_panel {
   ddla_chart_line line[DDLA_CHART_LINES_MAX];
   int line_count;
   bool from_zero; /* the axis of y begins at 0 */
+  bool fine;      /* x may be marked between whole numbers */
 } ddla_chart_panel;
 
 /* A place on the page, in pixels. */

@@ -1,5 +1,6 @@
 /* Every command is one row here and one file of the same name beside this one. */
 DDLA_COMMAND(train)
+DDLA_COMMAND(compare)
 DDLA_COMMAND(eval)
 DDLA_COMMAND(predict)
 DDLA_COMMAND(why)

@@ -729,6 +729,7 @@ const ddla_strategy ddla_strategy_allreduce = {
     .mode = "synchronous",
     .method = "allreduce",
     .help = "all agents wait for each other in every step; same bits for any number of agents",
+    .trials = "",
     .control_bytes = ddla_allreduce_control_bytes,
     .operand_copies = ddla_operands_copies,
     .list_copies = ddla_operands_list_copies,

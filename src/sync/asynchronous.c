@@ -142,7 +142,7 @@ static ddla_turn_rule rule_of(const asynchronous *a, const ddla_asynchronous_met
                           .lag = method->on_arrival ? -1 : rule->staleness,
                           .ahead = rule->staleness == 0 ? 0 : 1,
                           .grain = grain_of(method, &split),
-                          .every = {rule->meet_every[0], rule->meet_every[1]}};
+                          .every = {rule->meet_every[0], rule->meet_every[1], rule->meet_every[2]}};
 }
 
 static ddla_status open_turns(asynchronous *a) {

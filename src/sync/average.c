@@ -34,6 +34,7 @@ const ddla_strategy ddla_strategy_average = {
     .mode = "accumulated",
     .method = "average",
     .help = "replicas train alone for sync.interval steps, then go on from their mean (local SGD)",
+    .trials = "interval=8",
     .open = average_open,
     .arrays = arrays,
     .array_count = sizeof arrays / sizeof arrays[0],

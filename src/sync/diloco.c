@@ -44,6 +44,7 @@ const ddla_strategy ddla_strategy_diloco = {
     .method = "diloco",
     .help = "the mean of what replicas have gone is the gradient of an outer optimizer with "
             "momentum",
+    .trials = "interval=32,interval=32+codec=int8",
     .open = diloco_open,
     .arrays = arrays,
     .array_count = sizeof arrays / sizeof arrays[0],

@@ -53,6 +53,7 @@ const ddla_strategy ddla_strategy_streaming = {
     .mode = "accumulated",
     .method = "streaming",
     .help = "diloco in fragments that are exchanged while replicas go on",
+    .trials = "interval=32",
     .open = streaming_open,
     .apart = true,
     .streams = true,

@@ -130,6 +130,8 @@ typedef struct ddla_sync_leaf {
 typedef struct ddla_strategy {
   const char *mode, *method; /* keys sync.mode and sync.method */
   const char *help;
+  const char *trials;  /* keys with which `ddla compare` tries it unasked, "interval=32", several
+                          sets  with commas between, "": with none; null: it does not */
   const char *same_as; /* a run may go on with the method of this name, which gives the same bits;
                           null: with this one alone */
   bool divides;        /* among hosts, the moments: see ddla_sync_divides */

@@ -67,7 +67,7 @@ void ddla_turns_post(const ddla_sync_options *sync, ddla_turn_board *board, uint
 
 static int64_t next_fence(const ddla_turns *turns) {
   int64_t fence = ddla_grants_last(turns->grants);
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 3; i++) {
     const int64_t every = turns->options.rule.every[i];
     const int64_t next = every > 0 ? (turns->passed / every + 1) * every : fence;
     if (next < fence) fence = next;

@@ -62,7 +62,7 @@ typedef struct ddla_turn_rule {
   int64_t ahead;    /* on arrival: own contributions that may be on their way when a turn begins */
   int grain;        /* shards of a turn */
   int missing;      /* see served.h */
-  int64_t every[2]; /* fences: multiples of these steps; 0: none */
+  int64_t every[3]; /* fences: multiples of these steps; 0: none */
 } ddla_turn_rule;
 
 typedef struct ddla_turns_options {

@@ -314,7 +314,8 @@ ddla_sync_rule ddla_training_rule(const ddla_training *training) {
                           .servers = job->sync.servers,
                           .damped = job->sync.damping,
                           .compensation = job->sync.compensation,
-                          .meet_every = {training->batches_per_epoch, job->checkpoint.every_steps}};
+                          .meet_every = {training->batches_per_epoch, job->checkpoint.every_steps,
+                                         job->train.measure_every}};
 }
 
 /* A fragment is merged before the next one leaves. */
