@@ -1,7 +1,7 @@
 /* Methods of sync.mode accumulated against the same training computed plainly by one thread: equal
  * bits. Replicas are threads that exchange messages over transport "local"; each has a state of its
  * own, and lanes. */
-#include "sync/test_replica.h"
+#include "sync/test_replica_equals.h"
 
 #include <pthread.h>
 #include <setjmp.h>
