@@ -25,8 +25,10 @@ ddla_status ddla_grants_create(ddla_grants **out, const ddla_grants_options *opt
   grants->options = *options;
   grants->step = grants->oldest = options->start_step;
   grants->last = options->total_steps;
-  if (options->window >= 0) {
-    const ddla_status status = DDLA_NEW(grants->settled, options->window + 1);
+  if (options->window >= options->total_steps - options->start_step)
+    grants->options.window = -1; /* bounds nothing */
+  if (grants->options.window >= 0) {
+    const ddla_status status = DDLA_NEW(grants->settled, grants->options.window + 1);
     if (status != DDLA_OK) {
       ddla_grants_destroy(grants);
       return status;
@@ -73,7 +75,7 @@ int64_t ddla_grants_last(const ddla_grants *grants) { return grants->last; }
 
 bool ddla_grants_stopped(const ddla_grants *grants) { return grants->stopped; }
 
-/* The whole of the step that comes next belongs to the run still. */
+/* The whole of the step that is being granted belongs to the run still. */
 static ddla_status tell_last(ddla_grants *grants) {
   const ddla_grants_options *options = &grants->options;
   const int64_t next = grants->step + 1;

@@ -43,7 +43,7 @@ void ddla_grants_take(ddla_grants *grants);
 /* On host 0, where it matters: a step is settled. Each once, in any order. */
 void ddla_grants_settle(ddla_grants *grants, int64_t step);
 
-/* Asks that the run ends soon: behind the step after the newest one that somebody has begun. */
+/* Asks that the run ends soon: behind the step that the next shards to be granted belong to. */
 ddla_status ddla_grants_stop(ddla_grants *grants);
 
 /* So many steps the run has, as this host knows: total_steps, or where it stops. */

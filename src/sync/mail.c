@@ -40,7 +40,10 @@ struct ddla_mail {
   int64_t bytes;
 };
 
-enum { SPARE_FIRST = 8 };
+enum {
+  SPARE_FIRST = 8,
+  COMING_MAX = 64 /* a transport has room for so many receives from a host, and some more */
+};
 
 static uint64_t head_tag(void) { return ddla_bridge_tag(0, DDLA_BRIDGE_LETTER, 0, 0); }
 

@@ -15,7 +15,8 @@ typedef struct span {
   struct span *next;
   ddla_letter letter;
   int from;
-  float *data; /* null: these shards had no samples */
+  float *data;       /* null: these shards had no samples */
+  uint64_t *message; /* of a codec, on its way; else null */
 } span;
 
 /* Parameters of a range as they are on their way to hosts. */
@@ -63,6 +64,7 @@ struct ddla_served {
   float **spare;           /* buffers of so many */
   int spare_count, spare_room;
   span *spare_spans;
+  span *coming;         /* their data are on the way */
   int64_t settled;      /* by step: versions that were reported */
   reach reach[REACHES]; /* on arrival */
   ddla_staleness staleness;
@@ -90,8 +92,20 @@ static void give_buffer(ddla_served *served, float *buffer) {
 
 static void free_span(ddla_served *served, span *s) {
   give_buffer(served, s->data);
+  ddla_free(s->message);
+  s->data = NULL;
+  s->message = NULL;
   s->next = served->spare_spans;
   served->spare_spans = s;
+}
+
+static ddla_status new_span(span **out, ddla_served *served) {
+  span *s = served->spare_spans;
+  if (s) served->spare_spans = s->next;
+  else DDLA_TRY(DDLA_NEW(s, 1));
+  memset(s, 0, sizeof *s);
+  *out = s;
+  return DDLA_OK;
 }
 
 static ddla_status make_range(ddla_served *served, int k) {
@@ -129,13 +143,18 @@ cleanup:
   return status;
 }
 
-static void destroy_range(own_range *r) {
-  while (r->spans) {
-    span *s = r->spans;
-    r->spans = s->next;
+static void destroy_spans(span *list) {
+  while (list) {
+    span *s = list;
+    list = s->next;
     ddla_free(s->data);
+    ddla_free(s->message);
     ddla_free(s);
   }
+}
+
+static void destroy_range(own_range *r) {
+  destroy_spans(r->spans);
   while (r->snapshots) {
     snapshot *shot = r->snapshots;
     r->snapshots = shot->next;
@@ -150,11 +169,8 @@ void ddla_served_destroy(ddla_served *served) {
   if (!served) return;
   for (int k = 0; served->range && k < served->ranges; k++) destroy_range(&served->range[k]);
   for (int i = 0; i < served->spare_count; i++) ddla_free(served->spare[i]);
-  while (served->spare_spans) {
-    span *s = served->spare_spans;
-    served->spare_spans = s->next;
-    ddla_free(s);
-  }
+  destroy_spans(served->spare_spans);
+  destroy_spans(served->coming);
   ddla_free(served->spare);
   ddla_free(served->range);
   ddla_updates_destroy(served->updates);
@@ -174,30 +190,54 @@ static own_range *range_of(const ddla_served *served, int range) {
 ddla_status ddla_served_place(void **out, ddla_served *served, const ddla_letter *letter) {
   const own_range *r = range_of(served, letter->range);
   const size_t bound = served->options.bound_bytes;
-  float *buffer = NULL;
+  span *s = NULL;
   if (!r || letter->bytes > (bound > 0 ? bound : (uint64_t)r->count * sizeof(float)) ||
       (bound == 0 && letter->bytes != (uint64_t)r->count * sizeof(float)))
     return DDLA_FAIL(CORRUPT, "%" PRIu64 " bytes came for range %d", letter->bytes, letter->range);
+  DDLA_TRY(new_span(&s, served));
+  s->next = served->coming;
+  served->coming = s;
   if (bound > 0) {
-    uint64_t *message = NULL;
-    DDLA_TRY(DDLA_NEW(message, (int64_t)(letter->bytes / sizeof *message) + 1));
-    *out = message;
+    DDLA_TRY(DDLA_NEW(s->message, (int64_t)(letter->bytes / sizeof *s->message) + 1));
+    *out = s->message;
     return DDLA_OK;
   }
-  DDLA_TRY(take_buffer(&buffer, served));
-  *out = buffer;
+  DDLA_TRY(take_buffer(&s->data, served));
+  *out = s->data;
   return DDLA_OK;
 }
 
-static void count_staleness(ddla_served *served, int64_t stale) {
+/* The span whose data are here now. */
+static ddla_status take_coming(span **out, ddla_served *served, const void *data) {
+  span **at = &served->coming;
+  if (!data) return new_span(out, served);
+  while ((const void *)(*at)->data != data && (const void *)(*at)->message != data)
+    at = &(*at)->next;
+  *out = *at;
+  *at = (*at)->next;
+  return DDLA_OK;
+}
+
+/* Of the first own range. */
+static void count_staleness(ddla_served *served, const own_range *r, int64_t stale) {
   static const int64_t most[DDLA_STALENESS_CLASSES - 1] = {0, 1, 2, 4, 8, 16};
   ddla_staleness *found = &served->staleness;
   int class = 0;
+  if (r != &served->range[0]) return;
   while (class < DDLA_STALENESS_CLASSES - 1 && stale > most[class]) class ++;
   found->count[class]++;
   found->contributions++;
   found->sum += stale;
   if (stale > found->most) found->most = stale;
+}
+
+/* Some of these shards have contributed to a step that is not made yet. */
+static bool is_there(const own_range *r, const ddla_letter *letter) {
+  for (const span *s = r->spans; s; s = s->next)
+    if (s->letter.step == letter->step && s->letter.first < letter->end &&
+        letter->first < s->letter.end)
+      return true;
+  return false;
 }
 
 /* A contribution keeps its bounds, or something is badly wrong. By step, late ones of steps that
@@ -211,7 +251,8 @@ static ddla_status check(const ddla_served *served, const own_range *r, int from
                      "host %d computed step %" PRId64 " with version %" PRId64
                      " of range %d; at most %" PRId64 " steps may lie between",
                      from, letter->step, letter->version, letter->range, options->bound);
-  if (!options->on_arrival && options->missing == 0 && letter->step < r->version)
+  if (!options->on_arrival &&
+      ((options->missing == 0 && letter->step < r->version) || is_there(r, letter)))
     return DDLA_FAIL(INTERNAL, "host %d contributes to step %" PRId64 " of range %d twice", from,
                      letter->step, letter->range);
   if (!data || ddla_finite_bad(data, r->count, DDLA_ISA_BEST) == 0) return DDLA_OK;
@@ -251,15 +292,6 @@ static void join(const own_range *r, span *s, span *sibling) {
   s->letter.end = end;
 }
 
-static ddla_status new_span(span **out, ddla_served *served) {
-  span *s = served->spare_spans;
-  if (s) served->spare_spans = s->next;
-  else DDLA_TRY(DDLA_NEW(s, 1));
-  memset(s, 0, sizeof *s);
-  *out = s;
-  return DDLA_OK;
-}
-
 static void insert(ddla_served *served, own_range *r, span *s) {
   span **at = NULL;
   while (!served->options.on_arrival && (at = find_sibling(r, s))) {
@@ -273,40 +305,46 @@ static void insert(ddla_served *served, own_range *r, span *s) {
   *at = s;
 }
 
-/* The numbers of a message, which is used up. */
-static ddla_status decode(float **out, ddla_served *served, const own_range *r, int from,
-                          const ddla_letter *letter, void *message) {
-  ddla_status status = take_buffer(out, served);
-  if (status == DDLA_OK) {
-    status = ddla_codec_decode_bytes(*out, r->count, message, (size_t)letter->bytes);
-    if (status != DDLA_OK) {
-      give_buffer(served, *out);
-      status = ddla_status_prefix(status, "a message of host %d: ", from);
-    }
-  }
-  ddla_free(message);
-  return status;
+/* The numbers of a codec's message, which is used up. */
+static ddla_status decode(ddla_served *served, const own_range *r, span *s, size_t bytes) {
+  if (!s->message) return DDLA_OK;
+  DDLA_TRY(take_buffer(&s->data, served));
+  const ddla_status status =
+      ddla_codec_decode_bytes(s->data, r->count, (const uint8_t *)s->message, bytes);
+  if (status != DDLA_OK) return ddla_status_prefix(status, "a message of host %d: ", s->from);
+  ddla_free(s->message);
+  s->message = NULL;
+  return DDLA_OK;
+}
+
+/* A contribution that is here; taken: it is kept. */
+static ddla_status receive(bool *taken, ddla_served *served, own_range *r, span *s) {
+  const ddla_letter *letter = &s->letter;
+  DDLA_TRY(decode(served, r, s, (size_t)letter->bytes));
+  DDLA_TRY(check(served, r, s->from, letter, s->data));
+  /* late ones are not waited for */
+  *taken = served->options.on_arrival || letter->step >= r->version;
+  return DDLA_OK;
 }
 
 ddla_status ddla_served_deliver(ddla_served *served, int from, const ddla_letter *letter,
                                 void *data) {
   own_range *r = range_of(served, letter->range);
   span *s = NULL;
+  bool taken = false;
   if (!r) return DDLA_FAIL(CORRUPT, "host %d contributes to range %d", from, letter->range);
-  if (data && served->options.bound_bytes > 0) {
-    float *numbers = NULL;
-    DDLA_TRY(decode(&numbers, served, r, from, letter, data));
-    data = numbers;
-  }
-  DDLA_TRY(check(served, r, from, letter, data));
-  if (!served->options.on_arrival && letter->step < r->version) { /* late, and not waited for */
-    give_buffer(served, data);
-    return DDLA_OK;
-  }
-  DDLA_TRY(new_span(&s, served));
+  DDLA_TRY(take_coming(&s, served, data));
+  s->next = NULL;
   s->letter = *letter;
   s->from = from;
-  s->data = data;
+  const ddla_status status = receive(&taken, served, r, s);
+  if (!taken) {
+    free_span(served, s);
+    return status;
+  }
+  if (!served->options.on_arrival) /* it will be part of the step's version */
+    count_staleness(served, r, letter->step - letter->version);
+  if (served->options.taken) served->options.taken(served->options.argument, from, letter);
   insert(served, r, s);
   return DDLA_OK;
 }
@@ -359,10 +397,6 @@ static ddla_update_step step_of(const ddla_served *served, const own_range *r, d
       .step = (uint64_t)r->version,
       .gradient_scale = count > 0 ? 1 / count : 0,
       .learning_rate = ddla_rate_schedule_at(&sync->schedule, r->version + 1, sync->total_steps)};
-}
-
-static bool is_first(const ddla_served *served, const own_range *r) {
-  return r == &served->range[0];
 }
 
 /* Shards of the step that is next in a range, as they are there. */
@@ -421,7 +455,6 @@ static ddla_status make_step(ddla_served *served, own_range *r) {
     const ddla_letter *letter = &spans[i]->letter;
     sums[i] = letter->sums;
     part[i] = (ddla_tree_part){letter->first, letter->end - letter->first};
-    if (is_first(served, r)) count_staleness(served, r->version - letter->version);
   }
   const ddla_letter_sums whole = ddla_sums_tree(sums, part, count, served->options.layout->shards);
   ddla_status status = sum_spans(&sum, served, spans, count);
@@ -461,7 +494,7 @@ static void make_arrived(ddla_served *served, own_range *r) {
   ddla_update_step step = step_of(served, r, s->letter.sums.count);
   r->spans = s->next;
   if (served->options.damped && stale > 1) step.learning_rate /= (double)stale;
-  if (is_first(served, r)) count_staleness(served, stale);
+  count_staleness(served, r, stale);
   step.gradient_scale *= s->letter.number;
   r->reader[s->from].applied++;
   DDLA_ASSERT(s->data); /* a batch has samples */

@@ -42,6 +42,9 @@ typedef struct ddla_served_options {
   /* An own range has this version now; a step has reached all own ranges. */
   void (*changed)(void *argument, int range, int64_t version);
   void (*settled)(void *argument, int64_t step);
+  /* Null, or told of every contribution in the order in which it is taken, which is that of updates
+   * where these are made on arrival: for who keeps account. */
+  void (*taken)(void *argument, int from, const ddla_letter *letter);
   void *argument;
 } ddla_served_options;
 
