@@ -23,7 +23,7 @@ typedef struct worker_state {
   bool working, idle;    /* a turn is granted; there is none before the next fence */
   ddla_letter_sums sums; /* of what it has told of */
   bool near;             /* it has said so, in this turn */
-  int64_t waiting_ns, exchange_ns;
+  int64_t waiting_ns;
   char gap[64];
 } worker_state;
 
@@ -170,10 +170,10 @@ static double *numbers_of(const asynchronous *a) {
 static void begin_board(asynchronous *a) {
   const ddla_sync_options *options = &a->options;
   const size_t bytes = (size_t)ddla_state_dense(options->state) * sizeof(float);
+  atomic_store(&a->board->step, options->start_step); /* no step is made before all have opened */
   if (ddla_transport_rank(options->transport) > 0) return;
   memcpy(a->copy[0], ddla_state_array(options->state, options->theta, options->start_step, 0),
          bytes);
-  atomic_store(&a->board->step, options->start_step);
 }
 
 static ddla_status make(asynchronous *a, const ddla_asynchronous_method *method) {

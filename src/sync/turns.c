@@ -31,7 +31,9 @@ struct ddla_turns {
   bool held;                 /* workers are at it still */
   bool told_stop;
   int64_t contributed, begin_ns;
-  int under_way; /* ranges of the last contribution that are not sent */
+  int under_way;         /* ranges of the last contribution that are not sent */
+  ddla_letter_sums sums; /* of the first range, and its newest rate */
+  double learning_rate;
   /* The order under way, or the last one. */
   uint64_t number, nearly;
   ddla_turn_order order;
@@ -88,18 +90,22 @@ static ddla_status place(void **out, void *argument, int from, const ddla_letter
                                           : ddla_reading_place(out, turns->reading, letter);
 }
 
+/* An older version may come behind a newer one. */
+static void take_news(ddla_turns *turns, const ddla_letter *letter, void *data) {
+  if (letter->range == 0 && letter->version > ddla_reading_newest(turns->reading, 0)) {
+    turns->sums = letter->sums;
+    turns->learning_rate = letter->number;
+  }
+  if (letter->applied > turns->applied[letter->range])
+    turns->applied[letter->range] = letter->applied;
+  ddla_reading_deliver(turns->reading, letter, data);
+}
+
 static ddla_status deliver(void *argument, int from, const ddla_letter *letter, void *data) {
   ddla_turns *turns = argument;
   switch ((ddla_letter_kind)letter->kind) {
   case DDLA_LETTER_PUSH: return ddla_served_deliver(turns->served, from, letter, data);
-  case DDLA_LETTER_NEWS:
-    ddla_reading_deliver(turns->reading, letter, data);
-    if (letter->applied > turns->applied[letter->range])
-      turns->applied[letter->range] = letter->applied;
-    if (letter->range > 0) return DDLA_OK;
-    board_of(turns)->sums = letter->sums;
-    board_of(turns)->learning_rate = letter->number;
-    return DDLA_OK;
+  case DDLA_LETTER_NEWS: take_news(turns, letter, data); return DDLA_OK;
   case DDLA_LETTER_CLAIM:
   case DDLA_LETTER_GRANT:
   case DDLA_LETTER_STOP:
@@ -130,13 +136,17 @@ static void changed(void *argument, int range, int64_t version) {
   const float *parameters = ddla_served_parameters(turns->served, range, &newest);
   ddla_reading_own(turns->reading, range, version, parameters);
   turns->applied[range] = ddla_served_applied(turns->served, range);
-  if (range == 0)
-    board_of(turns)->sums = ddla_served_sums(turns->served, range, &board_of(turns)->learning_rate);
+  if (range == 0) turns->sums = ddla_served_sums(turns->served, range, &turns->learning_rate);
 }
 
 static void settled(void *argument, int64_t step) {
   ddla_turns *turns = argument;
   if (this_host(turns) == 0) ddla_grants_settle(turns->grants, step);
+}
+
+static void taken(void *argument, int from, const ddla_letter *letter) {
+  const ddla_turns_options *options = &((ddla_turns *)argument)->options;
+  if (options->taken) options->taken(options->argument, from, letter);
 }
 
 /* ---- turns ---- */
@@ -190,13 +200,22 @@ static bool may_turn(const ddla_turns *turns) {
   return rule->lag < 0 || ddla_reading_version(turns->reading) >= grant->step - rule->lag;
 }
 
+/* What workers learn of all that was contributed, as it is known now. */
+static void tell_sums(ddla_turns *turns) {
+  board_of(turns)->sums = turns->sums;
+  board_of(turns)->learning_rate = turns->learning_rate;
+}
+
+static void commit(ddla_turns *turns, int64_t step) {
+  ddla_turn_board *board = board_of(turns);
+  if ((uint64_t)step > atomic_load(&board->step))
+    ddla_transport_word_publish(sync_of(turns)->transport, &board->step, (uint64_t)step);
+}
+
 static void end_order(ddla_turns *turns) {
   ddla_turn_board *board = board_of(turns);
-  const int64_t version = ddla_reading_version(turns->reading);
   turns->running = false;
   atomic_store(&board->sent_bytes, ddla_mail_bytes(turns->mail) + turns->met_bytes);
-  if ((uint64_t)version > atomic_load(&board->step))
-    ddla_transport_word_publish(sync_of(turns)->transport, &board->step, (uint64_t)version);
   ddla_transport_word_publish(sync_of(turns)->transport, &board->progress, turns->number);
 }
 
@@ -208,11 +227,21 @@ static void begin_turn(ddla_turns *turns) {
   board->copy = ddla_reading_turn(turns->reading);
   for (int r = 0; r < range_count(turns); r++)
     turns->read_version[r] = ddla_reading_of(turns->reading, r);
+  tell_sums(turns);
+  commit(turns, ddla_reading_version(turns->reading));
   end_order(turns);
 }
 
+/* All hosts have one model, which becomes the state's now: when they have met, some may go on and
+ * send new versions before this one knows that they have. */
 static ddla_status begin_fence(ddla_turns *turns) {
   ddla_agenda agenda = {.by_host = true, .part_count = 1};
+  const ddla_sync_options *sync = sync_of(turns);
+  turns->passed = next_fence(turns);
+  turns->held = true;
+  ddla_reading_gather(turns->reading,
+                      ddla_state_array(sync->state, sync->theta, (uint64_t)turns->passed, 0));
+  tell_sums(turns);
   turns->staleness[this_host(turns)] = *ddla_served_staleness(turns->served);
   agenda.part[0] = (ddla_sync_part){turns->staleness, sizeof *turns->staleness, host_count(turns)};
   turns->meets = true;
@@ -226,20 +255,15 @@ static void add_staleness(ddla_staleness *to, const ddla_staleness *from) {
   if (from->most > to->most) to->most = from->most;
 }
 
-/* All hosts have one model, which becomes the state's. */
 static void end_fence(ddla_turns *turns) {
   ddla_turn_board *board = board_of(turns);
-  const ddla_sync_options *sync = sync_of(turns);
-  turns->passed = next_fence(turns);
-  turns->held = true;
-  ddla_reading_gather(turns->reading,
-                      ddla_state_array(sync->state, sync->theta, (uint64_t)turns->passed, 0));
   board->staleness = (ddla_staleness){.contributions = 0};
   for (int h = 0; h < host_count(turns); h++)
     add_staleness(&board->staleness, &turns->staleness[h]);
   board->fence = true;
   board->stop =
       ddla_grants_stopped(turns->grants) && turns->passed == ddla_grants_last(turns->grants);
+  commit(turns, turns->passed);
   end_order(turns);
 }
 
@@ -323,12 +347,30 @@ static bool waits(ddla_service_word *out, const void *argument) {
   return !turns->running;
 }
 
-/* The first host whose range lacks the wanted version. */
+/* The first host whose range lacks the wanted version; this one where no other does. */
 static int host_behind(const ddla_turns *turns, int64_t version) {
   for (int r = 0; r < range_count(turns); r++)
     if (!owns(turns, r) && ddla_reading_newest(turns->reading, r) < version)
       return ddla_bridge_owner(turns->options.layout, r);
-  return -1;
+  return this_host(turns);
+}
+
+/* The first host that has not told to have applied what this one gave. */
+static int host_that_owes(const ddla_turns *turns) {
+  for (int r = 0; r < range_count(turns); r++)
+    if (turns->contributed - turns->applied[r] > turns->options.rule.ahead)
+      return ddla_bridge_owner(turns->options.layout, r);
+  return this_host(turns);
+}
+
+/* What keeps a turn that was granted from beginning. */
+static void describe_turn(const ddla_turns *turns, const ddla_grant *grant, char *text,
+                          size_t bytes) {
+  if (turns->options.rule.on_arrival)
+    snprintf(text, bytes, "host %d to apply what this one has computed", host_that_owes(turns));
+  else
+    snprintf(text, bytes, "parameters from host %d for step %" PRId64,
+             host_behind(turns, grant->step - turns->options.rule.lag), grant->step + 1);
 }
 
 static void describe(void *argument, char *text, size_t bytes) {
@@ -337,12 +379,9 @@ static void describe(void *argument, char *text, size_t bytes) {
   const int64_t fence = next_fence(turns);
   if (!turns->running) snprintf(text, bytes, "this host's agents");
   else if (turns->meets) snprintf(text, bytes, "the other hosts at a meeting");
-  else if (grant && grant->step < fence)
-    snprintf(text, bytes, "parameters from host %d for step %" PRId64,
-             host_behind(turns, grant->step - turns->options.rule.lag), grant->step + 1);
+  else if (grant && grant->step < fence) describe_turn(turns, grant, text, bytes);
   else
-    snprintf(text, bytes,
-             "what other hosts still compute up to step %" PRId64 " (host %d lacks it)", fence,
+    snprintf(text, bytes, "what is still computed up to step %" PRId64 " (host %d lacks it)", fence,
              host_behind(turns, fence));
 }
 
@@ -394,6 +433,7 @@ static ddla_status create_parts(ddla_turns *turns) {
                              .versions = kept_versions(turns),
                              .changed = changed,
                              .settled = settled,
+                             .taken = taken,
                              .argument = turns}));
   return ddla_reading_create(&turns->reading,
                              &(ddla_reading_options){.layout = options->layout,

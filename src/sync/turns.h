@@ -72,6 +72,9 @@ typedef struct ddla_turns_options {
   ddla_turn_board *board;
   const float *contribution; /* [space] */
   float *copy[2];            /* [space] */
+  /* Null, or told of what comes to own ranges: see served.h. */
+  void (*taken)(void *argument, int from, const ddla_letter *letter);
+  void *argument;
 } ddla_turns_options;
 
 typedef struct ddla_turns ddla_turns;
