@@ -195,23 +195,21 @@ static ddla_status open_letter(ddla_mail *mail, int peer, int head) {
   parcel *p = NULL;
   DDLA_TRY(new_parcel(&p, mail, peer, &b->letter[head]));
   append(&mail->in, p);
+  b->heads++;
   if (p->letter.bytes > 0) p->waits = true, p->number = b->received++;
-  DDLA_TRY(receive(mail, p));
-  return listen(mail, peer, head);
+  DDLA_TRY(listen(mail, peer, head));
+  return receive(mail, p);
 }
 
 static ddla_status advance_heads(ddla_mail *mail, bool *moved) {
   for (int h = 0; h < ddla_transport_ranks(mail->link); h++) {
     box *b = &mail->box[h];
-    bool over = h != here(mail);
-    while (over) {
-      const int head = (int)(b->heads % HEADS);
-      DDLA_TRY(look(mail, &b->head[head], &over));
-      if (!over) break;
-      *moved = true;
-      b->heads++;
-      DDLA_TRY(open_letter(mail, h, head));
-    }
+    bool over = false;
+    if (h == here(mail)) continue;
+    DDLA_TRY(look(mail, &b->head[b->heads % HEADS], &over));
+    if (!over) continue;
+    *moved = true;
+    DDLA_TRY(open_letter(mail, h, (int)(b->heads % HEADS)));
   }
   return DDLA_OK;
 }
