@@ -3,7 +3,10 @@
 # launcher against PyTorch DDP over gloo, on the same hosts and cables (tools/netlab, docs/howto/rehearse-a-cluster.md).
 #
 #   PYTHON=torch/bin/python bench/cluster.sh [--text FILE] [--model cnn|gpt]... [--link near|far]... [--rounds N]
-#       [--steps N] [--setting WORDS]... [--hosts N] [--build DIR]
+#       [--steps N] [--setting WORDS]... [--ours WORD]... [--hosts N] [--build DIR]
+#
+# --ours WORD: `--set WORD` for ours, for example sync.mode=accumulated; --setting: of the peer, among them its own ways to
+# send less: fp16, powersgdR, localH (bench/hosts_torch.py).
 #
 # Models: `cnn`, examples/fashion-mnist.yaml with a batch of 128; `gpt`, examples/gpt.yaml with a batch of 32 windows of
 # FILE. Links: `near`, 1 Gbit/s; `far`, 100 Mbit/s and 20 ms one way. Without --model and --link all of them; without FILE
@@ -21,8 +24,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 . bench/measure.sh
-usage="usage: PYTHON=python3 bench/cluster.sh [--text FILE] [--model cnn|gpt]... [--link near|far]... [--rounds N] [--steps N] [--setting WORDS]... [--hosts N] [--build DIR]"
-rounds=3 steps=0 hosts=4 build=build text= models=() links=() asked=()
+usage="usage: PYTHON=python3 bench/cluster.sh [--text FILE] [--model cnn|gpt]... [--link near|far]... [--rounds N] [--steps N] [--setting WORDS]... [--ours WORD]... [--hosts N] [--build DIR]"
+rounds=3 steps=0 hosts=4 build=build text= models=() links=() asked=() chosen=()
 while [ $# -gt 0 ]; do
   case $1 in
     --text) text=$(readlink -f "$2"); shift ;;
@@ -30,6 +33,7 @@ while [ $# -gt 0 ]; do
     --link) links+=("$2"); shift ;;
     --rounds) rounds=$2; shift ;;
     --steps) steps=$2; shift ;;
+    --ours) chosen+=(--set "$2"); shift ;;
     --setting) asked+=("$2"); shift ;;
     --hosts) hosts=$2; shift ;;
     --build) build=$2; shift ;;
@@ -80,7 +84,7 @@ choose() {
   if [ "$2" = far ] && [ "$1" = cnn ]; then many=40; fi
   if [ $steps != 0 ]; then many=$steps; fi
   peer+=("$warm")
-  ours+=(--set train.epochs=$(((warm + many) / 20)))
+  ours+=(--set train.epochs=$(((warm + many) / 20)) "${chosen[@]}")
   if [ ${#asked[@]} != 0 ]; then settings=("${asked[@]}"); fi
 }
 

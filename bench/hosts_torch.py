@@ -46,12 +46,53 @@ def wrap(model, words, arguments):
     if arguments.ranks == 1:
         return model
     sizes = [int(word[len("bucket") :]) for word in words if word.startswith("bucket")]
-    return torch.nn.parallel.DistributedDataParallel(
+    if number_of(words, "powersgd"):  # over gloo, the sums of several buckets at once meet the wrong ones
+        dist._DEFAULT_FIRST_BUCKET_BYTES = 1 << 30
+        sizes = [1000]
+    model = torch.nn.parallel.DistributedDataParallel(
         model,
         gradient_as_bucket_view="view" in words,
         static_graph="static" in words,
         bucket_cap_mb=sizes[0] if sizes else None,
     )
+    compress(model, words, arguments)
+    return model
+
+
+def number_of(words, name):
+    """N of a word nameN, or None."""
+    found = [word[len(name) :] for word in words if word.startswith(name) and word[len(name) :].isdigit()]
+    return int(found[0]) if found else None
+
+
+def compress(model, words, arguments):
+    """PyTorch's own ways to send less: fp16 (half the bytes), powersgdR (rank R, with error feedback and warm start, from
+    the 10th step on), localH (post-local SGD: no gradients are exchanged; every H steps parameters are averaged)."""
+    from torch.distributed.algorithms.ddp_comm_hooks import default_hooks, post_localSGD_hook, powerSGD_hook
+
+    rank = number_of(words, "powersgd")
+    if "fp16" in words:
+        model.register_comm_hook(None, default_hooks.fp16_compress_hook)
+    elif rank:
+        state = powerSGD_hook.PowerSGDState(
+            process_group=None, matrix_approximation_rank=rank, start_powerSGD_iter=10, min_compression_rate=1
+        )
+        model.register_comm_hook(state, powerSGD_hook.powerSGD_hook)
+    elif number_of(words, "local"):
+        alone = [dist.new_group([r]) for r in range(arguments.ranks)][arguments.rank]
+        state = post_localSGD_hook.PostLocalSGDState(process_group=None, subgroup=alone, start_localSGD_iter=10)
+        model.register_comm_hook(state, post_localSGD_hook.post_localSGD_hook)
+
+
+def follow(optimizer, words, arguments):
+    """The optimizer; with localH one that averages parameters every H steps."""
+    interval = number_of(words, "local")
+    if arguments.ranks == 1 or not interval:
+        return optimizer
+    from torch.distributed.algorithms.model_averaging import averagers
+    from torch.distributed.optim import PostLocalSGDOptimizer
+
+    return PostLocalSGDOptimizer(optimizer, averagers.PeriodicModelAverager(period=interval, warmup_steps=10))
 
 
 def read_steps():

@@ -134,6 +134,7 @@ class Trainer:
         others = [p for p in self.model.parameters() if p.dim() < 2]
         groups = [{"params": tables, "weight_decay": 0.1}, {"params": others, "weight_decay": 0}]
         self.optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), fused="fused" in words)
+        self.optimizer = hosts_torch.follow(self.optimizer, words, options)
         self.loss = self.plain_loss
         self.update = self.optimizer.step
         if "compile" in words:

@@ -142,6 +142,7 @@ class Trainer:
         self.optimizer = torch.optim.SGD(
             model.parameters(), lr=0.05, momentum=0.9, nesterov=True, fused=True if "fused" in words else None
         )
+        self.optimizer = hosts_torch.follow(self.optimizer, words, arguments)
 
         def loss_of(x, y):
             return functional.cross_entropy(model(x), y)

@@ -32,49 +32,13 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-period=10000 # microseconds
 build_program "$build"
 warm_data
 work=$(mktemp -d)
 machine=$(machine)
 agents=$(echo "$speeds" | wc -w)
 
-# The control groups' folder, and what a group's quota is written to.
-if [ -e /sys/fs/cgroup/cpu/cpu.cfs_period_us ]; then
-  groups=/sys/fs/cgroup/cpu/ddla-straggler-$$
-elif grep -qw cpu /sys/fs/cgroup/cgroup.controllers 2>/dev/null; then
-  groups=/sys/fs/cgroup/ddla-straggler-$$
-  echo +cpu >/sys/fs/cgroup/cgroup.subtree_control
-else
-  echo "straggler.sh: no control groups with a quota of processor time here" >&2
-  exit 1
-fi
-mkdir "$groups"
-if [ -e "$groups/cgroup.controllers" ]; then
-  echo +cpu >"$groups/cgroup.subtree_control"
-  echo 10000 >"$groups/cpu.weight"
-else
-  echo 262144 >"$groups/cpu.shares"
-fi
-clean() {
-  rmdir "$groups"/* 2>/dev/null || true
-  rmdir "$groups" 2>/dev/null || true
-  rm -rf "$work"
-}
-trap clean EXIT INT TERM
-
-# group INDEX SPEED: makes a control group of this speed.
-group() {
-  mkdir -p "$groups/$1"
-  quota=$(awk -v speed="$2" -v core="$core" -v period=$period 'BEGIN { printf "%d", speed * core * period }')
-  [ "$quota" -ge 1000 ] || { echo "straggler.sh: a quota of $quota us is less than the kernel takes" >&2; exit 1; }
-  if [ -e "$groups/$1/cpu.max" ]; then
-    echo "$quota $period" >"$groups/$1/cpu.max"
-  else
-    echo "$period" >"$groups/$1/cpu.cfs_period_us"
-    echo "$quota" >"$groups/$1/cpu.cfs_quota_us"
-  fi
-}
+. bench/speeds.sh
 
 # The first samples of the data set, as IDX files.
 mkdir "$work/data"
@@ -86,34 +50,15 @@ first_samples() { # PART MAGIC HEADER_BYTES SAMPLE_BYTES
 first_samples images-idx3-ubyte 2051 16 784
 first_samples labels-idx1-ubyte 2049 8 1
 
-# run NAME SPEEDS SKIPPED OPTION...: a training, each agent in the group of its speed as soon as it is there; prints the
-# median samples per second of its epochs without the first ones.
+# run NAME SPEEDS SKIPPED OPTION...: a training with agents of these speeds; prints the median samples per second of its
+# epochs without the first ones.
 run() {
   name=$1
   wanted=$2
   skipped=$3
   shift 3
-  count=$(echo "$wanted" | wc -w)
-  index=${first_group:-0}
-  for speed in $wanted; do
-    group $index "$speed"
-    index=$((index + 1))
-  done
-  rm -rf "$work/$name"
-  ${LOCK:-} "$program" train examples/fashion-mnist.yaml -q -n "$count" --set parallel.lanes=1 --set train.batch="$batch" \
-    --set train.shards="$shards" --set data.train="$work/data" --set checkpoint.every_epochs=0 --set output.hang_seconds=0 --out "$work/$name" "$@" &
-  launcher=$!
-  children=
-  until [ "$(echo "$children" | wc -w)" -ge "$count" ]; do
-    if [ ! -e "/proc/$launcher" ]; then break; fi
-    children=$(sed -n 's/.*agent [0-9]* of [0-9]*, process \([0-9]*\),.*/\1/p' "$work/$name"/agents/*.log 2>/dev/null || true)
-  done
-  index=${first_group:-0}
-  for child in $children; do
-    echo "$child" >"$groups/$index/cgroup.procs"
-    index=$((index + 1))
-  done
-  wait "$launcher"
+  train_at "$work/$name" "$wanted" examples/fashion-mnist.yaml --set train.batch="$batch" --set train.shards="$shards" \
+    --set data.train="$work/data" "$@"
   tail -n +$((skipped + 1)) "$work/$name/metrics.jsonl" | sed 's/.*"samples_per_second": *\([^,]*\),.*/\1/' | median
   sed -n 's/^agent \([0-9]*\) *\([0-9]*\) shards.*/\2/p' "$work/$name/report.txt" | tr '\n' ' ' >"$work/shards.$name"
 }

@@ -1,0 +1,87 @@
+#!/bin/sh
+# Agents of different speed in the asynchronous mode: how much of their summed speed a training reaches, and how long it
+# takes to a validation accuracy, beside synchronous training without dynamic balance.
+#
+#   bench/staleness.sh [--rounds N] [--epochs N] [--target ACCURACY] [--speeds "1 1 1 0.25"] [--core SHARE] [--build DIR]
+#                      [METHOD...]
+#
+# Methods: synchronous, bounded, push, gossip (initial: all). The job is the demo's, with a tenth set aside for validation;
+# batches of 128 in 16 shards for synchronous and bounded, whole batches for push and gossip. "of the sum" is of the samples
+# per second that each agent reaches alone, under its quota (bench/speeds.sh); of epochs without the first. An epoch ends
+# with a fence, whose waiting counts. Rounds are interleaved; medians.
+set -eu
+cd "$(dirname "$0")/.."
+. bench/measure.sh
+rounds=3 epochs=4 target=0.87 speeds="1 1 1 0.25" core=0.6 build=build methods=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --rounds) rounds=$2; shift ;;
+    --epochs) epochs=$2; shift ;;
+    --target) target=$2; shift ;;
+    --speeds) speeds=$2; shift ;;
+    --core) core=$2; shift ;;
+    --build) build=$2; shift ;;
+    -*) sed -n 's/^#   /usage: /p' "$0" | head -n 1 >&2; exit 2 ;;
+    *) methods="$methods $1" ;;
+  esac
+  shift
+done
+[ -n "$methods" ] || methods="synchronous bounded push gossip"
+build_program "$build"
+warm_data
+work=$(mktemp -d)
+. bench/speeds.sh
+
+common="--set data.validation_fraction=0.1 --set train.shards=16"
+
+settings() {
+  case $1 in
+    synchronous) echo "--set parallel.hosts=$(echo "$speeds" | wc -w)" ;;
+    bounded) echo "--set sync.mode=asynchronous --set sync.method=bounded --set sync.staleness=3" ;;
+    push) echo "--set sync.mode=asynchronous --set sync.method=push --set sync.staleness=-1 --set sync.damping=true" ;;
+    *) echo "--set sync.mode=asynchronous --set sync.method=$1 --set sync.staleness=-1" ;;
+  esac
+}
+
+# rows RUN: epoch, seconds since the start, validation accuracy, samples per second.
+rows() {
+  sed -n 's/.*"epoch": \([0-9]*\),.*"seconds": \([0-9.]*\).*/\1 \2/p' "$1/metrics.jsonl" >"$work/when"
+  sed 's/.*"validation_accuracy": *\([0-9.]*\).*/\1/' "$1/metrics.jsonl" >"$work/accuracy"
+  sed 's/.*"samples_per_second": *\([0-9.]*\).*/\1/' "$1/metrics.jsonl" | paste -d ' ' "$work/when" "$work/accuracy" -
+}
+
+for round in $(seq 1 "$rounds"); do
+  echo "round $round of $rounds" >&2
+  sum=0
+  for speed in $(echo "$speeds" | tr ' ' '\n' | sort -u); do
+    many=$(echo "$speeds" | tr ' ' '\n' | grep -cx "$speed")
+    # shellcheck disable=SC2086 # words
+    train_at "$work/alone" "$speed" examples/fashion-mnist.yaml $common --set train.steps=60 --set train.measure_every=20
+    figure=$(rows "$work/alone" | awk 'NR > 1 { print $4 }' | median)
+    sum=$(awk -v sum="$sum" -v many="$many" -v figure="$figure" 'BEGIN { print sum + many * figure }')
+  done
+  echo "$sum" >>"$work/sum"
+  for method in $methods; do
+    # shellcheck disable=SC2046,SC2086
+    train_at "$work/run" "$speeds" examples/fashion-mnist.yaml $common --set train.epochs="$epochs" $(settings "$method")
+    rows "$work/run" >"$work/rows"
+    awk 'NR > 1 { print $4 }' "$work/rows" | median >"$work/figure"
+    awk -v sum="$sum" '{ print $1 / sum }' "$work/figure" >>"$work/ratio.$method"
+    cat "$work/figure" >>"$work/figures.$method"
+    awk -v target="$target" '$3 >= target { print $2; exit }' "$work/rows" >>"$work/reached.$method"
+    awk 'END { print $3 }' "$work/rows" >>"$work/last.$method"
+    sed -n 's/^ *"staleness": *\([0-9.]*\),*$/\1/p' "$work/run/report.json" | tail -n 1 >>"$work/stale.$method"
+    echo "$method: $(cat "$work/figure") samples/s, $(tail -n 1 "$work/rows")" >&2
+  done
+done
+
+machine
+printf 'agents of speed %s (1 is %s of a processor), summed %.0f samples/s; %d rounds of %d epochs\n\n' "$speeds" "$core" \
+  "$(median <"$work/sum")" "$rounds" "$epochs"
+printf '%-12s %10s %11s %7s %7s %14s %9s %10s\n' method samples/s "of the sum" least most "s to $target" "at last" staleness
+for method in $methods; do
+  printf '%-12s %10.0f %11.2f %7.2f %7.2f %14s %9.4f %10s\n' "$method" "$(median <"$work/figures.$method")" \
+    "$(median <"$work/ratio.$method")" "$(sort -g "$work/ratio.$method" | head -n 1)" \
+    "$(sort -g "$work/ratio.$method" | tail -n 1)" "$(median <"$work/reached.$method")" "$(median <"$work/last.$method")" \
+    "$(median <"$work/stale.$method")"
+done
