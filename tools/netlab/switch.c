@@ -1,12 +1,13 @@
 /* The user-space switch: joins hosts through TAP devices with a rate, a delay, jitter and loss at
  * each port.
  *
- * A frame that comes in at port a for port b leaves a's cable when that has carried all before it,
- * then b's likewise, each with the line's rate; then the delay passes. All that is known when the
- * frame comes, so its time of delivery is reckoned at once. A port delivers in the order of
- * arrival, jitter or not: TCP would take another order for loss. The frames of a port so are a
- * queue in the order of their times, the next one due is the least of the heads, and no heap is
- * needed. */
+ * A host's own end of its cable is a queueing discipline in the host (`netlab wire`), which keeps
+ * to the line's rate and makes TCP wait, as a real device does: nothing is lost there. What comes
+ * in at port a for port b leaves b's cable when that has carried all before it, and is dropped
+ * where too much waits; then the delay passes. All that is known when the frame comes, so its time
+ * of delivery is reckoned at once. A port delivers in the order of arrival, jitter or not: TCP
+ * would take another order for loss. The frames of a port so are a queue in the order of their
+ * times, the next one due is the least of the heads, and no heap is needed. */
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -41,8 +42,8 @@ typedef struct frame {
 typedef struct port {
   int fd;
   bool cut;
-  double rate_mbit, more_ms;       /* of its cable; what that adds to the delay of all */
-  int64_t in_free_ns, out_free_ns; /* when the cable has carried what it has been given */
+  double rate_mbit, more_ms; /* of its cable; what that adds to the delay of all */
+  int64_t free_ns;           /* when the cable has carried to the host what it has been given */
   int64_t last_due_ns;
   frame *first, **end;
 } port;
@@ -123,30 +124,22 @@ void netlab_switch_set(netlab_switch *s, int index, double rate_mbit, double mor
   s->ports[index].more_ms = more_ms;
 }
 
-static int64_t carry_ns(const port *p, int bytes) {
-  return p->rate_mbit > 0 ? (int64_t)(bytes * 8e3 / p->rate_mbit) : 0;
-}
-
-/* When a frame of so many bytes, there at `from_ns`, has passed a cable; -1: it would wait too
- * long.
- */
-static int64_t pass(const port *p, int64_t *free_ns, int64_t from_ns, int bytes) {
-  if (p->rate_mbit <= 0) return from_ns;
-  int64_t begins_ns = *free_ns > from_ns ? *free_ns : from_ns;
-  if (begins_ns - from_ns > QUEUE_NS) return -1;
-  return *free_ns = begins_ns + carry_ns(p, bytes);
+/* When a frame of so many bytes that is there now has passed the cable to a host; -1: it would wait
+ * too long. */
+static int64_t pass(port *to, int bytes) {
+  int64_t now_ns = netlab_now_ns();
+  if (to->rate_mbit <= 0) return now_ns;
+  int64_t begins_ns = to->free_ns > now_ns ? to->free_ns : now_ns;
+  if (begins_ns - now_ns > QUEUE_NS) return -1;
+  return to->free_ns = begins_ns + (int64_t)(bytes * 8e3 / to->rate_mbit);
 }
 
 static void deliver_later(netlab_switch *s, const port *from, port *to, const unsigned char *data,
-                          int bytes, int64_t sent_ns) {
+                          int bytes) {
   if (s->line.loss_percent > 0 && roll(s) * 100 < s->line.loss_percent) return;
-  /* The second cable carries the frame while the first still does: the longer time counts. */
-  int64_t both_ns = carry_ns(from, bytes), there_ns = carry_ns(to, bytes);
-  if (there_ns < both_ns) both_ns = there_ns;
-  int64_t passed_ns = pass(to, &to->out_free_ns, sent_ns - both_ns, bytes);
+  int64_t passed_ns = pass(to, bytes);
   frame *f = passed_ns < 0 ? NULL : malloc(sizeof *f + (size_t)bytes);
   if (!f) return; /* a full queue drops */
-  if (passed_ns < sent_ns) passed_ns = sent_ns;
   double delay_ms = s->line.delay_ms + from->more_ms + to->more_ms;
   if (s->line.jitter_ms > 0) delay_ms += s->line.jitter_ms * (2 * roll(s) - 1);
   int64_t due_ns = passed_ns + (int64_t)(delay_ms * 1e6);
@@ -158,19 +151,16 @@ static void deliver_later(netlab_switch *s, const port *from, port *to, const un
   to->end = &f->next;
 }
 
-static void forward(netlab_switch *s, port *from, const unsigned char *data, int bytes) {
-  int64_t sent_ns = pass(from, &from->in_free_ns, netlab_now_ns(), bytes);
-  if (sent_ns < 0) return;
+static void forward(netlab_switch *s, const port *from, const unsigned char *data, int bytes) {
   bool to_all = data[0] & 1;
   int index = data[PORT_BYTE] - 1;
   for (int i = 0; i < s->port_count; i++) {
     port *to = &s->ports[i];
-    if (to != from && !to->cut && (to_all || i == index))
-      deliver_later(s, from, to, data, bytes, sent_ns);
+    if (to != from && !to->cut && (to_all || i == index)) deliver_later(s, from, to, data, bytes);
   }
 }
 
-static void take(netlab_switch *s, port *from) {
+static void take(netlab_switch *s, const port *from) {
   unsigned char data[FRAME_MAX];
   for (int i = 0; i < READ_MAX; i++) {
     ssize_t bytes = read(from->fd, data, sizeof data);
