@@ -112,6 +112,7 @@ ddla_status ddla_outer_create(ddla_outer **out, const ddla_outer_options *option
                                         .link = options->link,
                                         .progress = &options->board->progress,
                                         .threadless = options->threadless,
+                                        .calm = options->beside,
                                         .client = {advance, under_way, waits, describe, outer}};
   DDLA_TRY_CLEAN(status,
                  ddla_outer_ranges_create(&outer->ranges, &outer->options, &outer->sent_bytes));

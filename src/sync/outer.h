@@ -55,6 +55,7 @@ typedef struct ddla_outer_options {
   const ddla_cluster *cluster;
   int lanes;
   bool threadless; /* see ddla_outer_serve */
+  bool beside;     /* workers compute while a mean is under way */
   ddla_outer_board *board;
   const float *sent;       /* [space] */
   float *mean;             /* [space] */

@@ -143,6 +143,7 @@ static ddla_status open_outer(replica *r) {
                                       .cluster = &r->cluster,
                                       .lanes = r->options.lanes,
                                       .threadless = r->options.threadless,
+                                      .beside = r->method->streams,
                                       .board = &r->control->board,
                                       .sent = array_of(r, DDLA_REPLICA_GIVEN),
                                       .mean = array_of(r, DDLA_REPLICA_MEAN),

@@ -62,8 +62,11 @@ static void describe(void *argument, char *text, size_t bytes) {
 
 static ddla_status wait_serving(ddla_service *service, uint64_t target) {
   serving s = {.service = service, .target = target};
-  const ddla_waiting waiting = {
-      .ready = serve, .describe = describe, .argument = &s, .look_ns = BUSY_NS};
+  const ddla_waiting waiting = {.ready = serve,
+                                .describe = describe,
+                                .argument = &s,
+                                .look_ns = BUSY_NS,
+                                .calm = service->started && service->options.calm};
   DDLA_TRY(ddla_transport_wait(service->options.link, &waiting, -1));
   return s.status;
 }

@@ -37,6 +37,8 @@ typedef struct ddla_service_options {
   ddla_transport *link;      /* messages between hosts; the server's until destroy */
   const ddla_word *progress; /* published by the client: what workers wait for */
   bool threadless;
+  bool calm; /* the thread sleeps where it could look: workers compute while messages are under way
+              */
   ddla_service_client client;
 } ddla_service_options;
 

@@ -109,7 +109,7 @@ ddla_status ddla_event_wait(ddla_event *event, const ddla_waiting *waiting,
   if (timeout_ms >= 0 && timeout_ms < INT64_MAX / 2000000)
     end_ns = ddla_clock_now_ns(clock) + timeout_ms * 1000000;
   for (;;) {
-    if (timeout_ms != 0 && seen == DDLA_READY_MOVED)
+    if (timeout_ms != 0 && seen == DDLA_READY_MOVED && !waiting->calm)
       DDLA_TRY(look(waiting, patience, end_ns, &done));
     if (done) return DDLA_OK;
     if (ddla_clock_now_ns(clock) >= end_ns) {

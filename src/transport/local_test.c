@@ -167,6 +167,30 @@ static void sleepers_are_woken_at_once(void **state) {
   ddla_local_region_destroy(region);
 }
 
+static ddla_ready count_looks(void *argument) {
+  ++*(int *)argument;
+  return DDLA_READY_NOTHING;
+}
+
+/* Who is calm leaves the processor to others: a look or two for each slice of sleep, not dozens. */
+static void the_calm_sleep_at_once(void **state) {
+  (void)state;
+  enum { DOZENS = 100, FEW = 60 };
+  ddla_local_region *region = NULL;
+  assert_int_equal(ddla_local_region_create(&region, 2, 1 << 20), DDLA_OK);
+  ddla_local_setup setup = {region, 0};
+  ddla_transport *t = NULL;
+  assert_int_equal(ddla_transport_open(&t, "local", &setup), DDLA_OK);
+  for (int calm = 0; calm <= 1; calm++) {
+    int looks = 0;
+    const ddla_waiting waiting = {.ready = count_looks, .argument = &looks, .calm = calm == 1};
+    assert_int_equal(ddla_transport_wait(t, &waiting, SECOND_MS / 2), DDLA_TIMEOUT);
+    assert_in_range(looks, calm ? 2 : DOZENS, calm ? FEW : INT32_MAX);
+  }
+  ddla_transport_close(t);
+  ddla_local_region_destroy(region);
+}
+
 static void a_reset_region_is_as_new(void **state) {
   (void)state;
   ddla_local_region *region = NULL;
@@ -217,6 +241,7 @@ int main(void) {
       cmocka_unit_test(agents_notice_a_dead_launcher),
       cmocka_unit_test(one_agents_failure_ends_all),
       cmocka_unit_test(sleepers_are_woken_at_once),
+      cmocka_unit_test(the_calm_sleep_at_once),
       cmocka_unit_test(a_reset_region_is_as_new),
       cmocka_unit_test(too_much_is_refused),
   };

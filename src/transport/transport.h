@@ -70,6 +70,9 @@ typedef struct ddla_waiting {
   /* Nanoseconds after which `ready` looks again at the latest, where it looks at more than what
    * wakes it; 0: as the transport likes. A simulator looks again when anything happens. */
   int64_t look_ns;
+  /* Sleeps at once instead of looking and offering the processor first: who offers it again and
+   * again is behind those who compute, and who sleeps goes before them when it is woken. */
+  bool calm;
 } ddla_waiting;
 
 /* One row. Slots marked [shared], [messages] or [sums] are filled exactly if the capability is
