@@ -20,6 +20,7 @@ fuzz:          ; @tools/setup build test fuzz && tools/build fuzz fuzz && tools/
 check-clang:   ; @tools/setup build test clang && tools/build clang
 debug:         ; @tools/setup build test && tools/build debug
 sim-cluster:   ; @tools/setup build simgrid && tools/build release && bench/sim_cluster.sh
+low-traffic:   ; @tools/setup build demo mpi netlab && tools/build release && bench/low_traffic.sh $(if $(TEXT),--text $(TEXT))
 bench:         ; @tools/setup build && tools/build release && build/ddla bench
 install:       ; @tools/setup build && tools/build release && cmake --install build --prefix "$(PREFIX)"
 format:        ; @tools/setup format && git ls-files "*.c" "*.h" | grep -v -e _list.h -e fixtures | xargs clang-format -i
@@ -28,4 +29,4 @@ ci:            ; @.ci/run
 help:          ; @sed -n 's/^\([a-z-]*\): *; @.*/make \1/p' Makefile
 
 .PHONY: all setup demo demo-mpi test test-full sim-full hang-full cluster-full modes-full tidy check-address check-thread
-.PHONY: address-full thread-full fuzz check-clang debug bench sim-cluster install format clean ci help
+.PHONY: address-full thread-full fuzz check-clang debug bench sim-cluster low-traffic install format clean ci help

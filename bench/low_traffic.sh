@@ -1,0 +1,239 @@
+#!/bin/bash
+# Training over a slow and distant network with a hundredth of the bytes: replicas that exchange now and then through a
+# codec against the plain sum of gradients in every step. Is the model as good, and is the exchange hidden?
+#
+#   bench/low_traffic.sh [--text FILE] [--model cnn|gpt]... [--dir DIR] [--seeds N] [--epochs N] [--steps N] [--build DIR] [tune] [train] [link] [table]
+#
+# Models: `cnn`, examples/fashion-mnist.yaml as it is, or for other --epochs than its 10; `gpt`, examples/gpt.yaml for 2,000
+# --steps of 16 windows of FILE, whose last tenth is the test. Without --model both; without FILE no gpt. Four agents on
+# either side:
+#
+#   plain  sync.mode synchronous, sync.method allreduce: fp32 gradients, in every step
+#   rare   sync.mode accumulated, with the settings of `choose` below
+#
+# tune   both sides over one grid of learning rates, a third of the length, seed 1, on a tenth of the training samples
+# train  each side with its best rate on all training samples, seeds 11, 12, ...; the test's metric
+# link   200 steps on four emulated hosts (tools/netlab; Linux, as root) with 100 Mbit/s and 20 ms one way, one process with
+#        one lane each: time, waiting for exchanges, bytes as the hosts' ports count them. The model that is given out at
+#        the start is in them; `rare` runs five times as long besides, which tells bytes of a start from those of a step
+# table  what there is; without a word all four
+#
+# Everything that was computed stays in DIR (runs/low-traffic): a call goes on where another one ended. What tune and
+# train give are functions of the data and the settings, whatever else the machine does; PERFORMANCE.md has the figures.
+#
+# The interval is one-sided, 95 %, of the mean of paired differences, by Student's distribution.
+set -eu
+cd "$(dirname "$0")/.."
+. bench/measure.sh
+usage="usage: bench/low_traffic.sh [--text FILE] [--model cnn|gpt]... [--dir DIR] [--seeds N] [--epochs N] [--steps N] [--build DIR] [tune] [train] [link] [table]"
+text= models=() dir=runs/low-traffic seeds=5 epochs=10 steps=2000 build=build stages=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --text) text=$(readlink -f "$2"); shift ;;
+    --model) models+=("$2"); shift ;;
+    --dir) dir=$2; shift ;;
+    --seeds) seeds=$2; shift ;;
+    --epochs) epochs=$2; shift ;;
+    --steps) steps=$2; shift ;;
+    --build) build=$2; shift ;;
+    tune | train | link | table) stages+=("$1") ;;
+    *) echo "$usage" >&2; exit 2 ;;
+  esac
+  shift
+done
+if [ ${#models[@]} = 0 ]; then models=(cnn ${text:+gpt}); fi
+if [ ${#stages[@]} = 0 ]; then stages=(tune train link table); fi
+agents=4 rate=100 delay=20 link_steps=200 first_seed=11
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT INT TERM
+
+# choose MODEL: the job and its lengths, the grid, and what `rare` is.
+choose() {
+  model=$1
+  rare=(sync.mode=accumulated sync.method=streaming sync.fragments=1 sync.interval=32 sync.delay=12 sync.mixing=0
+    sync.carry=1 sync.outer_learning_rate=1 sync.outer_momentum=0.8 sync.codec=int4)
+  case $model in
+    cnn)
+      job=examples/fashion-mnist.yaml grid="0.03 0.05 0.1" batch=128 whole=$((469 * epochs))
+      common=()
+      metric=accuracy margin=0.3 unit=points
+      ;;
+    gpt)
+      job=examples/gpt.yaml grid="0.002 0.003 0.005" batch=16 whole=$steps
+      common=(train.batch=$batch train.keep_best=false "data.train=$dir/text.train")
+      metric=loss margin=0.02 unit=nats
+      [ -f "$text" ] || { echo "$usage" >&2; exit 2; }
+      if [ ! -f "$dir/text.test" ]; then
+        head -c $(($(wc -c <"$text") * 9 / 10)) "$text" >"$dir/text.train"
+        tail -c +$(($(wc -c <"$text") * 9 / 10 + 1)) "$text" >"$dir/text.test"
+      fi
+      ;;
+    *) echo "$usage" >&2; exit 2 ;;
+  esac
+  common+=(checkpoint.every_epochs=0)
+  length=(train.steps=$whole) third=(train.steps=$((whole / 3)))
+  settings="$job ${common[*]} | ${length[*]} | ${third[*]} | ${rare[*]}"
+  if [ -f "$dir/$model.settings" ] && [ "$(cat "$dir/$model.settings")" != "$settings" ]; then
+    echo "$dir has runs of $model with other settings than this script's; remove them or give another --dir" >&2
+    exit 1
+  fi
+  echo "$settings" >"$dir/$model.settings"
+}
+
+sets() { # KEY=VALUE...: sets `words`
+  words=()
+  local one
+  for one; do words+=(--set "$one"); done
+}
+
+side_sets() { # plain|rare KEY=VALUE...
+  local side=$1
+  shift
+  if [ "$side" = rare ]; then set -- "$@" "${rare[@]}"; fi
+  sets "${common[@]}" "$@"
+}
+
+# once NAME SIDE KEY=VALUE...: a run on this machine, unless its report is there.
+once() {
+  local name=$model.$1
+  [ -s "$dir/$name.json" ] && return
+  echo "$(date +%T) $name" >&2
+  side_sets "${@:2}"
+  "$program" train "$job" -q -n $agents "${words[@]}" --out "$work/run" || return 1
+  mv "$work/run/metrics.jsonl" "$dir/$name.jsonl"
+  mv "$work/run/report.json" "$dir/$name.json"
+  rm -r "$work/run"
+}
+
+tune() {
+  local side at
+  for at in $grid; do
+    for side in plain rare; do
+      once "tune.$side.$at" $side "${third[@]}" train.learning_rate="$at" data.validation_fraction=0.1
+    done
+  done
+}
+
+validated() { tail -n 1 "$dir/$model.tune.$1.$2.jsonl" 2>/dev/null | field "validation_$metric"; } # SIDE RATE
+
+# The rate of the grid that did best on validation.
+best_rate() { # SIDE
+  local at
+  for at in $grid; do echo "$(validated "$1" "$at") $at"; done | grep -v '^ ' |
+    sort -g $([ $metric = loss ] || echo -r) | head -n 1 | cut -d' ' -f2
+}
+
+train() {
+  local side seed at test=()
+  if [ "$model" = gpt ]; then test=("data.test=$dir/text.test" data.validation_fraction=0); fi
+  for ((seed = first_seed; seed < first_seed + seeds; seed++)); do
+    for side in plain rare; do
+      at=$(best_rate $side)
+      once "train.$side.$at.$seed" $side "${length[@]}" train.learning_rate="$at" train.seed=$seed "${test[@]}"
+    done
+  done
+}
+
+tested() { # SIDE SEED
+  sed -n '/"test"/,$p' "$dir/$model.train.$1.$(best_rate "$1").$2.json" 2>/dev/null | field $metric
+}
+
+sent_bytes() { "$netlab" bytes | awk '{ sum += $3 } END { printf "%.0f\n", sum }'; }
+
+# over_link NAME SIDE STEPS: the same over the emulated network; also the bytes that all hosts have sent.
+over_link() {
+  local name=$model.link.$1 before
+  [ -s "$dir/$name.json" ] && return
+  echo "$(date +%T) $name" >&2
+  side_sets "$2" train.steps="$3" data.validation_fraction=0 parallel.lanes=1
+  before=$(sent_bytes)
+  "$netlab" run "$program" train "$job" -q "${words[@]}" --out "$work/run" >"$work/words" 2>&1 ||
+    { tail -n 5 "$work/words" >&2; return 1; }
+  echo $(($(sent_bytes) - before)) >"$dir/$name.bytes"
+  mv "$work/run/report.json" "$dir/$name.json"
+  rm -r "$work/run"
+}
+
+link() {
+  local got=0
+  export NETLAB_OWNER=$$ BUILD=$build OMPI_MCA_orte_tmpdir_base=$work # process numbers of labs are alike
+  netlab=tools/netlab/netlab
+  if ls "$dir/$model.link."{plain,rare,longer}.json >"$work/words" 2>&1; then return; fi
+  "$netlab" up $agents --rate $rate --delay $delay
+  {
+    over_link plain plain $link_steps && over_link rare rare $link_steps &&
+      over_link longer rare $((5 * link_steps))
+  } || got=$?
+  "$netlab" down
+  return $got
+}
+
+# Paired differences, one a line, above 0 where `rare` is worse.
+differences() {
+  local seed
+  for ((seed = first_seed; seed < first_seed + seeds; seed++)); do
+    echo "$seed $(tested plain $seed) $(tested rare $seed)"
+  done | awk -v metric=$metric 'NF == 3 { print $1, $2, $3, metric == "loss" ? $3 - $2 : 100 * ($2 - $3) }'
+}
+
+quality() {
+  local at
+  printf '\n%s: validation %s after a third of the length\n%-8s' "$model" $metric ""
+  for at in $grid; do printf '%10s' "$at"; done
+  for side in plain rare; do
+    printf '\n%-8s' $side
+    for at in $grid; do printf '%10.4f' "$(validated $side "$at")"; done
+  done
+  printf '\n\n%-8s %10s %10s %10s\n' seed plain rare worse
+  differences | awk -v margin=$margin -v unit=$unit '
+    BEGIN { split("6.314 2.920 2.353 2.132 2.015 1.943 1.895 1.860 1.833", t, " ") } # 95 %, by degrees of freedom
+    { printf "%-8s %10.4f %10.4f %10.4f\n", $1, $2, $3, $4; a += $2; b += $3; d += $4; dd += $4 * $4; n++ }
+    END {
+      if (n < 2 || n > 10) exit
+      mean = d / n
+      most = mean + t[n - 1] * sqrt((dd - n * mean * mean) / (n - 1) / n)
+      printf "%-8s %10.4f %10.4f %10.4f %s; with 95 %% at most %.4f; allowed %g: %s\n", "mean", a / n, b / n, mean, unit,
+        most, margin, most <= margin ? "yes" : "NO" }'
+}
+
+link_row() { # NAME STEPS
+  local file=$dir/$model.link.$1
+  [ -s "$file.json" ] || return 0
+  sed -n '/"train"/,/}/p' "$file.json" | field seconds >"$work/seconds"
+  echo "$1 $2 $(cat "$work/seconds") $(field exposed_seconds <"$file.json") $(field exchange_seconds <"$file.json")" \
+    "$(cat "$file.bytes")"
+}
+
+traffic() {
+  printf '\n%-8s %6s %10s %14s %12s %14s\n' "" steps "step, ms" "waiting, %" "exchange, ms" "bytes/sample"
+  { link_row plain $link_steps; link_row rare $link_steps; link_row longer $((5 * link_steps)); } |
+    awk -v batch=$batch -v whole=$whole '
+    { printf "%-8s %6d %10.1f %14.1f %12.1f %14.1f\n", $1, $2, 1e3 * $3 / $2, 100 * $4 / $3, 1e3 * $5 / $2,
+        $6 / $2 / batch
+      steps[$1] = $2; bytes[$1] = $6 }
+    END {
+      if (!("longer" in bytes)) exit
+      each = (bytes["longer"] - bytes["rare"]) / (steps["longer"] - steps["rare"])
+      start = bytes["rare"] - each * steps["rare"]
+      plain = bytes["plain"] / steps["plain"]
+      printf "fewer bytes: %.0f x in %d steps, %.0f x in %d; %.0f x in all %d steps (%.2f MB at the start, %.1f kB a step)\n",
+        plain * steps["rare"] / bytes["rare"], steps["rare"], plain * steps["longer"] / bytes["longer"], steps["longer"],
+        plain * whole / (start + each * whole), whole, start / 1e6, each / 1e3 }'
+}
+
+table() {
+  quality
+  traffic
+}
+
+build_program "$build"
+if [[ " ${stages[*]} " = *" link "* ]]; then cmake --build "$build" --target ddla_netlab ddla_mpi_openmpi >"$build/bench.log"; fi
+warm_data
+machine
+"$program" --version
+for model in "${models[@]}"; do
+  choose "$model"
+  for stage in "${stages[@]}"; do $stage; done
+done
