@@ -51,6 +51,7 @@ static void put_figures(json_t *method, const ddla_compare_figures *f) {
               {"agent_bytes", f->agent_bytes},
               {"sample_bytes", f->sample_bytes},
               {"staleness", f->staleness},
+              {"compute_seconds", f->compute},
               {"test_metric", f->test}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     put_real(method, rows[i].key, rows[i].value);
@@ -88,6 +89,7 @@ static json_t *method_json(const ddla_compare_run *run, const ddla_contender *c)
   put_real(made, "target_seconds", c->seconds_to);
   put_real(made, "target_bytes", c->bytes_to);
   json_object_set_new(made, "stands", json_boolean(c->stands));
+  json_object_set_new(made, "doubtful", json_boolean(c->doubtful));
   json_object_set_new(made, "points", points_json(&c->curve));
   return made;
 }
@@ -105,6 +107,7 @@ static json_t *whole_json(const ddla_compare_call *call) {
   put_real(made, "equal_seconds", choice->seconds);
   put_real(made, "equal_samples", choice->samples);
   put_real(made, "target", choice->target);
+  put_real(made, "noise", choice->noise);
   put_text(made, "recommended", choice->chosen < 0 ? NULL : call->contender[choice->chosen].name);
   json_object_set_new(made, "close", json_integer(choice->close));
   for (int i = 0; i < call->entries.count; i++)

@@ -25,6 +25,7 @@ typedef struct ddla_compare_figures {
   double lanes_waiting; /* share of the lanes' time, for whatever reason */
   double agent_bytes, sample_bytes; /* sent: by an agent, and by all for a sample */
   double staleness, test;           /* test: the metric on the test samples */
+  double compute; /* seconds that lanes computed for a sample, in the mean over lanes */
 } ddla_compare_figures;
 
 /* One method and what became of it. */

@@ -58,6 +58,7 @@ static ddla_compare_figures read_report(const json_t *report, const ddla_compare
   const double sent = number(hosts, "bytes_sent");
   if (number(hosts, "count") > 1) f.waited = number(hosts, "exposed_seconds") / f.seconds;
   f.lanes_waiting = number(json_object_get(report, "time"), "waiting");
+  f.compute = number(json_object_get(report, "time"), "compute") * f.seconds / f.samples;
   f.agent_bytes = sent / agents;
   f.sample_bytes = sent / f.samples;
   f.staleness = mean_of(json_object_get(report, "sync"), "staleness");

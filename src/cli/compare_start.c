@@ -142,6 +142,7 @@ static void explain(char *out, size_t bytes, const ddla_errand *errand) {
     if (own) break;
     at += strcspn(at, "\n");
   }
+  if (begins(found, "--set: ")) found += 7; /* the words are ours */
   snprintf(out, bytes, "%.*s", (int)strcspn(found, "\n"), found);
   if (!out[0]) snprintf(out, bytes, "exit status %d", errand->exit);
 }

@@ -103,6 +103,23 @@ static void put_learning(FILE *file, const ddla_compare_call *call, int width) {
   }
 }
 
+/* Computing costs all methods the same, if the machine was the same to all. */
+static void put_disturbance(FILE *file, const ddla_compare_call *call) {
+  static const double usual = 1.5;
+  double least = NAN, most = NAN;
+  for (int i = 0; i < call->entries.count; i++) {
+    if (call->run[i].state != DDLA_COMPARE_DONE) continue;
+    least = fmin(least, call->run[i].figures.compute);
+    most = fmax(most, call->run[i].figures.compute);
+  }
+  if (most > usual * least)
+    fprintf(file,
+            "Note: computing a sample took one method %.1f times as long as another, as agents or "
+            "other "
+            "programs competed for processors; times say less then.\n",
+            most / least);
+}
+
 void ddla_compare_print(FILE *file, const ddla_compare_call *call) {
   const int width = name_width(call);
   put_head(file, call);
@@ -110,4 +127,5 @@ void ddla_compare_print(FILE *file, const ddla_compare_call *call) {
   put_learning(file, call, width);
   fputc('\n', file);
   ddla_choice_print(file, &call->choice, call->contender, call->entries.count, &call->rule);
+  put_disturbance(file, call);
 }

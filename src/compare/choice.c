@@ -5,6 +5,9 @@
 /* Time to the target that is not told apart: runs on one machine differ by so much. */
 static const double close_share = 0.1;
 
+/* A difference of two metrics is about 1.4 times as noisy as each; twice that is still noise. */
+static const double noise_factor = 3;
+
 /* The metric, or the loss where there is none: what places of a curve count by. */
 static const double *measured(const ddla_curve *curve) {
   return isnan(ddla_curve_last(curve->metric, curve->count)) ? curve->loss : curve->metric;
@@ -56,11 +59,19 @@ static double best_there(const ddla_contender *c, int count, const ddla_choice_r
   return best;
 }
 
-static void find_standing(ddla_contender *c, int count, const ddla_choice_rule *rule) {
+static void find_noise(ddla_choice *choice, const ddla_contender *c, int count) {
+  choice->noise = NAN;
+  for (int i = 0; i < count; i++)
+    choice->noise = fmax(choice->noise, ddla_curve_noise(c[i].curve.metric, c[i].curve.count));
+}
+
+static void find_standing(ddla_contender *c, int count, const ddla_choice *choice,
+                          const ddla_choice_rule *rule) {
   const double best = best_there(c, count, rule), room = rule->margin * fabs(best);
   for (int i = 0; i < count; i++) {
     const double behind = rule->rises ? best - c[i].there.metric : c[i].there.metric - best;
     c[i].stands = behind <= room; /* false where either is NAN */
+    c[i].doubtful = !c[i].stands && behind <= noise_factor * choice->noise;
   }
 }
 
@@ -105,7 +116,8 @@ void ddla_choice_make(ddla_choice *out, ddla_contender *contenders, int count,
                       const ddla_choice_rule *rule) {
   find_equal(out, contenders, count);
   find_reached(contenders, count, out);
-  find_standing(contenders, count, rule);
+  find_noise(out, contenders, count);
+  find_standing(contenders, count, out, rule);
   find_target(out, contenders, count, rule);
   choose(out, contenders, count);
 }
@@ -117,8 +129,9 @@ static void print_rivals(FILE *file, const ddla_choice *choice, const ddla_conte
     if (i == choice->chosen || c[i].curve.count == 0) continue;
     fprintf(file, "  %s: ", c[i].name);
     if (!c[i].stands)
-      fprintf(file, "left out, as its %s with the same samples (%.4g) is over %.3g %% worse\n",
-              rule->metric, c[i].there.metric, 100 * rule->margin);
+      fprintf(file, "left out, as its %s with the same samples (%.4g) is over %.3g %% worse%s\n",
+              rule->metric, c[i].there.metric, 100 * rule->margin,
+              c[i].doubtful ? ", which may be noise" : "");
     else fprintf(file, "%.2f times as long\n", c[i].seconds_to / best->seconds_to);
   }
 }
@@ -138,6 +151,12 @@ static void print_doubts(FILE *file, const ddla_choice *choice, const ddla_conte
       "Note: one seed each; differences in %s of less than %.3g %% are not counted. Repeat with "
       "another --seed before you rely on a small one.\n",
       rule->metric, 100 * rule->margin);
+  if (isfinite(choice->noise))
+    fprintf(
+        file,
+        "Note: %s goes up and down by about %.2g from row to row; differences of less than %.2g "
+        "may be noise.\n",
+        rule->metric, choice->noise, noise_factor * choice->noise);
   if (few)
     fprintf(file, "Note: curves have few points, between which times are guessed; set "
                   "train.measure_every for more.\n");

@@ -20,6 +20,7 @@ typedef struct ddla_contender {
   ddla_reached end, then, there; /* at its end; at equal time; at equal samples */
   double seconds_to, bytes_to;   /* until the target, by an agent */
   bool stands;                   /* not worse than the best by more than the margin */
+  bool doubtful;                 /* it does not, by a difference that may be noise */
 } ddla_contender;
 
 typedef struct ddla_choice_rule {
@@ -31,6 +32,7 @@ typedef struct ddla_choice_rule {
 typedef struct ddla_choice {
   double seconds, samples; /* that all have done; NAN: nobody has been measured */
   double target;           /* the best metric that all who stand have reached */
+  double noise;            /* the largest of ddla_curve_noise of the metric; NAN: not known */
   int chosen;              /* -1: nobody */
   int close;               /* so many others need at most a tenth more time for the target */
 } ddla_choice;

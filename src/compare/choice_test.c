@@ -157,6 +157,23 @@ static void the_words_give_reasons(void **state) {
   free(text);
 }
 
+/* The better one's metric goes up and down by more than they are apart. */
+static void what_may_be_noise_is_said(void **state) {
+  (void)state;
+  static const double steps[8] = {1, 2, 3, 4, 5, 6, 7, 8},
+                      wild[8] = {0.5, 0.6, 0.7, 0.8, 0.9, 0.8, 0.9, 0.89},
+                      other[8] = {0.5, 0.6, 0.7, 0.8, 0.8, 0.8, 0.8, 0.8};
+  ddla_choice choice;
+  add(0, "first", 10, 8, good);
+  add(1, "second", 2, 1, worse);
+  ddla_choice_make(&choice, contenders, 2, &accuracy);
+  assert_true(isnan(choice.noise) && !contenders[1].doubtful); /* too few rows */
+  contenders[0].curve = (ddla_curve){steps, steps, steps, wild, wild, 8};
+  contenders[1].curve = (ddla_curve){steps, steps, steps, other, other, 8};
+  ddla_choice_make(&choice, contenders, 2, &accuracy);
+  assert_true(choice.noise > 0.05 && !contenders[1].stands && contenders[1].doubtful);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_first_at_the_target_is_chosen),
@@ -166,6 +183,7 @@ int main(void) {
       cmocka_unit_test(equal_samples_are_the_least),
       cmocka_unit_test(nothing_is_chosen_of_nothing),
       cmocka_unit_test(the_words_give_reasons),
+      cmocka_unit_test(what_may_be_noise_is_said),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

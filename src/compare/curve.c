@@ -44,3 +44,20 @@ double ddla_curve_last(const double *y, int count) {
     if (isfinite(y[i])) return y[i];
   return NAN;
 }
+
+double ddla_curve_noise(const double *y, int count) {
+  int measured = 0, seen = 0, terms = 0;
+  double before = NAN, middle = NAN, sum = 0;
+  for (int i = next(y, count, 0); i < count; i = next(y, count, i + 1)) measured++;
+  for (int i = next(y, count, 0); i < count; i = next(y, count, i + 1)) {
+    if (seen++ < measured / 2) continue;
+    const double off = middle - (before + y[i]) / 2;
+    if (isfinite(off)) {
+      sum += off * off;
+      terms++;
+    }
+    before = middle;
+    middle = y[i];
+  }
+  return terms > 0 ? sqrt(sum / terms / 1.5) : NAN;
+}

@@ -23,4 +23,9 @@ double ddla_curve_reach(const double *x, const double *y, int count, double targ
 double ddla_curve_best(const double *y, int count, bool rises);
 double ddla_curve_last(const double *y, int count);
 
+/* How far points lie off a smooth course: their standard deviation s if each is off by itself, from
+ * the differences y_i - (y_(i-1) + y_(i+1)) / 2, whose variance is then 3/2 s^2, in the later half
+ * of what was measured. NAN: that has fewer than 3 points. */
+double ddla_curve_noise(const double *y, int count);
+
 #endif

@@ -53,12 +53,23 @@ static void the_best_and_the_last_are_found(void **state) {
   assert_true(isnan(ddla_curve_last(y, 1)) && isnan(ddla_curve_best(y, 1, true)));
 }
 
+/* The measure of a zigzag is known; a straight line has none, however steep. */
+static void noise_is_what_is_not_smooth(void **state) {
+  (void)state;
+  static const double line[] = {0, 9, 1, 2, 3, 4, 5}, zigzag[] = {5, 5, 5, 1, -1, 1, -1};
+  assert_true(ddla_curve_noise(line, 7) == 0); /* the earlier half does not count */
+  assert_true(fabs(ddla_curve_noise(zigzag, 7) - 2 / sqrt(1.5)) < 1e-12);
+  assert_true(isnan(ddla_curve_noise(line, 4)));
+  assert_true(isnan(ddla_curve_noise(y, 1)));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(places_lie_on_straight_lines),
       cmocka_unit_test(outside_nothing_is_known),
       cmocka_unit_test(a_target_is_reached_between_points),
       cmocka_unit_test(the_best_and_the_last_are_found),
+      cmocka_unit_test(noise_is_what_is_not_smooth),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

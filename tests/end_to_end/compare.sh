@@ -40,7 +40,7 @@ says text "4/4  diloco:interval=500" "Recommended: " "c has compare.txt"
 for file in compare.txt compare.json compare.svg plan.yaml allreduce/report.json average-interval=4/report.json; do
   [ -s "c/$file" ] || fail "there is no c/$file"
 done
-says c/compare.txt "refused: --set: sync.interval is 4" "diloco:interval=500  refused: " \
+says c/compare.txt "refused: sync.interval is 4" "diloco:interval=500  refused: " \
   "the run has 60 steps" "Recommended: " "one seed"
 says c/compare.svg "<svg" "Validation accuracy over seconds" "Validation loss over bytes sent by an agent"
 "$tool" json c/compare.json || fail "compare.json is no JSON"
