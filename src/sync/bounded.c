@@ -30,6 +30,7 @@ static int operand_copies(const ddla_sync_split *split) {
 const ddla_strategy ddla_strategy_bounded = {
     .method = "bounded",
     .help = "shards go to whoever is free, with parameters up to sync.staleness steps old",
+    .trials = "staleness=2",
     .open = open_bounded,
     .control_bytes = control_bytes,
     .operand_copies = operand_copies,

@@ -72,11 +72,16 @@ same_model "$(sha c/allreduce/model.safetensors)" plain
 
 # What is there is kept; one more method is added; the JSON is the file's.
 before=$(sha c/allreduce/report.json)
-"$DDLA" compare job.yaml --modes allreduce,streaming:interval=8+fragments=2 -n 2 --seed 3 --out c --json >json 2>err ||
+"$DDLA" compare job.yaml --modes allreduce,streaming:interval=8+fragments=2,bounded:staleness=2 -n 2 --seed 3 --out c --json >json 2>err ||
   { cat err >&2; fail "more methods: status $?"; }
 cmp json c/compare.json || fail "--json prints something else"
 [ "$before" = "$(sha c/allreduce/report.json)" ] || fail "a method was run twice"
 [ "$(value methods 1 status)" = done ] || fail "streaming: $(value methods 1 reason)"
+[ "$(value methods 2 status)" = done ] || fail "bounded: $(value methods 2 reason)"
+[ "$(value methods 2 staleness)" = "$("$tool" json c/bounded-staleness=2/report.json sync staleness)" ] ||
+  fail "the staleness of bounded is $(value methods 2 staleness)"
+[ "$(wc -l <c/bounded-staleness=2/metrics.jsonl)" -eq 12 ] || fail "bounded has other rows"
+says c/compare.txt staleness
 # ... but not with another job.
 got=0
 "$DDLA" compare job.yaml --modes allreduce -n 2 --seed 4 --out c >text 2>err || got=$?
