@@ -28,7 +28,8 @@ typedef struct group_agent {
 static inline const ddla_strategy *group_strategy(const group_case *c) {
   const char *method = c->method ? c->method : "allreduce";
   const ddla_strategy *found = ddla_strategy_find("synchronous", method);
-  return found ? found : ddla_strategy_find("accumulated", method);
+  if (!found) found = ddla_strategy_find("accumulated", method);
+  return found ? found : ddla_strategy_find("asynchronous", method);
 }
 
 static inline ddla_sync_split group_split(const group_case *c, const ddla_cluster *cluster) {
