@@ -303,6 +303,11 @@ void ddla_asynchronous_put_record(ddla_sync *base, int worker, int shard,
   ddla_sync_put_record(&of(base)->inner->base, worker, shard, record);
 }
 
+/* What serves it looks at the board again. */
+static void wake_link(const asynchronous *a) {
+  if (a->turns) ddla_transport_wake(a->options.link, ddla_transport_rank(a->options.link));
+}
+
 /* The first worker is in the backward pass of its last shard: what comes next can be asked for, and
  * is there when it is wanted. */
 static void say_near(asynchronous *a, int worker) {
@@ -310,6 +315,7 @@ static void say_near(asynchronous *a, int worker) {
   if (worker > 0 || state->near) return;
   state->near = true;
   ddla_transport_word_publish(a->options.transport, &a->board->near, state->turns);
+  wake_link(a);
 }
 
 void ddla_asynchronous_final(ddla_sync *base, int worker, int64_t from) {
@@ -388,7 +394,11 @@ ddla_status ddla_asynchronous_finish(ddla_sync_result *out, int *bad_shard, ddla
   return DDLA_OK;
 }
 
-void ddla_asynchronous_ask_stop(ddla_sync *base) { atomic_store(&of(base)->board->stop_asked, 1); }
+/* By another agent of the host it is seen a little later. */
+void ddla_asynchronous_ask_stop(ddla_sync *base) {
+  atomic_store(&of(base)->board->stop_asked, 1);
+  wake_link(of(base));
+}
 
 void ddla_asynchronous_piece(const ddla_sync *base, int worker, int64_t *begin, int64_t *end) {
   ddla_sync_piece(&of_const(base)->inner->base, worker, begin, end);

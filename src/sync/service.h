@@ -39,6 +39,8 @@ typedef struct ddla_service_options {
   bool threadless;
   bool calm; /* the thread sleeps where it could look: workers compute while messages are under way
               */
+  bool rings; /* whoever changes what the client looks at wakes the link, so that the thread may
+                 sleep while messages are awaited */
   ddla_service_client client;
 } ddla_service_options;
 

@@ -459,6 +459,7 @@ ddla_status ddla_turns_create(ddla_turns **out, const ddla_turns_options *option
                                         .link = sync->link,
                                         .progress = &options->board->progress,
                                         .threadless = sync->threadless,
+                                        .rings = true,
                                         .client = {advance, under_way, waits, describe, turns}};
   DDLA_TRY_CLEAN(status, ddla_service_create(&turns->service, &service));
   *out = turns;
