@@ -124,7 +124,7 @@ refused train.average "no moment" --set train.average=ema
 refused train.optimizer "use sgd" --set train.optimizer=lamb
 refused train.optimizer "whole tensors" --set train.optimizer=adafactor
 refused train.clip_norm "use push" --set train.clip_norm=1
-refused train.shards "no shard may be empty" --set train.batch=103
+refused train.shards "no shard may be empty" --set train.batch=102
 refused sync.mode "running statistics" --set model.kind=resnet --set model.depth=8 --set model.width=8
 
 # Numbers that are none end all, with the words of the one that found them.
@@ -145,7 +145,7 @@ for method in bounded push; do
   status=0
   wait $run || status=$?
   [ $status = 7 ] || fail "a killed agent: status $status: $(cat killed-$method.err)"
-  says killed-$method.err "agent 2 was killed by signal 9"
+  says killed-$method.err " 2 " "signal 9"
   no_agents killed-$method
   step=$(ls killed-$method/checkpoints | sed -n 's/^step-0*\([0-9]*\)$/\1/p' | sort -n | tail -n 1)
   train 0 killed-$method job.yaml -n 2 --set sync.method=$method --resume --set train.epochs=100000 \
