@@ -14,10 +14,10 @@ typedef struct replica_models {
   float global[GROUP_SPACE], global_buffers[GROUP_BUFFERS];
   float momentum[GROUP_SPACE];          /* diloco's */
   float own[REPLICAS_MAX][GROUP_SPACE]; /* admm's dual variables */
-  /* Of streaming: the mean of the fragment that is under way, which may be none (-1), and the
-   * buffers that go with the last one; how it is mixed. */
-  float flying[GROUP_SPACE], flying_buffers[REPLICAS_MAX][GROUP_BUFFERS], mixing, carry;
-  float flying_theta[REPLICAS_MAX][GROUP_SPACE]; /* global - (global - theta) when it left */
+  /* Of streaming: the mean of the fragment that is under way, which may be none (-1); how it is
+   * merged, and the replicas when it left. */
+  float flying[GROUP_SPACE], mixing, carry;
+  group_model left[REPLICAS_MAX];
   int fragment;
   double numbers[3]; /* admm's penalty and residuals */
   /* With a codec: what messages left out of contributions, and of means. */
@@ -44,25 +44,18 @@ static inline float replica_mean(const float *given, int replicas) {
   return replica_tree(given, 0, replicas) / (float)replicas;
 }
 
-/* given: the buffers of each replica. */
-static inline void replica_mean_of(replica_models *m, float (*buffers)[GROUP_BUFFERS],
-                                   int replicas) {
+/* Of the buffers of `from`, which may be the replicas themselves. */
+static inline void replica_mean_of(replica_models *m, const group_model *from, int replicas) {
   float given[REPLICAS_MAX];
   for (int i = 0; i < GROUP_STATISTICS; i++) {
     const int64_t places[] = {group_statistics[i].mean, group_statistics[i].variance};
     for (int p = 0; p < 2; p++)
       for (int64_t k = places[p]; k < places[p] + group_statistics[i].channels; k++) {
-        for (int r = 0; r < replicas; r++) given[r] = buffers[r][k];
+        for (int r = 0; r < replicas; r++) given[r] = from[r].buffers[k];
         m->global_buffers[k] = replica_mean(given, replicas);
         for (int r = 0; r < replicas; r++) m->replica[r].buffers[k] = m->global_buffers[k];
       }
   }
-}
-
-static inline void replica_mean_buffers(replica_models *m, int replicas) {
-  float buffers[REPLICAS_MAX][GROUP_BUFFERS];
-  for (int r = 0; r < replicas; r++) memcpy(buffers[r], m->replica[r].buffers, sizeof buffers[r]);
-  replica_mean_of(m, buffers, replicas);
 }
 
 static inline bool replica_is(const group_case *c, const char *method) {
@@ -95,7 +88,8 @@ static inline void replica_take(replica_models *m, const group_case *c, int64_t 
     else if (replica_is(c, "admm")) m->own[r][k] = m->own[r][k] + (*theta - m->global[k]);
     else if (replica_is(c, "streaming"))
       *theta = m->mixing * *theta +
-               (1 - m->mixing) * (m->global[k] + m->carry * (*theta - m->flying_theta[r][k]));
+               (1 - m->mixing) *
+                   (m->global[k] + m->carry * (*theta - (old - (old - m->left[r].theta[k]))));
     else *theta = m->global[k];
   }
 }
@@ -180,7 +174,7 @@ static inline ddla_status replica_exchange(replica_models *m, const group_case *
   memcpy(old, m->global, sizeof old);
   DDLA_TRY(replica_means(mean, m, c, 0, GROUP_SPACE));
   for (int64_t k = 0; k < GROUP_SPACE; k++) replica_take(m, c, k, mean[k]);
-  replica_mean_buffers(m, c->agents);
+  replica_mean_of(m, m->replica, c->agents);
   if (replica_is(c, "admm")) replica_residuals(m, c, old);
   return DDLA_OK;
 }
@@ -191,23 +185,18 @@ static inline int64_t replica_border(const group_case *c, int fragment) {
 
 static inline ddla_status replica_post(replica_models *m, const group_case *c, int fragment) {
   m->fragment = fragment;
-  for (int r = 0; r < c->agents; r++)
-    memcpy(m->flying_buffers[r], m->replica[r].buffers, sizeof m->flying_buffers[r]);
-  for (int r = 0; r < c->agents; r++)
-    for (int64_t k = 0; k < GROUP_SPACE; k++)
-      m->flying_theta[r][k] = m->global[k] - (m->global[k] - m->replica[r].theta[k]);
+  memcpy(m->left, m->replica, sizeof m->left);
   return replica_means(m->flying, m, c, replica_border(c, fragment),
                        replica_border(c, fragment + 1));
 }
 
-static inline void replica_merge(replica_models *m, const group_case *c, double mixing,
-                                 double carry) {
+static inline void replica_merge(replica_models *m, const group_case *c, bool goes_on) {
   if (m->fragment < 0) return;
-  m->mixing = (float)mixing;
-  m->carry = (float)carry;
+  m->mixing = goes_on ? (float)c->rule.mixing : 0;
+  m->carry = goes_on ? (float)c->rule.carry : 0;
   for (int64_t k = replica_border(c, m->fragment); k < replica_border(c, m->fragment + 1); k++)
     replica_take(m, c, k, m->flying[k]);
-  if (m->fragment + 1 == c->rule.fragments) replica_mean_of(m, m->flying_buffers, c->agents);
+  if (m->fragment + 1 == c->rule.fragments) replica_mean_of(m, m->left, c->agents);
   m->fragment = -1;
 }
 
@@ -215,10 +204,10 @@ static inline void replica_merge(replica_models *m, const group_case *c, double 
 static inline ddla_status replica_stream(replica_models *m, const group_case *c, int64_t next) {
   const int64_t place = (next - 1) % c->rule.interval + 1, count = c->rule.fragments;
   if (next == GROUP_TOTAL_STEPS) {
-    replica_merge(m, c, c->rule.mixing, c->rule.carry);
+    replica_merge(m, c, true);
     for (int f = 0; f < count; f++) {
       DDLA_TRY(replica_post(m, c, f));
-      replica_merge(m, c, 0, 0);
+      replica_merge(m, c, false);
     }
     return DDLA_OK;
   }
@@ -226,7 +215,7 @@ static inline ddla_status replica_stream(replica_models *m, const group_case *c,
     const int64_t leaves = c->rule.interval * (f + 1) / count;
     if (place == leaves) DDLA_TRY(replica_post(m, c, f));
     if (m->fragment == f && (place - leaves + c->rule.interval) % c->rule.interval == c->rule.delay)
-      replica_merge(m, c, c->rule.mixing, c->rule.carry);
+      replica_merge(m, c, true);
   }
   return DDLA_OK;
 }
