@@ -163,10 +163,9 @@
     "also keep the model that did best on validation")
 
 #define DDLA_JOB_ROWS_sync(X)                                                                      \
-  X(sync, mode, CHOICE, "synchronous", 0, 0, "synchronous|accumulated|asynchronous", SAME,         \
+  X(sync, mode, CHOICE, "synchronous", 0, 0, "synchronous|accumulated|asynchronous", FREE,         \
     "when agents wait for each other: in every step, after some steps alone, or never")            \
-  X(sync, method, NAME, "allreduce", 0, 0, "", SAME,                                               \
-    "algorithm within the mode; a run may go on with another that gives the same bits")            \
+  X(sync, method, NAME, "allreduce", 0, 0, "", FREE, "algorithm within the mode")                  \
   X(sync, reduction, CHOICE, "tree", 0, 0, "tree|fast", SAME,                                      \
     "order of sums; tree: fixed, so that any number of agents gives the same bits; fast: between " \
     "hosts as the MPI library likes, without that promise")                                        \

@@ -104,6 +104,12 @@ const char *ddla_checkpoint_note(const ddla_checkpoint_file *file, const char *k
   return prefixed(file, DDLA_NOTE_FREE, key);
 }
 
+const char *ddla_checkpoint_same(const ddla_checkpoint_file *file, const char *key) {
+  return prefixed(file, DDLA_NOTE_SAME, key);
+}
+
+const char *ddla_checkpoint_path(const ddla_checkpoint_file *file) { return file->path; }
+
 const ddla_safetensors *ddla_checkpoint_part_of(const ddla_checkpoint_file *file,
                                                 ddla_checkpoint_part part) {
   return file->parts[part];
@@ -121,7 +127,7 @@ ddla_status ddla_checkpoint_identity_check(const ddla_checkpoint_file *file,
   for (int i = 0; i < wanted->count; i++) {
     const char *key = wanted->at[i].key, *value = wanted->at[i].value;
     const char *found = prefixed(file, DDLA_NOTE_SAME, key);
-    if (found && strcmp(found, value) == 0) continue;
+    if (!value || (found && strcmp(found, value) == 0)) continue;
     return DDLA_FAIL(INVALID,
                      "the checkpoint %s was made with%s %s %s, the job says %s; use that value, or "
                      "start a new run in another directory",

@@ -58,15 +58,19 @@ void ddla_checkpoint_close(ddla_checkpoint_file *file);
 
 uint64_t ddla_checkpoint_step(const ddla_checkpoint_file *file);
 
-/* A free note, or null. Borrowed until close. */
+/* A free note, or one of the identity; null: there is none. Borrowed until close. */
 const char *ddla_checkpoint_note(const ddla_checkpoint_file *file, const char *key);
+const char *ddla_checkpoint_same(const ddla_checkpoint_file *file, const char *key);
+
+/* The directory that it was opened as. Borrowed until close. */
+const char *ddla_checkpoint_path(const ddla_checkpoint_file *file);
 
 /* The tensors of a part. Borrowed until close. */
 const ddla_safetensors *ddla_checkpoint_part_of(const ddla_checkpoint_file *file,
                                                 ddla_checkpoint_part part);
 
 /* INVALID naming the first key that differs and both values, unless the checkpoint's identity is
- * `wanted`. */
+ * `wanted`. A null value stands for any, and for none. */
 ddla_status ddla_checkpoint_identity_check(const ddla_checkpoint_file *file,
                                            const ddla_checkpoint_notes *wanted);
 

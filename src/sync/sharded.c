@@ -245,7 +245,6 @@ const ddla_strategy ddla_strategy_sharded = {
     .method = "sharded",
     .help = "as allreduce, with the same bits; each host keeps moments for its part of the "
             "parameters, updates it and gives it to all: less memory",
-    .same_as = "allreduce",
     .divides = true,
     .control_bytes = ddla_allreduce_control_bytes,
     .operand_copies = ddla_operands_copies,

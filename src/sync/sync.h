@@ -50,6 +50,7 @@ typedef struct ddla_sync_options {
   const ddla_clock *clock; /* by which shards are timed, with dynamic; null: the monotonic one */
   uint64_t start_step;     /* committed steps so far */
   int64_t total_steps;     /* for the schedule */
+  int64_t end_step;        /* replicas exchange behind it; 0: total_steps */
   ddla_state *state;
   int theta, moment[DDLA_MOMENTS_MAX]; /* rows of the state table; -1: none */
   int gradients;                       /* row: one copy for each operand of each worker */
@@ -132,8 +133,6 @@ typedef struct ddla_strategy {
   const char *help;
   const char *trials;  /* keys with which `ddla compare` tries it unasked, "interval=32", several
                           sets  with commas between, "": with none; null: it does not */
-  const char *same_as; /* a run may go on with the method of this name, which gives the same bits;
-                          null: with this one alone */
   bool divides;        /* among hosts, the moments: see ddla_sync_divides */
   /* Every host trains a model of its own on its part of each batch. arrays[0] is the global model,
    * equal on all hosts: what the run is measured by and leaves. */

@@ -2,12 +2,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/pages.h"
 #include "coll/pass.h"
 #include "sync/bridge_layout.h"
+#include "train/adopt.h"
 
 bool ddla_divided_has(const ddla_shared *shared, int row) {
   for (int m = 0; shared->divided && m < DDLA_MOMENTS_MAX; m++)
@@ -32,17 +32,6 @@ static int64_t piece_end(int *owner, const ddla_bridge_layout *layout, int64_t a
   ddla_bridge_range(layout, range, &begin, &count);
   *owner = ddla_bridge_owner(layout, range);
   return begin + count < end ? begin + count : end;
-}
-
-/* Gives whole pages back to the system, which are zero and nobody's then. Where it does not know
- * how, they stay. */
-static void release(void *data, size_t bytes) {
-  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)data;
-  const uintptr_t begin = (from + page - 1) / page * page, end = (from + bytes) / page * page;
-  if (begin >= end) return;
-  /* memory of one process alone knows only the other way */
-  if (madvise((void *)begin, end - begin, MADV_REMOVE) != 0)
-    (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
 /* ---- into a checkpoint ---- */
@@ -85,7 +74,7 @@ ddla_status ddla_divided_next(void *argument, const void **data, size_t *bytes) 
   DDLA_TRY(ddla_sync_bring(worker->sync, worker->worker, piece, *bytes, owner));
   if (!worker->run) return DDLA_OK;
   ddla_watch_mark(&worker->pen, DDLA_PHASE_CHECKPOINT, worker->last.step);
-  if (first->brought) release(first->brought, first->brought_bytes);
+  if (first->brought) (void)ddla_pages_release(first->brought, first->brought_bytes);
   first->brought = owner > 0 ? piece : NULL;
   first->brought_bytes = *bytes;
   return DDLA_OK;
@@ -105,7 +94,8 @@ void ddla_divided_release(ddla_divided_stream *streams) {
     for (int r = 0; r < layout.ranges; r++) {
       int64_t begin = 0, count = 0;
       ddla_bridge_range(&layout, r, &begin, &count);
-      if (ddla_bridge_owner(&layout, r) > 0) release(row + begin, (size_t)count * sizeof *row);
+      if (ddla_bridge_owner(&layout, r) > 0)
+        (void)ddla_pages_release(row + begin, (size_t)count * sizeof *row);
     }
   }
 }
@@ -153,7 +143,7 @@ static ddla_status deal_named(float *row, const char *row_name,
   snprintf(name, sizeof name, "%s/%s", row_name, tensor->name);
   if (layout->cluster.host == 0) {
     DDLA_TRY_CLEAN(status, DDLA_NEW(loaded, tensor->count + 1));
-    DDLA_TRY_CLEAN(status, ddla_checkpoint_read(loaded, checkpoint, DDLA_CHECKPOINT_STATE, name));
+    DDLA_TRY_CLEAN(status, ddla_adopt_read(loaded, tensor->count, checkpoint, name));
   }
   DDLA_TRY_CLEAN(status, deal_tensor(row, loaded, tensor, layout, link));
 cleanup:

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "train/adopt.h"
 #include "train/divided.h"
 #include "train/run.h"
 
@@ -173,25 +174,35 @@ static ddla_status make_identity(note_list **out, const ddla_training *training)
   note_list *list = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY(DDLA_NEW(list, 1));
-  for (int i = 0; ddla_job_resume_key(i) && list->count + 2 < NOTES_MAX; i++) {
+  for (int i = 0; ddla_job_resume_key(i) && list->count + 5 < NOTES_MAX; i++) {
     const char *key = ddla_job_resume_key(i);
     DDLA_TRY_CLEAN(status, ddla_job_get_text(&list->job_text[list->job_count], training->job, key));
-    const char *value = list->job_text[list->job_count++];
-    if (strcmp(key, "sync.method") == 0 && training->strategy->same_as)
-      value = training->strategy->same_as;
-    list->at[list->count++] = (ddla_safetensors_note){key, value};
+    list->at[list->count++] = (ddla_safetensors_note){key, list->job_text[list->job_count++]};
   }
-  if (training->strategy->accumulates)
-    add_note(list, "sync.interval", "%" PRId64, training->job->sync.interval);
   /* After the keys: where a key differs, it is the better word for what follows from it. */
   ddla_data_fingerprint data = ddla_dataset_fingerprint(training->train);
   add_note(list, "training data", "%016" PRIx64 "%016" PRIx64, data.high, data.low);
   add_note(list, "parameters", "%" PRId64, ddla_graph_parameter_total(training->graph.graph));
+  if (training->strategy->accumulates)
+    add_note(list, "sync.interval", "%" PRId64, training->job->sync.interval);
   *out = list;
   return DDLA_OK;
 cleanup:
   free_notes(list);
   return status;
+}
+
+/* A checkpoint may be of any mode (train/adopt.h); those of earlier programs named theirs here. */
+static ddla_status check_identity(const ddla_checkpoint_file *file, const ddla_training *training) {
+  static const char *const any[] = {"sync.mode", "sync.method", "sync.interval"};
+  note_list *list = NULL;
+  DDLA_TRY(make_identity(&list, training));
+  if (training->strategy->accumulates) list->count--; /* sync.interval */
+  for (int i = 0; i < 3; i++) list->at[list->count++] = (ddla_safetensors_note){any[i], NULL};
+  ddla_status status =
+      ddla_checkpoint_identity_check(file, &(ddla_checkpoint_notes){list->at, list->count});
+  free_notes(list);
+  return status == DDLA_OK ? ddla_adopt_check_steps(file, training) : status;
 }
 
 static ddla_status make_notes(note_list **out, const ddla_worker *worker) {
@@ -206,6 +217,8 @@ static ddla_status make_notes(note_list **out, const ddla_worker *worker) {
   add_note(list, "best_metric", "%s", best);
   add_note(list, "best_epoch", "%" PRId64, worker->progress.best_epoch);
   add_note(list, "epochs_without_better", "%" PRId64, worker->progress.epochs_without_better);
+  add_note(list, "mode", "%s", training->strategy->mode);
+  add_note(list, "method", "%s", training->strategy->method);
   if (training->strategy->replicated || ddla_replica_rows_count(training) > 1)
     add_note(list, "replicas", "%d", ddla_replica_rows_count(training));
   *out = list;
@@ -232,17 +245,22 @@ static void add_row(array_list *list, const ddla_graph *graph, const ddla_shared
   else add_vector(list, found, prefix, base);
 }
 
-/* What a replica from 1 on has of its own, in a place of `rows`. named: the replica in the file. */
+/* What a replica from 1 on has of its own. */
+typedef struct own_rows {
+  const ddla_replica_rows *rows;
+  int place, named;          /* the replica in `rows`, and in the file */
+  const ddla_adoption *from; /* reading: what the file has; writing: null */
+} own_rows;
+
 static void add_replica(array_list *list, const ddla_graph *graph, const ddla_shared *shared,
-                        const ddla_replica_rows *rows, int place, int named) {
+                        const own_rows *own) {
   const ddla_state *state = shared->state;
   char prefix[NAME_BYTES];
   for (int i = 0; i < ddla_state_row_count(state); i++) {
     if (!ddla_replica_rows_has(state, i)) continue;
-    const char *name = ddla_state_row_at(state, i)->name;
-    if (named == 0) snprintf(prefix, sizeof prefix, "%s", name);
-    else snprintf(prefix, sizeof prefix, "replica-%d/%s", named, name);
-    add_row(list, graph, shared, i, prefix, ddla_replica_rows_at(rows, state, i, place));
+    if (own->from && own->from->lacks[i]) continue;
+    ddla_adopt_name(prefix, sizeof prefix, ddla_state_row_at(state, i)->name, own->named);
+    add_row(list, graph, shared, i, prefix, ddla_replica_rows_at(own->rows, state, i, own->place));
   }
 }
 
@@ -252,7 +270,19 @@ typedef struct listing {
   ddla_model_values model;     /* where the model's values are */
   int replicas;                /* room for the rows of so many */
   ddla_divided_stream *stream; /* one for each array of divided rows, or null */
+  const ddla_adoption *from;   /* reading: what the file has; writing: null */
 } listing;
+
+/* A row of the other replicas that becomes one with this: its arrays must be there too. */
+static void add_merged(array_list *list, const ddla_graph *graph, const ddla_shared *shared,
+                       int row, int replicas) {
+  const ddla_state *state = shared->state;
+  char prefix[NAME_BYTES];
+  for (int r = 1; r < replicas; r++) {
+    ddla_adopt_name(prefix, sizeof prefix, ddla_state_row_at(state, row)->name, r);
+    add_row(list, graph, shared, row, prefix, ddla_state_array(state, row, 0, 0));
+  }
+}
 
 /* All saved rows of this host's state, by part. */
 static ddla_status list_state(array_list parts[2], const ddla_training *training,
@@ -270,10 +300,13 @@ static ddla_status list_state(array_list parts[2], const ddla_training *training
   for (int i = 0; i < rows; i++) {
     const ddla_state_row *row = ddla_state_row_at(shared->state, i);
     if (!row->saved || ddla_shared_is_model(shared, i)) continue;
+    if (what->from && what->from->lacks[i]) continue;
     array_list *list = &parts[DDLA_CHECKPOINT_STATE];
     const int first = list->count;
     add_row(list, graph, shared, i, row->name, ddla_state_array(shared->state, i, what->step, 0));
-    if (!ddla_divided_has(shared, i)) continue;
+    if (what->from && ddla_adoption_merges(what->from, shared, i))
+      add_merged(list, graph, shared, i, what->from->saved);
+    else if (!ddla_divided_has(shared, i)) continue;
     divide(list, first, stream);
     if (stream) stream += graph->parameter_count;
   }
@@ -299,10 +332,11 @@ static ddla_status write_checkpoint(ddla_worker *worker, const char *directory,
   ddla_status status = DDLA_OK;
   uint64_t step = ddla_sync_committed(worker->shared->sync_control);
   DDLA_TRY_CLEAN(status, ddla_divided_streams(&stream, worker));
-  const listing what = {step, ddla_shared_model(worker->shared, step), replicas, stream};
+  const listing what = {step, ddla_shared_model(worker->shared, step), replicas, stream, NULL};
   DDLA_TRY_CLEAN(status, list_state(parts, training, worker->shared, &what));
   for (int r = 1; r < replicas; r++)
-    add_replica(&parts[DDLA_CHECKPOINT_STATE], training->graph.graph, worker->shared, rows, r, r);
+    add_replica(&parts[DDLA_CHECKPOINT_STATE], training->graph.graph, worker->shared,
+                &(own_rows){rows, r, r, NULL});
   DDLA_TRY_CLEAN(status, make_identity(&identity, training));
   DDLA_TRY_CLEAN(status, make_notes(&notes, worker));
   ddla_checkpoint checkpoint = {.step = step,
@@ -346,30 +380,20 @@ static ddla_status read_progress(ddla_progress *progress, const ddla_checkpoint_
                    ddla_checkpoint_step(file));
 }
 
-/* Replicas whose own rows a checkpoint has; 1: those of a run without replicas, or none. */
-static ddla_status read_replicas(int *out, const ddla_checkpoint_file *file) {
-  const char *note = ddla_checkpoint_note(file, "replicas");
-  int64_t count = 1;
-  if (note && (!ddla_text_to_int(&count, note) || count < 1 || count > DDLA_HOSTS_MAX))
-    return DDLA_FAIL(CORRUPT, "the checkpoint of step %" PRIu64 " is of '%.20s' replicas",
-                     ddla_checkpoint_step(file), note);
-  *out = (int)count;
-  return DDLA_OK;
-}
-
 /* The arrays that are read, of all replicas that were saved: where there are more replicas now than
  * were saved, they take turns. */
 static ddla_status list_loaded(array_list parts[2], const ddla_training *training,
-                               const ddla_shared *shared, uint64_t step, int saved,
+                               const ddla_shared *shared, uint64_t step, const ddla_adoption *from,
                                ddla_replica_rows *rows) {
   const int replicas = ddla_replica_rows_count(training);
-  const int most = saved > replicas ? saved : replicas;
-  const listing what = {step, ddla_shared_loaded(shared, step), most, NULL};
+  const int most = from->saved > replicas ? from->saved : replicas;
+  const listing what = {step, ddla_shared_loaded(shared, step), most, NULL, from};
   DDLA_TRY(list_state(parts, training, shared, &what));
-  if (most == 1) return DDLA_OK;
+  if (most == 1 || from->merges) return DDLA_OK;
   DDLA_TRY(ddla_replica_rows_create(rows, shared->state, most));
   for (int r = 1; r < most; r++)
-    add_replica(&parts[DDLA_CHECKPOINT_STATE], training->graph.graph, shared, rows, r, r % saved);
+    add_replica(&parts[DDLA_CHECKPOINT_STATE], training->graph.graph, shared,
+                &(own_rows){rows, r, r % from->saved, from});
   return DDLA_OK;
 }
 
@@ -387,25 +411,22 @@ static void hand_on(const ddla_replica_rows *rows, const ddla_training *training
 static ddla_status load(ddla_loaded *out, ddla_checkpoint_file *file, const ddla_training *training,
                         const ddla_shared *shared) {
   array_list parts[2] = {{0}};
-  note_list *identity = NULL;
+  ddla_adoption from;
   ddla_status status = DDLA_OK;
   const uint64_t step = ddla_checkpoint_step(file);
-  int saved = 1;
-  DDLA_TRY_CLEAN(status, make_identity(&identity, training));
-  DDLA_TRY_CLEAN(status, ddla_checkpoint_identity_check(
-                             file, &(ddla_checkpoint_notes){identity->at, identity->count}));
-  DDLA_TRY_CLEAN(status, read_replicas(&saved, file));
-  DDLA_TRY_CLEAN(status, list_loaded(parts, training, shared, step, saved, &out->rows));
+  DDLA_TRY(check_identity(file, training));
+  DDLA_TRY(ddla_adoption_of(&from, file, training, shared));
+  DDLA_TRY_CLEAN(status, list_loaded(parts, training, shared, step, &from, &out->rows));
   ddla_checkpoint_arrays wanted[DDLA_CHECKPOINT_PARTS];
   for (int p = 0; p < DDLA_CHECKPOINT_PARTS; p++)
     wanted[p] = (ddla_checkpoint_arrays){parts[p].at, parts[p].count};
   DDLA_TRY_CLEAN(status, ddla_checkpoint_load(file, wanted));
   DDLA_TRY_CLEAN(status, read_progress(&out->progress, file));
-  if (saved != ddla_replica_rows_count(training))
-    hand_on(&out->rows, training, shared, step, saved);
+  DDLA_TRY_CLEAN(status, ddla_adopt(&from, file, training, shared, step, &out->rows));
+  if (!from.merges && from.saved != ddla_replica_rows_count(training))
+    hand_on(&out->rows, training, shared, step, from.saved);
   out->step = step;
 cleanup:
-  free_notes(identity);
   free_list(&parts[0]);
   free_list(&parts[1]);
   return status;
@@ -425,6 +446,19 @@ ddla_status ddla_train_load_checkpoint(ddla_loaded *out, const ddla_training *tr
   found = NULL;
 cleanup:
   ddla_checkpoint_close(found);
+  ddla_free(path);
+  return status;
+}
+
+ddla_status ddla_train_newest_step(int64_t *out, const char *directory) {
+  char folder[DDLA_PATH_BYTES], *path = NULL;
+  ddla_checkpoint_file *file = NULL;
+  *out = 0;
+  DDLA_TRY(ddla_checkpoint_find_newest(&path, ddla_run_path(folder, directory, "checkpoints")));
+  if (!path) return DDLA_OK;
+  ddla_status status = ddla_checkpoint_open(&file, path);
+  if (status == DDLA_OK) *out = (int64_t)ddla_checkpoint_step(file);
+  ddla_checkpoint_close(file);
   ddla_free(path);
   return status;
 }
@@ -450,13 +484,8 @@ static int64_t reported_steps(const char *directory) {
 static ddla_status is_end(bool *out, ddla_checkpoint_file *file, const ddla_training *training,
                           int64_t reported) {
   ddla_progress progress = {0};
-  note_list *identity = NULL;
   int64_t step = (int64_t)ddla_checkpoint_step(file);
-  DDLA_TRY(make_identity(&identity, training));
-  ddla_status status =
-      ddla_checkpoint_identity_check(file, &(ddla_checkpoint_notes){identity->at, identity->count});
-  free_notes(identity);
-  DDLA_TRY(status);
+  DDLA_TRY(check_identity(file, training));
   DDLA_TRY(read_progress(&progress, file));
   *out = step == reported &&
          (step >= training->total_steps || ddla_progress_is_enough(&progress, training));

@@ -43,6 +43,10 @@ typedef struct ddla_loaded {
 ddla_status ddla_train_load_checkpoint(ddla_loaded *out, const ddla_training *training,
                                        const ddla_shared *shared, const char *directory);
 
+/* Committed steps of the newest whole checkpoint of a run directory; 0: there is none. Errors:
+ * CORRUPT, UNSUPPORTED. */
+ddla_status ddla_train_newest_step(int64_t *out, const char *directory);
+
 /* Whether there is nothing left to do for this job in a run directory: its newest checkpoint is the
  * job's end, by steps or by early stopping, and report and model of it are there. *steps: how many
  * it took; -1: not finished. Errors: as load_checkpoint. */
