@@ -11,7 +11,7 @@
 
 #include "base/status.h"
 
-enum { LINK_BYTES = 8 << 20 /* for a host: words and staging memory of collectives */ };
+enum { LINK_BYTES = 8 << 20 /* for a host and start: words and staging memory of collectives */ };
 
 typedef struct host_group {
   int hosts;
@@ -101,10 +101,11 @@ static ddla_status run(host_group *group) {
   return status != DDLA_OK ? status : verdict(group);
 }
 
-ddla_status ddla_hosts_play(int hosts, ddla_host_main main, void *argument) {
+ddla_status ddla_hosts_play(int hosts, int starts, ddla_host_main main, void *argument) {
   host_group group = {.hosts = hosts, .main = main, .argument = argument};
   size_t bytes = (size_t)hosts * sizeof *group.failure;
-  DDLA_TRY(ddla_local_region_create(&group.link, hosts, (size_t)hosts * LINK_BYTES));
+  DDLA_TRY(
+      ddla_local_region_create(&group.link, hosts, (size_t)hosts * (size_t)starts * LINK_BYTES));
   ddla_local_region_call(group.link, "host", 0);
   void *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ddla_status status = block == MAP_FAILED ? DDLA_FAIL(NO_MEMORY, "no memory to share") : DDLA_OK;

@@ -10,9 +10,10 @@
 /* What a host does; runs in a process of its own. */
 typedef ddla_status (*ddla_host_main)(int host, ddla_local_region *link, void *argument);
 
-/* Runs main on every host and returns when all have ended. When one fails or is killed, the others'
+/* Runs main on every host and returns when all have ended. starts: how often hosts begin with a
+ * state, each time with new collectives over their links. When one fails or is killed, the others'
  * links are told. SIGINT and SIGTERM are passed on. Errors: a host's failure, first of all one that
  * is not about another host's; PEER_LOST naming a host that was killed; NO_MEMORY. */
-ddla_status ddla_hosts_play(int hosts, ddla_host_main main, void *argument);
+ddla_status ddla_hosts_play(int hosts, int starts, ddla_host_main main, void *argument);
 
 #endif

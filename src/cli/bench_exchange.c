@@ -383,7 +383,7 @@ static ddla_status run_here(const exchange_case *c, int agents, int hosts) {
   if (agents < hosts)
     return DDLA_FAIL(INVALID, "--hosts %d: there are only %d agents (-n)", hosts, agents);
   for (int h = 0; h <= hosts; h++) world.cluster.first[h] = agents * h / hosts;
-  return hosts > 1 ? ddla_hosts_play(hosts, be_host, &world) : be_host(0, NULL, &world);
+  return hosts > 1 ? ddla_hosts_play(hosts, 1, be_host, &world) : be_host(0, NULL, &world);
 }
 
 static ddla_status run_joined(const exchange_case *c) {

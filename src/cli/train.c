@@ -21,6 +21,7 @@
 #include "train/recording.h"
 #include "train/save.h"
 #include "train/seating.h"
+#include "train/segments.h"
 #include "train/trainer.h"
 #include "watch/reader.h"
 
@@ -148,6 +149,21 @@ static ddla_show choose_show(const ddla_job *job, bool quiet, bool json, bool jo
   return isatty(STDOUT_FILENO) ? DDLA_SHOW_BAR : DDLA_SHOW_LINES;
 }
 
+/* How agents keep one model, or models, from which step on. */
+static void show_sync(const ddla_training *whole) {
+  const int count = ddla_segments_count(whole);
+  for (int i = 0; i < count; i++) {
+    const ddla_training training = ddla_segments_training(whole, i);
+    if (count > 1) printf("from step %" PRId64 ": ", training.from_step);
+    if (training.strategy->replicated)
+      printf("%d replica%s of the model, which exchange by %s every %" PRId64 " steps\n",
+             training.cluster.hosts, training.cluster.hosts == 1 ? "" : "s",
+             training.strategy->method, training.job->sync.interval);
+    else if (count > 1)
+      printf("sync.mode %s, sync.method %s\n", training.strategy->mode, training.strategy->method);
+  }
+}
+
 static void show_plan(const train_call *call, const ddla_training_memory *memory) {
   const ddla_training *training = call->training;
   const ddla_join *join = call->join;
@@ -158,10 +174,7 @@ static void show_plan(const train_call *call, const ddla_training_memory *memory
     printf("%s grants calls from one thread only: lanes exchange between their shards, which hides "
            "less\n",
            ddla_join_library(join));
-  if (training->strategy->replicated)
-    printf("%d replica%s of the model, which exchange by %s every %" PRId64 " steps\n",
-           training->cluster.hosts, training->cluster.hosts == 1 ? "" : "s",
-           training->strategy->method, training->job->sync.interval);
+  show_sync(training);
   if (training->fast)
     printf("sums between hosts are made by %s: another run may have other bits\n",
            ddla_join_library(join));
@@ -250,7 +263,9 @@ static ddla_status be_host(int host, ddla_local_region *link, void *argument) {
 static ddla_status run_all(train_call *call) {
   const ddla_cluster *cluster = &call->training->cluster;
   DDLA_TRY(open_events(call)); /* those of all hosts, which are forked from here */
-  return cluster->hosts > 1 ? ddla_hosts_play(cluster->hosts, be_host, call) : launch_agents(call);
+  const int starts = ddla_segments_count(call->training);
+  return cluster->hosts > 1 ? ddla_hosts_play(cluster->hosts, starts, be_host, call)
+                            : launch_agents(call);
 }
 
 /* Makes the run directory ready, unless its run is finished. */
@@ -379,6 +394,12 @@ static ddla_status seat_joined(train_call *call) {
   return ddla_join_agree(call->join, status, &(ddla_join_fact){0});
 }
 
+/* What the first agent finds in the directory. */
+typedef struct joined_start {
+  bool finished;
+  int64_t step; /* that the run goes on from */
+} joined_start;
+
 /* The first agent makes the directory ready; the others wait for it. */
 static ddla_status prepare_joined(bool *finished, train_call *call, ddla_status prepared) {
   const bool first = ddla_join_agent(call->join) == 0;
@@ -393,7 +414,10 @@ static ddla_status prepare_joined(bool *finished, train_call *call, ddla_status 
       first ? prepare_directory(finished, call) : ddla_training_estimate(&memory, call->training);
   if (!first) call->shared_bytes = memory.region_bytes;
   DDLA_TRY(ddla_join_agree(call->join, status, &(ddla_join_fact){0}));
-  DDLA_TRY(ddla_join_tell(call->join, finished, sizeof *finished));
+  joined_start start = {*finished, call->training->resume_step};
+  DDLA_TRY(ddla_join_tell(call->join, &start, sizeof start));
+  *finished = start.finished;
+  call->training->resume_step = start.step;
   return *finished ? DDLA_OK : open_joined_events(call);
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "job/segments.h"
+
 static bool is(const char *value, const char *word) { return strcmp(value, word) == 0; }
 
 static ddla_status check_data(const ddla_job *job) {
@@ -117,12 +119,26 @@ static ddla_status check_sync(const ddla_job *job) {
   return DDLA_OK;
 }
 
+static ddla_status check_segments(const ddla_job *job) {
+  ddla_job_segments segments;
+  ddla_status status = DDLA_OK;
+  if (!job->sync.schedule) return DDLA_OK;
+  DDLA_TRY(ddla_job_segments_of(&segments, job));
+  for (int i = 1; i < segments.count && status == DDLA_OK; i++) {
+    status = check_sync(segments.at[i].job);
+    if (status != DDLA_OK) status = ddla_job_segment_blame(status, i);
+  }
+  ddla_job_segments_fini(&segments);
+  return status;
+}
+
 ddla_status ddla_job_check(const ddla_job *job) {
   ddla_status status = check_data(job);
   if (status == DDLA_OK) status = check_model(job);
   if (status == DDLA_OK) status = check_batch(job);
   if (status == DDLA_OK) status = check_length(job);
   if (status == DDLA_OK) status = check_sync(job);
+  if (status == DDLA_OK) status = check_segments(job);
   if (status == DDLA_OK) status = check_validation(job);
   return status;
 }

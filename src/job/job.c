@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "job/copy.h"
 #include "job/option.h"
 #include "job/yaml.h"
 
@@ -38,7 +39,10 @@ void ddla_job_destroy(ddla_job *job) {
 }
 
 static ddla_status assign_initial(ddla_job *job, const ddla_option *option) {
-  if (option->type == DDLA_OPTION_TREE) return DDLA_OK;
+  if (option->type == DDLA_OPTION_TREE) {
+    *(const ddla_yaml **)(void *)((char *)job + option->offset) = NULL;
+    return DDLA_OK;
+  }
   ddla_yaml_document *document = NULL;
   DDLA_TRY(ddla_yaml_read(&document, option->initial, strlen(option->initial), "ddla/job_list.h"));
   ddla_status status = ddla_option_assign(job, option, ddla_yaml_root(document));
@@ -71,15 +75,39 @@ static ddla_status keep(ddla_job *job, ddla_yaml_document *document) {
   return DDLA_OK;
 }
 
+ddla_status ddla_job_put(ddla_job *job, const ddla_option *option, const ddla_yaml *value) {
+  DDLA_TRY(ddla_option_assign(job, option, value));
+  job->sources->given[ddla_option_index(option)] = value;
+  return DDLA_OK;
+}
+
+ddla_status ddla_job_reset(ddla_job *job, const ddla_option *option) {
+  job->sources->given[ddla_option_index(option)] = NULL;
+  return assign_initial(job, option);
+}
+
+ddla_status ddla_job_copy(ddla_job **out, const ddla_job *job) {
+  ddla_job *copy = NULL;
+  ddla_status status = DDLA_OK;
+  DDLA_TRY(ddla_job_create(&copy));
+  for (int i = 0; i < ddla_option_count(); i++) {
+    const ddla_yaml *value = job->sources->given[i];
+    if (value) DDLA_TRY_CLEAN(status, ddla_job_put(copy, ddla_option_at(i), value));
+  }
+  *out = copy;
+  return DDLA_OK;
+cleanup:
+  ddla_job_destroy(copy);
+  return status;
+}
+
 static ddla_status assign_entry(ddla_job *job, const char *section, const ddla_yaml *entry) {
   const ddla_option *option = ddla_option_find_field(section, entry->key);
   if (!option) {
     return ddla_yaml_refuse_key(entry, "unknown key %s in %s%s", ddla_text_quote(entry->key).text,
                                 section, ddla_option_hint_for(section, entry->key).text);
   }
-  DDLA_TRY(ddla_option_assign(job, option, entry));
-  job->sources->given[ddla_option_index(option)] = entry;
-  return DDLA_OK;
+  return ddla_job_put(job, option, entry);
 }
 
 static bool is_section(const char *name) {
@@ -188,8 +216,7 @@ ddla_status ddla_job_set(ddla_job *job, const char *assignment) {
   const ddla_yaml *root = ddla_yaml_root(document);
   DDLA_TRY_CLEAN(status, keep(job, document));
   document = NULL;
-  DDLA_TRY_CLEAN(status, ddla_option_assign(job, option, root));
-  job->sources->given[ddla_option_index(option)] = root;
+  status = ddla_job_put(job, option, root);
 cleanup:
   ddla_yaml_destroy(document);
   return status;

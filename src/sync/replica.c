@@ -174,6 +174,7 @@ ddla_status ddla_replica_open(ddla_sync **out, const ddla_strategy *strategy,
   r->base.strategy = strategy;
   r->method = method;
   r->options = *options;
+  if (r->options.end_step == 0) r->options.end_step = options->total_steps;
   r->cluster = *options->cluster;
   r->options.cluster = &r->cluster;
   r->alone = ddla_cluster_single(ddla_cluster_here(options->cluster));
@@ -251,7 +252,7 @@ static ddla_watch_lane *pen_of(const replica *r, int worker) {
 static bool is_due(const replica *r, uint64_t step) {
   const ddla_sync_rule *rule = &r->options.rule;
   return (int64_t)step <= rule->after || (int64_t)step % rule->interval == 0 ||
-         (int64_t)step == r->options.total_steps;
+         (int64_t)step == r->options.end_step;
 }
 
 static ddla_replica_view view_of(const replica *r) {
@@ -522,7 +523,7 @@ static int fragment_due(const replica *r, uint64_t step) {
 /* What is due behind a step where fragments are exchanged while workers compute. */
 static ddla_status stream(replica *r, int worker, uint64_t step, bool *stop) {
   const ddla_sync_rule *rule = &r->options.rule;
-  if ((int64_t)step == r->options.total_steps) return exchange(r, worker, stop);
+  if ((int64_t)step == r->options.end_step) return exchange(r, worker, stop);
   const int due = fragment_due(r, step);
   if (due >= 0) DDLA_TRY(post_fragment(r, worker, due));
   if (!r->worker[worker].flying || fragment_due(r, step - (uint64_t)rule->delay) < 0)

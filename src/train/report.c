@@ -11,7 +11,9 @@
 #include "base/file.h"
 #include "base/machine.h"
 #include "task/metrics.h"
+#include "train/history.h"
 #include "train/run.h"
+#include "train/segments.h"
 
 /* Everything that both forms tell, worked out once. */
 typedef struct summary {
@@ -84,7 +86,30 @@ static json_t *hosts_json(const ddla_run *run, const ddla_worker *worker) {
                    "link_bytes_per_second", start->pace.bytes_per_s);
 }
 
-/* How agents kept one model, or models. */
+/* The segments that this run had steps of: [*first, *end). */
+static void segments_seen(int *first, int *end, const ddla_run *run) {
+  *first = run->history ? run->history->first : run->training->segment;
+  *end = run->training->segment + 1;
+}
+
+static json_t *segments_json(const ddla_run *run) {
+  json_t *list = json_array();
+  int first = 0, end = 0;
+  segments_seen(&first, &end, run);
+  for (int i = first; i < end; i++) {
+    const ddla_segment *segment = ddla_segments_get(run->training, i);
+    json_t *made = json_pack("{s:I, s:s, s:s, s:I}", "from", (json_int_t)segment->from, "mode",
+                             segment->strategy->mode, "method", segment->strategy->method,
+                             "bytes_sent", (json_int_t)run->history->sent_bytes[i]);
+    if (segment->strategy->replicated)
+      json_object_set_new(made, "interval", json_integer(segment->job->sync.interval));
+    if (segment->codec) json_object_set_new(made, "codec", json_string(segment->codec->name));
+    json_array_append_new(list, made);
+  }
+  return list;
+}
+
+/* How agents kept one model, or models; of several segments, at the end. */
 static json_t *sync_json(const ddla_run *run, const ddla_worker *worker) {
   const ddla_strategy *strategy = run->training->strategy;
   const ddla_shared *shared = worker->shared;
@@ -99,6 +124,8 @@ static json_t *sync_json(const ddla_run *run, const ddla_worker *worker) {
     const double *numbers = ddla_state_array(shared->state, shared->numbers, 0, 0);
     json_object_set_new(made, strategy->numbers[i], json_real(numbers[i]));
   }
+  if (ddla_segments_count(run->training) > 1)
+    json_object_set_new(made, "segments", segments_json(run));
   return made;
 }
 
@@ -236,6 +263,24 @@ static void write_replicas(FILE *file, const ddla_run *run, const ddla_worker *w
   fputc('\n', file);
 }
 
+/* Of a run with sync.schedule: what it did from which step on. */
+static void write_segments(FILE *file, const ddla_run *run) {
+  int first = 0, end = 0;
+  segments_seen(&first, &end, run);
+  for (int i = first; ddla_segments_count(run->training) > 1 && i < end; i++) {
+    const ddla_segment *segment = ddla_segments_get(run->training, i);
+    fprintf(file, "from step %-6" PRId64 " %s, %s", segment->from, segment->strategy->mode,
+            segment->strategy->method);
+    if (segment->strategy->replicated)
+      fprintf(file, " every %" PRId64 " steps", segment->job->sync.interval);
+    if (segment->codec) fprintf(file, ", by codec %s", segment->codec->name);
+    if (run->training->cluster.hosts > 1)
+      fprintf(file, ", %.2f MiB sent by each host",
+              (double)run->history->sent_bytes[i] / 1048576.0 / run->training->cluster.hosts);
+    fputc('\n', file);
+  }
+}
+
 static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worker,
                        const summary *sum) {
   fprintf(file, "training time    %.2f s, %.0f %s/s, first step after %.3f s\n", sum->seconds,
@@ -256,6 +301,7 @@ static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worke
             (double)sum_of_hosts.sent_bytes / 1048576.0 / hosts / steps, hosts,
             1e3 * sum_of_hosts.exchange_s / steps, 1e3 * sum_of_hosts.exposed_s / steps);
   write_replicas(file, run, worker);
+  write_segments(file, run);
   int lanes = run->training->lanes;
   for (int a = 0; a < run->training->agents; a++) {
     int64_t shards = 0;

@@ -13,6 +13,9 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "train/description.h"
+#include "train/history.h"
+#include "train/save.h"
+#include "train/segments.h"
 #include "train/table.h"
 #include "train/tensorboard.h"
 
@@ -157,6 +160,12 @@ void ddla_run_release(ddla_training *training) {
   training->holds_run = false;
 }
 
+/* A run of several segments must know where it goes on before there is a state. */
+static ddla_status find_step(ddla_training *training, const char *directory) {
+  if (ddla_segments_count(training) == 1) return DDLA_OK;
+  return ddla_train_newest_step(&training->resume_step, directory);
+}
+
 ddla_status ddla_run_prepare(ddla_training *training, const char *directory, bool resume) {
   char path[DDLA_PATH_BYTES];
   if (strlen(directory) + 64 > sizeof path)
@@ -174,6 +183,7 @@ ddla_status ddla_run_prepare(ddla_training *training, const char *directory, boo
   if (access(directory, W_OK | X_OK) != 0)
     return ddla_file_fail(errno, "cannot write in", directory);
   if (used && resume) DDLA_TRY(check_plugins(training, directory));
+  if (resume) DDLA_TRY(find_step(training, directory));
   remove_leftovers(directory);
   if (used && !resume) DDLA_TRY(remove_results(directory));
   DDLA_TRY(ddla_file_make_directory(ddla_run_path(path, directory, "checkpoints")));
@@ -227,5 +237,6 @@ void ddla_run_close(ddla_run *run) {
   if (run->metrics) fclose(run->metrics);
   if (run->table) fclose(run->table);
   if (run->tensorboard) fclose(run->tensorboard);
+  ddla_history_destroy(run->history);
   *run = (ddla_run){0};
 }

@@ -15,8 +15,11 @@ enum { DDLA_PATH_BYTES = 4096 };
 
 typedef enum ddla_show { DDLA_SHOW_NONE, DDLA_SHOW_LINES, DDLA_SHOW_BAR, DDLA_SHOW_JSON } ddla_show;
 
+struct ddla_history;
+
 typedef struct ddla_run {
-  const ddla_training *training;
+  const ddla_training *training; /* of the segment under way */
+  struct ddla_history *history;  /* of segments that are over; owned; null: there are none */
   const char *directory;
   ddla_show show;
   FILE *metrics, *terminal; /* terminal: where progress is shown; may be null */
@@ -26,7 +29,7 @@ typedef struct ddla_run {
   int64_t start_step; /* resumed from */
   int64_t shown_waiting_ns;
   int64_t epoch_waiting_ns, epoch_all_ns; /* of all lanes, at the epoch's beginning */
-  bool interrupted;
+  bool interrupted, stop_asked;           /* stop_asked: by on_step */
   bool (*on_step)(void *argument, const ddla_train_step *step); /* may be null */
   void *on_step_argument;
   bool best_kept; /* test and report are of best.safetensors */

@@ -406,18 +406,19 @@ ddla_status ddla_shared_bytes(size_t *out, size_t *touched, const ddla_training 
   return DDLA_OK;
 }
 
-ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training,
-                             ddla_transport *transport) {
+ddla_status ddla_shared_bytes_here(size_t *out, const ddla_training *training) {
+  size_t touched = 0;
+  return host_bytes(out, &touched, training);
+}
+
+ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training, void *memory) {
   ddla_shared shared = {0};
   ddla_status status = DDLA_OK;
-  void *memory = NULL;
   size_t sizes[BLOCKS] = {0};
   DDLA_TRY_CLEAN(status, make_state(&shared, training));
   size_metrics(&shared, training);
   block_sizes(sizes, &shared, training);
   size_t state_bytes = rounded(ddla_state_bytes(shared.state));
-  DDLA_TRY_CLEAN(status, ddla_transport_alloc(transport, &memory, state_bytes + total(sizes),
-                                              DDLA_MEMORY_ONE));
   ddla_state_bind(shared.state, memory);
   char *at = (char *)memory + state_bytes;
   shared.sync_control = at;

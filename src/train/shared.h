@@ -37,7 +37,6 @@ typedef struct ddla_epoch_sums {
 
 /* How agent 0 found or made the state, for the others. */
 typedef struct ddla_training_start {
-  ddla_word ready;
   uint64_t step;
   ddla_progress progress;
   ddla_cluster cluster; /* as all hosts know it now */
@@ -66,13 +65,14 @@ typedef struct ddla_shared {
   int64_t metric_count, loss_count;
 } ddla_shared;
 
-/* Bytes of transport memory for a host's agents together, and how many of them are ever touched.
- * Errors: NO_MEMORY. */
+/* Bytes of memory for a host's agents together, and how many of them are ever touched: of the host
+ * that needs most. And those of this host. Errors: NO_MEMORY. */
 ddla_status ddla_shared_bytes(size_t *out, size_t *touched, const ddla_training *training);
+ddla_status ddla_shared_bytes_here(size_t *out, const ddla_training *training);
 
-/* Takes memory from the transport (collective) and lays it out. Errors: NO_MEMORY. */
-ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training,
-                             ddla_transport *transport);
+/* Lays out ddla_shared_bytes_here bytes of zeroed memory of the transport, which it does not touch.
+ * Errors: NO_MEMORY. */
+ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training, void *memory);
 void ddla_shared_close(ddla_shared *shared);
 
 /* This worker's share of the tables that are kept by row: they lie behind all workers' pieces of

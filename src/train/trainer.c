@@ -8,25 +8,39 @@
 #include "backend/kernel.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "train/divided.h"
 #include "train/identity.h"
 #include "train/save.h"
 #include "train/seating.h"
+#include "train/segments.h"
 
-/* One agent. */
+/* Words at the head of a host's memory, by which its agents go from segment to segment. */
+typedef struct segment_board {
+  _Alignas(64) ddla_word left;  /* agents that have left a segment: all, of all segments */
+  _Alignas(64) ddla_word ready; /* segments whose state is ready */
+} segment_board;
+
+/* One agent. What stands behind `round` is of the segment under way. */
 typedef struct agent_trainer {
-  const ddla_training *training;
-  ddla_transport *transport; /* of this host's agents */
-  ddla_transport *link;      /* between hosts: of the first agent of each of several; else null */
+  const ddla_training *whole;    /* of all segments */
+  const ddla_training *training; /* of the segment under way */
+  ddla_training part;            /* that one */
+  ddla_transport *transport;     /* of this host's agents */
+  ddla_transport *link; /* between hosts: of the first agent of each of several; else null */
   ddla_cluster cluster;
   const ddla_trainer_options *options;
+  segment_board *board;
+  char *memory;        /* behind the board; of the host's agents */
+  size_t memory_bytes; /* as the largest segment needs */
+  ddla_run run;
+  ddla_worker *worker;    /* [lanes] */
+  ddla_watch_lane **pens; /* [lanes] the workers' */
+  int round;              /* segments that this process has begun */
   ddla_shared shared;
   ddla_sync *sync;
   ddla_statistic *statistic; /* of the graph */
   ddla_pack_cache *packs;
-  ddla_run run;
-  ddla_worker *worker;    /* [lanes] */
-  ddla_watch_lane **pens; /* [lanes] the workers' */
   pthread_t *thread;
   ddla_failure *failure; /* [lanes]; code DDLA_OK: went well */
   ddla_loaded loaded;    /* by the first host's first agent */
@@ -78,20 +92,34 @@ static void copy_tables(const ddla_shared *shared, uint64_t step) {
   }
 }
 
+/* The checkpoint that is loaded is the one that the segment was chosen by. */
+static ddla_status check_step(const agent_trainer *trainer) {
+  const ddla_training *whole = trainer->whole;
+  const int64_t step = (int64_t)trainer->shared.start->step;
+  const int64_t wanted = trainer->round > 1 ? trainer->training->from_step : whole->resume_step;
+  if (ddla_segments_count(whole) == 1 || step == wanted) return DDLA_OK;
+  return DDLA_FAIL(CORRUPT,
+                   "the newest checkpoint in %s is of step %lld, the run goes on from step %lld",
+                   trainer->options->directory, (long long)step, (long long)wanted);
+}
+
 /* The state as agent 0 makes or loads it. */
 static ddla_status make_state(agent_trainer *trainer) {
   ddla_training_start *start = trainer->shared.start;
   start->progress.best_metric = -1;
-  if (trainer->options->resume) {
+  if (trainer->options->resume || trainer->round > 1) {
     ddla_loaded *loaded = &trainer->loaded;
     loaded->progress = start->progress;
     DDLA_TRY(ddla_train_load_checkpoint(loaded, trainer->training, &trainer->shared,
                                         trainer->options->directory));
     start->step = loaded->step;
     start->progress = loaded->progress;
+    DDLA_TRY(check_step(trainer));
   }
   return start->step == 0 ? begin_state(trainer->training, &trainer->shared) : DDLA_OK;
 }
+
+size_t ddla_trainer_board_bytes(void) { return 4096; /* a page: what follows begins with one */ }
 
 /* The number among all, known before the hosts have met. */
 static int recorded_agent(const agent_trainer *trainer) {
@@ -124,8 +152,7 @@ static ddla_status spread(agent_trainer *trainer) {
   return status;
 }
 
-/* The first agent of a host makes the state ready, the others wait for it. The meeting point is the
- * word behind the control block's own, published through the transport. */
+/* The first agent of a host makes the state ready, the others wait for it. */
 static ddla_status start_state(agent_trainer *trainer) {
   ddla_shared *shared = &trainer->shared;
   ddla_training_start *start = shared->start;
@@ -141,11 +168,13 @@ static ddla_status start_state(agent_trainer *trainer) {
     copy_buffers(shared, start->step);
     copy_tables(shared, start->step);
     ddla_shared_begin_replica(shared, trainer->training, start->step);
-    ddla_transport_word_publish(trainer->transport, &start->ready, 1);
+    ddla_transport_word_publish(trainer->transport, &trainer->board->ready,
+                                (uint64_t)trainer->round);
   }
   ddla_watch_mark(&trainer->worker[0].pen, DDLA_PHASE_WAIT,
                   ddla_watch_wait_pack(DDLA_WAIT_START, first * trainer->training->lanes, 1));
-  DDLA_TRY(ddla_transport_word_wait(trainer->transport, &start->ready, 1, -1));
+  DDLA_TRY(ddla_transport_word_wait(trainer->transport, &trainer->board->ready,
+                                    (uint64_t)trainer->round, -1));
   trainer->cluster = start->cluster;
   trainer->start_step = start->step;
   trainer->progress = start->progress;
@@ -179,6 +208,7 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .dynamic = training->dynamic,
       .start_step = trainer->start_step,
       .total_steps = training->total_steps,
+      .end_step = training->end_step,
       .state = shared->state,
       .theta = shared->theta,
       .moment = {shared->moment[0], shared->moment[1], shared->moment[2]},
@@ -271,11 +301,12 @@ static void work(agent_trainer *trainer, int lane) {
   ddla_worker *worker = &trainer->worker[lane];
   if (lane > 0) {
     enter(trainer, lane);
-    worker->pen = ddla_watch_lane_open(options->watch, worker->agent, lane);
+    if (trainer->round > 1) ddla_watch_lane_take(&worker->pen);
+    else worker->pen = ddla_watch_lane_open(options->watch, worker->agent, lane);
   }
   ddla_status status =
       options->work ? options->work(worker, options->work_argument) : ddla_worker_train(worker);
-  ddla_watch_mark(&worker->pen, DDLA_PHASE_END, 0);
+  ddla_watch_mark(&worker->pen, worker->bordered ? DDLA_PHASE_LOAD : DDLA_PHASE_END, 0);
   if (status == DDLA_OK) return;
   ddla_status_take(&trainer->failure[lane], status);
   ddla_transport_fail(trainer->transport,
@@ -368,6 +399,85 @@ static ddla_status open_sync_bound(agent_trainer *trainer) {
   return status;
 }
 
+/* All agents of the host alike. */
+static ddla_status take_memory(agent_trainer *trainer) {
+  const size_t board = ddla_trainer_board_bytes();
+  void *memory = NULL;
+  for (int i = 0; i < ddla_segments_count(trainer->whole); i++) {
+    const ddla_training part = ddla_segments_training(trainer->whole, i);
+    size_t bytes = 0;
+    DDLA_TRY(ddla_shared_bytes_here(&bytes, &part));
+    if (bytes > trainer->memory_bytes) trainer->memory_bytes = bytes;
+  }
+  DDLA_TRY(ddla_transport_alloc(trainer->transport, &memory, board + trainer->memory_bytes,
+                                DDLA_MEMORY_ONE));
+  trainer->board = memory;
+  trainer->memory = (char *)memory + board;
+  return DDLA_OK;
+}
+
+static ddla_status open_run(agent_trainer *trainer) {
+  const ddla_trainer_options *options = trainer->options;
+  if (trainer->round == 1 && agent_of(trainer) == 0 && options->directory)
+    DDLA_TRY(ddla_run_open(&trainer->run, trainer->whole, options->directory, options->show,
+                           (int64_t)trainer->start_step));
+  trainer->run.training = trainer->training;
+  trainer->run.terminal = options->terminal;
+  trainer->run.on_step = options->on_step;
+  trainer->run.on_step_argument = options->on_step_argument;
+  return DDLA_OK;
+}
+
+static ddla_status run_segment(agent_trainer *trainer, int segment) {
+  trainer->round++;
+  trainer->part = ddla_segments_training(trainer->whole, segment);
+  if (segment > 0)
+    ddla_log_line(DDLA_LOG_INFO, "from step %lld: sync.mode %s, sync.method %s",
+                  (long long)trainer->part.from_step, trainer->part.strategy->mode,
+                  trainer->part.strategy->method);
+  trainer->training = &trainer->part;
+  DDLA_TRY(ddla_shared_open(&trainer->shared, trainer->training, trainer->memory));
+  DDLA_TRY(start_state(trainer));
+  DDLA_TRY(open_sync_bound(trainer));
+  DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
+  DDLA_TRY(open_run(trainer));
+  DDLA_TRY(make_workers(trainer));
+  return run_lanes(trainer);
+}
+
+/* What belongs to a segment. */
+static void close_segment(agent_trainer *trainer) {
+  for (int lane = 0; trainer->worker && lane < trainer->whole->lanes; lane++)
+    ddla_worker_fini(&trainer->worker[lane]);
+  ddla_checkpoint_close(trainer->loaded.file);
+  ddla_pack_cache_destroy(trainer->packs);
+  ddla_sync_close(trainer->sync);
+  ddla_replica_rows_destroy(&trainer->loaded.rows);
+  ddla_shared_close(&trainer->shared);
+  ddla_free(trainer->statistic);
+  ddla_free(trainer->thread);
+  ddla_free(trainer->failure);
+  trainer->loaded = (ddla_loaded){0};
+  trainer->packs = NULL;
+  trainer->sync = NULL;
+  trainer->statistic = NULL;
+  trainer->thread = NULL;
+  trainer->failure = NULL;
+}
+
+/* When all agents of the host have left the segment, its first one makes room for the next. */
+static ddla_status leave_segment(agent_trainer *trainer) {
+  ddla_transport *transport = trainer->transport;
+  const uint64_t all = (uint64_t)ddla_transport_ranks(transport) * (uint64_t)trainer->round;
+  close_segment(trainer);
+  atomic_fetch_add(&trainer->board->left, 1);
+  ddla_transport_word_wake(transport, &trainer->board->left);
+  if (ddla_transport_rank(transport) > 0) return DDLA_OK;
+  DDLA_TRY(ddla_transport_word_wait(transport, &trainer->board->left, all, -1));
+  ddla_pages_clear(trainer->memory, trainer->memory_bytes);
+  return DDLA_OK;
+}
+
 static ddla_status run_agent(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   const cpu_set_t *first = ddla_seating_lane(training, recorded_agent(trainer), 0);
@@ -377,18 +487,14 @@ static ddla_status run_agent(agent_trainer *trainer) {
   DDLA_TRY(ddla_backend_start());
   DDLA_TRY(open_link(trainer));
   DDLA_TRY(check_identity(trainer));
-  DDLA_TRY(ddla_shared_open(&trainer->shared, training, trainer->transport));
-  DDLA_TRY(start_state(trainer));
-  DDLA_TRY(open_sync_bound(trainer));
-  DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
-  if (agent_of(trainer) == 0 && trainer->options->directory)
-    DDLA_TRY(ddla_run_open(&trainer->run, training, trainer->options->directory,
-                           trainer->options->show, (int64_t)trainer->start_step));
-  trainer->run.terminal = trainer->options->terminal;
-  trainer->run.on_step = trainer->options->on_step;
-  trainer->run.on_step_argument = trainer->options->on_step_argument;
-  DDLA_TRY(make_workers(trainer));
-  return run_lanes(trainer);
+  DDLA_TRY(take_memory(trainer));
+  int segment = ddla_segments_at(trainer->whole, trainer->whole->resume_step);
+  DDLA_TRY(run_segment(trainer, segment));
+  while (trainer->worker[0].bordered) {
+    DDLA_TRY(leave_segment(trainer));
+    DDLA_TRY(run_segment(trainer, ++segment));
+  }
+  return DDLA_OK;
 }
 
 static void write_result(ddla_train_result *out, const agent_trainer *trainer) {
@@ -414,7 +520,8 @@ static void tell_hosts(const agent_trainer *trainer, ddla_status status) {
 
 ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *transport,
                              const ddla_trainer_options *options) {
-  agent_trainer trainer = {.training = training, .transport = transport, .options = options};
+  agent_trainer trainer = {
+      .whole = training, .training = training, .transport = transport, .options = options};
   const bool bound = training->binding && training->binding->bound;
   cpu_set_t before; /* the thread may be a host program's */
   const bool restore = bound && sched_getaffinity(0, sizeof before, &before) == 0;
@@ -426,19 +533,10 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
   if (status == DDLA_OK && options->result && agent_of(&trainer) == 0)
     write_result(options->result, &trainer);
   if (status != DDLA_OK) tell_hosts(&trainer, status);
-  for (int lane = 0; trainer.worker && lane < training->lanes; lane++)
-    ddla_worker_fini(&trainer.worker[lane]);
-  ddla_checkpoint_close(trainer.loaded.file);
+  close_segment(&trainer);
   ddla_run_close(&trainer.run);
-  ddla_pack_cache_destroy(trainer.packs);
-  ddla_sync_close(trainer.sync);
   ddla_transport_close(trainer.link);
-  ddla_replica_rows_destroy(&trainer.loaded.rows);
-  ddla_shared_close(&trainer.shared);
-  ddla_free(trainer.statistic);
   ddla_free(trainer.worker);
   ddla_free(trainer.pens);
-  ddla_free(trainer.thread);
-  ddla_free(trainer.failure);
   return status;
 }

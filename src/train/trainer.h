@@ -32,6 +32,9 @@ typedef struct ddla_trainer_options {
   void *work_argument;
 } ddla_trainer_options;
 
+/* Of a host's memory, before that of the state. */
+size_t ddla_trainer_board_bytes(void);
+
 /* transport: of this host's agents. Runs a prepared training on this agent until the job is done or
  * cleanly stopped. *stopped (may be null) says which, on agent 0. Errors: the first failure of a
  * lane. */

@@ -15,7 +15,9 @@
 #include "train/plugins.h"
 #include "train/run.h"
 #include "train/seating.h"
+#include "train/segments.h"
 #include "train/shared.h"
+#include "train/trainer.h"
 
 enum { SHARDS_MAX = 65536 }; /* as of train.shards */
 
@@ -267,10 +269,19 @@ static ddla_status choose_strategy(ddla_training *training) {
   return DDLA_OK;
 }
 
-bool ddla_training_has_replicas(const ddla_job *job) {
+static bool is_apart(const ddla_job *job) {
   const ddla_strategy *strategy = ddla_strategy_find(job->sync.mode, job->sync.method);
   return strategy && (strategy->replicated || strategy->claims) &&
          strcmp(job->sync.replica, "agent") == 0;
+}
+
+bool ddla_training_has_replicas(const ddla_job *job) {
+  ddla_job_segments segments;
+  bool found = false;
+  if (ddla_job_segments_of(&segments, job) != DDLA_OK) return false; /* refused elsewhere */
+  for (int i = 0; i < segments.count; i++) found |= is_apart(segments.at[i].job);
+  ddla_job_segments_fini(&segments);
+  return found;
 }
 
 static ddla_status choose_codec(ddla_training *training) {
@@ -337,9 +348,21 @@ static ddla_status check_fragments(const ddla_training *training) {
   return DDLA_OK;
 }
 
+/* Who is a replica is one for the whole run, as who is a host. */
+static ddla_status check_replica(const ddla_training *training, const ddla_job *whole) {
+  const ddla_job *job = training->job;
+  if (!training->strategy->replicated || is_apart(job) || !ddla_training_has_replicas(whole))
+    return DDLA_OK;
+  return ddla_job_refuse(job, "sync.replica",
+                         "is %s, but in another part of the run every agent has a model of its "
+                         "own; give all parts the same",
+                         job->sync.replica);
+}
+
 /* What replicas do not go together with. */
 static ddla_status check_replicas(const ddla_training *training) {
   const ddla_job *job = training->job;
+  const int64_t steps = training->end_step - training->from_step;
   if (!training->strategy->replicated) return DDLA_OK;
   DDLA_TRY(check_fragments(training));
   if (training->average != DDLA_AVERAGE_NONE)
@@ -348,12 +371,13 @@ static ddla_status check_replicas(const ddla_training *training) {
                            "%s they differ between replicas; leave it out: the global model is a "
                            "mean already",
                            job->train.average, job->sync.mode);
-  if (job->sync.interval > training->total_steps)
-    return ddla_job_refuse(
-        job, "sync.interval",
-        "is %lld, but the run has %lld steps: replicas would not exchange before "
-        "its end; lower it",
-        (long long)job->sync.interval, (long long)training->total_steps);
+  if (job->sync.interval > steps)
+    return ddla_job_refuse(job, "sync.interval",
+                           "is %lld, but the %s has %lld steps: replicas would not exchange before "
+                           "its end; lower it",
+                           (long long)job->sync.interval,
+                           steps == training->total_steps ? "run" : "run's part in this mode",
+                           (long long)steps);
   return DDLA_OK;
 }
 
@@ -571,6 +595,30 @@ static ddla_status choose_task(ddla_training *training) {
   return DDLA_OK;
 }
 
+/* Steps of all segments are of one batch: epochs and the learning rate's schedule count them. */
+static ddla_status check_batches(const ddla_training *training) {
+  if (training->job->train.batch * batches_of_step(training) == training->batch) return DDLA_OK;
+  return ddla_job_refuse(training->job, "sync.method",
+                         "is %s: a step would be of another number of batches than before, and "
+                         "epochs and the learning rate's schedule count steps; choose another",
+                         training->strategy->method);
+}
+
+ddla_status ddla_training_change_sync(ddla_training *training, const ddla_job *job) {
+  const ddla_job *whole = training->job;
+  training->job = job;
+  training->codec = NULL;
+  DDLA_TRY(choose_strategy(training));
+  DDLA_TRY(choose_codec(training));
+  DDLA_TRY(check_batches(training));
+  DDLA_TRY(check_replica(training, whole));
+  DDLA_TRY(check_divided(training));
+  DDLA_TRY(choose_reduction(training));
+  DDLA_TRY(check_replicas(training));
+  DDLA_TRY(check_sparse(training));
+  return check_balance(training);
+}
+
 static ddla_status prepare(ddla_training *training, bool started_here) {
   const ddla_job *job = training->job;
   DDLA_TRY(ddla_train_plugins(&training->plugins, job, training->own.plugin));
@@ -592,6 +640,8 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   work_out_steps(training);
   make_schedule(training);
   DDLA_TRY(ddla_rate_schedule_check(&training->schedule));
+  DDLA_TRY(ddla_segments_prepare(training));
+  DDLA_TRY(check_replica(training, job));
   DDLA_TRY(check_replicas(training));
   int64_t classes =
       job->data.classes > 0 ? job->data.classes : ddla_dataset_classes(training->whole);
@@ -599,6 +649,7 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(name_classes(training, training->graph.classes));
   DDLA_TRY(check_sparse(training));
   DDLA_TRY(check_asynchronous(training));
+  DDLA_TRY(ddla_segments_check(training));
   DDLA_TRY(make_board(training));
   return started_here ? ddla_seating_here(training) : DDLA_OK;
 }
@@ -640,6 +691,7 @@ void ddla_training_destroy(ddla_training *training) {
   ddla_dataset_close(training->validation);
   ddla_dataset_close(training->test);
   ddla_dataset_close(training->whole);
+  ddla_segments_destroy(training);
   ddla_binding_destroy(training->binding);
   ddla_free(training->class_names);
   ddla_free(training->mean);
@@ -706,10 +758,23 @@ static ddla_status check_memory(const ddla_training *training, const ddla_traini
                    memory_advice(training, memory, arena));
 }
 
+/* The largest of all segments: they take the same memory, one after another. */
+static ddla_status region_estimate(ddla_training_memory *memory, const ddla_training *training) {
+  for (int i = 0; i < ddla_segments_count(training); i++) {
+    const ddla_training part = ddla_segments_training(training, i);
+    size_t region = 0, touched = 0;
+    DDLA_TRY(ddla_shared_bytes(&region, &touched, &part));
+    if (region > memory->region_bytes) memory->region_bytes = region;
+    if (touched > memory->shared_bytes) memory->shared_bytes = touched;
+  }
+  memory->region_bytes += ddla_trainer_board_bytes();
+  return DDLA_OK;
+}
+
 ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_training *training) {
   ddla_training_memory memory = {0};
   size_t arena = 0;
-  DDLA_TRY(ddla_shared_bytes(&memory.region_bytes, &memory.shared_bytes, training));
+  DDLA_TRY(region_estimate(&memory, training));
   memory.region_bytes += ddla_identity_bytes(training->agents);
   DDLA_TRY(arena_estimate(&arena, training));
   size_t packs = 2 * sizeof(float) * (size_t)training->graph.graph->dense;

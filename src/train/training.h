@@ -39,6 +39,9 @@ typedef struct ddla_training_own {
   const ddla_plugin *plugin;
 } ddla_training_own;
 
+/* train/segments.h */
+typedef struct ddla_segments ddla_segments;
+
 typedef struct ddla_training {
   const ddla_job *job;   /* borrowed */
   ddla_plugins *plugins; /* owned */
@@ -68,6 +71,10 @@ typedef struct ddla_training {
   bool direct;                /* every shard is one micro-batch */
   bool dynamic;               /* parallel.balance: shards go to who is free */
   int64_t batches_per_epoch, epochs, total_steps;
+  ddla_segments *segments;     /* of the run; owned */
+  int segment;                 /* the one that this training is of, */
+  int64_t from_step, end_step; /* which makes steps from_step + 1 to end_step */
+  int64_t resume_step;         /* of the checkpoint that the run goes on from; 0: of none */
   ddla_precision precision;
   ddla_cpu_level isa; /* what agents are held to; DDLA_CPU_LEVELS: nothing */
   uint64_t seed;
@@ -87,7 +94,11 @@ ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
                                   int64_t start_ns);
 void ddla_training_destroy(ddla_training *training);
 
-/* Whether, by the job, every agent is a replica with a model of its own. */
+/* The same training where a job that differs in the section sync alone goes on; segment and steps
+ * are set. Errors: INVALID as of prepare. */
+ddla_status ddla_training_change_sync(ddla_training *training, const ddla_job *job);
+
+/* Whether, by the job, every agent is a replica with a model of its own, in any of its segments. */
 bool ddla_training_has_replicas(const ddla_job *job);
 
 /* When replicas exchange. */

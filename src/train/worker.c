@@ -12,6 +12,7 @@
 #include "train/average.h"
 #include "train/description.h"
 #include "train/divided.h"
+#include "train/history.h"
 #include "train/run.h"
 #include "train/save.h"
 
@@ -30,6 +31,7 @@ void ddla_worker_fini(ddla_worker *worker) {
   ddla_lane_fini(&worker->compute);
   ddla_free(worker->indices);
   ddla_free(worker->counts);
+  worker->indices = worker->counts = NULL;
 }
 
 static float *theta_now(const ddla_worker *worker) {
@@ -124,7 +126,10 @@ static ddla_status share_epoch(ddla_worker *worker) {
 /* The row of what was trained on since the last one. */
 static ddla_status end_row(ddla_worker *worker, double epoch) {
   DDLA_TRY(share_epoch(worker));
-  if (worker->run) DDLA_TRY(ddla_run_show_epoch(worker->run, worker, epoch));
+  if (worker->run) {
+    ddla_history_join_epoch(worker);
+    DDLA_TRY(ddla_run_show_epoch(worker->run, worker, epoch));
+  }
   worker->epoch = (ddla_epoch_sums){0};
   worker->epoch_non_finite = 0;
   return DDLA_OK;
@@ -234,7 +239,8 @@ static void note_step(ddla_worker *worker) {
       .total_steps = worker->training->total_steps,
       .loss = worker->last.count > 0 ? worker->last.loss / worker->last.count : 0,
       .learning_rate = worker->last.learning_rate};
-  if (!worker->run->on_step(worker->run->on_step_argument, &step)) ddla_sync_ask_stop(worker->sync);
+  worker->run->stop_asked |= !worker->run->on_step(worker->run->on_step_argument, &step);
+  if (worker->run->stop_asked) ddla_sync_ask_stop(worker->sync);
 }
 
 /* A checkpoint that is due where replicas differ waits for the next exchange. */
@@ -251,7 +257,7 @@ static ddla_status after_step(bool *over, ddla_worker *worker) {
   const ddla_training *training = worker->training;
   int64_t step = (int64_t)worker->last.step;
   bool epoch_ended = step % training->batches_per_epoch == 0, enough = false;
-  bool last = step >= training->total_steps;
+  bool last = step >= training->total_steps, border = step >= training->end_step && !last;
   const int64_t every = training->job->train.measure_every;
   bool measured = every > 0 && step % every == 0;
   if (worker->last.under_way) {
@@ -262,17 +268,18 @@ static ddla_status after_step(bool *over, ddla_worker *worker) {
   bool due = worker->checkpoint_due && ddla_sync_settled(worker->sync, worker->worker);
   note_step(worker);
   DDLA_TRY(heed_check(worker));
-  if (epoch_ended || last || due || worker->last.stop) DDLA_TRY(check_finite(worker));
+  if (epoch_ended || last || border || due || worker->last.stop) DDLA_TRY(check_finite(worker));
   if (epoch_ended || last)
     DDLA_TRY(end_epoch(&enough, worker, (step - 1) / training->batches_per_epoch + 1));
   else if (measured) DDLA_TRY(measure(worker));
-  if (last || enough) DDLA_TRY(ddla_sync_settle(worker->sync, worker->worker));
+  if (last || border || enough) DDLA_TRY(ddla_sync_settle(worker->sync, worker->worker));
   bool stop = worker->last.stop && !last && !enough;
   worker->stopped = stop;
-  if (stop || last || enough || due) DDLA_TRY(checkpoint(worker));
+  worker->bordered = border && !stop && !enough;
+  if (stop || last || border || enough || due) DDLA_TRY(checkpoint(worker));
   if (stop && worker->run) worker->run->interrupted = true;
   if (stop) atomic_store(&training->board->interrupted, 1);
-  *over = stop || last || enough;
+  *over = stop || last || border || enough;
   return DDLA_OK;
 }
 
@@ -331,6 +338,7 @@ static ddla_status finish(ddla_worker *worker) {
                                   best ? best_model(worker) : ddla_worker_measured(worker)));
   DDLA_TRY(share_reports(worker));
   if (!worker->run) return DDLA_OK;
+  DDLA_TRY(ddla_history_join(worker));
   ddla_watch_mark(&worker->pen, DDLA_PHASE_MODEL, worker->last.step);
   worker->run->test = found;
   worker->run->tested = test;
@@ -340,19 +348,34 @@ static ddla_status finish(ddla_worker *worker) {
   return ddla_run_report(worker->run, worker);
 }
 
+/* At a border: what the run keeps of the segment. */
+static ddla_status leave(ddla_worker *worker) {
+  write_report(worker);
+  DDLA_TRY(share_reports(worker));
+  DDLA_TRY(share_epoch(worker));
+  return worker->run ? ddla_history_leave(worker) : DDLA_OK;
+}
+
+/* A run's first segment starts its clock; what one asked for before a border still holds. */
+static void begin(ddla_worker *worker) {
+  ddla_run *run = worker->run;
+  run->shown_waiting_ns = 0;
+  if (run->stop_asked) ddla_sync_ask_stop(worker->sync);
+  if (run->train_start_ns > 0) return;
+  run->start_step = (int64_t)worker->last.step;
+  run->train_start_ns = run->epoch_start_ns = now_ns();
+}
+
 ddla_status ddla_worker_train(ddla_worker *worker) {
   const ddla_training *training = worker->training;
   uint64_t step = ddla_sync_committed(worker->shared->sync_control);
   /* A checkpoint may be that of the end, by steps or by early stopping. */
   bool over = (int64_t)step >= training->total_steps || is_enough(worker);
   worker->last.step = step;
-  if (worker->run) {
-    worker->run->start_step = (int64_t)step;
-    worker->run->train_start_ns = worker->run->epoch_start_ns = now_ns();
-  }
+  if (worker->run) begin(worker);
   while (!over) {
     DDLA_TRY(ddla_worker_step(worker));
     DDLA_TRY(after_step(&over, worker));
   }
-  return finish(worker);
+  return worker->bordered ? leave(worker) : finish(worker);
 }

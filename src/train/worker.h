@@ -28,6 +28,7 @@ typedef struct ddla_worker {
   ddla_sync_result last;    /* newest committed step */
   bool checkpoint_due;      /* at the next step that can be saved */
   bool stopped;             /* cleanly, before the end */
+  bool bordered;            /* the segment is over, and another one follows */
   const _Atomic bool *stop; /* true asks for a clean stop; null but on an agent's first worker */
   ddla_epoch_sums epoch;
   int64_t epoch_non_finite; /* what the epoch's checks counted */
@@ -49,8 +50,8 @@ ddla_status ddla_worker_step(ddla_worker *worker);
 ddla_status ddla_worker_evaluate(ddla_evaluation *out, ddla_worker *worker, const ddla_dataset *set,
                                  ddla_model_values values);
 
-/* The whole job, from the committed step to the end. Errors: those of steps, evaluation and files;
- * INTERRUPTED after a clean stop. */
+/* The job's segment, from the committed step to its end; behind the last one what a run leaves.
+ * Errors: those of steps, evaluation and files; INTERRUPTED after a clean stop. */
 ddla_status ddla_worker_train(ddla_worker *worker);
 
 #endif

@@ -205,8 +205,12 @@ ddla_watch_lane ddla_watch_lane_open(const ddla_watch *watch, int agent, int lan
   made.names = (char *)(made.head + 1);
   made.ring =
       (ddla_watch_event *)(void *)(made.names + (size_t)DDLA_WATCH_OPS_MAX * DDLA_WATCH_OP_BYTES);
-  atomic_store(&made.head->thread, (uint32_t)syscall(SYS_gettid));
+  ddla_watch_lane_take(&made);
   return made;
+}
+
+void ddla_watch_lane_take(const ddla_watch_lane *pen) {
+  if (pen->head) atomic_store(&pen->head->thread, (uint32_t)syscall(SYS_gettid));
 }
 
 /* The fences order the number's 0 before, and its new value after, all that lies between. */

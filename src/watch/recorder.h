@@ -79,6 +79,9 @@ int64_t ddla_watch_all_ns(const ddla_watch *watch);
 /* The pen of a lane, taken by the lane's own thread. watch may be null: it then records nothing. */
 ddla_watch_lane ddla_watch_lane_open(const ddla_watch *watch, int agent, int lane);
 
+/* The calling thread is the lane's now; the one before has ended. */
+void ddla_watch_lane_take(const ddla_watch_lane *pen);
+
 /* The lane goes over to a phase. */
 void ddla_watch_mark(ddla_watch_lane *lane, ddla_phase phase, uint64_t detail);
 

@@ -104,6 +104,19 @@ says replicas.out "3 agents on 3 hosts" "3 replicas of the model, which exchange
 joined 0 pairs 4 2 job.yaml $replicas --set sync.replica=host
 says pairs.out "2 replicas of the model"
 
+# The mode changes in mid-run, in the same processes: the bits of played hosts; a run goes on in the segment of its checkpoint.
+schedule="[{from: 1, mode: accumulated, method: diloco, interval: 2, codec: int8}, {from: 3, mode: synchronous, method: sharded}]"
+train 0 schedule job.yaml -n 3 --set "sync.schedule=$schedule"
+mixed=$(sha schedule/model.safetensors)
+joined 0 segments 3 2 job.yaml --set "sync.schedule=$schedule" --set checkpoint.every_steps=1 --set checkpoint.keep=9
+same_model "$mixed" segments
+says segments.out "from step 1: 3 replicas of the model" "from step 3: sync.mode synchronous, sync.method sharded"
+rm -r segments/checkpoints/step-00000004 segments/checkpoints/step-00000003 segments/report.json
+joined 0 segments 3 1 job.yaml --set "sync.schedule=$schedule" --resume
+same_model "$mixed" segments
+joined 0 segments 4 2 job.yaml --set sync.replica=host --set "sync.schedule=$schedule" --set output.overwrite=true
+says segments.out "from step 1: 2 replicas of the model"
+
 # A run goes on under MPI that was begun without, and says so when it is finished.
 train 0 begun job.yaml -n 2 --set train.steps=2 --set checkpoint.every_steps=1 --set train.schedule=constant
 train 0 through job.yaml -n 1 --set train.schedule=constant
