@@ -59,7 +59,7 @@ static bool has_row(const ddla_checkpoint_file *file, const ddla_training *train
   return ddla_safetensors_find(ddla_checkpoint_part_of(file, DDLA_CHECKPOINT_STATE), name) >= 0;
 }
 
-/* Numbers mean what their method says. Checkpoints that do not name theirs are of the job's. */
+/* Numbers mean what their method says. Earlier programs did not name it: it was the job's. */
 static bool has_numbers(const ddla_checkpoint_file *file, const ddla_training *training) {
   const char *method = ddla_checkpoint_note(file, "method");
   return !method || strcmp(method, training->strategy->method) == 0;

@@ -217,8 +217,8 @@ static ddla_status make_notes(note_list **out, const ddla_worker *worker) {
   add_note(list, "best_metric", "%s", best);
   add_note(list, "best_epoch", "%" PRId64, worker->progress.best_epoch);
   add_note(list, "epochs_without_better", "%" PRId64, worker->progress.epochs_without_better);
-  add_note(list, "mode", "%s", training->strategy->mode);
-  add_note(list, "method", "%s", training->strategy->method);
+  if (training->strategy->number_count > 0) /* sync_numbers mean what this method says */
+    add_note(list, "method", "%s", training->strategy->method);
   if (training->strategy->replicated || ddla_replica_rows_count(training) > 1)
     add_note(list, "replicas", "%d", ddla_replica_rows_count(training));
   *out = list;
