@@ -50,7 +50,7 @@ typedef struct ddla_sync_options {
   const ddla_clock *clock; /* by which shards are timed, with dynamic; null: the monotonic one */
   uint64_t start_step;     /* committed steps so far */
   int64_t total_steps;     /* for the schedule */
-  int64_t end_step;        /* replicas exchange behind it; 0: total_steps */
+  int64_t end_step;        /* there is one model behind it; 0: total_steps */
   ddla_state *state;
   int theta, moment[DDLA_MOMENTS_MAX]; /* rows of the state table; -1: none */
   int gradients;                       /* row: one copy for each operand of each worker */

@@ -411,13 +411,14 @@ static ddla_status create_parts(ddla_turns *turns) {
             .options = &sync->codec_options,
             .residual =
                 sync->residual < 0 ? NULL : ddla_state_array(sync->state, sync->residual, 0, 0)}));
+  const int64_t end_step = sync->end_step > 0 ? sync->end_step : sync->total_steps;
   DDLA_TRY(ddla_grants_create(&turns->grants,
                               &(ddla_grants_options){.mail = turns->mail,
                                                      .cluster = &options->layout->cluster,
                                                      .shards = options->layout->shards,
                                                      .grain = options->rule.grain,
                                                      .start_step = (int64_t)sync->start_step,
-                                                     .total_steps = sync->total_steps,
+                                                     .total_steps = end_step,
                                                      .window = options->rule.window}));
   DDLA_TRY(ddla_served_create(
       &turns->served,

@@ -39,6 +39,20 @@ ddla_status ddla_adopt_check_steps(const ddla_checkpoint_file *file,
                    ddla_checkpoint_path(file), found, wanted);
 }
 
+static bool has_array(const ddla_checkpoint_file *file, const char *name) {
+  return ddla_safetensors_find(ddla_checkpoint_part_of(file, DDLA_CHECKPOINT_STATE), name) >= 0;
+}
+
+void ddla_adopt_name(char *out, size_t bytes, const char *name, int replica) {
+  if (replica == 0) snprintf(out, bytes, "%s", name);
+  else snprintf(out, bytes, "replica-%d/%s", replica, name);
+}
+
+static const char *own_name(char out[NAME_BYTES], const char *name, int replica) {
+  ddla_adopt_name(out, NAME_BYTES, name, replica);
+  return out;
+}
+
 /* Whether a row belongs to a mode or method, so that a checkpoint may not have it. */
 static bool is_of_method(const ddla_training *training, const ddla_shared *shared, int row) {
   if (row == shared->residual || row == shared->answer_residual || row == shared->numbers)
@@ -49,14 +63,15 @@ static bool is_of_method(const ddla_training *training, const ddla_shared *share
   return false;
 }
 
+/* Whether the checkpoint has a replica's row. */
 static bool has_row(const ddla_checkpoint_file *file, const ddla_training *training,
-                    const ddla_state_row *row) {
-  char name[NAME_BYTES];
+                    const ddla_state_row *row, int replica) {
+  char name[DDLA_STATE_NAME_BYTES + DDLA_NAME_BYTES], own[NAME_BYTES];
   const ddla_graph *graph = training->graph.graph;
   if (row->parameter_shaped && graph->parameter_count > 0)
     snprintf(name, sizeof name, "%s/%s", row->name, graph->parameter[0].name);
   else snprintf(name, sizeof name, "%s", row->name);
-  return ddla_safetensors_find(ddla_checkpoint_part_of(file, DDLA_CHECKPOINT_STATE), name) >= 0;
+  return has_array(file, own_name(own, name, replica));
 }
 
 /* Numbers mean what their method says. Earlier programs did not name it: it was the job's. */
@@ -65,31 +80,28 @@ static bool has_numbers(const ddla_checkpoint_file *file, const ddla_training *t
   return !method || strcmp(method, training->strategy->method) == 0;
 }
 
-ddla_status ddla_adoption_of(ddla_adoption *out, const ddla_checkpoint_file *file,
-                             const ddla_training *training, const ddla_shared *shared) {
-  ddla_adoption made = {0};
-  DDLA_TRY(read_replicas(&made.saved, file));
-  made.merges = made.saved > 1 && !training->strategy->replicated;
-  for (int i = 0; i < ddla_state_row_count(shared->state); i++) {
-    const ddla_state_row *row = ddla_state_row_at(shared->state, i);
-    if (!row->saved || !is_of_method(training, shared, i)) continue;
-    made.lacks[i] =
-        !has_row(file, training, row) || (i == shared->numbers && !has_numbers(file, training));
-  }
-  *out = made;
-  return DDLA_OK;
-}
-
-bool ddla_adoption_merges(const ddla_adoption *adoption, const ddla_shared *shared, int row) {
-  if (!adoption->merges || row < 0) return false;
+static bool is_moment(const ddla_shared *shared, int row) {
   for (int m = 0; m < DDLA_MOMENTS_MAX; m++)
     if (row == shared->moment[m]) return true;
   return row == shared->factors;
 }
 
-void ddla_adopt_name(char *out, size_t bytes, const char *name, int replica) {
-  if (replica == 0) snprintf(out, bytes, "%s", name);
-  else snprintf(out, bytes, "replica-%d/%s", replica, name);
+ddla_status ddla_adoption_of(ddla_adoption *out, const ddla_checkpoint_file *file,
+                             const ddla_training *training, const ddla_shared *shared) {
+  ddla_adoption made = {0};
+  DDLA_TRY(read_replicas(&made.saved, file));
+  for (int i = 0; i < ddla_state_row_count(shared->state); i++) {
+    const ddla_state_row *row = ddla_state_row_at(shared->state, i);
+    if (!row->saved) continue;
+    const bool each = made.saved > 1 && has_row(file, training, row, 1);
+    made.shared[i] = !each && ddla_replica_rows_has(shared->state, i);
+    made.merged[i] = each && !ddla_replica_rows_has(shared->state, i) && is_moment(shared, i);
+    made.lacks[i] = is_of_method(training, shared, i) &&
+                    (!has_row(file, training, row, 0) ||
+                     (i == shared->numbers && !has_numbers(file, training)));
+  }
+  *out = made;
+  return DDLA_OK;
 }
 
 static ddla_status read_mean(float *into, int64_t count, ddla_checkpoint_file *file,
@@ -99,8 +111,8 @@ static ddla_status read_mean(float *into, int64_t count, ddla_checkpoint_file *f
   DDLA_TRY(DDLA_NEW(sum, count + 1));
   for (int r = 0; r < replicas; r++) {
     char own[NAME_BYTES];
-    ddla_adopt_name(own, sizeof own, name, r);
-    DDLA_TRY_CLEAN(status, ddla_checkpoint_read(into, file, DDLA_CHECKPOINT_STATE, own));
+    DDLA_TRY_CLEAN(status,
+                   ddla_checkpoint_read(into, file, DDLA_CHECKPOINT_STATE, own_name(own, name, r)));
     for (int64_t k = 0; k < count; k++) sum[k] += (double)into[k];
   }
   for (int64_t k = 0; k < count; k++) into[k] = (float)(sum[k] / replicas);
@@ -111,9 +123,11 @@ cleanup:
 
 ddla_status ddla_adopt_read(float *into, int64_t count, ddla_checkpoint_file *file,
                             const char *name) {
+  char second[NAME_BYTES];
   int replicas = 1;
   DDLA_TRY(read_replicas(&replicas, file));
-  if (replicas > 1) return read_mean(into, count, file, name, replicas);
+  if (replicas > 1 && has_array(file, own_name(second, name, 1)))
+    return read_mean(into, count, file, name, replicas);
   return ddla_checkpoint_read(into, file, DDLA_CHECKPOINT_STATE, name);
 }
 
@@ -149,7 +163,7 @@ ddla_status ddla_adopt(const ddla_adoption *adoption, ddla_checkpoint_file *file
   if (shared->numbers >= 0 && adoption->lacks[shared->numbers] && strategy->initial)
     strategy->initial(ddla_state_array(shared->state, shared->numbers, 0, 0), &rule);
   for (int i = 0; i < ddla_state_row_count(shared->state); i++)
-    if (ddla_adoption_merges(adoption, shared, i) && !ddla_divided_has(shared, i))
+    if (adoption->merged[i] && !ddla_divided_has(shared, i))
       DDLA_TRY(read_row(ddla_state_array(shared->state, i, step, 0),
                         ddla_state_row_at(shared->state, i), training->graph.graph, file));
   return DDLA_OK;

@@ -12,10 +12,12 @@
 #include "train/replicas.h"
 #include "train/shared.h"
 
+/* By row of the state where it says so. */
 typedef struct ddla_adoption {
-  int saved;   /* replicas whose own rows the checkpoint has; 1: it is of one model */
-  bool merges; /* they become one model */
-  bool lacks[DDLA_STATE_ROWS_MAX]; /* rows of the state that the checkpoint does not have */
+  int saved; /* replicas that the checkpoint has rows of; 1: it is of one model */
+  bool lacks[DDLA_STATE_ROWS_MAX];  /* it does not have the row */
+  bool shared[DDLA_STATE_ROWS_MAX]; /* replicas have a row of their own here, and one there */
+  bool merged[DDLA_STATE_ROWS_MAX]; /* it is one here, and of each there */
 } ddla_adoption;
 
 /* INVALID, with both numbers, unless a step of the checkpoint is of as many batches as one of this
@@ -26,9 +28,6 @@ ddla_status ddla_adopt_check_steps(const ddla_checkpoint_file *file, const ddla_
  * there may be. */
 ddla_status ddla_adoption_of(ddla_adoption *out, const ddla_checkpoint_file *file,
                              const ddla_training *training, const ddla_shared *shared);
-
-/* Whether a row is a mean of what replicas have of it. */
-bool ddla_adoption_merges(const ddla_adoption *adoption, const ddla_shared *shared, int row);
 
 /* Reads an array of `count` floats of a divided or merged row; of a checkpoint of replicas the mean
  * of theirs, added up in double in the order of their numbers. The file has them in this shape.

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/machine.h"
 #include "task/metrics.h"
-#include "train/history.h"
+#include "train/past.h"
 #include "train/run.h"
 #include "train/segments.h"
 
@@ -88,7 +88,7 @@ static json_t *hosts_json(const ddla_run *run, const ddla_worker *worker) {
 
 /* The segments that this run had steps of: [*first, *end). */
 static void segments_seen(int *first, int *end, const ddla_run *run) {
-  *first = run->history ? run->history->first : run->training->segment;
+  *first = run->past ? run->past->first : run->training->segment;
   *end = run->training->segment + 1;
 }
 
@@ -100,7 +100,7 @@ static json_t *segments_json(const ddla_run *run) {
     const ddla_segment *segment = ddla_segments_get(run->training, i);
     json_t *made = json_pack("{s:I, s:s, s:s, s:I}", "from", (json_int_t)segment->from, "mode",
                              segment->strategy->mode, "method", segment->strategy->method,
-                             "bytes_sent", (json_int_t)run->history->sent_bytes[i]);
+                             "bytes_sent", (json_int_t)run->past->sent_bytes[i]);
     if (segment->strategy->replicated)
       json_object_set_new(made, "interval", json_integer(segment->job->sync.interval));
     if (segment->codec) json_object_set_new(made, "codec", json_string(segment->codec->name));
@@ -276,7 +276,7 @@ static void write_segments(FILE *file, const ddla_run *run) {
     if (segment->codec) fprintf(file, ", by codec %s", segment->codec->name);
     if (run->training->cluster.hosts > 1)
       fprintf(file, ", %.2f MiB sent by each host",
-              (double)run->history->sent_bytes[i] / 1048576.0 / run->training->cluster.hosts);
+              (double)run->past->sent_bytes[i] / 1048576.0 / run->training->cluster.hosts);
     fputc('\n', file);
   }
 }

@@ -13,7 +13,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "train/description.h"
-#include "train/history.h"
+#include "train/past.h"
 #include "train/save.h"
 #include "train/segments.h"
 #include "train/table.h"
@@ -237,6 +237,6 @@ void ddla_run_close(ddla_run *run) {
   if (run->metrics) fclose(run->metrics);
   if (run->table) fclose(run->table);
   if (run->tensorboard) fclose(run->tensorboard);
-  ddla_history_destroy(run->history);
+  ddla_past_destroy(run->past);
   *run = (ddla_run){0};
 }

@@ -15,11 +15,11 @@ enum { DDLA_PATH_BYTES = 4096 };
 
 typedef enum ddla_show { DDLA_SHOW_NONE, DDLA_SHOW_LINES, DDLA_SHOW_BAR, DDLA_SHOW_JSON } ddla_show;
 
-struct ddla_history;
+struct ddla_past;
 
 typedef struct ddla_run {
   const ddla_training *training; /* of the segment under way */
-  struct ddla_history *history;  /* of segments that are over; owned; null: there are none */
+  struct ddla_past *past;        /* of segments that are over; owned; null: there are none */
   const char *directory;
   ddla_show show;
   FILE *metrics, *terminal; /* terminal: where progress is shown; may be null */

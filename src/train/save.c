@@ -259,7 +259,8 @@ static void add_replica(array_list *list, const ddla_graph *graph, const ddla_sh
   for (int i = 0; i < ddla_state_row_count(state); i++) {
     if (!ddla_replica_rows_has(state, i)) continue;
     if (own->from && own->from->lacks[i]) continue;
-    ddla_adopt_name(prefix, sizeof prefix, ddla_state_row_at(state, i)->name, own->named);
+    const bool one = own->from && own->from->shared[i];
+    ddla_adopt_name(prefix, sizeof prefix, ddla_state_row_at(state, i)->name, one ? 0 : own->named);
     add_row(list, graph, shared, i, prefix, ddla_replica_rows_at(own->rows, state, i, own->place));
   }
 }
@@ -304,8 +305,7 @@ static ddla_status list_state(array_list parts[2], const ddla_training *training
     array_list *list = &parts[DDLA_CHECKPOINT_STATE];
     const int first = list->count;
     add_row(list, graph, shared, i, row->name, ddla_state_array(shared->state, i, what->step, 0));
-    if (what->from && ddla_adoption_merges(what->from, shared, i))
-      add_merged(list, graph, shared, i, what->from->saved);
+    if (what->from && what->from->merged[i]) add_merged(list, graph, shared, i, what->from->saved);
     else if (!ddla_divided_has(shared, i)) continue;
     divide(list, first, stream);
     if (stream) stream += graph->parameter_count;
@@ -389,7 +389,7 @@ static ddla_status list_loaded(array_list parts[2], const ddla_training *trainin
   const int most = from->saved > replicas ? from->saved : replicas;
   const listing what = {step, ddla_shared_loaded(shared, step), most, NULL, from};
   DDLA_TRY(list_state(parts, training, shared, &what));
-  if (most == 1 || from->merges) return DDLA_OK;
+  if (most == 1) return DDLA_OK;
   DDLA_TRY(ddla_replica_rows_create(rows, shared->state, most));
   for (int r = 1; r < most; r++)
     add_replica(&parts[DDLA_CHECKPOINT_STATE], training->graph.graph, shared,
@@ -423,7 +423,7 @@ static ddla_status load(ddla_loaded *out, ddla_checkpoint_file *file, const ddla
   DDLA_TRY_CLEAN(status, ddla_checkpoint_load(file, wanted));
   DDLA_TRY_CLEAN(status, read_progress(&out->progress, file));
   DDLA_TRY_CLEAN(status, ddla_adopt(&from, file, training, shared, step, &out->rows));
-  if (!from.merges && from.saved != ddla_replica_rows_count(training))
+  if (from.saved != ddla_replica_rows_count(training))
     hand_on(&out->rows, training, shared, step, from.saved);
   out->step = step;
 cleanup:

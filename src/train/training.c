@@ -351,8 +351,8 @@ static ddla_status check_fragments(const ddla_training *training) {
 /* Who is a replica is one for the whole run, as who is a host. */
 static ddla_status check_replica(const ddla_training *training, const ddla_job *whole) {
   const ddla_job *job = training->job;
-  if (!training->strategy->replicated || is_apart(job) || !ddla_training_has_replicas(whole))
-    return DDLA_OK;
+  const bool copies = training->strategy->replicated || training->strategy->claims;
+  if (!copies || is_apart(job) || !ddla_training_has_replicas(whole)) return DDLA_OK;
   return ddla_job_refuse(job, "sync.replica",
                          "is %s, but in another part of the run every agent has a model of its "
                          "own; give all parts the same",
@@ -616,6 +616,7 @@ ddla_status ddla_training_change_sync(ddla_training *training, const ddla_job *j
   DDLA_TRY(choose_reduction(training));
   DDLA_TRY(check_replicas(training));
   DDLA_TRY(check_sparse(training));
+  DDLA_TRY(check_asynchronous(training));
   return check_balance(training);
 }
 

@@ -12,7 +12,7 @@
 #include "train/average.h"
 #include "train/description.h"
 #include "train/divided.h"
-#include "train/history.h"
+#include "train/past.h"
 #include "train/run.h"
 #include "train/save.h"
 
@@ -127,7 +127,7 @@ static ddla_status share_epoch(ddla_worker *worker) {
 static ddla_status end_row(ddla_worker *worker, double epoch) {
   DDLA_TRY(share_epoch(worker));
   if (worker->run) {
-    ddla_history_join_epoch(worker);
+    ddla_past_join_epoch(worker);
     DDLA_TRY(ddla_run_show_epoch(worker->run, worker, epoch));
   }
   worker->epoch = (ddla_epoch_sums){0};
@@ -338,7 +338,7 @@ static ddla_status finish(ddla_worker *worker) {
                                   best ? best_model(worker) : ddla_worker_measured(worker)));
   DDLA_TRY(share_reports(worker));
   if (!worker->run) return DDLA_OK;
-  DDLA_TRY(ddla_history_join(worker));
+  DDLA_TRY(ddla_past_join(worker));
   ddla_watch_mark(&worker->pen, DDLA_PHASE_MODEL, worker->last.step);
   worker->run->test = found;
   worker->run->tested = test;
@@ -353,7 +353,7 @@ static ddla_status leave(ddla_worker *worker) {
   write_report(worker);
   DDLA_TRY(share_reports(worker));
   DDLA_TRY(share_epoch(worker));
-  return worker->run ? ddla_history_leave(worker) : DDLA_OK;
+  return worker->run ? ddla_past_leave(worker) : DDLA_OK;
 }
 
 /* A run's first segment starts its clock; what one asked for before a border still holds. */

@@ -9,13 +9,14 @@ cat >job.yaml <<'J'
 data: {train: data}
 model: {kind: mlp, hidden: [32]}
 train: {shards: 8, batch: 100, epochs: 4, optimizer: adamw, learning_rate: 0.001, schedule: constant}
-sync: {fragments: 2, penalty: 0.02}
+sync: {fragments: 2, penalty: 0.02, staleness: 0}
 parallel: {lanes: 1}
 J
 
 # words METHOD: the arguments that choose it.
 words() {
   case $1 in
+  bounded | push) echo "--set sync.mode=asynchronous --set sync.method=$1 --set sync.interval=1" ;;
   allreduce | sharded) echo "--set sync.mode=synchronous --set sync.method=$1 --set sync.interval=1" ;;
   *) echo "--set sync.mode=accumulated --set sync.method=$1 --set sync.interval=4" ;;
   esac
@@ -26,7 +27,7 @@ loss() {
   sed -n "s/^{\"epoch\": $2, .*\"loss\": \([0-9.e-]*\),.*/\1/p" "$1/metrics.jsonl" | awk '{ printf "%d\n", 1000000 * $1 }'
 }
 
-methods="allreduce sharded average diloco streaming elastic admm"
+methods="allreduce sharded average diloco streaming elastic admm bounded push"
 for method in $methods; do
   # shellcheck disable=SC2046 # words
   train 0 "from-$method" job.yaml -n 4 $(words "$method")
@@ -61,7 +62,7 @@ for before in average diloco streaming elastic admm; do
 done
 [ "$(sha from-allreduce/model.safetensors)" = "$(sha from-sharded/model.safetensors)" ] || fail "one machine differs"
 train 0 whole job.yaml -n 1 --set train.epochs=8
-for pair in allreduce-sharded sharded-allreduce; do
+for pair in allreduce-sharded sharded-allreduce allreduce-bounded bounded-allreduce sharded-bounded bounded-sharded; do
   [ "$(sha whole/model.safetensors)" = "$(cat $pair)" ] || fail "$pair: another model than allreduce alone"
 done
 

@@ -26,6 +26,7 @@ sync:
     - {from: 18, mode: synchronous, method: sharded}
     - {from: 25, mode: accumulated, method: streaming, codec: none}
     - {from: 34, method: admm, interval: 3}
+    - {from: 39, mode: asynchronous, method: bounded, staleness: 0}
     - {from: 43, mode: synchronous}
 parallel: {lanes: 1}
 checkpoint: {every_steps: 4, keep: 99}
@@ -49,11 +50,12 @@ by_hand 25 --set sync.method=sharded --set parallel.hosts=3
 # shellcheck disable=SC2086
 by_hand 34 $streaming
 # shellcheck disable=SC2086
-by_hand 43 $admm
+by_hand 39 $admm
+by_hand 43 --set sync.mode=asynchronous --set sync.method=bounded --set sync.staleness=0
 by_hand 50 --set sync.method=sharded
 same_model "$model" hand
 # Every byte of the checkpoints at borders, but for the option of how many steps there are, which is none of theirs.
-for step in 07 18 25 34 43 50; do
+for step in 07 18 25 34 39 43 50; do
   for file in model state; do
     cmp "whole/checkpoints/step-000000$step/$file.safetensors" "hand/checkpoints/step-000000$step/$file.safetensors" ||
       fail "step $step: another $file"
@@ -61,7 +63,7 @@ for step in 07 18 25 34 43 50; do
 done
 
 # It goes on from any checkpoint, in the segment that it is of: within each, and at a border.
-for step in 04 18 20 29 36 48; do
+for step in 04 18 20 29 36 40 48; do
   rm -rf cut
   cp -r whole cut
   for folder in cut/checkpoints/*; do
@@ -79,7 +81,7 @@ train 0 cut scheduled.yaml -n 3 --resume
 says whole/report.txt "from step 7" "diloco every 4 steps, by codec int8" "from step 43"
 says whole/report.json '"segments": ['
 sed -n '/"segments": \[/,/^    \]/p' whole/report.json >segments
-[ "$(grep -c '"from"' segments)" = 6 ] || fail "not six segments: $(cat segments)"
+[ "$(grep -c '"from"' segments)" = 7 ] || fail "not seven segments: $(cat segments)"
 sent=$(sed -n 's/^ *"bytes_sent": \([0-9]*\),*$/\1/p' segments | awk '{ sum += $1 } END { print sum }')
 all=$(sed -n '/"hosts": {/,/}/s/^ *"bytes_sent": \([0-9]*\),*$/\1/p' whole/report.json)
 [ "$sent" = "$all" ] && [ "$all" -gt 0 ] || fail "segments sent $sent bytes of $all"
