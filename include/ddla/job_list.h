@@ -209,7 +209,8 @@
   X(sync, codec_decay, REAL, "1", 0, 1, "", FREE,                                                  \
     "what a codec leaves out is kept for the next exchange, times this; 0: it is dropped")         \
   X(sync, replica, CHOICE, "agent", 0, 0, "agent|host", FREE,                                      \
-    "accumulated, asynchronous: who has a copy of the model: every agent, or the agents of a host") \
+    "accumulated, asynchronous: who has a copy of the model: every agent, or the agents of a "     \
+    "host")                                                                                        \
   X(sync, schedule, TREE, "", 0, 0, "", FREE,                                                      \
     "changes in mid-run, in order: {from: STEP, KEY: VALUE, ...} with keys of this section")
 
