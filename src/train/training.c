@@ -616,8 +616,7 @@ ddla_status ddla_training_change_sync(ddla_training *training, const ddla_job *j
   DDLA_TRY(choose_reduction(training));
   DDLA_TRY(check_replicas(training));
   DDLA_TRY(check_sparse(training));
-  DDLA_TRY(check_asynchronous(training));
-  return check_balance(training);
+  return check_asynchronous(training);
 }
 
 static ddla_status prepare(ddla_training *training, bool started_here) {
