@@ -1,4 +1,4 @@
-# modes.sh: a run that was begun in one mode goes on in any other, and its loss goes on falling; where replicas become one
+# other_mode.sh: a run that was begun in one mode goes on in any other, and its loss goes on falling; where replicas become one
 # model, by allreduce and sharded alike; what cannot go on is refused with its reason.
 . "${0%/*}/training.sh"
 
