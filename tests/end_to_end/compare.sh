@@ -89,35 +89,35 @@ got=0
 says err "another job, length, network"
 
 # Interrupted: what was done is kept, and the rest is done by the same command.
-"$DDLA" compare job.yaml --modes allreduce,average:interval=4 -n 2 --set train.epochs=40 --set train.measure_every=0 \
-  --set train.learning_rate=0.001 --out stopped >text 2>err &
+set -- job.yaml --modes allreduce,average:interval=4+train.epochs=40 -n 2 --set train.measure_every=0 --out stopped
+"$DDLA" compare "$@" >text 2>err &
 compare=$!
+second=stopped/average-interval=4-train.epochs=40
 tries=0
-until [ -s stopped/average-interval=4/metrics.jsonl ]; do
+until [ -s $second/metrics.jsonl ]; do
   tries=$((tries + 1))
-  [ $tries -lt 600 ] || { cat text err >&2; fail "the second method does not start"; }
+  [ $tries -lt 4000 ] || { cat text err >&2; fail "the second method does not start"; }
   sleep 0.05
 done
 kill -TERM $compare
 got=0
 wait $compare || got=$?
-[ $got -eq 130 ] || { cat err >&2; fail "interrupted: status $got"; }
+[ $got -eq 130 ] || { cat text err >&2; fail "interrupted: status $got"; }
 says err "the same command goes on"
-no_agents stopped/average-interval=4
+no_agents $second
 [ -e stopped/allreduce/report.json ] && [ ! -e stopped/compare.json ] || fail "what an interrupted comparison leaves"
 before=$(sha stopped/allreduce/report.json)
-"$DDLA" compare job.yaml --modes allreduce,average:interval=4 -n 2 --set train.epochs=40 --set train.measure_every=0 \
-  --set train.learning_rate=0.001 --out stopped >text || fail "gone on with: status $?"
+"$DDLA" compare "$@" >text || fail "gone on with: status $?"
 says text "1/2  allreduce: is there from before"
 [ "$before" = "$(sha stopped/allreduce/report.json)" ] || fail "what was done is done again"
-[ -s stopped/average-interval=4/report.json ] || fail "the rest is not done"
+says $second/report.json '"status": "done"'
 
 # So many seconds for each.
 "$DDLA" compare job.yaml --modes allreduce,average -n 2 --seconds 1 --set train.epochs=100000 --out timed >text ||
   fail "--seconds: status $?"
 for run in allreduce average; do
   seconds=$("$tool" json timed/$run/report.json train seconds)
-  awk "BEGIN { exit !($seconds >= 1 && $seconds < 8) }" || fail "$run trained for $seconds s, not 1"
+  awk "BEGIN { exit !($seconds >= 1 && $seconds < 30) }" || fail "$run trained for $seconds s, not 1"
   says timed/$run/report.json '"status": "interrupted"'
 done
 "$DDLA" compare job.yaml --modes allreduce,average -n 2 --seconds 1 --set train.epochs=100000 --out timed >text
