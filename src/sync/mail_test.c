@@ -7,7 +7,7 @@
 #include "sync/test_post.h"
 #include "transport/sim.h"
 
-enum { HOSTS = 4, BODIES_MAX = 600, SEEDS = 300 };
+enum { HOSTS = 4, BODIES_MAX = 600, SEEDS = 100 };
 
 /* What a host has got and given. */
 typedef struct office {
