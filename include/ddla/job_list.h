@@ -194,14 +194,17 @@
   X(sync, penalty_ratio, REAL, "0", 0, 1e12, "", FREE,                                            \
     "admm: residuals that differ by more double or halve the penalty; 0: it stays; 10 is usual")   \
   X(sync, staleness, INT, "2", -1, 1000000, "steps", FREE,                                         \
-    "bounded: parameters may be so many steps older than the batch; push: so many batches of "     \
-    "every agent may be ahead of the oldest one, -1: any number")                                  \
+    "bounded: parameters may be so many steps older than the batch; push, gossip: so many "        \
+    "batches of every agent may be ahead of the oldest one, -1: any number")                       \
   X(sync, servers, INT, "0", 0, 64, "agents", FREE,                                                \
-    "asynchronous: the first so many agents serve the parameters; 1: one in the centre; 0: all")   \
+    "bounded, push, backup: the first so many agents serve the parameters; 1: one in the centre; " \
+    "0: all")                                                                                      \
   X(sync, damping, BOOL, "false", 0, 0, "", FREE,                                                  \
     "push: the rate of an update is divided by its staleness")                                     \
   X(sync, compensation, REAL, "0", 0, 1e12, "", FREE,                                              \
     "push: delay compensation of gradients (DC-ASGD), its lambda; 0: none")                        \
+  X(sync, backup, INT, "1", 0, 65535, "shards", FREE,                                              \
+    "backup: so many shards of a step are not waited for; those that are last")                    \
   X(sync, codec, NAME, "none", 0, 0, "", FREE,                                                     \
     "how replicas' exchange and asynchronous contributions are written: none, int8, topk, ...")    \
   X(sync, topk, REAL, "0.01", 0, 1, "", FREE,                                                      \
@@ -209,8 +212,8 @@
   X(sync, codec_decay, REAL, "1", 0, 1, "", FREE,                                                  \
     "what a codec leaves out is kept for the next exchange, times this; 0: it is dropped")         \
   X(sync, replica, CHOICE, "agent", 0, 0, "agent|host", FREE,                                      \
-    "accumulated, asynchronous: who has a copy of the model: every agent, or the agents of a "     \
-    "host")                                                                                        \
+    "accumulated, asynchronous, backup: who has a copy of the model: every agent, or the agents "  \
+    "of a host")                                                                                   \
   X(sync, schedule, TREE, "", 0, 0, "", FREE,                                                      \
     "changes in mid-run, in order: {from: STEP, KEY: VALUE, ...} with keys of this section")
 

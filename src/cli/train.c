@@ -155,12 +155,18 @@ static void show_sync(const ddla_training *whole) {
   for (int i = 0; i < count; i++) {
     const ddla_training training = ddla_segments_training(whole, i);
     if (count > 1) printf("from step %" PRId64 ": ", training.from_step);
-    if (training.strategy->replicated)
+    if (training.strategy->replicated && training.strategy->claims)
+      printf("%d replica%s of the model, of which one averages with one other at a time (%s)\n",
+             training.cluster.hosts, training.cluster.hosts == 1 ? "" : "s",
+             training.strategy->method);
+    else if (training.strategy->replicated)
       printf("%d replica%s of the model, which exchange by %s every %" PRId64 " steps\n",
              training.cluster.hosts, training.cluster.hosts == 1 ? "" : "s",
              training.strategy->method, training.job->sync.interval);
     else if (count > 1)
       printf("sync.mode %s, sync.method %s\n", training.strategy->mode, training.strategy->method);
+    if (ddla_training_varies(&training))
+      puts("agents take what is next as they come to it: another run may have other bits");
   }
 }
 

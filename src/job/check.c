@@ -93,13 +93,33 @@ static ddla_status check_validation(const ddla_job *job) {
   return DDLA_OK;
 }
 
-static ddla_status check_sync(const ddla_job *job) {
-  const bool accumulated = is(job->sync.mode, "accumulated");
-  if (is(job->sync.mode, "asynchronous") && is(job->sync.method, "bounded") &&
-      job->sync.staleness < 0)
+static ddla_status check_asynchronous(const ddla_job *job) {
+  const bool bounded = is(job->sync.method, "bounded"), gossip = is(job->sync.method, "gossip");
+  if (bounded && job->sync.staleness < 0)
     return ddla_job_refuse(job, "sync.staleness",
                            "is %lld, but bounded keeps a bound: 0 or more steps",
                            (long long)job->sync.staleness);
+  if (gossip && job->sync.servers > 0)
+    return ddla_job_refuse(job, "sync.servers",
+                           "is %lld, but with gossip there are none: every host updates a model of "
+                           "its own; leave it out",
+                           (long long)job->sync.servers);
+  return DDLA_OK;
+}
+
+/* A step may lack all shards but one. */
+static ddla_status check_backup(const ddla_job *job) {
+  if (!is(job->sync.method, "backup") || job->sync.backup < job->train.shards) return DDLA_OK;
+  return ddla_job_refuse(job, "sync.backup",
+                         "is %lld, but a step has %lld shards (train.shards), and would wait for "
+                         "none of them; lower it",
+                         (long long)job->sync.backup, (long long)job->train.shards);
+}
+
+static ddla_status check_sync(const ddla_job *job) {
+  const bool accumulated = is(job->sync.mode, "accumulated");
+  if (is(job->sync.mode, "asynchronous")) DDLA_TRY(check_asynchronous(job));
+  if (is(job->sync.mode, "synchronous")) DDLA_TRY(check_backup(job));
   if ((job->sync.damping || job->sync.compensation > 0) && !is(job->sync.method, "push"))
     return ddla_job_refuse(job, job->sync.damping ? "sync.damping" : "sync.compensation",
                            "is set, but only sync.method push applies single contributions; leave "

@@ -642,8 +642,9 @@ ddla_status ddla_allreduce_sum_records(ddla_sync_result *result, int *bad_shard,
 ddla_update_step ddla_allreduce_update_step(ddla_sync_result *result, const ddla_allreduce *sync,
                                             double factor) {
   const ddla_sync_options *options = &sync->options;
+  const int64_t steps = options->rate_step ? *options->rate_step : (int64_t)committed(sync);
   result->learning_rate =
-      ddla_rate_schedule_at(&options->schedule, (int64_t)committed(sync) + 1, options->total_steps);
+      ddla_rate_schedule_at(&options->schedule, steps + 1, options->total_steps);
   return (ddla_update_step){.step = committed(sync),
                             .gradient_scale = result->count > 0 ? factor / result->count : 0,
                             .learning_rate = result->learning_rate};

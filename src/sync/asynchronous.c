@@ -7,9 +7,10 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "sync/allreduce_parts.h"
-#include "sync/turns.h"
+#include "sync/serving.h"
+#include "sync/swaps.h"
 
-/* The parameters that the host computes with. */
+/* With one model: the parameters that the host computes with. */
 const ddla_strategy_array ddla_asynchronous_arrays[DDLA_ASYNCHRONOUS_ARRAYS] = {
     {.name = "read", .own = true}, {.name = "read_next", .own = true}};
 
@@ -29,6 +30,7 @@ typedef struct worker_state {
 
 typedef struct asynchronous {
   ddla_sync base;
+  const ddla_asynchronous_method *method;
   ddla_sync_options options;
   ddla_cluster cluster, alone; /* all hosts; this one as its inner strategy knows it */
   ddla_bridge_layout layout;
@@ -36,6 +38,7 @@ typedef struct asynchronous {
   ddla_turn_rule rule;
   ddla_allreduce *inner;
   ddla_turns *turns; /* null but on the host's first agent */
+  /* With one model: */
   float *copy[2];
   double before[DDLA_ASYNCHRONOUS_NUMBERS]; /* numbers, when opened */
   worker_state *worker;
@@ -95,7 +98,7 @@ int ddla_asynchronous_list_copies(const ddla_sync_split *split) {
 
 /* ---- opening ---- */
 
-/* Within the host a turn ends with the sum. */
+/* With one model, within the host a turn ends with the sum. */
 static ddla_status store(ddla_sync_result *result, int *bad_shard, ddla_allreduce *inner,
                          int worker) {
   double factor = 1;
@@ -112,50 +115,64 @@ static ddla_sync_split split_of(const ddla_sync_options *options) {
                            .dynamic = options->dynamic};
 }
 
-static ddla_status open_inner(asynchronous *a, const ddla_asynchronous_method *method) {
+/* A host with a model of its own counts its updates, as some optimizers have to. Resumed, it counts
+ * on from what all hosts have made on average. */
+static uint64_t first_version(const asynchronous *a) {
+  return a->method->apart ? a->options.start_step / (uint64_t)a->cluster.hosts : 0;
+}
+
+static ddla_status open_inner(asynchronous *a) {
   const ddla_sync_split whole = split_of(&a->options),
-                        split = inner_split(&a->alone, method, &whole);
+                        split = inner_split(&a->alone, a->method, &whole);
   ddla_sync_options options = a->options;
   options.link = NULL;
   options.fast = false;
   options.cluster = &a->alone;
   options.shards = split.shards;
-  options.start_step = 0;
+  options.start_step = first_version(a);
   options.control = a->board + 1;
+  if (a->method->apart) options.rate_step = &a->board->grant.step;
   DDLA_TRY(ddla_allreduce_open(&a->inner, inner_strategy(), &options));
-  a->inner->divided = store;
+  if (!a->method->apart) a->inner->divided = store;
   return DDLA_OK;
 }
 
+static int64_t staleness_of(const asynchronous *a) {
+  return a->method->backup ? 0 : a->options.rule.staleness;
+}
+
 /* Batches that may be under way beside the oldest one: so many of every host. */
-static int64_t window_of(const asynchronous *a, const ddla_asynchronous_method *method) {
-  const int64_t staleness = a->options.rule.staleness;
-  if (!method->whole || staleness < 0) return staleness;
+static int64_t window_of(const asynchronous *a) {
+  const int64_t staleness = staleness_of(a);
+  if (!a->method->whole || staleness < 0) return staleness;
   return (staleness + 1) * a->cluster.hosts - 1;
 }
 
-static ddla_turn_rule rule_of(const asynchronous *a, const ddla_asynchronous_method *method) {
+static ddla_turn_rule rule_of(const asynchronous *a) {
   const ddla_sync_split split = split_of(&a->options);
   const ddla_sync_rule *rule = &a->options.rule;
-  return (ddla_turn_rule){.on_arrival = method->on_arrival,
-                          .window = window_of(a, method),
-                          .lag = method->on_arrival ? -1 : rule->staleness,
-                          .ahead = rule->staleness == 0 ? 0 : 1,
-                          .grain = grain_of(method, &split),
-                          .every = {rule->meet_every[0], rule->meet_every[1], rule->meet_every[2]}};
+  return (ddla_turn_rule){.window = window_of(a),
+                          .grain = grain_of(a->method, &split),
+                          .every = {rule->meet_every[0], rule->meet_every[1], rule->meet_every[2]},
+                          .on_arrival = a->method->on_arrival,
+                          .lag = a->method->on_arrival ? -1 : staleness_of(a),
+                          .ahead = staleness_of(a) == 0 ? 0 : 1,
+                          .missing = a->method->backup ? (int)rule->backup : 0};
 }
 
 static ddla_status open_turns(asynchronous *a) {
   const ddla_sync_options *options = &a->options;
   if (!options->link) return DDLA_OK;
-  return ddla_turns_create(
-      &a->turns, &(ddla_turns_options){.sync = options,
-                                       .layout = &a->layout,
-                                       .rule = a->rule,
-                                       .board = a->board,
-                                       .contribution =
-                                           ddla_state_array(options->state, options->reduced, 0, 0),
-                                       .copy = {a->copy[0], a->copy[1]}});
+  ddla_turns_options turns = {.sync = options,
+                              .layout = &a->layout,
+                              .method = a->method->apart ? &ddla_swaps : &ddla_serving,
+                              .rule = a->rule,
+                              .board = a->board,
+                              .copy = {a->copy[0], a->copy[1]},
+                              .version = first_version(a)};
+  if (!a->method->apart)
+    turns.contribution = ddla_state_array(options->state, options->reduced, 0, 0);
+  return ddla_turns_create(&a->turns, &turns);
 }
 
 static float *array_of(const asynchronous *a, int place) {
@@ -172,11 +189,13 @@ static void begin_board(asynchronous *a) {
   const size_t bytes = (size_t)ddla_state_dense(options->state) * sizeof(float);
   atomic_store(&a->board->step, options->start_step); /* no step is made before all have opened */
   if (ddla_transport_rank(options->transport) > 0) return;
-  memcpy(a->copy[0], ddla_state_array(options->state, options->theta, options->start_step, 0),
-         bytes);
+  if (a->method->apart) ddla_swaps_align(options->state, options->start_step, first_version(a));
+  else
+    memcpy(a->copy[0], ddla_state_array(options->state, options->theta, options->start_step, 0),
+           bytes);
 }
 
-static ddla_status make(asynchronous *a, const ddla_asynchronous_method *method) {
+static ddla_status make(asynchronous *a) {
   const ddla_sync_options *options = &a->options;
   const int workers = ddla_cluster_here(options->cluster) * options->lanes;
   DDLA_TRY(DDLA_NEW(a->worker, workers));
@@ -184,11 +203,11 @@ static ddla_status make(asynchronous *a, const ddla_asynchronous_method *method)
   DDLA_TRY(ddla_bridge_layout_of(&a->layout, &split, ddla_state_dense(options->state),
                                  options->range_bytes));
   ddla_bridge_layout_own(&a->layout, (int)options->rule.servers);
-  for (int i = 0; i < 2; i++) a->copy[i] = array_of(a, i);
-  memcpy(a->before, numbers_of(a), sizeof a->before);
-  a->rule = rule_of(a, method);
+  for (int i = 0; i < 2 && !a->method->apart; i++) a->copy[i] = array_of(a, i);
+  if (!a->method->apart) memcpy(a->before, numbers_of(a), sizeof a->before);
+  a->rule = rule_of(a);
   begin_board(a);
-  DDLA_TRY(open_inner(a, method));
+  DDLA_TRY(open_inner(a));
   return open_turns(a);
 }
 
@@ -199,11 +218,12 @@ ddla_status ddla_asynchronous_open(ddla_sync **out, const ddla_strategy *strateg
   if (options->cluster->hosts == 1) return ddla_sync_open(out, inner_strategy(), options);
   DDLA_TRY(DDLA_NEW(a, 1));
   a->base.strategy = strategy;
+  a->method = method;
   a->options = *options;
   a->cluster = *options->cluster;
   a->options.cluster = &a->cluster;
   a->board = options->control;
-  const ddla_status status = make(a, method);
+  const ddla_status status = make(a);
   if (status == DDLA_OK) *out = &a->base;
   else ddla_asynchronous_close(&a->base);
   return status;
@@ -265,6 +285,13 @@ ddla_status ddla_asynchronous_bring(ddla_sync *base, int worker, void *data, siz
 
 /* ---- turns ---- */
 
+/* What the turn is computed with: it stays as it is. */
+static const float *parameters_of(const asynchronous *a) {
+  if (!a->method->apart) return a->copy[a->board->copy];
+  return ddla_state_array(a->options.state, a->options.theta, ddla_allreduce_committed(a->inner),
+                          0);
+}
+
 ddla_status ddla_asynchronous_work_of(ddla_sync *base, int worker, ddla_sync_work *work) {
   asynchronous *a = of(base);
   worker_state *state = &a->worker[worker];
@@ -281,7 +308,7 @@ ddla_status ddla_asynchronous_work_of(ddla_sync *base, int worker, ddla_sync_wor
   work->step = (uint64_t)board->grant.step;
   work->first = board->grant.first;
   work->end = board->grant.end;
-  work->parameters = a->copy[board->copy];
+  work->parameters = parameters_of(a);
   work->version = ++state->turns;
   return DDLA_OK;
 }
@@ -339,7 +366,7 @@ const ddla_sync_record *ddla_asynchronous_records(const ddla_sync *base, uint64_
 }
 
 /* What was counted at the fence, on top of what was there at the start. */
-static void write_numbers(asynchronous *a) {
+static void write_staleness(asynchronous *a) {
   const ddla_staleness *found = &a->board->staleness;
   const double *before = a->before;
   double *numbers = numbers_of(a), earlier = 0, all = (double)found->contributions;
@@ -352,33 +379,50 @@ static void write_numbers(asynchronous *a) {
   numbers[1] = fmax(before[1], (double)found->most);
 }
 
-static void tell(ddla_sync_result *out, asynchronous *a, int worker) {
-  const ddla_turn_board *board = a->board;
-  worker_state *state = &a->worker[worker];
-  const ddla_letter_sums now = board->sums;
-  *out = (ddla_sync_result){.step = atomic_load(&board->step),
-                            .loss = now.loss - state->sums.loss,
-                            .count = now.count - state->sums.count,
-                            .correct = now.correct - state->sums.correct,
-                            .samples = now.samples - state->sums.samples,
-                            .learning_rate = board->learning_rate,
-                            .gradient_norm = NAN,
-                            .stop = board->fence && board->stop,
-                            .under_way = !board->fence};
-  state->sums = now;
-  if (board->fence && worker == 0) write_numbers(a);
+static void write_numbers(asynchronous *a) {
+  if (a->method->apart) numbers_of(a)[0] = a->board->spread;
+  else write_staleness(a);
 }
 
-static ddla_status contribute(asynchronous *a, int *bad_shard, int worker) {
+/* With one model: what all hosts have done since this worker was told the last time. */
+static void tell_of_all(ddla_sync_result *out, asynchronous *a, int worker) {
   worker_state *state = &a->worker[worker];
-  ddla_sync_result turn = {0};
-  if (!a->options.threadless) DDLA_TRY(wait_word(a, worker, &a->board->sent, state->contributions));
-  DDLA_TRY(ddla_sync_finish(&turn, bad_shard, &a->inner->base, worker));
+  const ddla_letter_sums now = a->board->sums;
+  out->loss = now.loss - state->sums.loss;
+  out->count = now.count - state->sums.count;
+  out->correct = now.correct - state->sums.correct;
+  out->samples = now.samples - state->sums.samples;
+  out->learning_rate = a->board->learning_rate;
+  out->gradient_norm = NAN;
+  state->sums = now;
+}
+
+/* turn: what this host has done in the turn, if there was one. */
+static void tell(ddla_sync_result *out, asynchronous *a, int worker, const ddla_sync_result *turn) {
+  const ddla_turn_board *board = a->board;
+  ddla_sync_result result = *turn;
+  result.step = atomic_load(&board->step);
+  result.stop = board->fence && board->stop;
+  result.under_way = !board->fence;
+  if (!a->method->apart) tell_of_all(&result, a, worker);
+  else if (board->fence)
+    result.learning_rate =
+        ddla_rate_schedule_at(&a->options.schedule, (int64_t)result.step, a->options.total_steps);
+  if (board->fence && worker == 0) write_numbers(a);
+  *out = result;
+}
+
+static ddla_status contribute(ddla_sync_result *turn, asynchronous *a, int *bad_shard, int worker) {
+  worker_state *state = &a->worker[worker];
+  const bool frees = !a->options.threadless && !a->method->apart;
+  if (frees) DDLA_TRY(wait_word(a, worker, &a->board->sent, state->contributions));
+  DDLA_TRY(ddla_sync_finish(turn, bad_shard, &a->inner->base, worker));
   state->contributions++;
-  DDLA_TRY(run_order(a, worker,
-                     &(ddla_turn_order){.kind = DDLA_TURN_CONTRIBUTE,
-                                        .sums = {turn.loss, turn.count, turn.correct, turn.samples},
-                                        .factor = turn.learning_rate}));
+  DDLA_TRY(
+      run_order(a, worker,
+                &(ddla_turn_order){.kind = DDLA_TURN_CONTRIBUTE,
+                                   .sums = {turn->loss, turn->count, turn->correct, turn->samples},
+                                   .factor = turn->learning_rate}));
   state->working = !a->board->fence;
   return DDLA_OK;
 }
@@ -386,10 +430,11 @@ static ddla_status contribute(asynchronous *a, int *bad_shard, int worker) {
 ddla_status ddla_asynchronous_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *base,
                                      int worker) {
   asynchronous *a = of(base);
+  ddla_sync_result turn = {.gradient_norm = NAN};
   *bad_shard = -1;
-  if (!a->worker[worker].idle) DDLA_TRY(contribute(a, bad_shard, worker));
+  if (!a->worker[worker].idle) DDLA_TRY(contribute(&turn, a, bad_shard, worker));
   a->worker[worker].idle = false;
-  tell(out, a, worker);
+  tell(out, a, worker, &turn);
   ddla_watch_mark(pen_of(a, worker), DDLA_PHASE_COMMITTED, out->step);
   return DDLA_OK;
 }

@@ -1,7 +1,8 @@
-/* What the methods of sync.mode asynchronous have in common. Every host computes what it is granted
- * of the next batches, with a copy of the parameters of its own, and serves some ranges of the
- * parameter space (sync/turns.h). Within a host a turn is a step of `allreduce`, up to the sum of
- * its gradients.
+/* What methods have in common in which hosts do not wait for each other. Every host computes what
+ * it is granted of the next batches, by turns (sync/turns.h). With one model it does so with a copy
+ * of the parameters, and serves some ranges of the parameter space (sync/serving.h); a turn is
+ * then, within the host, a step of `allreduce` up to the sum of its gradients. Or it has a model of
+ * its own (sync/swaps.h), and a turn is a whole step of `allreduce`.
  *
  * A method is a row of sync_list.h and a rule. On one host there is nobody to be asynchronous with,
  * and everything is as with `allreduce`. */
@@ -12,7 +13,9 @@
 
 typedef struct ddla_asynchronous_method {
   bool on_arrival; /* every contribution is an update; else those of a step are summed */
-  bool whole; /* a contribution is of a whole batch; else of as few shards as keep a host busy */
+  bool whole;      /* a turn is of a whole batch; else of as few shards as keep a host busy */
+  bool backup;     /* by step: none may be late, and of each some shards are not waited for */
+  bool apart;      /* every host has a model of its own */
 } ddla_asynchronous_method;
 
 /* The slots of strategies; open and the sizes of a method are its own and call these. */
@@ -49,17 +52,21 @@ enum { DDLA_ASYNCHRONOUS_ARRAYS = 2, DDLA_ASYNCHRONOUS_NUMBERS = 9 };
 extern const ddla_strategy_array ddla_asynchronous_arrays[DDLA_ASYNCHRONOUS_ARRAYS];
 extern const char *const ddla_asynchronous_numbers[DDLA_ASYNCHRONOUS_NUMBERS];
 
+/* Of methods with one model. */
+#define DDLA_SERVING_SLOTS                                                                         \
+  .divides = true, .arrays = ddla_asynchronous_arrays, .array_count = DDLA_ASYNCHRONOUS_ARRAYS,    \
+  .numbers = ddla_asynchronous_numbers, .number_count = DDLA_ASYNCHRONOUS_NUMBERS,                 \
+  DDLA_ASYNCHRONOUS_SLOTS
+
 #define DDLA_ASYNCHRONOUS_SLOTS                                                                    \
-  .mode = "asynchronous", .claims = true, .divides = true, .arrays = ddla_asynchronous_arrays,     \
-  .array_count = DDLA_ASYNCHRONOUS_ARRAYS, .numbers = ddla_asynchronous_numbers,                   \
-  .number_count = DDLA_ASYNCHRONOUS_NUMBERS, .list_copies = ddla_asynchronous_list_copies,         \
-  .close = ddla_asynchronous_close, .work_of = ddla_asynchronous_work_of,                          \
-  .begin = ddla_asynchronous_begin, .claim = ddla_asynchronous_claim,                              \
-  .leaf_place = ddla_asynchronous_leaf_place, .put_record = ddla_asynchronous_put_record,          \
-  .final = ddla_asynchronous_final, .leaf_done = ddla_asynchronous_leaf_done,                      \
-  .finish = ddla_asynchronous_finish, .records = ddla_asynchronous_records,                        \
-  .share = ddla_asynchronous_share, .bring = ddla_asynchronous_bring,                              \
-  .ask_stop = ddla_asynchronous_ask_stop, .piece = ddla_asynchronous_piece,                        \
-  .time_of = ddla_asynchronous_time_of, .traffic = ddla_asynchronous_traffic
+  .claims = true, .list_copies = ddla_asynchronous_list_copies, .close = ddla_asynchronous_close,  \
+  .work_of = ddla_asynchronous_work_of, .begin = ddla_asynchronous_begin,                          \
+  .claim = ddla_asynchronous_claim, .leaf_place = ddla_asynchronous_leaf_place,                    \
+  .put_record = ddla_asynchronous_put_record, .final = ddla_asynchronous_final,                    \
+  .leaf_done = ddla_asynchronous_leaf_done, .finish = ddla_asynchronous_finish,                    \
+  .records = ddla_asynchronous_records, .share = ddla_asynchronous_share,                          \
+  .bring = ddla_asynchronous_bring, .ask_stop = ddla_asynchronous_ask_stop,                        \
+  .piece = ddla_asynchronous_piece, .time_of = ddla_asynchronous_time_of,                          \
+  .traffic = ddla_asynchronous_traffic
 
 #endif

@@ -28,10 +28,11 @@ static int operand_copies(const ddla_sync_split *split) {
 }
 
 const ddla_strategy ddla_strategy_bounded = {
+    .mode = "asynchronous",
     .method = "bounded",
     .help = "shards go to whoever is free, with parameters up to sync.staleness steps old",
     .trials = "staleness=2",
     .open = open_bounded,
     .control_bytes = control_bytes,
     .operand_copies = operand_copies,
-    DDLA_ASYNCHRONOUS_SLOTS};
+    DDLA_SERVING_SLOTS};

@@ -12,7 +12,8 @@ struct ddla_grants {
   /* On host 0: */
   int64_t step; /* the next shards are [shard, …) of this step */
   int shard;
-  int64_t oldest;            /* step that is not settled */
+  int64_t oldest;            /* step that is not settled; with a window */
+  int64_t over;              /* steps that are, however many lie between */
   bool *settled;             /* [window + 1], by step */
   int queue[DDLA_HOSTS_MAX]; /* hosts that wait for an answer, the first one first */
   int waiting;
@@ -23,7 +24,7 @@ ddla_status ddla_grants_create(ddla_grants **out, const ddla_grants_options *opt
   DDLA_ASSERT(options->shards % options->grain == 0);
   DDLA_TRY(DDLA_NEW(grants, 1));
   grants->options = *options;
-  grants->step = grants->oldest = options->start_step;
+  grants->step = grants->oldest = grants->over = options->start_step;
   grants->last = options->total_steps;
   if (options->window >= options->total_steps - options->start_step)
     grants->options.window = -1; /* bounds nothing */
@@ -61,11 +62,15 @@ void ddla_grants_take(ddla_grants *grants) {
 
 void ddla_grants_settle(ddla_grants *grants, int64_t step) {
   const int64_t room = grants->options.window + 1;
+  grants->over++;
+  if (step == grants->step) grants->step++, grants->shard = 0;
   if (!grants->settled) return;
   DDLA_ASSERT(step >= grants->oldest && step < grants->oldest + room);
   grants->settled[step % room] = true;
   while (grants->settled[grants->oldest % room]) grants->settled[grants->oldest++ % room] = false;
 }
+
+int64_t ddla_grants_settled(const ddla_grants *grants) { return grants->over; }
 
 ddla_status ddla_grants_stop(ddla_grants *grants) {
   return ddla_mail_send(grants->options.mail, 0, &(ddla_letter){.kind = DDLA_LETTER_STOP}, NULL);
@@ -103,8 +108,7 @@ ddla_status ddla_grants_deliver(ddla_grants *grants, int from, const ddla_letter
     grants->stopped = true;
     grants->last = letter->step;
     break;
-  case DDLA_LETTER_PUSH:
-  case DDLA_LETTER_NEWS: DDLA_ASSERT(false); break;
+  default: DDLA_ASSERT(false); break;
   }
   return DDLA_OK;
 }

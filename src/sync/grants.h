@@ -3,8 +3,8 @@
  * shards in the order of steps and shards; a fast one so gets more of them. A host has one claim at
  * a time, under way or granted and not yet taken.
  *
- * A step is settled when nothing of it is missing any more. Shards of step t are granted when all
- * steps below t - window are settled: so many steps may be under way beside the oldest one.
+ * A step is settled when nothing of it is waited for any more. Shards of step t are granted when
+ * all steps below t - window are settled: so many steps may be under way beside the oldest one.
  *
  * Threads: one thread of each host, the one that serves the link. */
 #ifndef DDLA_SYNC_GRANTS_H
@@ -40,8 +40,12 @@ ddla_status ddla_grants_claim(ddla_grants *grants);
 const ddla_grant *ddla_grants_have(const ddla_grants *grants);
 void ddla_grants_take(ddla_grants *grants);
 
-/* On host 0, where it matters: a step is settled. Each once, in any order. */
+/* On host 0, where it matters: a step is settled. Each once, in any order. What is left of it is
+ * not granted any more. */
 void ddla_grants_settle(ddla_grants *grants, int64_t step);
+
+/* On host 0: steps that are settled, and those before the first. */
+int64_t ddla_grants_settled(const ddla_grants *grants);
 
 /* Asks that the run ends soon: behind the step that the next shards to be granted belong to. */
 ddla_status ddla_grants_stop(ddla_grants *grants);

@@ -17,7 +17,11 @@ typedef enum ddla_letter_kind {
   DDLA_LETTER_STOP,      /* to host 0: let all stop soon */
   DDLA_LETTER_LAST,      /* from host 0 to all: the run ends behind this step */
   DDLA_LETTER_PUSH,      /* to the server of a range: what shards contribute to it */
-  DDLA_LETTER_NEWS       /* from the server of a range: its parameters */
+  DDLA_LETTER_NEWS,      /* from the server of a range: its parameters */
+  DDLA_LETTER_SWAP,      /* of a range, to a peer: what are yours? these are mine */
+  DDLA_LETTER_ANSWER,    /* the peer's */
+  DDLA_LETTER_DONE,      /* to host 0: what was granted of a step is computed */
+  DDLA_LETTER_THROUGH    /* from host 0 to all: all steps below this one are done */
 } ddla_letter_kind;
 
 /* What shards have added up to. */

@@ -30,10 +30,11 @@ static int operand_copies(const ddla_sync_split *split) {
 }
 
 const ddla_strategy ddla_strategy_push = {
+    .mode = "asynchronous",
     .method = "push",
     .help = "whole batches go to whoever is free; servers apply what comes when it comes",
     .trials = "",
     .open = open_push,
     .control_bytes = control_bytes,
     .operand_copies = operand_copies,
-    DDLA_ASYNCHRONOUS_SLOTS};
+    DDLA_SERVING_SLOTS};

@@ -6,8 +6,8 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/clock.h"
-#include "coll/tree.h"
 #include "optim/norm.h"
+#include "sync/buffer_means.h"
 #include "sync/outer.h"
 
 enum { LINE_BYTES = 64 };
@@ -337,56 +337,6 @@ ddla_status ddla_replica_bring(ddla_sync *base, int worker, void *data, size_t b
   return run_order(of(base), worker, &order, &word);
 }
 
-static int64_t buffer_count(const replica *r) {
-  return ddla_state_row_at(r->options.state, r->options.buffers)->count;
-}
-
-static bool has_buffers(const replica *r) {
-  return r->options.global_buffers >= 0 && r->options.statistic_count > 0;
-}
-
-/* The first worker puts its replica's buffers where they are shared. */
-static void give_buffers(const replica *r) {
-  const ddla_sync_options *options = &r->options;
-  const int64_t count = buffer_count(r);
-  float *given = ddla_state_array(options->state, options->given_buffers, 0, 0);
-  memcpy(given + r->cluster.host * count,
-         ddla_state_array(options->state, options->buffers, committed(r), 0),
-         (size_t)count * sizeof *given);
-}
-
-/* Elements [begin, begin + count) become the mean over replicas, in the fixed tree. */
-static ddla_status mean_of_buffers(const replica *r, int64_t begin, int64_t count) {
-  const ddla_sync_options *options = &r->options;
-  const int replicas = r->cluster.hosts;
-  const float *given = ddla_state_array(options->state, options->given_buffers, 0, 0);
-  float *global = ddla_state_array(options->state, options->global_buffers, 0, 0);
-  float *buffers = ddla_state_array(options->state, options->buffers, committed(r), 0);
-  const void *operands[DDLA_HOSTS_MAX];
-  ddla_tree_part part[DDLA_HOSTS_MAX];
-  void *outputs[1] = {global + begin};
-  for (int h = 0; h < replicas; h++) {
-    operands[h] = given + h * buffer_count(r) + begin;
-    part[h] = (ddla_tree_part){h, 1};
-  }
-  const ddla_tree_io io = {
-      .operands = operands, .outputs = outputs, .output_count = 1, .type = DDLA_COLL_F32};
-  DDLA_TRY(ddla_tree_reduce(&io, replicas, part, replicas, count));
-  for (int64_t k = begin; k < begin + count; k++)
-    buffers[k] = global[k] = global[k] / (float)replicas;
-  return DDLA_OK;
-}
-
-/* What follows statistics is averaged; other buffers never change. */
-static ddla_status take_buffers(const replica *r) {
-  for (int i = 0; i < r->options.statistic_count; i++) {
-    const ddla_statistic *statistic = &r->options.statistic[i];
-    DDLA_TRY(mean_of_buffers(r, statistic->mean, statistic->channels));
-    DDLA_TRY(mean_of_buffers(r, statistic->variance, statistic->channels));
-  }
-  return DDLA_OK;
-}
-
 /* What of a fragment is in a worker's piece: maybe nothing. */
 static void fragment_piece(const replica *r, int fragment, int worker, int64_t *begin,
                            int64_t *end) {
@@ -400,18 +350,14 @@ static void fragment_piece(const replica *r, int fragment, int worker, int64_t *
 
 /* Running values go with the last fragment. */
 static bool carries_buffers(const replica *r, int fragment) {
-  return has_buffers(r) && fragment + 1 == fragment_count(r);
+  return fragment + 1 == fragment_count(r);
 }
 
 static ddla_outer_order make_order(const replica *r, int fragment) {
-  const ddla_sync_options *options = &r->options;
   ddla_outer_order order = {
       .meets = true, .agenda = {.by_host = true, .word = atomic_load(&r->control->stop_asked)}};
   fragment_span(r, fragment, &order.begin, &order.end);
-  if (!carries_buffers(r, fragment)) return order;
-  order.agenda.part[order.agenda.part_count++] =
-      (ddla_sync_part){ddla_state_array(options->state, options->given_buffers, 0, 0),
-                       (size_t)buffer_count(r) * sizeof(float), r->cluster.hosts};
+  if (carries_buffers(r, fragment)) ddla_buffer_means_add(&order.agenda, &r->options);
   return order;
 }
 
@@ -465,7 +411,8 @@ static ddla_status post_fragment(replica *r, int worker, int fragment) {
   fragment_piece(r, fragment, worker, &begin, &end);
   mark_update(r, worker, begin, end);
   r->method->give(&view, begin, end);
-  if (worker == 0 && carries_buffers(r, fragment)) give_buffers(r);
+  if (worker == 0 && carries_buffers(r, fragment))
+    ddla_buffer_means_give(&r->options, committed(r));
   const ddla_outer_order order = make_order(r, fragment);
   state->fragment = fragment;
   return give_order(r, worker, &order, &state->flying);
@@ -488,7 +435,8 @@ static ddla_status merge_fragment(replica *r, int worker, bool goes_on, bool *st
     memcpy(view.mean + begin, view.given + begin, (size_t)(end - begin) * sizeof(float));
   else if (r->options.codec) clear_gaps(r, view.mean, begin, end);
   r->method->take(&view, begin, end);
-  if (worker == 0 && carries_buffers(r, state->fragment)) DDLA_TRY(take_buffers(r));
+  if (worker == 0 && carries_buffers(r, state->fragment))
+    DDLA_TRY(ddla_buffer_means_take(&r->options, committed(r)));
   if (r->method->conclude) DDLA_TRY(conclude(r, worker, &view, begin, end));
   state->exchanged = committed(r);
   state->flying = 0;

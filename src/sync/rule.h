@@ -30,6 +30,7 @@ typedef struct ddla_sync_rule {
   int64_t servers;     /* ranges belong to the first so many hosts; 0: to all */
   bool damped;         /* push: an update's rate is divided by its staleness */
   double compensation; /* push: of delay; 0: none */
+  int64_t backup;      /* backup: shards of a step that are not waited for */
   int64_t meet_every[3]; /* steps at whose multiples there is one model; 0: none */
 } ddla_sync_rule;
 

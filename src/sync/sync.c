@@ -31,7 +31,7 @@ void ddla_sync_part_of(int *first, int *end, const ddla_strategy *strategy,
   const int64_t agents = ddla_cluster_agents(cluster);
   *first = 0;
   *end = shards;
-  if (!strategy->replicated) return;
+  if (!strategy->replicated || strategy->claims) return;
   *first = (int)(shards * (int64_t)cluster->first[cluster->host] / agents);
   *end = (int)(shards * (int64_t)cluster->first[cluster->host + 1] / agents);
 }

@@ -48,6 +48,7 @@ typedef struct ddla_sync_options {
                  */
   bool dynamic; /* shards go to whoever is free; shares of hosts follow their speed */
   const ddla_clock *clock; /* by which shards are timed, with dynamic; null: the monotonic one */
+  uint64_t seed;           /* of what the strategy draws by itself */
   uint64_t start_step;     /* committed steps so far */
   int64_t total_steps;     /* for the schedule */
   int64_t end_step;        /* there is one model behind it; 0: total_steps */
@@ -89,7 +90,10 @@ typedef struct ddla_sync_options {
   int residual, answer_residual; /* rows: what messages left out, of what this host gave, and of
                                     means that it made; -1: not kept */
   ddla_sync_rule rule;
-  const ddla_sync_pull *pull; /* null: none. Of a replica's inner strategy */
+  /* Of a replica's inner strategy: */
+  const ddla_sync_pull *pull; /* null: none */
+  const int64_t *rate_step;   /* the rate is that of the update behind so many steps, which does not
+                                 change in a step; null: behind the committed ones */
   void *control;              /* ddla_sync_control_bytes of zeroed memory that all agents share */
 } ddla_sync_options;
 
@@ -134,8 +138,8 @@ typedef struct ddla_strategy {
   const char *trials;  /* keys with which `ddla compare` tries it unasked, "interval=32", several
                           sets  with commas between, "": with none; null: it does not */
   bool divides;        /* among hosts, the moments: see ddla_sync_divides */
-  /* Every host trains a model of its own on its part of each batch. arrays[0] is the global model,
-   * equal on all hosts: what the run is measured by and leaves. */
+  /* Every host trains a model of its own, on its part of each batch or on what it claims. arrays[0]
+   * is the global model, equal on all hosts: what the run is measured by and leaves. */
   bool replicated;
   bool apart; /* replicas differ behind an exchange too: theta is each one's own, arrays[0] saved */
   bool streams;     /* fragments are exchanged while workers compute */
@@ -178,7 +182,7 @@ const ddla_strategy *const *ddla_strategy_table(int *count);
 const ddla_strategy *ddla_strategy_find(const char *mode, const char *method);
 
 /* Shards [*first, *end) of `shards`: the part of every batch that this host and those it sums with
- * compute. All of them but for replicated strategies. */
+ * compute. All of them but for replicated strategies that do not claim. */
 void ddla_sync_part_of(int *first, int *end, const ddla_strategy *strategy,
                        const ddla_cluster *cluster, int shards);
 

@@ -1,8 +1,7 @@
-/* A host's part in an asynchronous method. The host's workers go by turns: in a turn they compute
- * the shards that the host was granted (sync/grants.h), with parameters that stay as they are
- * (sync/reading.h), and what they add up to is contributed: its ranges go to their servers
- * (sync/served.h), of which this host may be one. Then comes the next turn, while all this is under
- * way; or a *fence*: a step at which all hosts wait until everything before it is applied
+/* A host's turns in an asynchronous method. In a turn the host's workers compute the shards that
+ * the host was granted (sync/grants.h), with parameters that stay as they are. What becomes of that
+ * is the method's: sync/serving.h, sync/swaps.h. Then comes the next turn, while messages are under
+ * way; or a *fence*: a step at which all hosts wait until everything before it has arrived
  * everywhere, so that there is one model, to be measured, saved, or left.
  *
  * Orders. Workers tell what is to be done by orders, numbered from 1, one at a time; the word
@@ -10,7 +9,8 @@
  * until the next one is posted.
  *
  * Threads: create, destroy and serve by one thread of the host's first agent; post by one worker of
- * the host, for all; the board is read by all. Failures: as sync/service.h. */
+ * the host, for all; the board is read by all. A method's slots are called by the thread that
+ * serves the link, create and destroy by the one that creates. Failures: as sync/service.h. */
 #ifndef DDLA_SYNC_TURNS_H
 #define DDLA_SYNC_TURNS_H
 
@@ -44,38 +44,81 @@ typedef struct ddla_turn_board {
   _Atomic uint32_t stop_asked;
   ddla_turn_order order[DDLA_TURN_ORDERS];
   /* What came of an order, but a meeting: */
-  bool fence, stop;      /* a fence, and no turn; the last one, before the run's end */
-  ddla_grant grant;      /* the turn's */
+  bool fence, stop; /* a fence, and no turn; the last one, before the run's end */
+  ddla_grant grant; /* the turn's */
+  /* What serving makes of it: */
   int copy;              /* of the parameters, for the turn */
   ddla_letter_sums sums; /* of all that was contributed since the start, as known here */
   double learning_rate;
   ddla_staleness staleness; /* at a fence: of all hosts */
+  /* What swaps make of it: */
+  double spread; /* at a fence: the largest distance of a host to the mean */
   _Atomic int64_t sent_bytes, exchange_ns;
 } ddla_turn_board;
 
-/* How a method goes about it. */
+/* How a strategy goes about it. */
 typedef struct ddla_turn_rule {
-  bool on_arrival;  /* see served.h */
   int64_t window;   /* see grants.h: steps that may be under way beside the oldest one */
-  int64_t lag;      /* a turn's parameters are at most so many steps older than its batch;
-                       negative: any */
-  int64_t ahead;    /* on arrival: own contributions that may be on their way when a turn begins */
   int grain;        /* shards of a turn */
-  int missing;      /* see served.h */
   int64_t every[3]; /* fences: multiples of these steps; 0: none */
+  /* Of serving: */
+  bool on_arrival; /* see served.h */
+  int64_t lag;     /* a turn's parameters are at most so many steps older than its batch;
+                      negative: any */
+  int64_t ahead;   /* on arrival: own contributions that may be on their way when a turn begins */
+  int missing;     /* see served.h */
 } ddla_turn_rule;
 
 typedef struct ddla_turns_options {
   const ddla_sync_options *sync;
   const ddla_bridge_layout *layout;
+  const struct ddla_turn_method *method;
   ddla_turn_rule rule;
   ddla_turn_board *board;
+  /* Of serving: */
   const float *contribution; /* [space] */
   float *copy[2];            /* [space] */
-  /* Null, or told of what comes to own ranges: see served.h. */
-  void (*taken)(void *argument, int from, const ddla_letter *letter);
-  void *argument;
+  /* Of swaps: */
+  uint64_t version; /* of the host's own parameters */
 } ddla_turns_options;
+
+/* What a method works with: borrowed until its destroy. */
+typedef struct ddla_turn_means {
+  ddla_turns_options options;
+  ddla_mail *mail;
+  ddla_grants *grants;
+  int64_t *sent_bytes; /* counted up, of messages that are no letters */
+} ddla_turn_means;
+
+/* What a method does with turns; `made` is what its create has made. */
+typedef struct ddla_turn_method {
+  int stages; /* meetings of a fence */
+  ddla_status (*create)(void **made, const ddla_turn_means *means);
+  void (*destroy)(void *made); /* null is allowed */
+  /* Letters of other kinds than those of grants: see ddla_mail_calls. */
+  ddla_status (*place)(void **out, void *made, int from, const ddla_letter *letter);
+  ddla_status (*deliver)(void *made, int from, const ddla_letter *letter, void *data);
+  void (*sent)(void *made, int to, const ddla_letter *letter, const void *data);
+  /* Nothing would come of a granted turn any more: it is let go. Null: never. */
+  bool (*is_past)(const void *made, const ddla_grant *grant);
+  bool (*may_turn)(const void *made, const ddla_grant *grant);
+  /* The board's turn begins; it is over, and this came of it. */
+  void (*begin_turn)(void *made);
+  ddla_status (*contribute)(void *made, const ddla_turn_order *order);
+  /* Does what can be done without waiting, for steps up to `limit`, a fence. */
+  ddla_status (*advance)(void *made, int64_t limit, bool *moved);
+  /* Committed steps, as this host knows. */
+  int64_t (*step)(const void *made);
+  /* This host has everything up to the fence. */
+  bool (*at_fence)(const void *made, int64_t fence);
+  /* What is shared at one of its meetings; and what is to be done behind it, again and again until
+   * it is over. */
+  void (*agenda)(ddla_agenda *out, void *made, int stage);
+  ddla_status (*conclude)(bool *over, void *made, int stage, int64_t fence, bool *moved);
+  /* What other hosts are waited for; grant: null where there is none. */
+  void (*describe)(const void *made, int64_t fence, const ddla_grant *grant, char *text,
+                   size_t bytes);
+} ddla_turn_method;
 
 typedef struct ddla_turns ddla_turns;
 

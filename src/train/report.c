@@ -114,7 +114,7 @@ static json_t *sync_json(const ddla_run *run, const ddla_worker *worker) {
   const ddla_strategy *strategy = run->training->strategy;
   const ddla_shared *shared = worker->shared;
   json_t *made = json_pack("{s:s, s:s}", "mode", strategy->mode, "method", strategy->method);
-  if (strategy->replicated || strategy->accumulates)
+  if ((strategy->replicated && !strategy->claims) || strategy->accumulates)
     json_object_set_new(made, "interval", json_integer(run->training->job->sync.interval));
   if (strategy->replicated)
     json_object_set_new(made, "replicas", json_integer(run->training->cluster.hosts));
@@ -235,6 +235,8 @@ static void write_head(FILE *file, const ddla_run *run, const ddla_worker *worke
       ddla_graph_parameter_total(training->graph.graph), run->interrupted ? ", interrupted" : "");
   if (training->fast)
     fprintf(file, "sums of hosts    in the MPI library's order: another run may have other bits\n");
+  if (ddla_training_varies(training))
+    fprintf(file, "order of work    as agents come to it: another run may have other bits\n");
   if (run->tested) {
     const ddla_task_report report = report_of(run, &run->test);
     training->task->print(file, &report);
@@ -250,8 +252,9 @@ static void write_replicas(FILE *file, const ddla_run *run, const ddla_worker *w
   const ddla_strategy *strategy = run->training->strategy;
   const ddla_shared *shared = worker->shared;
   if (!strategy->replicated) return;
-  fprintf(file, "replicas         %d, %s every %" PRId64 " steps", run->training->cluster.hosts,
-          strategy->method, run->training->job->sync.interval);
+  fprintf(file, "replicas         %d, %s", run->training->cluster.hosts, strategy->method);
+  if (!strategy->claims)
+    fprintf(file, " every %" PRId64 " steps", run->training->job->sync.interval);
   if (run->training->codec) fprintf(file, ", by codec %s", run->training->codec->name);
   for (int i = 0; i < strategy->number_count; i++) {
     const double *numbers = ddla_state_array(shared->state, shared->numbers, 0, 0);

@@ -206,6 +206,7 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .shards = trainer->end_shard - trainer->first_shard,
       .direct = training->direct,
       .dynamic = training->dynamic,
+      .seed = training->seed,
       .start_step = trainer->start_step,
       .total_steps = training->total_steps,
       .end_step = training->end_step,

@@ -284,6 +284,15 @@ bool ddla_training_has_replicas(const ddla_job *job) {
   return found;
 }
 
+bool ddla_training_varies(const ddla_training *training) {
+  const ddla_job *job = training->job;
+  const char *method = training->strategy->method;
+  if (!training->strategy->claims || training->cluster.hosts == 1) return false;
+  if (strcmp(method, "bounded") == 0) return job->sync.staleness > 0;
+  if (strcmp(method, "backup") == 0) return job->sync.backup > 0;
+  return true;
+}
+
 static ddla_status choose_codec(ddla_training *training) {
   enum { NAMES_MAX = 32 };
   const ddla_job *job = training->job;
@@ -325,6 +334,7 @@ ddla_sync_rule ddla_training_rule(const ddla_training *training) {
                           .servers = job->sync.servers,
                           .damped = job->sync.damping,
                           .compensation = job->sync.compensation,
+                          .backup = job->sync.backup,
                           .meet_every = {training->batches_per_epoch, job->checkpoint.every_steps,
                                          job->train.measure_every}};
 }
@@ -387,41 +397,52 @@ static ddla_status check_last_batch(const ddla_training *training) {
   if (left == 0 || left >= training->shards) return DDLA_OK;
   return ddla_job_refuse(training->job, "train.shards",
                          "is %d, but the last batch of an epoch has %lld samples, and with "
-                         "sync.mode asynchronous no shard may be empty; lower it, or change "
-                         "train.batch",
-                         training->shards, (long long)left);
+                         "sync.method %s no shard may be empty; lower it, or change train.batch",
+                         training->shards, (long long)left, training->strategy->method);
 }
 
-/* What asynchronous methods do not go together with. */
-static ddla_status check_asynchronous(const ddla_training *training) {
+/* What methods do not go together with in which several hosts claim what they compute and have one
+ * model, whose ranges are served. */
+static ddla_status check_served(const ddla_training *training) {
   const ddla_job *job = training->job;
-  const ddla_graph *graph = training->graph.graph;
+  const char *method = training->strategy->method;
+  if (!training->optimizer->update)
+    return ddla_job_refuse(job, "train.optimizer",
+                           "is %s, which needs numbers of whole tensors, and with sync.method %s "
+                           "each range has a server of its own; use sgd, adamw, rmsprop or lion",
+                           training->optimizer->name, method);
+  if (training->average == DDLA_AVERAGE_EMA)
+    return ddla_job_refuse(job, "train.average",
+                           "is ema, a mean over steps, and with sync.method %s there is no "
+                           "moment at which a step is the newest everywhere; use swa or none",
+                           method);
+  if (training->graph.graph->statistic_count > 0)
+    return ddla_job_refuse(job, "sync.method",
+                           "is %s, but the model has running statistics (batch norm), which "
+                           "follow from whole batches; use layer or group norm, or another method",
+                           method);
+  if (job->train.clip_norm > 0 && strcmp(method, "push") != 0)
+    return ddla_job_refuse(job, "train.clip_norm",
+                           "is %g, but with sync.method %s a step's gradient is nowhere as a "
+                           "whole; leave it out, or use push, which clips every contribution",
+                           job->train.clip_norm, method);
+  return check_last_batch(training);
+}
+
+/* What does not go together with methods in which hosts claim what they compute. */
+static ddla_status check_claims(const ddla_training *training) {
+  const ddla_job *job = training->job;
   if (!training->strategy->claims) return DDLA_OK;
   if (job->sync.servers > training->agents)
     return ddla_job_refuse(job, "sync.servers", "is %lld, but there are %d agents; lower it",
                            (long long)job->sync.servers, training->agents);
-  if (training->cluster.hosts == 1) return DDLA_OK;
-  if (!training->optimizer->update)
-    return ddla_job_refuse(job, "train.optimizer",
-                           "is %s, which needs numbers of whole tensors, and with sync.mode "
-                           "asynchronous each range has a server of its own; use sgd, adamw, "
-                           "rmsprop or lion",
-                           training->optimizer->name);
-  if (training->average == DDLA_AVERAGE_EMA)
-    return ddla_job_refuse(job, "train.average",
-                           "is ema, a mean over steps, and with sync.mode asynchronous there is no "
-                           "moment at which a step is the newest everywhere; use swa or none");
-  if (graph->statistic_count > 0)
-    return ddla_job_refuse(job, "sync.mode",
-                           "is asynchronous, but the model has running statistics (batch norm), "
-                           "which follow from whole batches; use layer or group norm, or another "
-                           "mode");
-  if (job->train.clip_norm > 0 && strcmp(job->sync.method, "bounded") == 0)
-    return ddla_job_refuse(job, "train.clip_norm",
-                           "is %g, but with sync.method bounded a step's gradient is nowhere as a "
-                           "whole; leave it out, or use push, which clips every contribution",
-                           job->train.clip_norm);
-  return check_last_batch(training);
+  if (training->strategy->replicated && training->codec)
+    return ddla_job_refuse(job, "sync.codec",
+                           "is %s, but the two sides of a swap have to have the same numbers; "
+                           "leave it out",
+                           job->sync.codec);
+  if (training->cluster.hosts == 1 || training->strategy->replicated) return DDLA_OK;
+  return check_served(training);
 }
 
 /* Batches whose gradients make one update. */
@@ -616,7 +637,7 @@ ddla_status ddla_training_change_sync(ddla_training *training, const ddla_job *j
   DDLA_TRY(choose_reduction(training));
   DDLA_TRY(check_replicas(training));
   DDLA_TRY(check_sparse(training));
-  return check_asynchronous(training);
+  return check_claims(training);
 }
 
 static ddla_status prepare(ddla_training *training, bool started_here) {
@@ -648,7 +669,7 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(build(training, classes));
   DDLA_TRY(name_classes(training, training->graph.classes));
   DDLA_TRY(check_sparse(training));
-  DDLA_TRY(check_asynchronous(training));
+  DDLA_TRY(check_claims(training));
   DDLA_TRY(ddla_segments_check(training));
   DDLA_TRY(make_board(training));
   return started_here ? ddla_seating_here(training) : DDLA_OK;

@@ -101,6 +101,9 @@ ddla_status ddla_training_change_sync(ddla_training *training, const ddla_job *j
 /* Whether, by the job, every agent is a replica with a model of its own, in any of its segments. */
 bool ddla_training_has_replicas(const ddla_job *job);
 
+/* Whether who computes what, and when, shows in the bits. */
+bool ddla_training_varies(const ddla_training *training);
+
 /* When replicas exchange. */
 ddla_sync_rule ddla_training_rule(const ddla_training *training);
 /* What the job's parallel.isa holds agents to: for common, what this machine has; for strict,

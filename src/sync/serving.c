@@ -1,0 +1,319 @@
+#include "sync/serving.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "sync/reading.h"
+
+enum { KEPT_MAX = 64 }; /* versions of a range, for compensation */
+
+typedef struct serving {
+  const ddla_turn_means *means;
+  ddla_served *served;
+  ddla_reading *reading;
+  int64_t *read_version;     /* [ranges] of this turn's parameters */
+  int64_t *applied;          /* [ranges] of this host's contributions, as servers say */
+  ddla_staleness *staleness; /* [hosts] as shared at a fence */
+  int64_t contributed, begin_ns;
+  int under_way;         /* ranges of the last contribution that are not sent */
+  ddla_letter_sums sums; /* of the first range, and its newest rate */
+  double learning_rate;
+} serving;
+
+static const ddla_sync_options *sync_of(const serving *s) { return s->means->options.sync; }
+
+static ddla_turn_board *board_of(const serving *s) { return s->means->options.board; }
+
+static const ddla_bridge_layout *layout_of(const serving *s) { return s->means->options.layout; }
+
+static int range_count(const serving *s) { return layout_of(s)->ranges; }
+
+static int this_host(const serving *s) { return layout_of(s)->cluster.host; }
+
+static int host_count(const serving *s) { return layout_of(s)->cluster.hosts; }
+
+static bool owns(const serving *s, int range) {
+  return ddla_bridge_owner(layout_of(s), range) == this_host(s);
+}
+
+static int64_t now_ns(const serving *s) {
+  return ddla_clock_now_ns(ddla_transport_clock(sync_of(s)->link));
+}
+
+/* ---- letters ---- */
+
+static ddla_status place(void **out, void *made, int from, const ddla_letter *letter) {
+  serving *s = made;
+  (void)from;
+  return letter->kind == DDLA_LETTER_PUSH ? ddla_served_place(out, s->served, letter)
+                                          : ddla_reading_place(out, s->reading, letter);
+}
+
+/* An older version may come behind a newer one. */
+static void take_news(serving *s, const ddla_letter *letter, void *data) {
+  if (letter->range == 0 && letter->version > ddla_reading_newest(s->reading, 0)) {
+    s->sums = letter->sums;
+    s->learning_rate = letter->number;
+  }
+  if (letter->applied > s->applied[letter->range]) s->applied[letter->range] = letter->applied;
+  ddla_reading_deliver(s->reading, letter, data);
+}
+
+static ddla_status deliver(void *made, int from, const ddla_letter *letter, void *data) {
+  serving *s = made;
+  if (letter->kind == DDLA_LETTER_PUSH) return ddla_served_deliver(s->served, from, letter, data);
+  if (letter->kind != DDLA_LETTER_NEWS)
+    return DDLA_FAIL(CORRUPT, "a letter of kind %d came from host %d", letter->kind, from);
+  take_news(s, letter, data);
+  return DDLA_OK;
+}
+
+static void free_contribution(serving *s) {
+  if (--s->under_way > 0) return;
+  atomic_fetch_add(&board_of(s)->exchange_ns, now_ns(s) - s->begin_ns);
+  ddla_transport_word_publish(sync_of(s)->transport, &board_of(s)->sent, (uint64_t)s->contributed);
+}
+
+static void sent(void *made, int to, const ddla_letter *letter, const void *data) {
+  serving *s = made;
+  if (letter->kind == DDLA_LETTER_PUSH) free_contribution(s);
+  else ddla_served_sent(s->served, to, letter, data);
+}
+
+/* ---- what the server says ---- */
+
+static void changed(void *argument, int range, int64_t version) {
+  serving *s = argument;
+  int64_t newest = 0;
+  const float *parameters = ddla_served_parameters(s->served, range, &newest);
+  ddla_reading_own(s->reading, range, version, parameters);
+  s->applied[range] = ddla_served_applied(s->served, range);
+  if (range == 0) s->sums = ddla_served_sums(s->served, range, &s->learning_rate);
+}
+
+static void settled(void *argument, int64_t step) {
+  serving *s = argument;
+  if (this_host(s) == 0) ddla_grants_settle(s->means->grants, step);
+}
+
+/* ---- turns ---- */
+
+static ddla_status push_range(serving *s, const ddla_turn_order *order, int range) {
+  const ddla_grant *grant = &board_of(s)->grant;
+  int64_t begin = 0, count = 0;
+  ddla_bridge_range(layout_of(s), range, &begin, &count);
+  const bool empty = order->sums.samples == 0;
+  const ddla_letter letter = {.kind = DDLA_LETTER_PUSH,
+                              .range = range,
+                              .step = grant->step,
+                              .version = s->read_version[range],
+                              .first = grant->first,
+                              .end = grant->end,
+                              .sums = order->sums,
+                              .number = order->factor,
+                              .bytes = empty ? 0 : (uint64_t)count * sizeof(float)};
+  return ddla_mail_send(s->means->mail, ddla_bridge_owner(layout_of(s), range), &letter,
+                        empty ? NULL : s->means->options.contribution + begin);
+}
+
+static ddla_status contribute(void *made, const ddla_turn_order *order) {
+  serving *s = made;
+  const bool empty = order->sums.samples == 0;
+  s->contributed++;
+  s->begin_ns = now_ns(s);
+  s->under_way = empty ? 1 : range_count(s);
+  for (int r = 0; r < range_count(s); r++) DDLA_TRY(push_range(s, order, r));
+  if (empty) free_contribution(s);
+  return DDLA_OK;
+}
+
+/* Own contributions that servers have not told to have applied. */
+static int64_t on_their_way(const serving *s) {
+  int64_t least = s->contributed;
+  for (int r = 0; r < range_count(s); r++)
+    if (s->applied[r] < least) least = s->applied[r];
+  return s->contributed - least;
+}
+
+/* Where not all shards are waited for, the others may have made the step already. */
+static bool is_past(const void *made, const ddla_grant *grant) {
+  const serving *s = made;
+  return s->means->options.rule.missing > 0 && ddla_reading_version(s->reading) > grant->step;
+}
+
+/* The parameters that are known will do. */
+static bool may_turn(const void *made, const ddla_grant *grant) {
+  const serving *s = made;
+  const ddla_turn_rule *rule = &s->means->options.rule;
+  if (sync_of(s)->threadless && s->under_way > 0) return false;
+  if (rule->on_arrival && on_their_way(s) > rule->ahead) return false;
+  return rule->lag < 0 || ddla_reading_version(s->reading) >= grant->step - rule->lag;
+}
+
+/* Workers look at the board while the next ones come. */
+static void tell_sums(const serving *s) {
+  board_of(s)->sums = s->sums;
+  board_of(s)->learning_rate = s->learning_rate;
+}
+
+static void begin_turn(void *made) {
+  serving *s = made;
+  tell_sums(s);
+  board_of(s)->copy = ddla_reading_turn(s->reading);
+  for (int r = 0; r < range_count(s); r++) s->read_version[r] = ddla_reading_of(s->reading, r);
+}
+
+static ddla_status advance(void *made, int64_t limit, bool *moved) {
+  serving *s = made;
+  ddla_served_limit(s->served, limit);
+  DDLA_TRY(ddla_served_advance(s->served, moved));
+  ddla_reading_advance(s->reading, moved);
+  return DDLA_OK;
+}
+
+static int64_t step_of(const void *made) {
+  return ddla_reading_version(((const serving *)made)->reading);
+}
+
+/* ---- fences ---- */
+
+static bool at_fence(const void *made, int64_t fence) {
+  const serving *s = made;
+  return s->under_way == 0 && ddla_reading_version(s->reading) == fence;
+}
+
+static void agenda(ddla_agenda *out, void *made, int stage) {
+  serving *s = made;
+  (void)stage;
+  s->staleness[this_host(s)] = *ddla_served_staleness(s->served);
+  out->part[out->part_count++] =
+      (ddla_sync_part){s->staleness, sizeof *s->staleness, host_count(s)};
+}
+
+static void add_staleness(ddla_staleness *to, const ddla_staleness *from) {
+  for (int i = 0; i < DDLA_STALENESS_CLASSES; i++) to->count[i] += from->count[i];
+  to->contributions += from->contributions;
+  to->sum += from->sum;
+  if (from->most > to->most) to->most = from->most;
+}
+
+/* All hosts have one model, which becomes the state's. */
+static ddla_status conclude(bool *over, void *made, int stage, int64_t fence, bool *moved) {
+  serving *s = made;
+  ddla_turn_board *board = board_of(s);
+  (void)stage;
+  ddla_reading_gather(s->reading,
+                      ddla_state_array(sync_of(s)->state, sync_of(s)->theta, (uint64_t)fence, 0));
+  tell_sums(s);
+  board->staleness = (ddla_staleness){.contributions = 0};
+  for (int h = 0; h < host_count(s); h++) add_staleness(&board->staleness, &s->staleness[h]);
+  *over = *moved = true;
+  return DDLA_OK;
+}
+
+/* ---- what the service asks ---- */
+
+/* The first host whose range lacks the wanted version; this one where no other does. */
+static int host_behind(const serving *s, int64_t version) {
+  for (int r = 0; r < range_count(s); r++)
+    if (!owns(s, r) && ddla_reading_newest(s->reading, r) < version)
+      return ddla_bridge_owner(layout_of(s), r);
+  return this_host(s);
+}
+
+/* The first host that has not told to have applied what this one gave. */
+static int host_that_owes(const serving *s) {
+  for (int r = 0; r < range_count(s); r++)
+    if (s->contributed - s->applied[r] > s->means->options.rule.ahead)
+      return ddla_bridge_owner(layout_of(s), r);
+  return this_host(s);
+}
+
+/* What keeps a turn that was granted from beginning. */
+static void describe_turn(const serving *s, const ddla_grant *grant, char *text, size_t bytes) {
+  if (s->means->options.rule.on_arrival)
+    snprintf(text, bytes, "host %d to apply what this one has computed", host_that_owes(s));
+  else
+    snprintf(text, bytes, "parameters from host %d for step %" PRId64,
+             host_behind(s, grant->step - s->means->options.rule.lag), grant->step + 1);
+}
+
+static void describe(const void *made, int64_t fence, const ddla_grant *grant, char *text,
+                     size_t bytes) {
+  const serving *s = made;
+  if (grant && grant->step < fence) describe_turn(s, grant, text, bytes);
+  else
+    snprintf(text, bytes, "what is still computed up to step %" PRId64 " (host %d lacks it)", fence,
+             host_behind(s, fence));
+}
+
+/* ---- making ---- */
+
+static void destroy(void *made) {
+  serving *s = made;
+  if (!s) return;
+  ddla_served_destroy(s->served);
+  ddla_reading_destroy(s->reading);
+  ddla_free(s->read_version);
+  ddla_free(s->applied);
+  ddla_free(s->staleness);
+  ddla_free(s);
+}
+
+/* As many as a contribution can be old; where there is no bound, what most are. */
+static int64_t kept_versions(const serving *s) {
+  const int64_t window = s->means->options.rule.window;
+  return window >= 0 && window < KEPT_MAX ? window + 1 : KEPT_MAX;
+}
+
+static ddla_status create_parts(serving *s) {
+  const ddla_turns_options *options = &s->means->options;
+  DDLA_TRY(DDLA_NEW(s->read_version, range_count(s)));
+  DDLA_TRY(DDLA_NEW(s->applied, range_count(s)));
+  DDLA_TRY(DDLA_NEW(s->staleness, host_count(s)));
+  DDLA_TRY(ddla_served_create(
+      &s->served, &(ddla_served_options){.mail = s->means->mail,
+                                         .layout = options->layout,
+                                         .sync = options->sync,
+                                         .on_arrival = options->rule.on_arrival,
+                                         .bound = options->rule.lag,
+                                         .missing = options->rule.missing,
+                                         .damped = options->sync->rule.damped,
+                                         .compensation = options->sync->rule.compensation,
+                                         .versions = kept_versions(s),
+                                         .changed = changed,
+                                         .settled = settled,
+                                         .argument = s}));
+  return ddla_reading_create(
+      &s->reading, &(ddla_reading_options){.layout = options->layout,
+                                           .copy = {options->copy[0], options->copy[1]},
+                                           .version = (int64_t)options->sync->start_step});
+}
+
+static ddla_status create(void **made, const ddla_turn_means *means) {
+  serving *s = NULL;
+  DDLA_TRY(DDLA_NEW(s, 1));
+  s->means = means;
+  const ddla_status status = create_parts(s);
+  if (status == DDLA_OK) *made = s;
+  else destroy(s);
+  return status;
+}
+
+const ddla_turn_method ddla_serving = {.stages = 1,
+                                       .create = create,
+                                       .destroy = destroy,
+                                       .place = place,
+                                       .deliver = deliver,
+                                       .sent = sent,
+                                       .is_past = is_past,
+                                       .may_turn = may_turn,
+                                       .begin_turn = begin_turn,
+                                       .contribute = contribute,
+                                       .advance = advance,
+                                       .step = step_of,
+                                       .at_fence = at_fence,
+                                       .agenda = agenda,
+                                       .conclude = conclude,
+                                       .describe = describe};
