@@ -33,8 +33,8 @@ typedef struct ddla_letter_sums {
 /* Which fields mean something is the kind's. */
 typedef struct ddla_letter {
   int32_t kind, range;
-  int64_t step, version;
-  int32_t first, end; /* shards */
+  int64_t step, version; /* SWAP: letters of its kind that have come from the addressee */
+  int32_t first, end;    /* shards */
   ddla_letter_sums sums;
   double number;   /* PUSH: what clipping scales it by; NEWS: the newest rate */
   int64_t applied; /* NEWS: contributions of the addressee that are in it */

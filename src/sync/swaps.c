@@ -18,7 +18,11 @@ typedef struct swaps {
   float *given, *kept;
   bool *keeps;      /* [ranges] something is kept of it */
   ddla_stock stock; /* of buffers as long as a range */
-  int open;         /* of the own swap: letters that are not sent, and answers that are not there */
+  /* The own swap: with whom; its letters that are not sent, and answers that are not there; ranges
+   * without an answer. */
+  int peer, open;
+  bool *waits;
+  int64_t *asked, *heard; /* swaps: begun with each host; [hosts][ranges] asked for by each */
   int64_t begin_ns;
   int64_t told, through; /* by host 0; and known: steps below this one are done */
   int64_t last;          /* the newest step that this host has computed, and one */
@@ -68,7 +72,7 @@ void ddla_swaps_align(const ddla_state *state, uint64_t from, uint64_t to) {
   if (from % 2 == to % 2) return;
   for (int i = 0; i < ddla_state_row_count(state); i++) {
     const ddla_state_row *row = ddla_state_row_at(state, i);
-    if (!row->saved || row->versions != 2) continue;
+    if (row->versions != 2) continue;
     memcpy(ddla_state_array(state, i, to, 0), ddla_state_array(state, i, from, 0), row->stride);
   }
 }
@@ -91,26 +95,43 @@ static void merge(swaps *s) {
   }
 }
 
-static ddla_status ask(swaps *s, int peer, int range) {
+/* So often a host has asked for a range. */
+static int64_t *heard_of(const swaps *s, int host, int range) {
+  return s->heard + (int64_t)host * layout_of(s)->ranges + range;
+}
+
+static ddla_status ask(swaps *s, int range) {
   int64_t begin = 0, count = 0;
   ddla_bridge_range(layout_of(s), range, &begin, &count);
   const size_t bytes = (size_t)count * sizeof(float);
   memcpy(s->given + begin, theta_of(s) + begin, bytes);
   s->open += 2;
-  const ddla_letter letter = {.kind = DDLA_LETTER_SWAP, .range = range, .bytes = bytes};
-  return ddla_mail_send(s->means->mail, peer, &letter, s->given + begin);
+  s->waits[range] = true;
+  const ddla_letter letter = {.kind = DDLA_LETTER_SWAP,
+                              .range = range,
+                              .version = *heard_of(s, s->peer, range),
+                              .bytes = bytes};
+  return ddla_mail_send(s->means->mail, s->peer, &letter, s->given + begin);
 }
 
 static ddla_status begin_swap(swaps *s, int64_t step) {
   if (s->open > 0) return DDLA_OK;
-  const int peer = ddla_swaps_peer(sync_of(s)->seed, (uint64_t)step, this_host(s), host_count(s));
+  s->peer = ddla_swaps_peer(sync_of(s)->seed, (uint64_t)step, this_host(s), host_count(s));
+  s->asked[s->peer]++;
   s->begin_ns = now_ns(s);
-  for (int r = 0; r < layout_of(s)->ranges; r++) DDLA_TRY(ask(s, peer, r));
+  for (int r = 0; r < layout_of(s)->ranges; r++) DDLA_TRY(ask(s, r));
   return DDLA_OK;
 }
 
 static void close_one(swaps *s) {
   if (--s->open == 0) atomic_fetch_add(&board_of(s)->exchange_ns, now_ns(s) - s->begin_ns);
+}
+
+/* Who asks has been asked, and did not know of it: both letters together are one swap, in which
+ * each is the other one's answer. The other side comes to the same: it has asked before it was
+ * asked. */
+static bool is_crossing(const swaps *s, int from, const ddla_letter *letter) {
+  return s->waits[letter->range] && s->peer == from && letter->version < s->asked[from];
 }
 
 /* A peer's parameters are here; they are replaced by this host's, which go back to it. */
@@ -134,8 +155,16 @@ static void take_answer(swaps *s, const ddla_letter *letter, float *data) {
   ddla_bridge_range(layout_of(s), letter->range, &begin, &count);
   for (int64_t k = 0; k < count; k++) s->kept[begin + k] += half_way(s->given[begin + k], data[k]);
   s->keeps[letter->range] = true;
+  s->waits[letter->range] = false;
   ddla_stock_give(&s->stock, data);
   close_one(s);
+}
+
+static ddla_status heed_swap(swaps *s, int from, const ddla_letter *letter, float *data) {
+  ++*heard_of(s, from, letter->range);
+  if (!is_crossing(s, from, letter)) return answer(s, from, letter, data);
+  take_answer(s, letter, data);
+  return DDLA_OK;
 }
 
 /* ---- letters ---- */
@@ -158,7 +187,7 @@ static ddla_status deliver(void *made, int from, const ddla_letter *letter, void
   swaps *s = made;
   const bool swapped = letter->kind == DDLA_LETTER_SWAP || letter->kind == DDLA_LETTER_ANSWER;
   if (swapped && !data) return DDLA_FAIL(CORRUPT, "an empty swap came from host %d", from);
-  if (letter->kind == DDLA_LETTER_SWAP) return answer(s, from, letter, data);
+  if (letter->kind == DDLA_LETTER_SWAP) return heed_swap(s, from, letter, data);
   if (letter->kind == DDLA_LETTER_ANSWER) take_answer(s, letter, data);
   else if (letter->kind == DDLA_LETTER_DONE) ddla_grants_settle(s->means->grants, letter->step);
   else if (letter->kind == DDLA_LETTER_THROUGH) s->through = letter->step;
@@ -287,6 +316,9 @@ static void destroy(void *made) {
   ddla_outer_ranges_destroy(s->averages);
   ddla_stock_fini(&s->stock);
   ddla_free(s->keeps);
+  ddla_free(s->waits);
+  ddla_free(s->asked);
+  ddla_free(s->heard);
   ddla_free(s->block_sums);
   ddla_free(s->distance);
   ddla_free(s);
@@ -295,6 +327,9 @@ static void destroy(void *made) {
 static ddla_status create_parts(swaps *s) {
   const ddla_sync_options *sync = sync_of(s);
   DDLA_TRY(DDLA_NEW(s->keeps, layout_of(s)->ranges));
+  DDLA_TRY(DDLA_NEW(s->waits, layout_of(s)->ranges));
+  DDLA_TRY(DDLA_NEW(s->asked, host_count(s)));
+  DDLA_TRY(DDLA_NEW(s->heard, (int64_t)host_count(s) * layout_of(s)->ranges));
   DDLA_TRY(DDLA_NEW(s->block_sums, ddla_norm_blocks(space(s))));
   DDLA_TRY(DDLA_NEW(s->distance, host_count(s)));
   s->outer = (ddla_outer_options){.local = sync->transport,

@@ -7,8 +7,9 @@
  * and keep d = (b - a) / 2: the one adds it to its parameters, the other subtracts it, each when it
  * is through with the turn under way. The sum over all hosts so stays as it is, but for rounding.
  * What a host answers with are its parameters with all that it keeps already, so that many who ask
- * in one long turn draw it to their mean and not beyond. A host has one swap of its own at a time:
- * a turn that ends while it is under way begins none.
+ * in one long turn draw it to their mean and not beyond. Two that have asked each other make one
+ * swap of it, or they would change places. A host has one swap of its own at a time: a turn that
+ * ends while it is under way begins none.
  *
  * At a fence no swap is under way and nothing is kept; the global model is the mean over hosts, in
  * the fixed tree, and every host goes on from its own. Arrays of the strategy: the global model;
@@ -25,8 +26,8 @@ enum { DDLA_SWAPS_GLOBAL, DDLA_SWAPS_GIVEN, DDLA_SWAPS_KEPT, DDLA_SWAPS_ARRAYS }
 /* Whom a host swaps with behind its turn of this step, of at least 2 hosts: any other one. */
 int ddla_swaps_peer(uint64_t seed, uint64_t step, int host, int hosts);
 
-/* Version `to` of everything that is saved becomes that of `from`: a host counts the versions of
- * its own by its turns, and at a fence they have to be those of the step. */
+/* Version `to` of all rows that have two becomes that of `from`: a host counts the versions of its
+ * own by its turns, and at a fence they have to be those of the step. */
 void ddla_swaps_align(const ddla_state *state, uint64_t from, uint64_t to);
 
 #endif

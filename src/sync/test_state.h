@@ -27,9 +27,10 @@ typedef struct group_agent {
 
 static inline const ddla_strategy *group_strategy(const group_case *c) {
   const char *method = c->method ? c->method : "allreduce";
-  const ddla_strategy *found = ddla_strategy_find("synchronous", method);
-  if (!found) found = ddla_strategy_find("accumulated", method);
-  return found ? found : ddla_strategy_find("asynchronous", method);
+  static const char *const modes[] = {"synchronous", "accumulated", "asynchronous"};
+  const ddla_strategy *found = NULL;
+  for (int i = 0; i < 3 && !found; i++) found = ddla_strategy_find(modes[i], method);
+  return found;
 }
 
 static inline ddla_sync_split group_split(const group_case *c, const ddla_cluster *cluster) {
