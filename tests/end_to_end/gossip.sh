@@ -65,7 +65,7 @@ for job in swaps late; do
   says $job/report.txt "another run may have other bits"
   ls $job/checkpoints >found
   case $job in
-  swaps) steps="7 14 18 21 28 35 36 42 49 54 56 63 70 72" ;;
+  swaps) steps="7 14 19 21 28 35 38 42 49 56 57 63 70 76" ;;
   late) steps="7 14 21 28 35 42 49 56 63 70 77 84" ;;
   esac
   for step in $(echo "$steps" | tr ' ' '\n' | tail -n 9); do printf 'step-%08d\n' "$step"; done | cmp - found ||
