@@ -95,7 +95,7 @@ static void a_late_host_goes_on(void **state) {
   r->c = &c;
   c.agents = 2;
   r->slow_host = 1;
-  r->slow_ms = 20;
+  r->slow_ms = 200;
   run_well(r);
   assert_true(r->turns[0] >= 5 * GROUP_TOTAL_STEPS);
   free(r);

@@ -133,8 +133,8 @@ static void a_slow_host_has_few_turns(void **state) {
   free(r);
 }
 
-/* With staleness 0 a fast host waits before its third batch ahead of the slowest one; else that would
- * have one turn. */
+/* With staleness 0 a fast host waits for the slow one again and again, which has more than the one
+ * turn that it would have else. */
 static void a_bound_holds_fast_hosts(void **state) {
   (void)state;
   group_case c = CASE;

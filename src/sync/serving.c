@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "sync/coded.h"
 #include "sync/reading.h"
 
 enum { KEPT_MAX = 64 }; /* versions of a range, for compensation */
@@ -12,6 +13,7 @@ typedef struct serving {
   const ddla_turn_means *means;
   ddla_served *served;
   ddla_reading *reading;
+  ddla_coded *coded;         /* null: numbers travel as they are */
   int64_t *read_version;     /* [ranges] of this turn's parameters */
   int64_t *applied;          /* [ranges] of this host's contributions, as servers say */
   ddla_staleness *staleness; /* [hosts] as shared at a fence */
@@ -104,6 +106,9 @@ static ddla_status push_range(serving *s, const ddla_turn_order *order, int rang
   int64_t begin = 0, count = 0;
   ddla_bridge_range(layout_of(s), range, &begin, &count);
   const bool empty = order->sums.samples == 0;
+  const void *data = empty ? NULL : s->means->options.contribution + begin;
+  size_t bytes = empty ? 0 : (size_t)count * sizeof(float);
+  if (s->coded && !empty) DDLA_TRY(ddla_coded_encode(&data, &bytes, s->coded, range, data));
   const ddla_letter letter = {.kind = DDLA_LETTER_PUSH,
                               .range = range,
                               .step = grant->step,
@@ -112,9 +117,9 @@ static ddla_status push_range(serving *s, const ddla_turn_order *order, int rang
                               .end = grant->end,
                               .sums = order->sums,
                               .number = order->factor,
-                              .bytes = empty ? 0 : (uint64_t)count * sizeof(float)};
+                              .bytes = bytes};
   return ddla_mail_send(s->means->mail, ddla_bridge_owner(layout_of(s), range), &letter,
-                        empty ? NULL : s->means->options.contribution + begin);
+                        data);
 }
 
 static ddla_status contribute(void *made, const ddla_turn_order *order) {
@@ -255,6 +260,7 @@ static void destroy(void *made) {
   if (!s) return;
   ddla_served_destroy(s->served);
   ddla_reading_destroy(s->reading);
+  ddla_coded_destroy(s->coded);
   ddla_free(s->read_version);
   ddla_free(s->applied);
   ddla_free(s->staleness);
@@ -267,11 +273,23 @@ static int64_t kept_versions(const serving *s) {
   return window >= 0 && window < KEPT_MAX ? window + 1 : KEPT_MAX;
 }
 
+static ddla_status create_coded(serving *s) {
+  const ddla_sync_options *sync = sync_of(s);
+  if (!sync->codec) return DDLA_OK;
+  float *residual =
+      sync->residual < 0 ? NULL : ddla_state_array(sync->state, sync->residual, 0, 0);
+  return ddla_coded_create(&s->coded, &(ddla_coded_options){.layout = layout_of(s),
+                                                            .codec = sync->codec,
+                                                            .options = &sync->codec_options,
+                                                            .residual = residual});
+}
+
 static ddla_status create_parts(serving *s) {
   const ddla_turns_options *options = &s->means->options;
   DDLA_TRY(DDLA_NEW(s->read_version, range_count(s)));
   DDLA_TRY(DDLA_NEW(s->applied, range_count(s)));
   DDLA_TRY(DDLA_NEW(s->staleness, host_count(s)));
+  DDLA_TRY(create_coded(s));
   DDLA_TRY(ddla_served_create(
       &s->served, &(ddla_served_options){.mail = s->means->mail,
                                          .layout = options->layout,
@@ -279,6 +297,7 @@ static ddla_status create_parts(serving *s) {
                                          .on_arrival = options->rule.on_arrival,
                                          .bound = options->rule.lag,
                                          .missing = options->rule.missing,
+                                         .bound_bytes = s->coded ? ddla_coded_bound(s->coded) : 0,
                                          .damped = options->sync->rule.damped,
                                          .compensation = options->sync->rule.compensation,
                                          .versions = kept_versions(s),

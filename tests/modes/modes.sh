@@ -6,7 +6,7 @@
 #   modes.sh full      all of them
 kind=$1
 . "${0%/*}/../end_to_end/training.sh"
-methods="allreduce sharded average diloco streaming elastic admm gradient bounded push"
+methods="allreduce sharded average diloco streaming elastic admm gradient bounded push gossip backup"
 samples train 256 data
 samples t10k 64 data
 cat >job.yaml <<'J'
@@ -70,18 +70,18 @@ combinations() {
 
 mode_of() {
   case $1 in
-  allreduce | sharded) echo synchronous ;;
-  bounded | push) echo asynchronous ;;
+  allreduce | sharded | backup) echo synchronous ;;
+  bounded | push | gossip) echo asynchronous ;;
   *) echo accumulated ;;
   esac
 }
 
-sums_exactly() { case $1 in allreduce | sharded | gradient) true ;; *) false ;; esac; }
+sends_numbers() { case $1 in allreduce | sharded | gradient | gossip) true ;; *) false ;; esac; }
 
 # refusal METHOD CODEC AGENTS OPTIMIZER: the key that is named; nothing: it trains. The list of docs/MODES.md.
 refusal() {
-  if [ "$2" != none ] && sums_exactly "$1"; then echo sync.codec; return; fi
-  case $1 in bounded | push) if [ "$3" -gt 1 ] && [ "$4" = lamb ]; then echo train.optimizer; fi ;; esac
+  if [ "$2" != none ] && sends_numbers "$1"; then echo sync.codec; return; fi
+  case $1 in bounded | push | backup) if [ "$3" -gt 1 ] && [ "$4" = lamb ]; then echo train.optimizer; fi ;; esac
 }
 
 # start START AGENTS RUN WORDS...: trains; the exit status is that of `ddla train`, or the launcher's.
@@ -129,7 +129,7 @@ try() {
       # shellcheck disable=SC2086
       resumed whole "$how" "$agents" $words
       case $method in
-      bounded | push) [ -s again/model.safetensors ] || fail "$*: no model" ;;
+      bounded | push | gossip | backup) [ -s again/model.safetensors ] || fail "$*: no model" ;;
       *) same_model "$(sha whole/model.safetensors)" again ;;
       esac
     fi
