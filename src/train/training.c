@@ -438,7 +438,7 @@ static ddla_status check_claims(const ddla_training *training) {
                            (long long)job->sync.servers, training->agents);
   if (training->strategy->replicated && training->codec)
     return ddla_job_refuse(job, "sync.codec",
-                           "is %s, but the two sides of a swap have to have the same numbers; "
+                           "is %s, but both sides of a swap have to have the same two numbers; "
                            "leave it out",
                            job->sync.codec);
   if (training->cluster.hosts == 1 || training->strategy->replicated) return DDLA_OK;
