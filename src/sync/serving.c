@@ -85,6 +85,11 @@ static void sent(void *made, int to, const ddla_letter *letter, const void *data
 
 /* ---- what the server says ---- */
 
+static void taken(void *argument, int from, const ddla_letter *letter) {
+  const ddla_turns_options *options = &((const serving *)argument)->means->options;
+  if (options->taken) options->taken(options->argument, from, letter);
+}
+
 static void changed(void *argument, int range, int64_t version) {
   serving *s = argument;
   int64_t newest = 0;
@@ -118,8 +123,7 @@ static ddla_status push_range(serving *s, const ddla_turn_order *order, int rang
                               .sums = order->sums,
                               .number = order->factor,
                               .bytes = bytes};
-  return ddla_mail_send(s->means->mail, ddla_bridge_owner(layout_of(s), range), &letter,
-                        data);
+  return ddla_mail_send(s->means->mail, ddla_bridge_owner(layout_of(s), range), &letter, data);
 }
 
 static ddla_status contribute(void *made, const ddla_turn_order *order) {
@@ -188,9 +192,14 @@ static bool at_fence(const void *made, int64_t fence) {
   return s->under_way == 0 && ddla_reading_version(s->reading) == fence;
 }
 
-static void agenda(ddla_agenda *out, void *made, int stage) {
+/* All hosts have one model, which becomes the state's now: when they have met, some may go on and
+ * send new versions before this one knows that they have. */
+static void agenda(ddla_agenda *out, void *made, int stage, int64_t fence) {
   serving *s = made;
+  const ddla_sync_options *sync = sync_of(s);
   (void)stage;
+  ddla_reading_gather(s->reading, ddla_state_array(sync->state, sync->theta, (uint64_t)fence, 0));
+  tell_sums(s);
   s->staleness[this_host(s)] = *ddla_served_staleness(s->served);
   out->part[out->part_count++] =
       (ddla_sync_part){s->staleness, sizeof *s->staleness, host_count(s)};
@@ -203,14 +212,11 @@ static void add_staleness(ddla_staleness *to, const ddla_staleness *from) {
   if (from->most > to->most) to->most = from->most;
 }
 
-/* All hosts have one model, which becomes the state's. */
 static ddla_status conclude(bool *over, void *made, int stage, int64_t fence, bool *moved) {
   serving *s = made;
   ddla_turn_board *board = board_of(s);
   (void)stage;
-  ddla_reading_gather(s->reading,
-                      ddla_state_array(sync_of(s)->state, sync_of(s)->theta, (uint64_t)fence, 0));
-  tell_sums(s);
+  (void)fence;
   board->staleness = (ddla_staleness){.contributions = 0};
   for (int h = 0; h < host_count(s); h++) add_staleness(&board->staleness, &s->staleness[h]);
   *over = *moved = true;
@@ -276,8 +282,7 @@ static int64_t kept_versions(const serving *s) {
 static ddla_status create_coded(serving *s) {
   const ddla_sync_options *sync = sync_of(s);
   if (!sync->codec) return DDLA_OK;
-  float *residual =
-      sync->residual < 0 ? NULL : ddla_state_array(sync->state, sync->residual, 0, 0);
+  float *residual = sync->residual < 0 ? NULL : ddla_state_array(sync->state, sync->residual, 0, 0);
   return ddla_coded_create(&s->coded, &(ddla_coded_options){.layout = layout_of(s),
                                                             .codec = sync->codec,
                                                             .options = &sync->codec_options,
@@ -303,6 +308,7 @@ static ddla_status create_parts(serving *s) {
                                          .versions = kept_versions(s),
                                          .changed = changed,
                                          .settled = settled,
+                                         .taken = taken,
                                          .argument = s}));
   return ddla_reading_create(
       &s->reading, &(ddla_reading_options){.layout = options->layout,

@@ -250,8 +250,9 @@ static bool at_fence(const void *made, int64_t fence) {
   return s->open == 0 && s->through == fence;
 }
 
-static void agenda(ddla_agenda *out, void *made, int stage) {
+static void agenda(ddla_agenda *out, void *made, int stage, int64_t fence) {
   swaps *s = made;
+  (void)fence;
   if (stage > 0) {
     out->part[out->part_count++] =
         (ddla_sync_part){s->distance, sizeof *s->distance, host_count(s)};

@@ -71,13 +71,16 @@ static int64_t next_fence(const ddla_turns *turns) {
   return fence;
 }
 
+static void commit(ddla_turns *turns, int64_t step) {
+  ddla_turn_board *board = board_of(turns);
+  if ((uint64_t)step > atomic_load(&board->step))
+    ddla_transport_word_publish(sync_of(turns)->transport, &board->step, (uint64_t)step);
+}
+
 static void end_order(ddla_turns *turns) {
   ddla_turn_board *board = board_of(turns);
-  const uint64_t step = (uint64_t)turns->method->step(turns->made);
   turns->running = false;
   atomic_store(&board->sent_bytes, ddla_mail_bytes(turns->means.mail) + turns->met_bytes);
-  if (step > atomic_load(&board->step))
-    ddla_transport_word_publish(sync_of(turns)->transport, &board->step, step);
   ddla_transport_word_publish(sync_of(turns)->transport, &board->progress, turns->number);
 }
 
@@ -102,6 +105,7 @@ static void begin_turn(ddla_turns *turns) {
   board->grant = *ddla_grants_have(turns->means.grants);
   ddla_grants_take(turns->means.grants);
   turns->method->begin_turn(turns->made);
+  commit(turns, turns->method->step(turns->made));
   end_order(turns);
 }
 
@@ -115,23 +119,28 @@ static ddla_status begin_meeting(ddla_turns *turns, const ddla_agenda *agenda) {
 static ddla_status begin_stage(ddla_turns *turns, int stage) {
   ddla_agenda agenda = {.by_host = true};
   turns->stage = stage;
-  turns->method->agenda(&agenda, turns->made, stage);
+  turns->method->agenda(&agenda, turns->made, stage, turns->passed);
   return begin_meeting(turns, &agenda);
+}
+
+static ddla_status begin_fence(ddla_turns *turns) {
+  turns->passed = next_fence(turns);
+  turns->held = true;
+  return begin_stage(turns, 0);
 }
 
 static void end_fence(ddla_turns *turns) {
   ddla_turn_board *board = board_of(turns);
   const ddla_grants *grants = turns->means.grants;
-  turns->passed = next_fence(turns);
-  turns->held = true;
   board->fence = true;
   board->stop = ddla_grants_stopped(grants) && turns->passed == ddla_grants_last(grants);
+  commit(turns, turns->passed);
   end_order(turns);
 }
 
 static ddla_status advance_fence(ddla_turns *turns, bool *moved) {
   bool over = false;
-  DDLA_TRY(turns->method->conclude(&over, turns->made, turns->stage, next_fence(turns), moved));
+  DDLA_TRY(turns->method->conclude(&over, turns->made, turns->stage, turns->passed, moved));
   if (!over) return DDLA_OK;
   turns->concludes = false;
   if (turns->stage + 1 < turns->method->stages) return begin_stage(turns, turns->stage + 1);
@@ -157,7 +166,7 @@ static ddla_status advance_order(ddla_turns *turns, bool *moved) {
   if (!turns->running) return DDLA_OK;
   if (turns->meets) return advance_meeting(turns, moved);
   if (turns->concludes) return advance_fence(turns, moved);
-  if (turns->method->at_fence(turns->made, next_fence(turns))) return begin_stage(turns, 0);
+  if (turns->method->at_fence(turns->made, next_fence(turns))) return begin_fence(turns);
   DDLA_TRY(drop_past(turns, moved));
   if (!may_turn(turns)) return DDLA_OK;
   *moved = true;

@@ -78,6 +78,9 @@ typedef struct ddla_turns_options {
   /* Of serving: */
   const float *contribution; /* [space] */
   float *copy[2];            /* [space] */
+  /* Null, or told of what comes to own ranges: see served.h. */
+  void (*taken)(void *argument, int from, const ddla_letter *letter);
+  void *argument;
   /* Of swaps: */
   uint64_t version; /* of the host's own parameters */
 } ddla_turns_options;
@@ -112,8 +115,8 @@ typedef struct ddla_turn_method {
   /* This host has everything up to the fence. */
   bool (*at_fence)(const void *made, int64_t fence);
   /* What is shared at one of its meetings; and what is to be done behind it, again and again until
-   * it is over. */
-  void (*agenda)(ddla_agenda *out, void *made, int stage);
+   * it is over. Behind the last one other hosts may go on before this one knows that it may. */
+  void (*agenda)(ddla_agenda *out, void *made, int stage, int64_t fence);
   ddla_status (*conclude)(bool *over, void *made, int stage, int64_t fence, bool *moved);
   /* What other hosts are waited for; grant: null where there is none. */
   void (*describe)(const void *made, int64_t fence, const ddla_grant *grant, char *text,
