@@ -7,9 +7,9 @@
  * failure. sim_asynchronous [--seeds N] [--first SEED]; with 1,000 seeds and more runs are long. */
 #include "seeds.h"
 
+#include "sync/serving.h"
 #include "sync/sums.h"
 #include "sync/test_ranges.h"
-#include "sync/turns.h"
 
 static seeds given;
 
@@ -233,6 +233,7 @@ static ddla_status begin(host *h) {
   for (int64_t k = 0; k < space; k++) h->copy[0][k] = small_initial(k);
   atomic_store(&h->board->step, (uint64_t)s->start);
   return ddla_turns_create(&h->turns, &(ddla_turns_options){.sync = &h->state.sync,
+                                                            .method = &ddla_serving,
                                                             .layout = &h->layout,
                                                             .rule = s->rule,
                                                             .board = h->board,
