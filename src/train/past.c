@@ -74,6 +74,10 @@ void ddla_past_join_epoch(ddla_worker *worker) {
   past->epoch_non_finite = 0;
 }
 
+int64_t ddla_past_sent_bytes(const ddla_run *run) {
+  return run->past ? run->past->report[0].sent_bytes : 0;
+}
+
 ddla_status ddla_past_join(ddla_worker *worker) {
   DDLA_TRY(make(worker));
   add_reports(worker);

@@ -20,6 +20,9 @@ ddla_status ddla_past_leave(ddla_worker *worker);
 /* At an epoch's end: the worker's sums become those of the whole epoch. */
 void ddla_past_join_epoch(ddla_worker *worker);
 
+/* Bytes that the run's host sent to others in segments that are over. */
+int64_t ddla_past_sent_bytes(const ddla_run *run);
+
 /* At the run's end: the worker's shared reports become those of the whole run. Errors: NO_MEMORY.
  */
 ddla_status ddla_past_join(ddla_worker *worker);

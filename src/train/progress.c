@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "train/past.h"
 #include "train/run.h"
 #include "train/table.h"
 #include "train/tensorboard.h"
@@ -136,7 +137,7 @@ static void put_row(FILE *file, ddla_run *run, const ddla_worker *worker, double
   put_real(file, "seconds", (double)(now_ns() - run->train_start_ns) * 1e-9);
   put_waiting(file, run, worker);
   fprintf(file, ", \"samples\": %" PRId64 ", \"bytes_sent\": %" PRId64, run->samples,
-          ddla_sync_traffic_of(worker->sync).sent_bytes);
+          ddla_past_sent_bytes(run) + ddla_sync_traffic_of(worker->sync).sent_bytes);
   if (run->training->job->train.clip_norm > 0)
     put_real(file, "gradient_norm", worker->last.gradient_norm);
   if (run->training->job->train.check_every > 0)

@@ -85,6 +85,10 @@ sed -n '/"segments": \[/,/^    \]/p' whole/report.json >segments
 sent=$(sed -n 's/^ *"bytes_sent": \([0-9]*\),*$/\1/p' segments | awk '{ sum += $1 } END { print sum }')
 all=$(sed -n '/"hosts": {/,/}/s/^ *"bytes_sent": \([0-9]*\),*$/\1/p' whole/report.json)
 [ "$sent" = "$all" ] && [ "$all" -gt 0 ] || fail "segments sent $sent bytes of $all"
+sed -n 's/.*"bytes_sent": \([0-9]*\).*/\1/p' whole/metrics.jsonl >sent
+[ "$(wc -l <sent)" = 5 ] && sort -n -c sent || fail "bytes of rows: $(cat sent)"
+first=$(of_agents whole bytes_sent | cut -d' ' -f1) last=$(tail -n 1 sent)
+[ "$last" -le "$first" ] && [ "$last" -gt $((first * 9 / 10)) ] || fail "$last bytes in the last row, $first in all"
 [ "$(of_agents whole samples | awk '{ print $1 + $2 + $3 }')" = 5000 ] || fail "samples: $(of_agents whole samples)"
 
 # Epochs that a border lies in are whole: where nothing changes their numbers are those of a run without borders.
