@@ -11,6 +11,7 @@
 #include "graph/plan.h"
 #include "optim/norm.h"
 #include "state/state.h"
+#include "train/combination.h"
 #include "train/identity.h"
 #include "train/plugins.h"
 #include "train/run.h"
@@ -190,50 +191,6 @@ static void choose_average(ddla_training *training) {
   training->average_from = training->job->train.average_from;
 }
 
-/* Whole tensors' numbers, and a mean that every step moves, would need every row in every step. */
-static ddla_status check_sparse(const ddla_training *training) {
-  const ddla_graph *graph = training->graph.graph;
-  if (graph->dense == graph->space) return DDLA_OK;
-  if (training->strategy->replicated)
-    return ddla_job_refuse(training->job, "sync.method",
-                           "is %s, but replicas do not exchange sparse tables; use sync.mode: "
-                           "synchronous, or set sparse to false",
-                           training->strategy->method);
-  if (ddla_sync_divides(training->strategy, &training->cluster))
-    return ddla_job_refuse(training->job, "sync.method",
-                           "is %s, which does not divide sparse tables among hosts; use allreduce, "
-                           "or set sparse to false",
-                           training->strategy->method);
-  if (training->dynamic && training->cluster.hosts > 1)
-    return ddla_job_refuse(training->job, "parallel.balance",
-                           "is dynamic, which does not exchange sparse tables between hosts; set "
-                           "it to static, or sparse to false");
-  if (!training->optimizer->update)
-    return ddla_job_refuse(
-        training->job, "train.optimizer",
-        "is %s, which needs numbers of whole tensors, but the model has a sparse "
-        "table; use sgd, adamw, rmsprop or lion, or set sparse to false",
-        training->optimizer->name);
-  if (training->average == DDLA_AVERAGE_EMA)
-    return ddla_job_refuse(
-        training->job, "train.average",
-        "is ema, which moves in every step, but the model has a sparse table, "
-        "of which a step sees few rows; use swa or none, or set sparse to false");
-  return DDLA_OK;
-}
-
-/* An optimizer that needs whole tensors before the update has them on no host that divides it. */
-static ddla_status check_divided(const ddla_training *training) {
-  if (!ddla_sync_divides(training->strategy, &training->cluster)) return DDLA_OK;
-  if (!training->optimizer->factor) return DDLA_OK;
-  return ddla_job_refuse(
-      training->job, "train.optimizer",
-      "is %s, whose sums over rows and columns need whole tensors, and "
-      "sync.method %s divides tensors among hosts; use allreduce, which costs no "
-      "more memory as %s keeps no moments",
-      training->optimizer->name, training->strategy->method, training->optimizer->name);
-}
-
 /* Sums by the library between hosts; a host's own are in the tree. */
 static ddla_status choose_reduction(ddla_training *training) {
   const ddla_job *job = training->job;
@@ -339,25 +296,6 @@ ddla_sync_rule ddla_training_rule(const ddla_training *training) {
                                          job->train.measure_every}};
 }
 
-/* A fragment is merged before the next one leaves. */
-static ddla_status check_fragments(const ddla_training *training) {
-  const ddla_job *job = training->job;
-  if (!training->strategy->streams) return DDLA_OK;
-  if (job->sync.fragments > job->sync.interval)
-    return ddla_job_refuse(
-        job, "sync.fragments",
-        "is %lld, but sync.interval has %lld steps, and behind each one fragment "
-        "can leave; lower it, or raise the interval",
-        (long long)job->sync.fragments, (long long)job->sync.interval);
-  if (job->sync.delay >= job->sync.interval / job->sync.fragments)
-    return ddla_job_refuse(job, "sync.delay",
-                           "is %lld, but a fragment leaves every %lld steps (sync.interval / "
-                           "sync.fragments), and the one before must be merged; lower it",
-                           (long long)job->sync.delay,
-                           (long long)(job->sync.interval / job->sync.fragments));
-  return DDLA_OK;
-}
-
 /* Who is a replica is one for the whole run, as who is a host. */
 static ddla_status check_replica(const ddla_training *training, const ddla_job *whole) {
   const ddla_job *job = training->job;
@@ -367,82 +305,6 @@ static ddla_status check_replica(const ddla_training *training, const ddla_job *
                          "is %s, but in another part of the run every agent has a model of its "
                          "own; give all parts the same",
                          job->sync.replica);
-}
-
-/* What replicas do not go together with. */
-static ddla_status check_replicas(const ddla_training *training) {
-  const ddla_job *job = training->job;
-  const int64_t steps = training->end_step - training->from_step;
-  if (!training->strategy->replicated) return DDLA_OK;
-  DDLA_TRY(check_fragments(training));
-  if (training->average != DDLA_AVERAGE_NONE)
-    return ddla_job_refuse(job, "train.average",
-                           "is %s, a mean of parameters of every step or epoch, but with sync.mode "
-                           "%s they differ between replicas; leave it out: the global model is a "
-                           "mean already",
-                           job->train.average, job->sync.mode);
-  if (job->sync.interval > steps)
-    return ddla_job_refuse(job, "sync.interval",
-                           "is %lld, but the %s has %lld steps: replicas would not exchange before "
-                           "its end; lower it",
-                           (long long)job->sync.interval,
-                           steps == training->total_steps ? "run" : "run's part in this mode",
-                           (long long)steps);
-  return DDLA_OK;
-}
-
-/* The last batch of an epoch may be smaller than the others. */
-static ddla_status check_last_batch(const ddla_training *training) {
-  const int64_t left = ddla_dataset_count(training->train) % training->batch;
-  if (left == 0 || left >= training->shards) return DDLA_OK;
-  return ddla_job_refuse(training->job, "train.shards",
-                         "is %d, but the last batch of an epoch has %lld samples, and with "
-                         "sync.method %s no shard may be empty; lower it, or change train.batch",
-                         training->shards, (long long)left, training->strategy->method);
-}
-
-/* What methods do not go together with in which several hosts claim what they compute and have one
- * model, whose ranges are served. */
-static ddla_status check_served(const ddla_training *training) {
-  const ddla_job *job = training->job;
-  const char *method = training->strategy->method;
-  if (!training->optimizer->update)
-    return ddla_job_refuse(job, "train.optimizer",
-                           "is %s, which needs numbers of whole tensors, and with sync.method %s "
-                           "each range has a server of its own; use sgd, adamw, rmsprop or lion",
-                           training->optimizer->name, method);
-  if (training->average == DDLA_AVERAGE_EMA)
-    return ddla_job_refuse(job, "train.average",
-                           "is ema, a mean over steps, and with sync.method %s there is no "
-                           "moment at which a step is the newest everywhere; use swa or none",
-                           method);
-  if (training->graph.graph->statistic_count > 0)
-    return ddla_job_refuse(job, "sync.method",
-                           "is %s, but the model has running statistics (batch norm), which "
-                           "follow from whole batches; use layer or group norm, or another method",
-                           method);
-  if (job->train.clip_norm > 0 && strcmp(method, "push") != 0)
-    return ddla_job_refuse(job, "train.clip_norm",
-                           "is %g, but with sync.method %s a step's gradient is nowhere as a "
-                           "whole; leave it out, or use push, which clips every contribution",
-                           job->train.clip_norm, method);
-  return check_last_batch(training);
-}
-
-/* What does not go together with methods in which hosts claim what they compute. */
-static ddla_status check_claims(const ddla_training *training) {
-  const ddla_job *job = training->job;
-  if (!training->strategy->claims) return DDLA_OK;
-  if (job->sync.servers > training->agents)
-    return ddla_job_refuse(job, "sync.servers", "is %lld, but there are %d agents; lower it",
-                           (long long)job->sync.servers, training->agents);
-  if (training->strategy->replicated && training->codec)
-    return ddla_job_refuse(job, "sync.codec",
-                           "is %s, but both sides of a swap have to have the same two numbers; "
-                           "leave it out",
-                           job->sync.codec);
-  if (training->cluster.hosts == 1 || training->strategy->replicated) return DDLA_OK;
-  return check_served(training);
 }
 
 /* Batches whose gradients make one update. */
@@ -633,11 +495,8 @@ ddla_status ddla_training_change_sync(ddla_training *training, const ddla_job *j
   DDLA_TRY(choose_codec(training));
   DDLA_TRY(check_batches(training));
   DDLA_TRY(check_replica(training, whole));
-  DDLA_TRY(check_divided(training));
   DDLA_TRY(choose_reduction(training));
-  DDLA_TRY(check_replicas(training));
-  DDLA_TRY(check_sparse(training));
-  return check_claims(training);
+  return ddla_combination_check(training);
 }
 
 static ddla_status prepare(ddla_training *training, bool started_here) {
@@ -650,7 +509,6 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(check_isa(training));
   DDLA_TRY(choose_task(training));
   DDLA_TRY(choose_optimizer(training));
-  DDLA_TRY(check_divided(training));
   DDLA_TRY(choose_reduction(training));
   choose_average(training);
   DDLA_TRY(open_data(training));
@@ -663,13 +521,11 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(ddla_rate_schedule_check(&training->schedule));
   DDLA_TRY(ddla_segments_prepare(training));
   DDLA_TRY(check_replica(training, job));
-  DDLA_TRY(check_replicas(training));
   int64_t classes =
       job->data.classes > 0 ? job->data.classes : ddla_dataset_classes(training->whole);
   DDLA_TRY(build(training, classes));
   DDLA_TRY(name_classes(training, training->graph.classes));
-  DDLA_TRY(check_sparse(training));
-  DDLA_TRY(check_claims(training));
+  DDLA_TRY(ddla_combination_check(training));
   DDLA_TRY(ddla_segments_check(training));
   DDLA_TRY(make_board(training));
   return started_here ? ddla_seating_here(training) : DDLA_OK;
