@@ -167,6 +167,59 @@ static void sleepers_are_woken_at_once(void **state) {
   ddla_local_region_destroy(region);
 }
 
+enum { QUEUED = 24, QUEUES = 1000 };
+
+/* Sends of one tag that all wait for a receive. */
+static void *send_queue(void *argument) {
+  ddla_transport *t = argument;
+  ddla_request request[QUEUED];
+  int value[QUEUED];
+  for (int round = 0; round < QUEUES; round++) {
+    bool moved = false, done = false;
+    for (int i = 0; i < QUEUED; i++) {
+      value[i] = round * QUEUED + i;
+      if (ddla_transport_send(t, &request[i], 1, 7, &value[i], sizeof value[i]) != DDLA_OK)
+        return NULL;
+    }
+    for (int i = 0; i < QUEUED; i++)
+      for (done = false; !done;)
+        if (ddla_transport_progress(t, &moved) != DDLA_OK ||
+            ddla_transport_test(t, &request[i], &done) != DDLA_OK)
+          return NULL;
+  }
+  return NULL;
+}
+
+/* Receives are posted one after the other, while the sender goes through its sends. */
+static void messages_of_a_tag_keep_their_order(void **state) {
+  (void)state;
+  ddla_local_region *region = NULL;
+  ddla_transport *t[2] = {NULL};
+  pthread_t sender;
+  assert_int_equal(ddla_local_region_create(&region, 2, 1 << 20), DDLA_OK);
+  for (int i = 0; i < 2; i++) {
+    const ddla_local_setup setup = {region, i};
+    assert_int_equal(ddla_transport_open(&t[i], "local", &setup), DDLA_OK);
+  }
+  assert_int_equal(pthread_create(&sender, NULL, send_queue, t[0]), 0);
+  int wrong = 0;
+  for (int i = 0; i < QUEUED * QUEUES; i++) {
+    ddla_request request;
+    int value = -1;
+    bool moved = false, done = false;
+    assert_int_equal(ddla_transport_recv(t[1], &request, 0, 7, &value, sizeof value), DDLA_OK);
+    while (!done) {
+      assert_int_equal(ddla_transport_progress(t[1], &moved), DDLA_OK);
+      assert_int_equal(ddla_transport_test(t[1], &request, &done), DDLA_OK);
+    }
+    wrong += value != i;
+  }
+  pthread_join(sender, NULL);
+  assert_int_equal(wrong, 0);
+  for (int i = 0; i < 2; i++) ddla_transport_close(t[i]);
+  ddla_local_region_destroy(region);
+}
+
 static ddla_ready count_looks(void *argument) {
   ++*(int *)argument;
   return DDLA_READY_NOTHING;
@@ -242,6 +295,7 @@ int main(void) {
       cmocka_unit_test(one_agents_failure_ends_all),
       cmocka_unit_test(sleepers_are_woken_at_once),
       cmocka_unit_test(the_calm_sleep_at_once),
+      cmocka_unit_test(messages_of_a_tag_keep_their_order),
       cmocka_unit_test(a_reset_region_is_as_new),
       cmocka_unit_test(too_much_is_refused),
   };

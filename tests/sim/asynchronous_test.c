@@ -512,7 +512,7 @@ static void draw_run(story *s) {
   if (s->hosts <= RANGES_MAX / 2 && draw(&rng, 2)) s->ranges = 2 * s->hosts;
   s->blocks = s->ranges;
   draw_rule(s, &rng);
-  const int turns = s->shards / s->rule.grain, length = given.count >= 1000 ? 1300 : 60;
+  const int turns = s->shards / s->rule.grain, length = given.count >= 1000 ? 1750 : 60;
   s->start = 7 * draw(&rng, 2);
   s->total = s->start + 2 + length / turns;
   s->rule.every[0] = 1 + draw(&rng, draw(&rng, 2) ? 5 : (int)s->total + 3);
