@@ -129,6 +129,10 @@ few() {
   program=$DDLA
   joined 0 enough 2 job.yaml
   same_model "$(sha enough/model.safetensors)" few
+  program=$PWD/few.sh
+  joined 0 fewer 2 job.yaml --set sync.mode=asynchronous --set sync.method=bounded --set sync.staleness=0
+  program=$DDLA
+  same_model "$(sha enough/model.safetensors)" fewer
 }
 
 # Agents that are about to do different things: who, and what.

@@ -117,6 +117,16 @@ same_model "$mixed" segments
 joined 0 segments 4 2 job.yaml --set sync.replica=host --set "sync.schedule=$schedule" --set output.overwrite=true
 says segments.out "from step 1: 2 replicas of the model"
 
+# Asynchronous hosts, without staleness: the bits of synchronous training; with it, one model in the end.
+bounded="--set sync.mode=asynchronous --set sync.method=bounded --set sync.staleness=0 --set train.clip_norm=0"
+train 0 unclipped job.yaml -n 1 --set train.clip_norm=0
+# shellcheck disable=SC2086
+joined 0 bounded 3 1 job.yaml $bounded
+same_model "$(sha unclipped/model.safetensors)" bounded
+# shellcheck disable=SC2086
+joined 0 pushed 4 2 job.yaml $bounded --set sync.method=push --set sync.replica=host --set sync.staleness=2
+says pushed/report.json '"staleness": '
+
 # A run goes on under MPI that was begun without, and says so when it is finished.
 train 0 begun job.yaml -n 2 --set train.steps=2 --set checkpoint.every_steps=1 --set train.schedule=constant
 train 0 through job.yaml -n 1 --set train.schedule=constant
