@@ -125,7 +125,7 @@ refused train.optimizer "use sgd" --set train.optimizer=lamb
 refused train.optimizer "whole tensors" --set train.optimizer=adafactor
 refused train.clip_norm "use push" --set train.clip_norm=1
 refused train.shards "no shard may be empty" --set train.batch=102
-refused sync.mode "running statistics" --set model.kind=resnet --set model.depth=8 --set model.width=8
+refused sync.method "running statistics" --set model.kind=resnet --set model.depth=8 --set model.width=8
 
 # Numbers that are none end all, with the words of the one that found them.
 for method in bounded push; do
