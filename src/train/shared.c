@@ -447,17 +447,47 @@ static ddla_status spread(ddla_coll *coll, void *data, size_t bytes) {
   return bytes > 0 ? ddla_coll_broadcast(coll, &call) : DDLA_OK;
 }
 
-static ddla_status spread_all(ddla_shared *shared, ddla_coll *coll) {
+/* Whether the first host gives a row to all: what each has of its own comes otherwise. */
+static bool is_spread(const ddla_shared *shared, int i) {
+  const ddla_state_row *row = ddla_state_row_at(shared->state, i);
+  const bool own = row->scope == DDLA_SCOPE_PER_HOST;
+  if (!row->saved || ddla_divided_has(shared, i)) return false;
+  return !own || (shared->start->step == 0 && i == shared->theta);
+}
+
+static void *spread_at(const ddla_shared *shared, int i, size_t *bytes) {
+  const ddla_state_row *row = ddla_state_row_at(shared->state, i);
+  *bytes = (size_t)row->count * ddla_dtype_bytes(row->dtype);
+  return ddla_state_array(shared->state, i, shared->start->step, 0);
+}
+
+static bool is_zero(const char *data, size_t bytes) {
+  return bytes == 0 || (data[0] == 0 && memcmp(data, data + 1, bytes - 1) == 0);
+}
+
+/* Rows that are all zeros, as memory is: at the start all but the model. */
+static uint64_t find_zeros(const ddla_shared *shared) {
+  uint64_t zeros = 0;
+  for (int i = 0; i < ddla_state_row_count(shared->state) && i < 64; i++) {
+    size_t bytes = 0;
+    if (!is_spread(shared, i)) continue;
+    const void *data = spread_at(shared, i, &bytes);
+    if (is_zero(data, bytes)) zeros |= UINT64_C(1) << i;
+  }
+  return zeros;
+}
+
+static ddla_status spread_all(ddla_shared *shared, ddla_coll *coll, bool first) {
   ddla_training_start *start = shared->start;
+  size_t bytes = 0;
   DDLA_TRY(spread(coll, &start->step, sizeof start->step));
   DDLA_TRY(spread(coll, &start->progress, sizeof start->progress));
+  uint64_t zeros = first ? find_zeros(shared) : 0;
+  DDLA_TRY(spread(coll, &zeros, sizeof zeros));
   for (int i = 0; i < ddla_state_row_count(shared->state); i++) {
-    const ddla_state_row *row = ddla_state_row_at(shared->state, i);
-    const bool own = row->scope == DDLA_SCOPE_PER_HOST;
-    if (!row->saved || ddla_divided_has(shared, i)) continue;
-    if (own && (start->step > 0 || i != shared->theta)) continue;
-    DDLA_TRY(spread(coll, ddla_state_array(shared->state, i, start->step, 0),
-                    (size_t)row->count * ddla_dtype_bytes(row->dtype)));
+    if (!is_spread(shared, i) || (i < 64 && zeros >> i & 1)) continue;
+    void *data = spread_at(shared, i, &bytes);
+    DDLA_TRY(spread(coll, data, bytes));
   }
   return DDLA_OK;
 }
@@ -465,7 +495,7 @@ static ddla_status spread_all(ddla_shared *shared, ddla_coll *coll) {
 ddla_status ddla_shared_spread(ddla_shared *shared, ddla_transport *link) {
   ddla_coll *coll = NULL;
   DDLA_TRY(ddla_coll_create(&coll, link));
-  ddla_status status = spread_all(shared, coll);
+  ddla_status status = spread_all(shared, coll, ddla_transport_rank(link) == 0);
   ddla_coll_destroy(coll);
   return status;
 }
