@@ -218,12 +218,12 @@ static ddla_status take_coming(span **out, ddla_served *served, const void *data
   return DDLA_OK;
 }
 
-/* Of the first own range. */
+/* Of the first range of all: once for each contribution. */
 static void count_staleness(ddla_served *served, const own_range *r, int64_t stale) {
   static const int64_t most[DDLA_STALENESS_CLASSES - 1] = {0, 1, 2, 4, 8, 16};
   ddla_staleness *found = &served->staleness;
   int class = 0;
-  if (r != &served->range[0]) return;
+  if (r->range != 0) return;
   while (class < DDLA_STALENESS_CLASSES - 1 && stale > most[class]) class ++;
   found->count[class]++;
   found->contributions++;

@@ -80,7 +80,7 @@ ddla_letter_sums ddla_served_sums(const ddla_served *served, int range, double *
 /* On arrival: this host's contributions that an own range has. */
 int64_t ddla_served_applied(const ddla_served *served, int range);
 
-/* Of this host's first own range; 0 of all where it has none. */
+/* Of the first range of all, where it is this host's; else 0 of all. */
 const ddla_staleness *ddla_served_staleness(const ddla_served *served);
 
 #endif
