@@ -274,7 +274,7 @@ static void write_segments(FILE *file, const ddla_run *run) {
     const ddla_segment *segment = ddla_segments_get(run->training, i);
     fprintf(file, "from step %-6" PRId64 " %s, %s", segment->from, segment->strategy->mode,
             segment->strategy->method);
-    if (segment->strategy->replicated)
+    if (segment->strategy->replicated && !segment->strategy->claims)
       fprintf(file, " every %" PRId64 " steps", segment->job->sync.interval);
     if (segment->codec) fprintf(file, ", by codec %s", segment->codec->name);
     if (run->training->cluster.hosts > 1)
