@@ -53,7 +53,7 @@ trap 'rm -rf "$work"' EXIT INT TERM
 choose() {
   model=$1
   rare=(sync.mode=accumulated sync.method=streaming sync.fragments=1 sync.interval=16 sync.delay=10 sync.mixing=0
-    sync.carry=1 sync.outer_learning_rate=1 sync.outer_momentum=0.8 sync.codec=int4)
+    sync.carry=1 sync.outer_learning_rate=1 sync.outer_momentum=0.5 sync.codec=int4)
   case $model in
     cnn)
       job=examples/fashion-mnist.yaml grid="0.02 0.03 0.05 0.1 0.15" batch=128 whole=$((469 * epochs))
@@ -180,6 +180,7 @@ differences() {
 
 quality() {
   local at
+  [ -n "$(best_rate plain)" ] || return 0
   printf '\n%s: validation %s after a third of the length\n%-8s' "$model" $metric ""
   for at in $grid; do printf '%10s' "$at"; done
   for side in plain rare; do
@@ -207,6 +208,7 @@ link_row() { # NAME STEPS
 }
 
 traffic() {
+  [ -s "$dir/$model.link.plain.json" ] || return 0
   printf '\n%-8s %6s %10s %14s %12s %14s\n' "" steps "step, ms" "waiting, %" "exchange, ms" "bytes/sample"
   { link_row plain $link_steps; link_row rare $link_steps; link_row longer $((5 * link_steps)); } |
     awk -v batch=$batch -v whole=$whole '
