@@ -66,7 +66,7 @@ static ddla_status wait_serving(ddla_service *service, uint64_t target) {
                                 .describe = describe,
                                 .argument = &s,
                                 .look_ns = service->options.rings ? 0 : BUSY_NS,
-                                .calm = service->started && service->options.calm};
+                                .calm = !service->options.threadless && service->options.calm};
   DDLA_TRY(ddla_transport_wait(service->options.link, &waiting, -1));
   return s.status;
 }
