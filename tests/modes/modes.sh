@@ -139,6 +139,7 @@ try() {
 
 launchers=
 for library in openmpi mpich; do
+  if [ "${SANITIZE:-}" = thread ]; then break; fi # it finds what it does not know within the libraries
   if sh "$SOURCE/tests/mpi/mpirun.sh" "$library" "$BUILD/plugins" -n 1 true >/dev/null 2>&1; then launchers="$launchers $library"; fi
 done
 tried=0
