@@ -6,7 +6,8 @@
 #                      [METHOD...]
 #
 # Methods: synchronous, bounded, push, gossip (initial: all). The job is the demo's, with a tenth set aside for validation;
-# batches of 128 in 16 shards for synchronous and bounded, whole batches for push and gossip. "of the sum" is of the samples
+# batches of 128 in 16 shards for synchronous, of 1,024 in 16 for bounded (each of whose turns sends a gradient) at twice
+# the rate, whole batches of 128 for push and gossip. "of the sum" is of the samples
 # per second that each agent reaches alone, under its quota (bench/speeds.sh); of epochs without the first. An epoch ends
 # with a fence, whose waiting counts. Rounds are interleaved; medians.
 set -eu
@@ -34,6 +35,9 @@ work=$(mktemp -d)
 
 common="--set data.validation_fraction=0.1 --set train.shards=16"
 
+# What an agent computes alone as it does with others: batch and rate.
+size_of() { if [ "$1" = bounded ]; then echo "--set train.batch=1024 --set train.learning_rate=0.1"; fi; }
+
 settings() {
   case $1 in
     synchronous) echo "--set parallel.hosts=$(echo "$speeds" | wc -w)" ;;
@@ -45,25 +49,34 @@ settings() {
 
 # rows RUN: epoch, seconds since the start, validation accuracy, samples per second.
 rows() {
-  sed -n 's/.*"epoch": \([0-9]*\),.*"seconds": \([0-9.]*\).*/\1 \2/p' "$1/metrics.jsonl" >"$work/when"
+  sed -n 's/.*"epoch": \([0-9.]*\),.*"seconds": \([0-9.]*\).*/\1 \2/p' "$1/metrics.jsonl" >"$work/when"
   sed 's/.*"validation_accuracy": *\([0-9.]*\).*/\1/' "$1/metrics.jsonl" >"$work/accuracy"
   sed 's/.*"samples_per_second": *\([0-9.]*\).*/\1/' "$1/metrics.jsonl" | paste -d ' ' "$work/when" "$work/accuracy" -
 }
 
-for round in $(seq 1 "$rounds"); do
-  echo "round $round of $rounds" >&2
+# alone METHOD: the sum of what agents of these speeds do alone, under their quotas.
+alone() {
   sum=0
   for speed in $(echo "$speeds" | tr ' ' '\n' | sort -u); do
     many=$(echo "$speeds" | tr ' ' '\n' | grep -cx "$speed")
-    # shellcheck disable=SC2086 # words
-    train_at "$work/alone" "$speed" examples/fashion-mnist.yaml $common --set train.steps=60 --set train.measure_every=20
-    figure=$(rows "$work/alone" | awk 'NR > 1 { print $4 }' | median)
+    steps=$(awk -v speed="$speed" -v batch="$(size_of "$1" | sed -n 's/.*batch=\([0-9]*\).*/\1/p')" \
+      'BEGIN { print int(3 + 12000 * speed / (batch ? batch : 128)) }')
+    # shellcheck disable=SC2046,SC2086 # words
+    train_at "$work/alone" "$speed" examples/fashion-mnist.yaml $common $(size_of "$1") --set train.steps="$steps"
+    figure=$(rows "$work/alone" | awk '{ print $4 }' | tail -n 1)
     sum=$(awk -v sum="$sum" -v many="$many" -v figure="$figure" 'BEGIN { print sum + many * figure }')
   done
-  echo "$sum" >>"$work/sum"
+  echo "$sum"
+}
+
+for round in $(seq 1 "$rounds"); do
+  echo "round $round of $rounds" >&2
   for method in $methods; do
+    sum=$(alone "$method")
+    echo "$sum" >>"$work/sum.$method"
     # shellcheck disable=SC2046,SC2086
-    train_at "$work/run" "$speeds" examples/fashion-mnist.yaml $common --set train.epochs="$epochs" $(settings "$method")
+    train_at "$work/run" "$speeds" examples/fashion-mnist.yaml $common $(size_of "$method") \
+      --set train.epochs="$epochs" $(settings "$method")
     rows "$work/run" >"$work/rows"
     awk 'NR > 1 { print $4 }' "$work/rows" | median >"$work/figure"
     awk -v sum="$sum" '{ print $1 / sum }' "$work/figure" >>"$work/ratio.$method"
@@ -76,11 +89,10 @@ for round in $(seq 1 "$rounds"); do
 done
 
 machine
-printf 'agents of speed %s (1 is %s of a processor), summed %.0f samples/s; %d rounds of %d epochs\n\n' "$speeds" "$core" \
-  "$(median <"$work/sum")" "$rounds" "$epochs"
-printf '%-12s %10s %11s %7s %7s %14s %9s %10s\n' method samples/s "of the sum" least most "s to $target" "at last" staleness
+printf 'agents of speed %s (1 is %s of a processor); %d rounds of %d epochs\n\n' "$speeds" "$core" "$rounds" "$epochs"
+printf '%-12s %10s %10s %11s %7s %7s %14s %9s %10s\n' method summed samples/s "of the sum" least most "s to $target" "at last" staleness
 for method in $methods; do
-  printf '%-12s %10.0f %11.2f %7.2f %7.2f %14s %9.4f %10s\n' "$method" "$(median <"$work/figures.$method")" \
+  printf '%-12s %10.0f %10.0f %11.2f %7.2f %7.2f %14s %9.4f %10s\n' "$method" "$(median <"$work/sum.$method")" "$(median <"$work/figures.$method")" \
     "$(median <"$work/ratio.$method")" "$(sort -g "$work/ratio.$method" | head -n 1)" \
     "$(sort -g "$work/ratio.$method" | tail -n 1)" "$(median <"$work/reached.$method")" "$(median <"$work/last.$method")" \
     "$(median <"$work/stale.$method")"
