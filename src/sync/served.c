@@ -8,6 +8,7 @@
 #include "coll/tree.h"
 #include "optim/finite.h"
 #include "sync/history.h"
+#include "sync/stock.h"
 #include "sync/sums.h"
 
 /* What shards [first, end) of a step contribute to a range; halves of a subtree become one. */
@@ -60,9 +61,8 @@ struct ddla_served {
   ddla_updates *updates;
   own_range *range; /* [ranges] */
   int ranges;
-  int64_t limit, elements; /* of the longest range */
-  float **spare;           /* buffers of so many */
-  int spare_count, spare_room;
+  int64_t limit;
+  ddla_stock stock; /* of the longest range's length: all data of spans and snapshots */
   span *spare_spans;
   span *coming;         /* their data are on the way */
   int64_t settled;      /* by step: versions that were reported */
@@ -76,22 +76,8 @@ static int this_host(const ddla_served *served) { return served->options.layout-
 
 /* ---- memory ---- */
 
-static ddla_status take_buffer(float **out, ddla_served *served) {
-  if (served->spare_count > 0) {
-    *out = served->spare[--served->spare_count];
-    return DDLA_OK;
-  }
-  return DDLA_NEW(*out, served->elements);
-}
-
-static void give_buffer(ddla_served *served, float *buffer) {
-  if (!buffer) return;
-  if (served->spare_count < served->spare_room) served->spare[served->spare_count++] = buffer;
-  else ddla_free(buffer);
-}
-
 static void free_span(ddla_served *served, span *s) {
-  give_buffer(served, s->data);
+  ddla_stock_give(&served->stock, s->data);
   ddla_free(s->message);
   s->data = NULL;
   s->message = NULL;
@@ -122,19 +108,16 @@ static ddla_status make_range(ddla_served *served, int k) {
 }
 
 ddla_status ddla_served_create(ddla_served **out, const ddla_served_options *options) {
-  enum { SPARE_ROOM = 1024 };
   ddla_served *served = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY(DDLA_NEW(served, 1));
   served->options = *options;
   served->ranges = ddla_bridge_own_ranges(options->layout);
-  served->elements = options->layout->range_elements;
-  served->spare_room = SPARE_ROOM;
+  ddla_stock_init(&served->stock, options->layout->range_elements);
   served->settled = served->limit = (int64_t)options->sync->start_step;
   for (int i = 0; i < REACHES; i++) served->reach[i].step = -1;
   DDLA_TRY_CLEAN(status, ddla_updates_create(&served->updates, options->sync));
   DDLA_TRY_CLEAN(status, DDLA_NEW(served->range, served->ranges + 1));
-  DDLA_TRY_CLEAN(status, DDLA_NEW(served->spare, SPARE_ROOM));
   for (int k = 0; k < served->ranges; k++) DDLA_TRY_CLEAN(status, make_range(served, k));
   *out = served;
   return DDLA_OK;
@@ -147,7 +130,6 @@ static void destroy_spans(span *list) {
   while (list) {
     span *s = list;
     list = s->next;
-    ddla_free(s->data);
     ddla_free(s->message);
     ddla_free(s);
   }
@@ -158,7 +140,6 @@ static void destroy_range(own_range *r) {
   while (r->snapshots) {
     snapshot *shot = r->snapshots;
     r->snapshots = shot->next;
-    ddla_free(shot->data);
     ddla_free(shot);
   }
   ddla_free(r->reader);
@@ -168,10 +149,9 @@ static void destroy_range(own_range *r) {
 void ddla_served_destroy(ddla_served *served) {
   if (!served) return;
   for (int k = 0; served->range && k < served->ranges; k++) destroy_range(&served->range[k]);
-  for (int i = 0; i < served->spare_count; i++) ddla_free(served->spare[i]);
   destroy_spans(served->spare_spans);
   destroy_spans(served->coming);
-  ddla_free(served->spare);
+  ddla_stock_fini(&served->stock);
   ddla_free(served->range);
   ddla_updates_destroy(served->updates);
   ddla_free(served);
@@ -202,7 +182,7 @@ ddla_status ddla_served_place(void **out, ddla_served *served, const ddla_letter
     *out = s->message;
     return DDLA_OK;
   }
-  DDLA_TRY(take_buffer(&s->data, served));
+  DDLA_TRY(ddla_stock_take(&s->data, &served->stock));
   *out = s->data;
   return DDLA_OK;
 }
@@ -308,7 +288,7 @@ static void insert(ddla_served *served, own_range *r, span *s) {
 /* The numbers of a codec's message, which is used up. */
 static ddla_status decode(ddla_served *served, const own_range *r, span *s, size_t bytes) {
   if (!s->message) return DDLA_OK;
-  DDLA_TRY(take_buffer(&s->data, served));
+  DDLA_TRY(ddla_stock_take(&s->data, &served->stock));
   const ddla_status status =
       ddla_codec_decode_bytes(s->data, r->count, (const uint8_t *)s->message, bytes);
   if (status != DDLA_OK) return ddla_status_prefix(status, "a message of host %d: ", s->from);
@@ -460,7 +440,7 @@ static ddla_status make_step(ddla_served *served, own_range *r) {
   ddla_status status = sum_spans(&sum, served, spans, count);
   if (status == DDLA_OK) {
     if (!sum) { /* a step without samples changes nothing but by decay: as a gradient of 0 */
-      status = take_buffer(&sum, served);
+      status = ddla_stock_take(&sum, &served->stock);
       if (status == DDLA_OK) memset(sum, 0, (size_t)r->count * sizeof *sum), spans[0]->data = sum;
     }
     const ddla_update_step step = step_of(served, r, whole.count);
@@ -524,7 +504,7 @@ static ddla_status take_snapshot(snapshot **out, ddla_served *served, own_range 
     }
   snapshot *shot = NULL;
   DDLA_TRY(DDLA_NEW(shot, 1));
-  const ddla_status status = take_buffer(&shot->data, served);
+  const ddla_status status = ddla_stock_take(&shot->data, &served->stock);
   if (status != DDLA_OK) {
     ddla_free(shot);
     return status;
@@ -546,7 +526,7 @@ void ddla_served_sent(ddla_served *served, int to, const ddla_letter *letter, co
   snapshot *shot = *at;
   if (--shot->references > 0) return;
   *at = shot->next;
-  give_buffer(served, shot->data);
+  ddla_stock_give(&served->stock, shot->data);
   ddla_free(shot);
 }
 
