@@ -83,7 +83,7 @@ ended() {
 
 once() { # RUN WORDS: ddla says these words, and nothing else
   says "$1.out" "$2"
-  [ "$(grep -c '^ddla: ' "$1.out")" = 1 ] || { cat "$1.out" >&2; fail "$1: not one message"; }
+  [ "$(grep -o 'ddla: ' "$1.out" | wc -l)" = 1 ] || { cat "$1.out" >&2; fail "$1: not one message"; }
 }
 
 # The process of an agent, and that of the launcher, below its `timeout`.
