@@ -203,6 +203,8 @@ static ddla_status make(asynchronous *a) {
   DDLA_TRY(ddla_bridge_layout_of(&a->layout, &split, ddla_state_dense(options->state),
                                  options->range_bytes));
   ddla_bridge_layout_own(&a->layout, (int)options->rule.servers);
+  if (ddla_transport_rank(options->transport) == 0)
+    memcpy(a->board->owner, a->layout.owner, sizeof a->board->owner);
   for (int i = 0; i < 2 && !a->method->apart; i++) a->copy[i] = array_of(a, i);
   if (!a->method->apart) memcpy(a->before, numbers_of(a), sizeof a->before);
   a->rule = rule_of(a);
@@ -443,6 +445,10 @@ ddla_status ddla_asynchronous_finish(ddla_sync_result *out, int *bad_shard, ddla
 void ddla_asynchronous_ask_stop(ddla_sync *base) {
   atomic_store(&of(base)->board->stop_asked, 1);
   wake_link(of(base));
+}
+
+const int16_t *ddla_asynchronous_owners(const ddla_sync *base) {
+  return of_const(base)->board->owner;
 }
 
 void ddla_asynchronous_piece(const ddla_sync *base, int worker, int64_t *begin, int64_t *end) {

@@ -44,6 +44,7 @@ ddla_status ddla_asynchronous_share(ddla_sync *base, int worker, const ddla_sync
 ddla_status ddla_asynchronous_bring(ddla_sync *base, int worker, void *data, size_t bytes,
                                     int from);
 void ddla_asynchronous_ask_stop(ddla_sync *base);
+const int16_t *ddla_asynchronous_owners(const ddla_sync *base);
 void ddla_asynchronous_piece(const ddla_sync *base, int worker, int64_t *begin, int64_t *end);
 ddla_sync_time ddla_asynchronous_time_of(const ddla_sync *base, int worker);
 ddla_sync_traffic ddla_asynchronous_traffic(const ddla_sync *base);
@@ -54,9 +55,9 @@ extern const char *const ddla_asynchronous_numbers[DDLA_ASYNCHRONOUS_NUMBERS];
 
 /* Of methods with one model. */
 #define DDLA_SERVING_SLOTS                                                                         \
-  .divides = true, .arrays = ddla_asynchronous_arrays, .array_count = DDLA_ASYNCHRONOUS_ARRAYS,    \
-  .numbers = ddla_asynchronous_numbers, .number_count = DDLA_ASYNCHRONOUS_NUMBERS,                 \
-  DDLA_ASYNCHRONOUS_SLOTS
+  .divides = true, .owners = ddla_asynchronous_owners, .arrays = ddla_asynchronous_arrays,         \
+  .array_count = DDLA_ASYNCHRONOUS_ARRAYS, .numbers = ddla_asynchronous_numbers,                   \
+  .number_count = DDLA_ASYNCHRONOUS_NUMBERS, DDLA_ASYNCHRONOUS_SLOTS
 
 #define DDLA_ASYNCHRONOUS_SLOTS                                                                    \
   .claims = true, .list_copies = ddla_asynchronous_list_copies, .close = ddla_asynchronous_close,  \

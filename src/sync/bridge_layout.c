@@ -52,7 +52,6 @@ ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster 
                                     int shards, int lanes, int64_t space, int64_t range_bytes) {
   *out =
       (ddla_bridge_layout){.cluster = *cluster, .shards = shards, .lanes = lanes, .space = space};
-  out->owners = cluster->hosts;
   const int64_t agents = ddla_cluster_agents(cluster);
   int64_t most_parts = 1;
   int first[DDLA_HOSTS_MAX + 1];
@@ -60,12 +59,23 @@ ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster 
   DDLA_TRY(ddla_bridge_layout_share(out, first));
   for (int h = 0; h < cluster->hosts; h++) most_parts = larger(most_parts, out->host[h].part_count);
   make_ranges(out, range_bytes, most_parts);
+  ddla_bridge_layout_own(out, 0);
   return DDLA_OK;
 }
 
+void ddla_bridge_layout_deal(ddla_bridge_layout *layout, const int16_t *owner) {
+  layout->own_count = 0;
+  for (int r = 0; r < layout->ranges; r++) {
+    layout->owner[r] = owner[r];
+    if (owner[r] == layout->cluster.host) layout->own[layout->own_count++] = (int16_t)r;
+  }
+}
+
 void ddla_bridge_layout_own(ddla_bridge_layout *layout, int owners) {
-  const int hosts = layout->cluster.hosts;
-  layout->owners = owners > 0 && owners < hosts ? owners : hosts;
+  const int hosts = layout->cluster.hosts, turns = owners > 0 && owners < hosts ? owners : hosts;
+  int16_t owner[DDLA_BRIDGE_RANGES_MAX];
+  for (int r = 0; r < layout->ranges; r++) owner[r] = (int16_t)(r % turns);
+  ddla_bridge_layout_deal(layout, owner);
 }
 
 ddla_status ddla_bridge_layout_of(ddla_bridge_layout *out, const ddla_sync_split *split,
@@ -77,6 +87,7 @@ ddla_status ddla_bridge_layout_of(ddla_bridge_layout *out, const ddla_sync_split
   /* two for each level of the tree: see ddla_tree_cut */
   for (int64_t shards = 1; shards < split->shards; shards *= 2) most_parts += 2;
   make_ranges(out, range_bytes, most_parts);
+  ddla_bridge_layout_own(out, 0);
   return DDLA_OK;
 }
 
@@ -92,19 +103,11 @@ void ddla_bridge_range(const ddla_bridge_layout *layout, int range, int64_t *beg
   *count = smaller(layout->space, border(layout, range)) - *begin;
 }
 
-int ddla_bridge_owner(const ddla_bridge_layout *layout, int range) {
-  return range % layout->owners;
-}
+int ddla_bridge_owner(const ddla_bridge_layout *layout, int range) { return layout->owner[range]; }
 
-int ddla_bridge_own_ranges(const ddla_bridge_layout *layout) {
-  const int host = layout->cluster.host;
-  if (host >= layout->owners || host >= layout->ranges) return 0;
-  return (layout->ranges - host + layout->owners - 1) / layout->owners;
-}
+int ddla_bridge_own_ranges(const ddla_bridge_layout *layout) { return layout->own_count; }
 
-int ddla_bridge_own(const ddla_bridge_layout *layout, int k) {
-  return layout->cluster.host + k * layout->owners;
-}
+int ddla_bridge_own(const ddla_bridge_layout *layout, int k) { return layout->own[k]; }
 
 int ddla_bridge_range_down_to(const ddla_bridge_layout *layout, int64_t element) {
   const int64_t blocks = (layout->space + DDLA_STATE_BLOCK - 1) / DDLA_STATE_BLOCK;

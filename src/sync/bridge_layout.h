@@ -2,8 +2,8 @@
  * that all hosts know the same without talking.
  *
  * The parameter space is cut into ranges of equal size, numbered from the top down because the last
- * layers' gradients are there first. Range r belongs to host r mod owners, which are usually all
- * hosts: every other host sends it its partial sums of the range, it adds them up in the fixed tree
+ * layers' gradients are there first. Range r belongs to host r mod hosts, if nothing else is said:
+ * every other host sends it its partial sums of the range, it adds them up in the fixed tree
  * and gives the sum to all. A host's partial sums are those over the subtrees of its shards: one
  * where shards and hosts are powers of two. */
 #ifndef DDLA_SYNC_BRIDGE_LAYOUT_H
@@ -29,11 +29,13 @@ typedef struct ddla_bridge_host {
 typedef struct ddla_bridge_layout {
   ddla_cluster cluster;
   int shards, lanes, ranges;
-  int owners; /* ranges belong to the first so many hosts */
+  int own_count;                 /* of `own` */
   int64_t space, range_elements; /* elements; of the longest range, others lack a block */
   ddla_bridge_host host[DDLA_HOSTS_MAX];
   ddla_tree_part part[DDLA_TREE_OPERANDS_MAX]; /* of all hosts, by rising shards */
   int part_count;
+  int16_t owner[DDLA_BRIDGE_RANGES_MAX]; /* of each range */
+  int16_t own[DDLA_BRIDGE_RANGES_MAX];   /* this host's, from the top down */
 } ddla_bridge_layout;
 
 /* For even shares that never change. range_bytes 0: chosen. Errors: INVALID where shards and agents
@@ -47,8 +49,11 @@ ddla_status ddla_bridge_layout_make(ddla_bridge_layout *out, const ddla_cluster 
 ddla_status ddla_bridge_layout_of(ddla_bridge_layout *out, const ddla_sync_split *split,
                                   int64_t space, int64_t range_bytes);
 
-/* Ranges belong to the first `owners` hosts alone; 0: to all, as at first. */
+/* Ranges belong to the first `owners` hosts alone, in turn; 0: to all, as at first. */
 void ddla_bridge_layout_own(ddla_bridge_layout *layout, int owners);
+
+/* Range r belongs to host owner[r] from now on; [ranges]. */
+void ddla_bridge_layout_deal(ddla_bridge_layout *layout, const int16_t *owner);
 
 /* Host h has shards [first[h], first[h + 1]) from now on. Errors: INVALID as above. */
 ddla_status ddla_bridge_layout_share(ddla_bridge_layout *layout, const int *first);

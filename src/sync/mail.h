@@ -21,7 +21,8 @@ typedef enum ddla_letter_kind {
   DDLA_LETTER_SWAP,      /* of a range, to a peer: what are yours? these are mine */
   DDLA_LETTER_ANSWER,    /* the peer's */
   DDLA_LETTER_DONE,      /* to host 0: what was granted of a step is computed */
-  DDLA_LETTER_THROUGH    /* from host 0 to all: all steps below this one are done */
+  DDLA_LETTER_THROUGH,   /* from host 0 to all: all steps below this one are done */
+  DDLA_LETTER_MOVE       /* to a range's new server: what is to be served */
 } ddla_letter_kind;
 
 /* What shards have added up to. */

@@ -43,8 +43,7 @@ typedef struct own_range {
   span *spans;       /* by arrival */
   snapshot *snapshots;
   reader *reader; /* [hosts] */
-  ddla_letter_sums sums;
-  double learning_rate;
+  ddla_served_past past;
   ddla_history *history; /* null: nothing is compensated */
 } own_range;
 
@@ -94,16 +93,23 @@ static ddla_status new_span(span **out, ddla_served *served) {
   return DDLA_OK;
 }
 
-static ddla_status make_range(ddla_served *served, int k) {
+static ddla_status make_range(ddla_served *served, int k, int64_t version) {
   own_range *r = &served->range[k];
   const ddla_bridge_layout *layout = served->options.layout;
   r->range = ddla_bridge_own(layout, k);
   ddla_bridge_range(layout, r->range, &r->begin, &r->count);
-  r->version = r->announced = (int64_t)served->options.sync->start_step;
+  r->version = r->announced = version;
   DDLA_TRY(DDLA_NEW(r->reader, host_count(served)));
   if (served->options.compensation > 0)
     DDLA_TRY(ddla_history_create(&r->history, r->count, served->options.versions));
   for (int h = 0; h < host_count(served); h++) r->reader[h].given = r->version;
+  return DDLA_OK;
+}
+
+static ddla_status make_ranges(ddla_served *served, int64_t version) {
+  served->ranges = ddla_bridge_own_ranges(served->options.layout);
+  DDLA_TRY(DDLA_NEW(served->range, served->ranges + 1));
+  for (int k = 0; k < served->ranges; k++) DDLA_TRY(make_range(served, k, version));
   return DDLA_OK;
 }
 
@@ -112,13 +118,11 @@ ddla_status ddla_served_create(ddla_served **out, const ddla_served_options *opt
   ddla_status status = DDLA_OK;
   DDLA_TRY(DDLA_NEW(served, 1));
   served->options = *options;
-  served->ranges = ddla_bridge_own_ranges(options->layout);
   ddla_stock_init(&served->stock, options->layout->range_elements);
   served->settled = served->limit = (int64_t)options->sync->start_step;
   for (int i = 0; i < REACHES; i++) served->reach[i].step = -1;
   DDLA_TRY_CLEAN(status, ddla_updates_create(&served->updates, options->sync));
-  DDLA_TRY_CLEAN(status, DDLA_NEW(served->range, served->ranges + 1));
-  for (int k = 0; k < served->ranges; k++) DDLA_TRY_CLEAN(status, make_range(served, k));
+  DDLA_TRY_CLEAN(status, make_ranges(served, served->settled));
   *out = served;
   return DDLA_OK;
 cleanup:
@@ -146,15 +150,33 @@ static void destroy_range(own_range *r) {
   ddla_history_destroy(r->history);
 }
 
+static void destroy_ranges(ddla_served *served) {
+  for (int k = 0; served->range && k < served->ranges; k++) destroy_range(&served->range[k]);
+  ddla_free(served->range);
+  served->range = NULL;
+}
+
 void ddla_served_destroy(ddla_served *served) {
   if (!served) return;
-  for (int k = 0; served->range && k < served->ranges; k++) destroy_range(&served->range[k]);
+  destroy_ranges(served);
   destroy_spans(served->spare_spans);
   destroy_spans(served->coming);
   ddla_stock_fini(&served->stock);
-  ddla_free(served->range);
   ddla_updates_destroy(served->updates);
   ddla_free(served);
+}
+
+ddla_status ddla_served_renew(ddla_served *served, int64_t version, const ddla_served_past *past,
+                              const int64_t *applied) {
+  destroy_ranges(served);
+  DDLA_TRY(make_ranges(served, version));
+  served->settled = version;
+  for (int k = 0; k < served->ranges; k++) {
+    own_range *r = &served->range[k];
+    r->past = past[r->range];
+    for (int h = 0; h < host_count(served); h++) r->reader[h].applied = applied[h];
+  }
+  return DDLA_OK;
 }
 
 /* ---- what comes ---- */
@@ -366,7 +388,7 @@ static void report_reached(ddla_served *served, int64_t step) {
 
 /* Version r->version + 1 is there. */
 static void conclude(ddla_served *served, own_range *r, const ddla_letter_sums *sums) {
-  ddla_sums_add(&r->sums, sums);
+  ddla_sums_add(&r->past.sums, sums);
   r->version++;
   served->options.changed(served->options.argument, r->range, r->version);
 }
@@ -445,7 +467,7 @@ static ddla_status make_step(ddla_served *served, own_range *r) {
     }
     const ddla_update_step step = step_of(served, r, whole.count);
     if (status == DDLA_OK) update(served, r, sum, &step);
-    r->learning_rate = step.learning_rate;
+    r->past.learning_rate = step.learning_rate;
   }
   for (int i = 0; i < count; i++) free_span(served, spans[i]);
   DDLA_TRY(status);
@@ -480,7 +502,7 @@ static void make_arrived(ddla_served *served, own_range *r) {
   DDLA_ASSERT(s->data); /* a batch has samples */
   compensate(served, r, s, &step);
   update(served, r, s->data, &step);
-  r->learning_rate = step.learning_rate;
+  r->past.learning_rate = step.learning_rate;
   conclude(served, r, &s->letter.sums);
   r->reader[s->from].wanted = r->version;
   report_reached(served, s->letter.step);
@@ -540,8 +562,8 @@ static ddla_status send_news(ddla_served *served, own_range *r, int to) {
                         &(ddla_letter){.kind = DDLA_LETTER_NEWS,
                                        .range = r->range,
                                        .version = shot->version,
-                                       .sums = r->sums,
-                                       .number = r->learning_rate,
+                                       .sums = r->past.sums,
+                                       .number = r->past.learning_rate,
                                        .applied = r->reader[to].applied,
                                        .bytes = (uint64_t)r->count * sizeof(float)},
                         shot->data);
@@ -588,10 +610,8 @@ const float *ddla_served_parameters(const ddla_served *served, int range, int64_
          r->begin;
 }
 
-ddla_letter_sums ddla_served_sums(const ddla_served *served, int range, double *learning_rate) {
-  const own_range *r = range_of(served, range);
-  *learning_rate = r->learning_rate;
-  return r->sums;
+ddla_served_past ddla_served_past_of(const ddla_served *served, int range) {
+  return range_of(served, range)->past;
 }
 
 int64_t ddla_served_applied(const ddla_served *served, int range) {

@@ -48,11 +48,24 @@ typedef struct ddla_served_options {
   void *argument;
 } ddla_served_options;
 
+/* What a range has come to, beside parameters and moments: what all contributions to it have added
+ * up to; the newest rate. */
+typedef struct ddla_served_past {
+  ddla_letter_sums sums;
+  double learning_rate;
+} ddla_served_past;
+
 typedef struct ddla_served ddla_served;
 
 /* All is borrowed until destroy. Errors: NO_MEMORY. */
 ddla_status ddla_served_create(ddla_served **out, const ddla_served_options *options);
 void ddla_served_destroy(ddla_served *served);
+
+/* Where ranges have changed hands, at a fence, with nothing under way: own ranges are those of the
+ * layout as it is now, at this version. past: [ranges], of own ones; applied: [hosts], every host's
+ * contributions. Errors: NO_MEMORY. */
+ddla_status ddla_served_renew(ddla_served *served, int64_t version, const ddla_served_past *past,
+                              const int64_t *applied);
 
 /* No version above this one is made until the limit is raised; whoever it is that makes it is told
  * to all hosts. */
@@ -74,8 +87,8 @@ ddla_status ddla_served_advance(ddla_served *served, bool *moved);
  */
 const float *ddla_served_parameters(const ddla_served *served, int range, int64_t *version);
 
-/* What all contributions to a range have added up to; and the newest rate. */
-ddla_letter_sums ddla_served_sums(const ddla_served *served, int range, double *learning_rate);
+/* Of an own range. */
+ddla_served_past ddla_served_past_of(const ddla_served *served, int range);
 
 /* On arrival: this host's contributions that an own range has. */
 int64_t ddla_served_applied(const ddla_served *served, int range);

@@ -221,14 +221,14 @@ static void one_order(uint64_t seed) {
   serve(c);
   for (int r = 0; r < RANGES; r++) {
     plain_range plain;
-    double rate = 0;
     plain_begin(&plain, begin_of(c, r), START);
     for (int i = 0; i < STEPS; i++) plain_step(&plain, c, r, absent);
     assert_int_equal(c->version[r], START + STEPS);
     assert_true(plain_equals(&plain, &c->state, true));
-    assert_int_equal(ddla_served_sums(c->served, r, &rate).correct,
-                     STEPS * shards * (shards - 1) / 2);
-    assert_true(rate == ddla_rate_schedule_at(&c->state.sync.schedule, START + STEPS, TOTAL));
+    const ddla_served_past past = ddla_served_past_of(c->served, r);
+    assert_int_equal(past.sums.correct, STEPS * shards * (shards - 1) / 2);
+    assert_true(past.learning_rate ==
+                ddla_rate_schedule_at(&c->state.sync.schedule, START + STEPS, TOTAL));
   }
   assert_int_equal(c->settled_count, STEPS);
   for (int i = 0; i < STEPS; i++) assert_int_equal(c->settled[i], START + i);
@@ -442,14 +442,12 @@ static void stale_updates_are_damped(void **state) {
   plain_begin(&plain, begin_of(c, 0), START);
   for (int i = 0; i < 5; i++) {
     float gradient[DDLA_STATE_BLOCK];
-    double rate = 0;
     for (int64_t k = 0; k < DDLA_STATE_BLOCK; k++) gradient[k] = gradient_of(i, 0, 0, k);
     assert_int_equal(push(c, 1, push_of(c, i, c->version[0] - stale[i], 0, 0, 1), NULL), DDLA_OK);
     serve(c);
     const double slow = stale[i] > 1 ? (double)stale[i] : 1;
     plain_update(&plain, &c->state.sync, gradient, 3, 1, slow);
-    (void)ddla_served_sums(c->served, 0, &rate);
-    assert_true(rate ==
+    assert_true(ddla_served_past_of(c->served, 0).learning_rate ==
                 ddla_rate_schedule_at(&c->state.sync.schedule, c->version[0], TOTAL) / slow);
   }
   assert_true(plain_equals(&plain, &c->state, true));

@@ -2,25 +2,42 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "sync/coded.h"
+#include "sync/dealing.h"
+#include "sync/moving.h"
 #include "sync/reading.h"
 
-enum { KEPT_MAX = 64 }; /* versions of a range, for compensation */
+enum {
+  KEPT_MAX = 64, /* versions of a range, for compensation */
+  TURNS_MIN = 4  /* of every host, on average, before ranges are dealt anew by what they got done */
+};
+
+/* What a host tells at a fence. */
+typedef struct note {
+  ddla_staleness staleness;
+  int64_t contributed, samples; /* since the start: turns, and samples in them */
+} note;
 
 typedef struct serving {
   const ddla_turn_means *means;
   ddla_served *served;
   ddla_reading *reading;
-  ddla_coded *coded;         /* null: numbers travel as they are */
-  int64_t *read_version;     /* [ranges] of this turn's parameters */
-  int64_t *applied;          /* [ranges] of this host's contributions, as servers say */
-  ddla_staleness *staleness; /* [hosts] as shared at a fence */
-  int64_t contributed, begin_ns;
-  int under_way;         /* ranges of the last contribution that are not sent */
-  ddla_letter_sums sums; /* of the first range, and its newest rate */
-  double learning_rate;
+  ddla_coded *coded;     /* null: numbers travel as they are */
+  int64_t *read_version; /* [ranges] of this turn's parameters */
+  int64_t *applied;      /* [ranges] of this host's contributions, as servers say */
+  note *note;            /* [hosts] as shared at a fence */
+  int64_t contributed, samples, begin_ns;
+  int under_way;          /* ranges of the last contribution that are not sent */
+  ddla_served_past first; /* of the first range */
+  /* Dealing: */
+  ddla_moving *moving;
+  ddla_served_past *past; /* [ranges] of own ones, while they move */
+  note *dealt;            /* [hosts] when it was looked at last */
+  bool looked, moves;     /* at this fence */
 } serving;
 
 static const ddla_sync_options *sync_of(const serving *s) { return s->means->options.sync; }
@@ -48,16 +65,17 @@ static int64_t now_ns(const serving *s) {
 static ddla_status place(void **out, void *made, int from, const ddla_letter *letter) {
   serving *s = made;
   (void)from;
-  return letter->kind == DDLA_LETTER_PUSH ? ddla_served_place(out, s->served, letter)
-                                          : ddla_reading_place(out, s->reading, letter);
+  switch ((ddla_letter_kind)letter->kind) {
+  case DDLA_LETTER_PUSH: return ddla_served_place(out, s->served, letter);
+  case DDLA_LETTER_MOVE: return ddla_moving_place(out, s->moving, letter);
+  default: return ddla_reading_place(out, s->reading, letter);
+  }
 }
 
 /* An older version may come behind a newer one. */
 static void take_news(serving *s, const ddla_letter *letter, void *data) {
-  if (letter->range == 0 && letter->version > ddla_reading_newest(s->reading, 0)) {
-    s->sums = letter->sums;
-    s->learning_rate = letter->number;
-  }
+  if (letter->range == 0 && letter->version > ddla_reading_newest(s->reading, 0))
+    s->first = (ddla_served_past){letter->sums, letter->number};
   if (letter->applied > s->applied[letter->range]) s->applied[letter->range] = letter->applied;
   ddla_reading_deliver(s->reading, letter, data);
 }
@@ -65,6 +83,7 @@ static void take_news(serving *s, const ddla_letter *letter, void *data) {
 static ddla_status deliver(void *made, int from, const ddla_letter *letter, void *data) {
   serving *s = made;
   if (letter->kind == DDLA_LETTER_PUSH) return ddla_served_deliver(s->served, from, letter, data);
+  if (letter->kind == DDLA_LETTER_MOVE) return ddla_moving_deliver(s->moving, letter);
   if (letter->kind != DDLA_LETTER_NEWS)
     return DDLA_FAIL(CORRUPT, "a letter of kind %d came from host %d", letter->kind, from);
   take_news(s, letter, data);
@@ -80,7 +99,7 @@ static void free_contribution(serving *s) {
 static void sent(void *made, int to, const ddla_letter *letter, const void *data) {
   serving *s = made;
   if (letter->kind == DDLA_LETTER_PUSH) free_contribution(s);
-  else ddla_served_sent(s->served, to, letter, data);
+  else if (letter->kind == DDLA_LETTER_NEWS) ddla_served_sent(s->served, to, letter, data);
 }
 
 /* ---- what the server says ---- */
@@ -96,7 +115,7 @@ static void changed(void *argument, int range, int64_t version) {
   const float *parameters = ddla_served_parameters(s->served, range, &newest);
   ddla_reading_own(s->reading, range, version, parameters);
   s->applied[range] = ddla_served_applied(s->served, range);
-  if (range == 0) s->sums = ddla_served_sums(s->served, range, &s->learning_rate);
+  if (range == 0) s->first = ddla_served_past_of(s->served, range);
 }
 
 static void settled(void *argument, int64_t step) {
@@ -130,6 +149,7 @@ static ddla_status contribute(void *made, const ddla_turn_order *order) {
   serving *s = made;
   const bool empty = order->sums.samples == 0;
   s->contributed++;
+  s->samples += order->sums.samples;
   s->begin_ns = now_ns(s);
   s->under_way = empty ? 1 : range_count(s);
   for (int r = 0; r < range_count(s); r++) DDLA_TRY(push_range(s, order, r));
@@ -162,8 +182,8 @@ static bool may_turn(const void *made, const ddla_grant *grant) {
 
 /* Workers look at the board while the next ones come. */
 static void tell_sums(const serving *s) {
-  board_of(s)->sums = s->sums;
-  board_of(s)->learning_rate = s->learning_rate;
+  board_of(s)->sums = s->first.sums;
+  board_of(s)->learning_rate = s->first.learning_rate;
 }
 
 static void begin_turn(void *made) {
@@ -197,12 +217,14 @@ static bool at_fence(const void *made, int64_t fence) {
 static void agenda(ddla_agenda *out, void *made, int stage, int64_t fence) {
   serving *s = made;
   const ddla_sync_options *sync = sync_of(s);
-  (void)stage;
+  if (stage > 0) return; /* all know whose ranges are whose */
   ddla_reading_gather(s->reading, ddla_state_array(sync->state, sync->theta, (uint64_t)fence, 0));
   tell_sums(s);
-  s->staleness[this_host(s)] = *ddla_served_staleness(s->served);
-  out->part[out->part_count++] =
-      (ddla_sync_part){s->staleness, sizeof *s->staleness, host_count(s)};
+  s->looked = s->moves = false;
+  s->note[this_host(s)] = (note){.staleness = *ddla_served_staleness(s->served),
+                                 .contributed = s->contributed,
+                                 .samples = s->samples};
+  out->part[out->part_count++] = (ddla_sync_part){s->note, sizeof *s->note, host_count(s)};
 }
 
 static void add_staleness(ddla_staleness *to, const ddla_staleness *from) {
@@ -212,15 +234,80 @@ static void add_staleness(ddla_staleness *to, const ddla_staleness *from) {
   if (from->most > to->most) to->most = from->most;
 }
 
+static void add_all_staleness(serving *s) {
+  ddla_staleness *all = &board_of(s)->staleness;
+  *all = (ddla_staleness){.contributions = 0};
+  for (int h = 0; h < host_count(s); h++) add_staleness(all, &s->note[h].staleness);
+}
+
+/* Whose ranges are whose from now on; false: as before. Not where the job says it, nor where
+ * something late may still be on its way to a server, nor at the end. */
+static bool deal(int16_t *owner, serving *s, int64_t fence) {
+  const ddla_sync_options *sync = sync_of(s);
+  int64_t done[DDLA_HOSTS_MAX], turns = 0;
+  const bool may = sync->rule.servers == 0 && s->means->options.rule.missing == 0;
+  if (!may || fence >= sync->total_steps) return false;
+  for (int h = 0; h < host_count(s); h++) {
+    turns += s->note[h].contributed - s->dealt[h].contributed;
+    done[h] = s->note[h].samples - s->dealt[h].samples;
+  }
+  if (turns < (int64_t)TURNS_MIN * host_count(s)) return false;
+  memcpy(s->dealt, s->note, (size_t)host_count(s) * sizeof *s->note);
+  memcpy(owner, layout_of(s)->owner, (size_t)range_count(s) * sizeof *owner);
+  return ddla_dealing_change(owner, range_count(s), done, host_count(s));
+}
+
+static ddla_status look_at_ranges(serving *s, int64_t fence) {
+  int16_t owner[DDLA_BRIDGE_RANGES_MAX];
+  s->looked = true;
+  s->moves = deal(owner, s, fence);
+  if (!s->moves) return DDLA_OK;
+  for (int r = 0; r < range_count(s); r++)
+    if (owns(s, r)) s->past[r] = ddla_served_past_of(s->served, r);
+  return ddla_moving_begin(s->moving, owner, fence, s->past);
+}
+
+static void log_owners(const serving *s, int64_t fence) {
+  char text[512] = "";
+  size_t used = 0;
+  for (int h = 0; h < host_count(s) && used + 16 < sizeof text; h++) {
+    int count = 0;
+    for (int r = 0; r < range_count(s); r++) count += ddla_bridge_owner(layout_of(s), r) == h;
+    used += (size_t)snprintf(text + used, sizeof text - used, " %d", count);
+  }
+  ddla_log_line(DDLA_LOG_INFO,
+                "step %" PRId64 ": hosts serve ranges of the parameters by what they get done:%s",
+                fence, text);
+}
+
+/* Everybody's contributions are applied, or this would be no fence. */
+static ddla_status take_over(serving *s, int64_t fence) {
+  int64_t applied[DDLA_HOSTS_MAX];
+  for (int h = 0; h < host_count(s); h++) applied[h] = s->note[h].contributed;
+  if (this_host(s) == 0) log_owners(s, fence);
+  memcpy(board_of(s)->owner, layout_of(s)->owner, sizeof board_of(s)->owner);
+  return ddla_served_renew(s->served, fence, s->past, applied);
+}
+
+/* Where ranges change hands, all meet once more, so that nobody gives to a server that is not
+ * ready.
+ */
+static bool meets_again(const void *made, int stage) {
+  (void)stage;
+  return ((const serving *)made)->moves;
+}
+
 static ddla_status conclude(bool *over, void *made, int stage, int64_t fence, bool *moved) {
   serving *s = made;
-  ddla_turn_board *board = board_of(s);
-  (void)stage;
-  (void)fence;
-  board->staleness = (ddla_staleness){.contributions = 0};
-  for (int h = 0; h < host_count(s); h++) add_staleness(&board->staleness, &s->staleness[h]);
-  *over = *moved = true;
-  return DDLA_OK;
+  *over = stage > 0;
+  if (*over) return DDLA_OK;
+  if (!s->looked) {
+    add_all_staleness(s);
+    DDLA_TRY(look_at_ranges(s, fence));
+    *moved = true;
+  }
+  *over = !s->moves || ddla_moving_over(s->moving, s->past);
+  return *over && s->moves ? take_over(s, fence) : DDLA_OK;
 }
 
 /* ---- what the service asks ---- */
@@ -269,7 +356,10 @@ static void destroy(void *made) {
   ddla_coded_destroy(s->coded);
   ddla_free(s->read_version);
   ddla_free(s->applied);
-  ddla_free(s->staleness);
+  ddla_moving_destroy(s->moving);
+  ddla_free(s->note);
+  ddla_free(s->past);
+  ddla_free(s->dealt);
   ddla_free(s);
 }
 
@@ -293,7 +383,12 @@ static ddla_status create_parts(serving *s) {
   const ddla_turns_options *options = &s->means->options;
   DDLA_TRY(DDLA_NEW(s->read_version, range_count(s)));
   DDLA_TRY(DDLA_NEW(s->applied, range_count(s)));
-  DDLA_TRY(DDLA_NEW(s->staleness, host_count(s)));
+  DDLA_TRY(DDLA_NEW(s->note, host_count(s)));
+  DDLA_TRY(DDLA_NEW(s->past, range_count(s)));
+  DDLA_TRY(DDLA_NEW(s->dealt, host_count(s)));
+  DDLA_TRY(ddla_moving_create(&s->moving, &(ddla_moving_options){.mail = s->means->mail,
+                                                                 .layout = options->layout,
+                                                                 .sync = options->sync}));
   DDLA_TRY(create_coded(s));
   DDLA_TRY(ddla_served_create(
       &s->served, &(ddla_served_options){.mail = s->means->mail,
@@ -326,7 +421,8 @@ static ddla_status create(void **made, const ddla_turn_means *means) {
   return status;
 }
 
-const ddla_turn_method ddla_serving = {.stages = 1,
+const ddla_turn_method ddla_serving = {.stages = 2,
+                                       .meets_again = meets_again,
                                        .create = create,
                                        .destroy = destroy,
                                        .place = place,

@@ -138,12 +138,18 @@ static void end_fence(ddla_turns *turns) {
   end_order(turns);
 }
 
+static bool meets_again(const ddla_turns *turns) {
+  const ddla_turn_method *method = turns->method;
+  if (turns->stage + 1 == method->stages) return false;
+  return !method->meets_again || method->meets_again(turns->made, turns->stage);
+}
+
 static ddla_status advance_fence(ddla_turns *turns, bool *moved) {
   bool over = false;
   DDLA_TRY(turns->method->conclude(&over, turns->made, turns->stage, turns->passed, moved));
   if (!over) return DDLA_OK;
   turns->concludes = false;
-  if (turns->stage + 1 < turns->method->stages) return begin_stage(turns, turns->stage + 1);
+  if (meets_again(turns)) return begin_stage(turns, turns->stage + 1);
   end_fence(turns);
   return DDLA_OK;
 }
@@ -275,6 +281,7 @@ ddla_status ddla_turns_create(ddla_turns **out, const ddla_turns_options *option
                                         .link = sync->link,
                                         .progress = &options->board->progress,
                                         .threadless = sync->threadless,
+                                        .calm = true, /* a turn is computed meanwhile */
                                         .rings = true,
                                         .client = {advance, under_way, waits, describe, turns}};
   DDLA_TRY_CLEAN(status, ddla_service_create(&turns->service, &service));

@@ -43,6 +43,7 @@ typedef struct ddla_turn_board {
   _Alignas(64) ddla_word near; /* turns that are nearly over, so that it is time to claim */
   _Atomic uint32_t stop_asked;
   ddla_turn_order order[DDLA_TURN_ORDERS];
+  int16_t owner[DDLA_BRIDGE_RANGES_MAX]; /* of ranges that are served */
   /* What came of an order, but a meeting: */
   bool fence, stop; /* a fence, and no turn; the last one, before the run's end */
   ddla_grant grant; /* the turn's */
@@ -71,7 +72,7 @@ typedef struct ddla_turn_rule {
 
 typedef struct ddla_turns_options {
   const ddla_sync_options *sync;
-  const ddla_bridge_layout *layout;
+  ddla_bridge_layout *layout; /* ranges may get other owners at a fence */
   const struct ddla_turn_method *method;
   ddla_turn_rule rule;
   ddla_turn_board *board;
@@ -95,7 +96,9 @@ typedef struct ddla_turn_means {
 
 /* What a method does with turns; `made` is what its create has made. */
 typedef struct ddla_turn_method {
-  int stages; /* meetings of a fence */
+  int stages; /* meetings of a fence, at most */
+  /* Whether there is one more behind this one; null: always, up to `stages`. */
+  bool (*meets_again)(const void *made, int stage);
   ddla_status (*create)(void **made, const ddla_turn_means *means);
   void (*destroy)(void *made); /* null is allowed */
   /* Letters of other kinds than those of grants: see ddla_mail_calls. */

@@ -15,13 +15,16 @@ bool ddla_divided_has(const ddla_shared *shared, int row) {
   return false;
 }
 
+/* sync: null before there is a strategy. */
 static ddla_status make_layout(ddla_bridge_layout *out, const ddla_shared *shared,
-                               const ddla_training *training) {
+                               const ddla_training *training, const ddla_sync *sync) {
   ddla_sync_split split = ddla_training_split(training);
   split.cluster = &shared->start->cluster;
   DDLA_TRY(ddla_bridge_layout_of(out, &split, ddla_state_dense(shared->state),
                                  shared->start->range_bytes));
-  if (training->strategy->claims) ddla_bridge_layout_own(out, (int)training->job->sync.servers);
+  if (sync && sync->strategy->owners) ddla_bridge_layout_deal(out, sync->strategy->owners(sync));
+  else if (training->strategy->claims)
+    ddla_bridge_layout_own(out, (int)training->job->sync.servers);
   return DDLA_OK;
 }
 
@@ -65,7 +68,7 @@ ddla_status ddla_divided_next(void *argument, const void **data, size_t *bytes) 
   ddla_worker *worker = stream->worker;
   ddla_bridge_layout layout;
   int owner = 0;
-  DDLA_TRY(make_layout(&layout, worker->shared, worker->training));
+  DDLA_TRY(make_layout(&layout, worker->shared, worker->training, worker->sync));
   const int64_t end = piece_end(&owner, &layout, stream->at, stream->end);
   float *piece = stream->row + stream->at;
   *bytes = (size_t)(end - stream->at) * sizeof *piece;
@@ -87,7 +90,7 @@ void ddla_divided_release(ddla_divided_stream *streams) {
   const ddla_worker *worker = streams->worker;
   const ddla_shared *shared = worker->shared;
   const uint64_t step = ddla_sync_committed(shared->sync_control);
-  if (make_layout(&layout, shared, worker->training) != DDLA_OK) return;
+  if (make_layout(&layout, shared, worker->training, worker->sync) != DDLA_OK) return;
   for (int i = 0; i < ddla_state_row_count(shared->state); i++) {
     if (!ddla_divided_has(shared, i)) continue;
     float *row = ddla_state_array(shared->state, i, step, 0);
@@ -157,7 +160,7 @@ ddla_status ddla_divided_deal(ddla_shared *shared, const ddla_training *training
   const uint64_t step = shared->start->step;
   ddla_bridge_layout layout;
   if (!shared->divided || step == 0) return DDLA_OK;
-  DDLA_TRY(make_layout(&layout, shared, training));
+  DDLA_TRY(make_layout(&layout, shared, training, NULL));
   for (int i = 0; i < ddla_state_row_count(shared->state); i++) {
     if (!ddla_divided_has(shared, i)) continue;
     float *row = ddla_state_array(shared->state, i, step, 0);

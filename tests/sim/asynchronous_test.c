@@ -56,7 +56,9 @@ typedef struct story {
   host host[HOSTS_MAX];
   entry *log[RANGES_MAX];
   int64_t taken[RANGES_MAX], room;
-  bool crowded; /* there was no room */
+  bool elsewhere[RANGES_MAX]; /* it was not host 0 that took all */
+  bool dealt;                 /* ranges have changed hands */
+  bool crowded;               /* there was no room */
   ddla_failure failure[HOSTS_MAX];
 } story;
 
@@ -108,8 +110,12 @@ static double number_of(int64_t step) { return step % 3 == 0 ? 0.5 : 1; }
 /* ---- a host ---- */
 
 static void taken(void *argument, int from, const ddla_letter *letter) {
-  story *s = ((host *)argument)->s;
+  const host *h = argument;
+  story *s = h->s;
   const int r = letter->range;
+  if (h != &s->host[0]) s->elsewhere[r] = true;
+  if (ddla_bridge_owner(&h->layout, r) != r % (s->servers > 0 ? s->servers : s->hosts))
+    s->dealt = true;
   if (s->taken[r] == s->room) {
     s->crowded = true;
     return;
@@ -294,7 +300,7 @@ static bool check_window(const story *s, int range) {
   int64_t oldest = s->start;
   int *shards = calloc((size_t)s->total + 1, sizeof *shards);
   bool well = shards != NULL;
-  if (s->rule.window < 0 || ddla_bridge_owner(&s->host[0].layout, range) > 0) {
+  if (s->rule.window < 0 || s->elsewhere[range]) {
     free(shards);
     return true;
   }
@@ -507,7 +513,7 @@ static void draw_run(story *s) {
   ddla_rng rng = ddla_rng_make(ddla_rng_key(s->seed, DDLA_PURPOSE_TEST, 54, 0));
   s->hosts = 2 + draw(&rng, HOSTS_MAX - 1);
   s->shards = shards[draw(&rng, 6)];
-  s->servers = draw(&rng, s->hosts + 1);
+  s->servers = draw(&rng, 2) ? 0 : draw(&rng, s->hosts + 1);
   s->ranges = draw(&rng, 4) == 0 ? 1 : s->hosts;
   if (s->hosts <= RANGES_MAX / 2 && draw(&rng, 2)) s->ranges = 2 * s->hosts;
   s->blocks = s->ranges;
@@ -542,6 +548,7 @@ static void free_story(story *s) {
 }
 
 static int64_t contributions; /* of all seeds: whole ones */
+static int64_t dealings;      /* runs in which ranges changed hands */
 
 static bool run_seed(uint64_t seed, tally *t) {
   ddla_sim_result result = {0};
@@ -565,6 +572,7 @@ static bool run_seed(uint64_t seed, tally *t) {
   t->crashes += crashed;
   t->later += crashed && s->taken[0] > 0;
   t->switches += (int)result.switches;
+  dealings += s->dealt;
   for (int r = 0; !crashed && r < 1; r++) contributions += s->taken[r];
   free_story(s);
   return well;
@@ -572,13 +580,16 @@ static bool run_seed(uint64_t seed, tally *t) {
 
 static void every_version_follows_from_what_was_taken(void **state) {
   (void)state;
-  contributions = 0;
+  contributions = dealings = 0;
   const tally t = seeds_run_all(&given, run_seed);
-  print_message("%lld contributions of shards in runs that came to their end\n",
-                (long long)contributions);
+  print_message(
+      "%lld contributions of shards in runs that came to their end; in %lld runs ranges changed "
+      "hands\n",
+      (long long)contributions, (long long)dealings);
   if (given.count < 100) return;
   assert_true(t.crashes > (int)given.count / 10); /* else the faults test nothing */
   assert_true(t.later > (int)given.count / 20);
+  assert_true(dealings > (int64_t)given.count / 20);
 }
 
 static void seeds_replay(void **state) {

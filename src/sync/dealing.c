@@ -1,0 +1,65 @@
+#include "sync/dealing.h"
+
+#include "base/assert.h"
+#include "sync/cluster.h"
+
+/* A host's part of the ranges is done[h] * ranges / total: whole ones, and a rest of 1 / total. */
+typedef struct part {
+  int64_t whole, rest;
+  int now;
+} part;
+
+static bool is_far(const part *p, int64_t total) {
+  const int64_t surplus = (p->now - p->whole) * total - p->rest;
+  return surplus > total || surplus < -total;
+}
+
+/* Ranges that are left over go to the largest rests, the first of equal ones. */
+static void round_parts(part *parts, int hosts, int ranges) {
+  for (int h = 0; h < hosts; h++) ranges -= (int)parts[h].whole;
+  for (; ranges > 0; ranges--) {
+    int most = 0;
+    for (int h = 1; h < hosts; h++)
+      if (parts[h].rest > parts[most].rest) most = h;
+    parts[most].whole++;
+    parts[most].rest = -1;
+  }
+  if (parts[0].whole > 0) return;
+  int richest = 0;
+  for (int h = 1; h < hosts; h++)
+    if (parts[h].whole > parts[richest].whole) richest = h;
+  parts[richest].whole--;
+  parts[0].whole = 1;
+}
+
+/* From the last range up, whoever has too many gives to the first one that has too few. */
+static void move(int16_t *owner, int ranges, part *parts) {
+  for (int r = ranges - 1; r >= 0; r--) {
+    part *from = &parts[owner[r]];
+    int to = 0;
+    if (from->now <= from->whole) continue;
+    while (parts[to].now >= parts[to].whole) to++;
+    from->now--;
+    parts[to].now++;
+    owner[r] = (int16_t)to;
+  }
+}
+
+bool ddla_dealing_change(int16_t *owner, int ranges, const int64_t *done, int hosts) {
+  part parts[DDLA_HOSTS_MAX] = {{0}};
+  int64_t total = 0;
+  bool far = false;
+  DDLA_ASSERT(hosts >= 1 && hosts <= DDLA_HOSTS_MAX);
+  for (int h = 0; h < hosts; h++) total += done[h];
+  if (total <= 0) return false;
+  for (int r = 0; r < ranges; r++) parts[owner[r]].now++;
+  for (int h = 0; h < hosts; h++) {
+    parts[h].whole = done[h] * ranges / total;
+    parts[h].rest = done[h] * ranges % total;
+    far = far || is_far(&parts[h], total);
+  }
+  if (!far) return false;
+  round_parts(parts, hosts, ranges);
+  move(owner, ranges, parts);
+  return true;
+}
