@@ -62,6 +62,7 @@ typedef struct ddla_data_source {
   const char *format;       /* its name; null or "auto": the first that accepts */
   ddla_data_part part;      /* which part of a directory that holds several */
   const char *label_column; /* csv: name, number from 1, "last" (default), or "none" */
+  const char *key_column;   /* csv: whose a sample is: name or number from 1; null: none says it */
   ddla_data_header header;  /* csv */
   char delimiter;           /* csv: 0 finds out which of , ; tab the first line has most of */
   ddla_data_shape shape; /* csv: shape of a row; folder: size to bring images to, channels 1 or 3 */

@@ -15,7 +15,8 @@ typedef enum ddla_purpose {
   DDLA_PURPOSE_SPLIT = 5,
   DDLA_PURPOSE_SIM = 6,
   DDLA_PURPOSE_GENERATE = 7,
-  DDLA_PURPOSE_PEER = 8
+  DDLA_PURPOSE_PEER = 8,
+  DDLA_PURPOSE_PARTITION = 9
 } ddla_purpose;
 
 /* 64-bit key of (seed, purpose, a, b); a mixing function, the same on every machine. */

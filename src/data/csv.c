@@ -13,7 +13,7 @@ typedef enum label_kind { LABELS_NONE, LABELS_UNKNOWN, LABELS_NUMBERS, LABELS_NA
 /* What the first row tells about the file. */
 typedef struct layout {
   int64_t columns, features, rows;
-  int64_t label; /* column from 0; -1: none */
+  int64_t label, key; /* columns from 0; -1: none */
   int64_t first_line;
   bool header;
   label_kind kind;
@@ -32,19 +32,28 @@ static bool spells(const ddla_csv_field *field, const char *name) {
   return ddla_csv_field_text(text, sizeof text, field) && strcmp(text, name) == 0;
 }
 
-/* Reads the first row: counts columns, finds the one named `wanted` (-1: none), and tells whether
- * any field is a number. */
-static ddla_status read_first_row(layout *out, int64_t *named, bool *numeric,
-                                  ddla_csv_cursor cursor, const char *wanted) {
+/* Columns that are looked for by their names, or by their numbers. */
+typedef struct wanted_columns {
+  const char *label, *key;        /* key: null if none is wanted */
+  int64_t named_label, named_key; /* columns with these names; -1: none */
+} wanted_columns;
+
+/* Reads the first row: counts columns, finds those that are wanted by name, and tells whether any
+ * field is a number. */
+static ddla_status read_first_row(layout *out, wanted_columns *wanted, bool *numeric,
+                                  ddla_csv_cursor cursor) {
   bool last = false;
-  *named = -1;
+  wanted->named_label = wanted->named_key = -1;
   *numeric = false;
   out->first_line = cursor.line;
   while (!last) {
     ddla_csv_field field = {0};
     float value = 0;
     DDLA_TRY(ddla_csv_next_field(&field, &last, &cursor));
-    if (spells(&field, wanted) && *named < 0) *named = out->columns;
+    if (wanted->named_label < 0 && spells(&field, wanted->label))
+      wanted->named_label = out->columns;
+    if (wanted->key && wanted->named_key < 0 && spells(&field, wanted->key))
+      wanted->named_key = out->columns;
     if (ddla_csv_number(&value, &field)) *numeric = true;
     out->columns++;
   }
@@ -72,26 +81,57 @@ static ddla_status find_label(layout *out, int64_t named, const char *wanted, co
                      out->header ? "" : ", as the first line does not name the columns");
   }
   out->kind = out->label < 0 ? LABELS_NONE : LABELS_UNKNOWN;
-  out->features = out->columns - (out->label >= 0);
-  if (out->features < 1)
-    return DDLA_FAIL(INVALID,
-                     "%s: no features beside the label in column %lld; is the delimiter right?",
-                     path, (long long)out->label + 1);
   return DDLA_OK;
+}
+
+static ddla_status find_key(layout *out, const wanted_columns *wanted, const char *path) {
+  int64_t number = 0;
+  out->key = -1;
+  if (!wanted->key) return DDLA_OK;
+  if (out->header && wanted->named_key >= 0) out->key = wanted->named_key;
+  else if (ddla_text_to_int(&number, wanted->key) && number >= 1 && number <= out->columns)
+    out->key = number - 1;
+  else
+    return DDLA_FAIL(INVALID,
+                     "%s: no column %s for the key%s; expected a column's name or its number, 1 to "
+                     "%lld",
+                     path, ddla_text_quote(wanted->key).text,
+                     out->header ? "" : ", as the first line does not name the columns",
+                     (long long)out->columns);
+  if (out->key != out->label) return DDLA_OK;
+  return DDLA_FAIL(INVALID,
+                   "%s: column %lld is the key and the label; name another one for the label", path,
+                   (long long)out->key + 1);
+}
+
+static ddla_status count_features(layout *out, const char *path) {
+  out->features = out->columns - (out->label >= 0) - (out->key >= 0);
+  if (out->features >= 1) return DDLA_OK;
+  return DDLA_FAIL(INVALID,
+                   "%s: no features beside the label in column %lld; is the delimiter right?", path,
+                   (long long)out->label + 1);
+}
+
+/* Whether the words for a column can only be its name. */
+static bool is_name(const char *wanted) {
+  int64_t number = 0;
+  return strcmp(wanted, "last") != 0 && strcmp(wanted, "none") != 0 &&
+         !ddla_text_to_int(&number, wanted);
 }
 
 static ddla_status read_layout(layout *out, const ddla_csv_cursor *cursor,
                                const ddla_data_source *source) {
-  const char *wanted =
-      source->label_column && source->label_column[0] ? source->label_column : "last";
+  wanted_columns wanted = {
+      .label = source->label_column && source->label_column[0] ? source->label_column : "last",
+      .key = source->key_column && source->key_column[0] ? source->key_column : NULL};
   bool numeric = false;
-  int64_t named = -1, number = 0;
-  DDLA_TRY(read_first_row(out, &named, &numeric, *cursor, wanted));
-  bool is_name = strcmp(wanted, "last") != 0 && strcmp(wanted, "none") != 0 &&
-                 !ddla_text_to_int(&number, wanted);
-  out->header = !numeric || (named >= 0 && is_name);
+  DDLA_TRY(read_first_row(out, &wanted, &numeric, *cursor));
+  out->header = !numeric || (wanted.named_label >= 0 && is_name(wanted.label)) ||
+                (wanted.named_key >= 0 && is_name(wanted.key));
   if (source->header != DDLA_DATA_HEADER_AUTO) out->header = source->header == DDLA_DATA_HEADER_YES;
-  return find_label(out, named, wanted, cursor->path);
+  DDLA_TRY(find_label(out, wanted.named_label, wanted.label, cursor->path));
+  DDLA_TRY(find_key(out, &wanted, cursor->path));
+  return count_features(out, cursor->path);
 }
 
 static ddla_status count_rows(layout *out, ddla_csv_cursor cursor) {
@@ -194,6 +234,16 @@ static ddla_status fail_number(const ddla_csv_cursor *cursor, const ddla_csv_fie
                    text[0] ? ddla_text_quote(text).text : "an empty field");
 }
 
+static ddla_status read_key(int32_t *out, ddla_dataset *set, const ddla_csv_cursor *cursor,
+                            const ddla_csv_field *field) {
+  char name[NAME_BYTES];
+  DDLA_TRY(name_of(name, cursor, field));
+  if (name[0]) return ddla_classes_add(out, &set->key_names, name, strlen(name));
+  return DDLA_FAIL(INVALID,
+                   "%s, line %lld, column %d: an empty key; every sample must be somebody's",
+                   cursor->path, (long long)field->line, field->column);
+}
+
 static ddla_status read_row(ddla_dataset *set, layout *in, const ddla_data_source *source,
                             ddla_csv_cursor *cursor, int64_t row) {
   float *values = (float *)(void *)set->features_block.data + row * in->features;
@@ -203,6 +253,7 @@ static ddla_status read_row(ddla_dataset *set, layout *in, const ddla_data_sourc
     DDLA_TRY(ddla_csv_next_field(&field, &last, cursor));
     if (column == in->label)
       DDLA_TRY(read_label(&set->labels[row], set, in, source, cursor, &field));
+    else if (column == in->key) DDLA_TRY(read_key(&set->keys[row], set, cursor, &field));
     else if (!ddla_csv_number(&values[next++], &field)) return fail_number(cursor, &field);
   }
   return DDLA_OK;
@@ -222,12 +273,25 @@ static ddla_status sort_classes(ddla_dataset *set, const ddla_data_source *sourc
   return status;
 }
 
+/* The same of keys. */
+static ddla_status sort_keys(ddla_dataset *set) {
+  int32_t *renumber = NULL;
+  if (!set->keys) return DDLA_OK;
+  DDLA_TRY(DDLA_NEW(renumber, set->key_names.count));
+  ddla_status status = ddla_classes_sort(&set->key_names, renumber);
+  for (int64_t i = 0; status == DDLA_OK && i < set->count; i++)
+    set->keys[i] = renumber[set->keys[i]];
+  ddla_free(renumber);
+  return status;
+}
+
 static ddla_status make_room(ddla_dataset *set, const layout *in, const ddla_data_source *source) {
   set->type = DDLA_DATA_FLOAT32;
   set->count = in->rows;
   size_t bytes = (size_t)in->rows * (size_t)in->features * sizeof(float);
   DDLA_TRY(ddla_data_block_make(&set->features_block, bytes, source->memory));
   set->features = set->features_block.data;
+  if (in->key >= 0) DDLA_TRY(DDLA_NEW(set->keys, in->rows));
   if (in->label < 0) return DDLA_OK;
   bytes = (size_t)in->rows * sizeof *set->labels;
   DDLA_TRY(ddla_data_block_make(&set->labels_block, bytes, source->memory));
@@ -253,6 +317,7 @@ ddla_status ddla_csv_parse(ddla_dataset *set, const char *bytes, size_t length,
   DDLA_TRY(make_room(set, &in, source));
   for (int64_t row = 0; ddla_csv_next_row(&cursor); row++)
     DDLA_TRY(read_row(set, &in, source, &cursor, row));
+  DDLA_TRY(sort_keys(set));
   if (in.kind == LABELS_NAMES && !source->class_names) return sort_classes(set, source);
   if (in.kind == LABELS_NUMBERS && !source->class_names)
     return ddla_dataset_number_classes(set, source, source->path);

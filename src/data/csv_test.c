@@ -77,6 +77,31 @@ static void names_of_classes(void **state) {
   ddla_dataset_close(set);
 }
 
+/* A column that says whose a sample is is no feature, wherever it stands; names get numbers in the
+ * order of their bytes. */
+static void key_columns(void **state) {
+  (void)state;
+  static const char *const texts[] = {"who,a,b,y\nzoe,1.5,-2,0\nann,3e4,.25,2\n",
+                                      "a,who,b,y\n1.5,zoe,-2,0\n3e4,ann,.25,2\n",
+                                      "1.5,-2,0,zoe\n3e4,.25,2,ann\n"};
+  static const struct {
+    const char *key, *label;
+  } columns[] = {{"who", "y"}, {"2", "last"}, {"4", "3"}};
+  for (int i = 0; i < 3; i++) {
+    ddla_dataset *set = open_text(texts[i], (ddla_data_source){.key_column = columns[i].key,
+                                                               .label_column = columns[i].label});
+    check_table(set, 2, 2, table, (const int32_t[]){0, 2});
+    assert_int_equal(ddla_dataset_keys(set), 2);
+    assert_int_equal(ddla_dataset_key(set, 0), 1);
+    assert_int_equal(ddla_dataset_key(set, 1), 0);
+    ddla_dataset_close(set);
+  }
+  ddla_dataset *set = open_text("1.5,-2,0\n3e4,.25,2\n", (ddla_data_source){0});
+  assert_int_equal(ddla_dataset_keys(set), 0);
+  assert_int_equal(ddla_dataset_key(set, 1), -1);
+  ddla_dataset_close(set);
+}
+
 /* A header of numbers must be announced, and a first row of text must not. */
 static void headers(void **state) {
   (void)state;
@@ -160,10 +185,15 @@ static void real_files(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(numbers_and_labels),   cmocka_unit_test(label_columns),
-      cmocka_unit_test(names_of_classes),     cmocka_unit_test(headers),
-      cmocka_unit_test(shaped_rows_and_gzip), cmocka_unit_test(numbers_round_correctly),
-      cmocka_unit_test(what_is_no_number),    cmocka_unit_test(real_files),
+      cmocka_unit_test(numbers_and_labels),
+      cmocka_unit_test(label_columns),
+      cmocka_unit_test(key_columns),
+      cmocka_unit_test(names_of_classes),
+      cmocka_unit_test(headers),
+      cmocka_unit_test(shaped_rows_and_gzip),
+      cmocka_unit_test(numbers_round_correctly),
+      cmocka_unit_test(what_is_no_number),
+      cmocka_unit_test(real_files),
   };
   return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

@@ -82,6 +82,11 @@ int64_t ddla_dataset_targets(const ddla_dataset *set);
 /* Label of a sample, -1 if the data have none. */
 int32_t ddla_dataset_label(const ddla_dataset *set, int64_t index);
 
+/* Keys: whose a sample is, where a column names that. How many names there are, 0: none; and the
+ * number of a sample's, by the order of their bytes, -1 if the data have none. */
+int ddla_dataset_keys(const ddla_dataset *set);
+int32_t ddla_dataset_key(const ddla_dataset *set, int64_t index);
+
 /* Features of a sample, [height, width, channels] of the set's type; borrowed until set is closed.
  * Not for tokens: see data/tokens.h. */
 const void *ddla_dataset_features(const ddla_dataset *set, int64_t index);

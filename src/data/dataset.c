@@ -54,6 +54,12 @@ int32_t ddla_dataset_label(const ddla_dataset *set, int64_t index) {
   return set->labels ? set->labels[ddla_dataset_root_index(set, index)] : -1;
 }
 
+int ddla_dataset_keys(const ddla_dataset *set) { return ddla_dataset_root(set)->key_names.count; }
+
+int32_t ddla_dataset_key(const ddla_dataset *set, int64_t index) {
+  return set->keys ? set->keys[ddla_dataset_root_index(set, index)] : -1;
+}
+
 const void *ddla_dataset_features(const ddla_dataset *set, int64_t index) {
   size_t bytes = (size_t)ddla_data_shape_count(set->shape) * ddla_data_type_bytes(set->type);
   return (const uint8_t *)set->features + (size_t)ddla_dataset_root_index(set, index) * bytes;
@@ -80,6 +86,7 @@ void ddla_dataset_seal(ddla_dataset *set) {
   if (set->targets)
     print = fingerprint_of(set->targets,
                            (size_t)(set->count * set->target_count) * sizeof *set->targets, print);
+  if (set->keys) print = fingerprint_of(set->keys, (size_t)set->count * sizeof *set->keys, print);
   for (int i = 0; i < set->classes.count; i++)
     print = fingerprint_of(set->classes.names[i], strlen(set->classes.names[i]) + 1, print);
   set->fingerprint = print;
@@ -121,6 +128,7 @@ ddla_status ddla_dataset_subset(ddla_dataset **out, const ddla_dataset *parent,
                         .labels = parent->labels,
                         .targets = parent->targets,
                         .target_count = parent->target_count,
+                        .keys = parent->keys,
                         .order = ddla_order_plain(parent->count)};
   if (subset->shuffled)
     set->order =
@@ -217,5 +225,7 @@ void ddla_dataset_close(ddla_dataset *set) {
   ddla_data_block_release(&set->labels_block);
   ddla_data_block_release(&set->targets_block);
   ddla_classes_fini(&set->classes);
+  ddla_classes_fini(&set->key_names);
+  if (!set->parent) ddla_free(set->keys);
   ddla_free(set);
 }

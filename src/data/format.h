@@ -24,6 +24,8 @@ struct ddla_dataset {
   int32_t *labels;      /* [count], within labels_block; null if there are none */
   float *targets;       /* [count, target_count], within targets_block; null if there are none */
   int64_t target_count;
+  int32_t *keys;          /* [count]; null if the data have none */
+  ddla_classes key_names; /* of a root, which owns both */
   ddla_data_block features_block, labels_block, targets_block;
   ddla_classes classes; /* of a root */
   uint64_t features_hash;

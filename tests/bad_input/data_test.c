@@ -180,6 +180,22 @@ static void csv_rows(void **state) {
   REFUSE(&zero, CORRUPT, "bad.csv", "zero byte");
 }
 
+static void csv_keys(void **state) {
+  (void)state;
+  static const char text[] = "who,a,y\nann,1,0\n,2,1\n";
+  const ddla_data_source named = {.key_column = "who"}, label = {.key_column = "y"},
+                         missing = {.key_column = "whom"}, far = {.key_column = "4"};
+  refuse_csv(text, named, DDLA_INVALID,
+             (const char *const[]){"line 3, column 1", "an empty key", NULL});
+  refuse_csv(text, label, DDLA_INVALID,
+             (const char *const[]){"column 3 is the key and the label", NULL});
+  refuse_csv(text, missing, DDLA_INVALID,
+             (const char *const[]){"no column 'whom' for the key", "1 to 3", NULL});
+  refuse_csv(text, far, DDLA_INVALID, (const char *const[]){"no column '4'", NULL});
+  refuse_csv("1,2\n3,4\n", named, DDLA_INVALID,
+             (const char *const[]){"does not name the columns", NULL});
+}
+
 static void csv_labels(void **state) {
   (void)state;
   static const char *const names[] = {"cat", "dog"};
@@ -290,11 +306,12 @@ static void several_at_once(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(missing_paths),  cmocka_unit_test(wrong_kinds_of_path),
-      cmocka_unit_test(idx_pairs),      cmocka_unit_test(idx_bytes_that_lie),
-      cmocka_unit_test(gzip_that_lies), cmocka_unit_test(csv_rows),
-      cmocka_unit_test(csv_labels),     cmocka_unit_test(folders),
-      cmocka_unit_test(images),         cmocka_unit_test(several_at_once),
+      cmocka_unit_test(missing_paths),   cmocka_unit_test(wrong_kinds_of_path),
+      cmocka_unit_test(idx_pairs),       cmocka_unit_test(idx_bytes_that_lie),
+      cmocka_unit_test(gzip_that_lies),  cmocka_unit_test(csv_rows),
+      cmocka_unit_test(csv_keys),        cmocka_unit_test(csv_labels),
+      cmocka_unit_test(folders),         cmocka_unit_test(images),
+      cmocka_unit_test(several_at_once),
   };
   return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }
