@@ -505,15 +505,28 @@ static ddla_status run_arriving(allreduce *sync, int worker, const ddla_update_s
   return DDLA_OK;
 }
 
-/* A replica's term: gradient holds elements [begin, end), and is scaled behind this. */
+/* weight * (theta - target + offset), added to gradient[0 … end - begin). */
+static void add_draw(float *gradient, const float *theta, const ddla_sync_pull *pull, int64_t begin,
+                     int64_t end) {
+  const float *target = pull->target, *offset = pull->offset, weight = (float)*pull->weight;
+  for (int64_t k = begin; offset && k < end; k++)
+    gradient[k - begin] = gradient[k - begin] + weight * (theta[k] - target[k] + offset[k]);
+  for (int64_t k = begin; !offset && k < end; k++)
+    gradient[k - begin] = gradient[k - begin] + weight * (theta[k] - target[k]);
+}
+
+/* A replica's terms: gradient holds elements [begin, end), and is scaled behind this. */
 static void add_pull(const allreduce *sync, float *gradient, int64_t begin, int64_t end,
                      const ddla_update_step *step) {
   const ddla_sync_options *options = &sync->options;
+  const ddla_sync_pull *pull = options->pull;
   const float *theta = ddla_state_array(options->state, options->theta, step->step, 0);
-  const float *target = options->pull->target, *offset = options->pull->offset;
-  const float scale = (float)step->gradient_scale, weight = (float)*options->pull->weight;
-  for (int64_t k = begin; k < end; k++)
-    gradient[k - begin] = gradient[k - begin] * scale + weight * (theta[k] - target[k] + offset[k]);
+  const float scale = (float)step->gradient_scale;
+  for (int64_t k = begin; k < end; k++) gradient[k - begin] = gradient[k - begin] * scale;
+  for (int64_t k = begin; pull->sum && k < end; k++) pull->sum[k] += gradient[k - begin];
+  if (pull->target) add_draw(gradient, theta, pull, begin, end);
+  for (int64_t k = begin; pull->plus && k < end; k++)
+    gradient[k - begin] += pull->plus[k] - pull->minus[k];
 }
 
 /* The same in this worker's piece of the stored gradient. */

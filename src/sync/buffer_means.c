@@ -1,7 +1,5 @@
 #include "sync/buffer_means.h"
 
-#include <string.h>
-
 #include "coll/tree.h"
 
 static bool has_buffers(const ddla_sync_options *options) {
@@ -16,12 +14,12 @@ static float *given_of(const ddla_sync_options *options) {
   return ddla_state_array(options->state, options->given_buffers, 0, 0);
 }
 
-void ddla_buffer_means_give(const ddla_sync_options *options, uint64_t step) {
+void ddla_buffer_means_give(const ddla_sync_options *options, uint64_t step, float weight) {
   if (!has_buffers(options)) return;
   const int64_t count = buffer_count(options);
-  memcpy(given_of(options) + options->cluster->host * count,
-         ddla_state_array(options->state, options->buffers, step, 0),
-         (size_t)count * sizeof(float));
+  float *given = given_of(options) + options->cluster->host * count;
+  const float *buffers = ddla_state_array(options->state, options->buffers, step, 0);
+  for (int64_t k = 0; k < count; k++) given[k] = buffers[k] * weight;
 }
 
 void ddla_buffer_means_add(ddla_agenda *agenda, const ddla_sync_options *options) {

@@ -6,8 +6,9 @@
 
 #include "sync/meeting.h"
 
-/* This host's buffers of a step go where they are shared. */
-void ddla_buffer_means_give(const ddla_sync_options *options, uint64_t step);
+/* This host's buffers of a step go where they are shared, times a weight; all hosts' add up to the
+ * number of hosts. */
+void ddla_buffer_means_give(const ddla_sync_options *options, uint64_t step, float weight);
 
 /* They are shared at a meeting. */
 void ddla_buffer_means_add(ddla_agenda *agenda, const ddla_sync_options *options);

@@ -36,6 +36,7 @@ typedef struct replica {
   ddla_sync *inner;
   control_block *control;
   ddla_sync_pull pull;
+  bool pulls;        /* there is one */
   ddla_outer *outer; /* null but on the first agent of one of several hosts */
   worker_state *worker;
 } replica;
@@ -91,17 +92,39 @@ static double *numbers_of(const replica *r) {
                                 : ddla_state_array(r->options.state, r->options.numbers, 0, 0);
 }
 
+/* What a row about replicas' data works with. */
+static ddla_heterogeneity_view heterogeneity_view(const replica *r) {
+  const int first = r->base.strategy->array_count;
+  ddla_heterogeneity_view view = {.global = array_of(r, DDLA_REPLICA_GLOBAL),
+                                  .given = array_of(r, DDLA_REPLICA_GIVEN),
+                                  .mean = array_of(r, DDLA_REPLICA_MEAN),
+                                  .rule = &r->options.rule};
+  for (int i = 0; i < r->options.heterogeneity->array_count; i++)
+    view.own[i] = array_of(r, first + i);
+  return view;
+}
+
+/* Terms of local steps: the method's, or of what is done about replicas' data. */
+static void make_pull(replica *r) {
+  const ddla_heterogeneity *heterogeneity = r->options.heterogeneity;
+  if (r->method->pulls)
+    r->pull = (ddla_sync_pull){.target = array_of(r, DDLA_REPLICA_GLOBAL),
+                               .offset = array_of(r, DDLA_REPLICA_OWN + r->method->pull_offset),
+                               .weight = numbers_of(r) + r->method->pull_weight};
+  else if (heterogeneity && heterogeneity->pull) {
+    const ddla_heterogeneity_view view = heterogeneity_view(r);
+    r->pull = heterogeneity->pull(&view);
+  }
+  r->pulls = r->method->pulls || (heterogeneity && heterogeneity->pull);
+}
+
 static ddla_status open_inner(replica *r) {
   ddla_sync_options options = r->options;
   options.link = NULL;
   options.fast = false;
   options.cluster = &r->alone;
-  if (r->method->pulls) {
-    r->pull = (ddla_sync_pull){.target = array_of(r, DDLA_REPLICA_GLOBAL),
-                               .offset = array_of(r, DDLA_REPLICA_OWN + r->method->pull_offset),
-                               .weight = numbers_of(r) + r->method->pull_weight};
-    options.pull = &r->pull;
-  }
+  make_pull(r);
+  if (r->pulls) options.pull = &r->pull;
   return ddla_sync_open(&r->inner, inner_strategy(), &options);
 }
 
@@ -255,6 +278,12 @@ static bool is_due(const replica *r, uint64_t step) {
          (int64_t)step == r->options.end_step;
 }
 
+/* Of what this replica gives. */
+static float weight_of(const replica *r) {
+  const ddla_heterogeneity *heterogeneity = r->options.heterogeneity;
+  return heterogeneity && heterogeneity->weighs ? (float)r->options.rule.weight : 1;
+}
+
 static ddla_replica_view view_of(const replica *r) {
   const ddla_sync_options *options = &r->options;
   ddla_replica_view view = {.theta =
@@ -264,6 +293,7 @@ static ddla_replica_view view_of(const replica *r) {
                             .mean = array_of(r, DDLA_REPLICA_MEAN),
                             .numbers = numbers_of(r),
                             .replicas = r->cluster.hosts,
+                            .weight = weight_of(r),
                             .rule = &options->rule};
   for (int i = DDLA_REPLICA_OWN; i < r->base.strategy->array_count; i++)
     view.own[i - DDLA_REPLICA_OWN] = array_of(r, i);
@@ -411,11 +441,17 @@ static ddla_status post_fragment(replica *r, int worker, int fragment) {
   fragment_piece(r, fragment, worker, &begin, &end);
   mark_update(r, worker, begin, end);
   r->method->give(&view, begin, end);
+  for (int64_t k = begin; view.weight != 1 && k < end; k++) view.given[k] *= view.weight;
   if (worker == 0 && carries_buffers(r, fragment))
-    ddla_buffer_means_give(&r->options, committed(r));
+    ddla_buffer_means_give(&r->options, committed(r), view.weight);
   const ddla_outer_order order = make_order(r, fragment);
   state->fragment = fragment;
   return give_order(r, worker, &order, &state->flying);
+}
+
+/* Elements [begin, end) of the mean where there are no others. */
+static void take_alone(float *mean, const float *given, int64_t begin, int64_t end) {
+  memcpy(mean + begin, given + begin, (size_t)(end - begin) * sizeof *mean);
 }
 
 /* Takes the mean of the fragment that is under way. goes_on: the replica keeps something of its
@@ -431,8 +467,7 @@ static ddla_status merge_fragment(replica *r, int worker, bool goes_on, bool *st
   DDLA_TRY(end_order(r, worker, state->flying, &word));
   state->exposed_ns += state->waiting_ns - waited_ns;
   mark_update(r, worker, begin, end);
-  if (is_alone(r))
-    memcpy(view.mean + begin, view.given + begin, (size_t)(end - begin) * sizeof(float));
+  if (is_alone(r)) take_alone(view.mean, view.given, begin, end);
   else if (r->options.codec) clear_gaps(r, view.mean, begin, end);
   r->method->take(&view, begin, end);
   if (worker == 0 && carries_buffers(r, state->fragment))
@@ -444,9 +479,33 @@ static ddla_status merge_fragment(replica *r, int worker, bool goes_on, bool *st
   return ddla_sync_barrier(r->inner, worker);
 }
 
+/* The mean of its own that a row about replicas' data takes, behind the model's. steps: local ones
+ * since the last exchange. */
+static ddla_status exchange_more(replica *r, int worker, int64_t steps) {
+  const ddla_heterogeneity *heterogeneity = r->options.heterogeneity;
+  const ddla_outer_order order = {.end = ddla_state_dense(r->options.state)};
+  int64_t begin = 0, end = 0;
+  uint64_t number = 0, word = 0;
+  if (!heterogeneity || !heterogeneity->give) return DDLA_OK;
+  ddla_heterogeneity_view view = heterogeneity_view(r);
+  view.steps = steps;
+  ddla_sync_piece(r->inner, worker, &begin, &end);
+  mark_update(r, worker, begin, end);
+  heterogeneity->give(&view, begin, end);
+  DDLA_TRY(give_order(r, worker, &order, &number));
+  const int64_t waited_ns = r->worker[worker].waiting_ns;
+  DDLA_TRY(end_order(r, worker, number, &word));
+  r->worker[worker].exposed_ns += r->worker[worker].waiting_ns - waited_ns;
+  mark_update(r, worker, begin, end);
+  if (is_alone(r)) take_alone(view.mean, view.given, begin, end);
+  heterogeneity->take(&view, begin, end);
+  return ddla_sync_barrier(r->inner, worker);
+}
+
 /* All of the model, behind a committed step. What is under way is merged as ever: what the replica
  * has done since goes into what it gives now. */
 static ddla_status exchange(replica *r, int worker, bool *stop) {
+  const int64_t steps = (int64_t)(committed(r) - r->worker[worker].exchanged);
   bool asked = false;
   if (r->worker[worker].flying) DDLA_TRY(merge_fragment(r, worker, true, &asked));
   for (int f = 0; f < fragment_count(r); f++) {
@@ -455,7 +514,7 @@ static ddla_status exchange(replica *r, int worker, bool *stop) {
     DDLA_TRY(merge_fragment(r, worker, false, &asked));
   }
   *stop |= asked;
-  return DDLA_OK;
+  return exchange_more(r, worker, steps);
 }
 
 /* The fragment that leaves behind a step; -1: none. Fragment f does at a place of its own in every

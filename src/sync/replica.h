@@ -35,6 +35,7 @@ typedef struct ddla_replica_view {
   const double *numbers; /* the strategy's */
   double *block_sums[2]; /* [blocks] of two arrays; only with `sums` */
   int replicas;
+  float weight; /* what this replica gives is multiplied by it: 1 unless replicas are weighted */
   /* Part of this replica's own parameters that stays, and of what it did since it gave them that is
    * added to the global model: only with `streams` above 0. */
   float mixing, carry;

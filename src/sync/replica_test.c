@@ -360,6 +360,135 @@ static void codecs_have_the_plain_bits(void **state) {
                          .samples = UNEVEN});
 }
 
+/* Replicas that count by their weights: also through a codec, in fragments, and the running values
+ * of batch norm. */
+static void weighted_replicas_have_the_plain_bits(void **state) {
+  (void)state;
+  static const char *const methods[] = {"average", "diloco", "streaming", "streaming"};
+  for (int i = 0; i < 4; i++)
+    check((group_case){.method = methods[i],
+                       .heterogeneity = "weighted",
+                       .weights = {0.5, 1.75, 0.75},
+                       .codec = i == 3 ? "int8" : NULL,
+                       .agents = 3,
+                       .shards = 2,
+                       .steps = GROUP_TOTAL_STEPS,
+                       .rule = {.interval = 4,
+                                .outer_learning_rate = 0.7,
+                                .outer_momentum = 0.9,
+                                .fragments = 2,
+                                .delay = 1,
+                                .mixing = 0.25,
+                                .carry = 0.5},
+                       .direct = true,
+                       .optimizer = "sgd",
+                       .samples = UNEVEN});
+}
+
+/* Weights that are all 1 weigh nothing; others make another model. */
+static void weights_of_one_are_the_mean(void **state) {
+  (void)state;
+  group_case c = {.method = "average",
+                  .agents = 3,
+                  .lanes = 1,
+                  .shards = 2,
+                  .steps = 4,
+                  .rule = {.interval = 2},
+                  .direct = true,
+                  .optimizer = "sgd",
+                  .samples = UNEVEN};
+  replica_models *models = plain(&c);
+  c.heterogeneity = "weighted";
+  for (int i = 0; i < 3; i++) c.weights[i] = 1;
+  run r = {.c = &c, .models = models};
+  run_replicas(&r);
+  expect_well(&r);
+  c.weights[0] = 0.5, c.weights[1] = 1.5;
+  r = (run){.c = &c, .models = models};
+  run_replicas(&r);
+  bool other = false;
+  for (int i = 0; i < 3; i++) other |= r.failure[i][0].code == DDLA_INTERNAL;
+  assert_true(other);
+  free(models);
+}
+
+static void proximal_terms_have_the_plain_bits(void **state) {
+  (void)state;
+  static const char *const methods[] = {"average", "diloco", "streaming"};
+  static const char *const optimizers[] = {"sgd", "adafactor", "adamw"};
+  for (int i = 0; i < 3; i++)
+    check((group_case){.method = methods[i],
+                       .heterogeneity = "fedprox",
+                       .agents = 3,
+                       .shards = 3,
+                       .steps = GROUP_TOTAL_STEPS,
+                       .rule = {.interval = 4,
+                                .proximal = 0.25,
+                                .outer_learning_rate = 0.7,
+                                .outer_momentum = 0.9,
+                                .fragments = 2,
+                                .delay = 1,
+                                .mixing = 0.5},
+                       .clip_norm = i == 2 ? 2 : 0,
+                       .direct = true,
+                       .optimizer = optimizers[i],
+                       .samples = UNEVEN});
+}
+
+/* With clipping, with an optimizer that needs all of the gradient, and with shards that move. */
+static void control_variates_have_the_plain_bits(void **state) {
+  (void)state;
+  check_intervals((group_case){.method = "average",
+                               .heterogeneity = "scaffold",
+                               .shards = 2,
+                               .steps = 6,
+                               .direct = true,
+                               .optimizer = "sgd",
+                               .samples = UNEVEN});
+  check((group_case){
+      .method = "diloco",
+      .heterogeneity = "scaffold",
+      .agents = 3,
+      .shards = 8,
+      .steps = GROUP_TOTAL_STEPS,
+      .rule = {.interval = 3, .after = 2, .outer_learning_rate = 0.7, .outer_momentum = 0.9},
+      .dynamic = true,
+      .clip_norm = 2,
+      .optimizer = "adamw",
+      .samples = UNEVEN});
+  check((group_case){.method = "average",
+                     .heterogeneity = "scaffold",
+                     .agents = 2,
+                     .shards = 3,
+                     .steps = 5,
+                     .rule = {.interval = 2},
+                     .optimizer = "adafactor",
+                     .samples = UNEVEN});
+}
+
+/* Two means instead of one. */
+static void control_variates_are_sent_too(void **state) {
+  (void)state;
+  int64_t sent[2] = {0};
+  for (int i = 0; i < 2; i++) {
+    group_case c = {.method = "average",
+                    .heterogeneity = i ? "scaffold" : NULL,
+                    .agents = 3,
+                    .lanes = 1,
+                    .shards = 2,
+                    .steps = 4,
+                    .rule = {.interval = 4},
+                    .direct = true,
+                    .optimizer = "sgd",
+                    .samples = UNEVEN};
+    run r = {.c = &c};
+    run_replicas(&r);
+    expect_well(&r);
+    sent[i] = r.traffic[1].sent_bytes;
+  }
+  assert_in_range(sent[1] * 100, sent[0] * 195, sent[0] * 200);
+}
+
 /* int8 sends a quarter. */
 static void a_codec_sends_less(void **state) {
   (void)state;
@@ -539,6 +668,11 @@ int main(void) {
       cmocka_unit_test(alternating_directions_have_the_plain_bits),
       cmocka_unit_test(streamed_fragments_have_the_plain_bits),
       cmocka_unit_test(codecs_have_the_plain_bits),
+      cmocka_unit_test(weighted_replicas_have_the_plain_bits),
+      cmocka_unit_test(weights_of_one_are_the_mean),
+      cmocka_unit_test(proximal_terms_have_the_plain_bits),
+      cmocka_unit_test(control_variates_have_the_plain_bits),
+      cmocka_unit_test(control_variates_are_sent_too),
       cmocka_unit_test(a_codec_sends_less),
       cmocka_unit_test(messages_travel_with_their_lengths),
       cmocka_unit_test(all_stop_behind_the_same_exchange),

@@ -25,6 +25,8 @@ typedef struct ddla_sync_rule {
   double mixing, carry;                       /* streaming */
   double moving_rate;                         /* elastic */
   double penalty, penalty_ratio;              /* admm; ratio 0: the penalty stays */
+  double proximal;                            /* fedprox */
+  double weight; /* weighted: of what this replica gives; all replicas' add up to their number */
   /* Asynchronous: */
   int64_t staleness;   /* steps that may be under way beside the oldest one; negative: any number */
   int64_t servers;     /* ranges belong to the first so many hosts; 0: to all */
@@ -34,10 +36,13 @@ typedef struct ddla_sync_rule {
   int64_t meet_every[3]; /* steps at whose multiples there is one model; 0: none */
 } ddla_sync_rule;
 
-/* A term of a replica's gradient beside its batch's: weight * (theta - target + offset). */
+/* Terms of a replica's gradient beside its batch's mean gradient g: weight * (theta - target +
+ * offset) and plus - minus. */
 typedef struct ddla_sync_pull {
-  const float *target, *offset; /* [space] */
+  const float *target, *offset; /* [space] target null: no such term; offset null: 0 */
   const double *weight;         /* does not change in a step */
+  const float *plus, *minus;    /* [space] both, or null */
+  float *sum;                   /* [space] g is added to it; null: to nothing */
 } ddla_sync_pull;
 
 #endif

@@ -17,7 +17,8 @@
  *
  * Differences: fragments are contiguous pieces of the parameter space of equal size, not sets of
  * layers; a fragment is merged before the next one leaves; the run ends with an exchange of all
- * fragments behind which replicas are equal. */
+ * fragments behind which replicas are equal. Where replicas are weighted, what is left of d_i here
+ * is what was given over the weight, up to rounding. */
 #include "sync/replica.h"
 
 extern const ddla_strategy ddla_strategy_streaming;
@@ -33,7 +34,7 @@ static void take(const ddla_replica_view *v, int64_t begin, int64_t end) {
   const float own = v->mixing, other = 1 - own, carry = v->carry;
   float *momentum = v->own[MOMENTUM];
   for (int64_t k = begin; k < end; k++) {
-    const float done = v->theta[k] - (v->global[k] - v->given[k]);
+    const float done = v->theta[k] - (v->global[k] - v->given[k] / v->weight);
     momentum[k] = mu * momentum[k] + v->mean[k];
     v->global[k] = v->global[k] - rate * (v->mean[k] + mu * momentum[k]);
     v->theta[k] = own * v->theta[k] + other * (v->global[k] + carry * done);

@@ -258,7 +258,7 @@ static void agenda(ddla_agenda *out, void *made, int stage, int64_t fence) {
         (ddla_sync_part){s->distance, sizeof *s->distance, host_count(s)};
     return;
   }
-  ddla_buffer_means_give(sync_of(s), s->version);
+  ddla_buffer_means_give(sync_of(s), s->version, 1);
   ddla_buffer_means_add(out, sync_of(s));
 }
 

@@ -26,6 +26,14 @@ const ddla_strategy *ddla_strategy_find(const char *mode, const char *method) {
   return NULL;
 }
 
+const ddla_strategy_array *ddla_sync_array_at(const ddla_strategy *strategy,
+                                              const ddla_heterogeneity *heterogeneity, int index) {
+  const int behind = index - strategy->array_count;
+  if (behind < 0) return &strategy->arrays[index];
+  return heterogeneity && behind < heterogeneity->array_count ? &heterogeneity->arrays[behind]
+                                                              : NULL;
+}
+
 void ddla_sync_part_of(int *first, int *end, const ddla_strategy *strategy,
                        const ddla_cluster *cluster, int shards) {
   const int64_t agents = ddla_cluster_agents(cluster);

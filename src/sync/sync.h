@@ -19,6 +19,7 @@
 #include "state/state.h"
 #include "state/statistic.h"
 #include "sync/cluster.h"
+#include "sync/heterogeneity.h"
 #include "sync/rule.h"
 #include "sync/step.h"
 #include "tensor/rows.h"
@@ -80,7 +81,8 @@ typedef struct ddla_sync_options {
   double weight_decay, clip_norm; /* clip_norm 0: off */
   ddla_watch_lane *const *watch;  /* [lanes] where this agent's lanes record; null: nowhere */
   /* Replicated strategies: */
-  int arrays[DDLA_STRATEGY_ARRAYS_MAX]; /* rows, as many as the strategy's arrays */
+  const ddla_heterogeneity *heterogeneity; /* null: none */
+  int arrays[DDLA_STRATEGY_ARRAYS_MAX];    /* rows: the strategy's arrays, then its arrays */
   int global_buffers;      /* row: what replicas have made of their buffers; -1: there are none */
   int given_buffers;       /* row: the buffers of each host, one behind another; -1 */
   int numbers;             /* row (double): as many as the strategy's; -1: it has none */
@@ -135,9 +137,9 @@ typedef struct ddla_sync_leaf {
 typedef struct ddla_strategy {
   const char *mode, *method; /* keys sync.mode and sync.method */
   const char *help;
-  const char *trials;  /* keys with which `ddla compare` tries it unasked, "interval=32", several
-                          sets  with commas between, "": with none; null: it does not */
-  bool divides;        /* among hosts, the moments: see ddla_sync_divides */
+  const char *trials; /* keys with which `ddla compare` tries it unasked, "interval=32", several
+                         sets  with commas between, "": with none; null: it does not */
+  bool divides;       /* among hosts, the moments: see ddla_sync_divides */
   /* Every host trains a model of its own, on its part of each batch or on what it claims. arrays[0]
    * is the global model, equal on all hosts: what the run is measured by and leaves. */
   bool replicated;
@@ -177,6 +179,11 @@ typedef struct ddla_strategy {
   bool (*settled)(const ddla_sync *sync, int worker); /* null: always */
   ddla_status (*settle)(ddla_sync *sync, int worker); /* null: nothing to do */
 } ddla_strategy;
+
+/* Array `index` of those that a strategy keeps, and behind these what is done about replicas'
+ * data (may be null); null behind the last. */
+const ddla_strategy_array *ddla_sync_array_at(const ddla_strategy *strategy,
+                                              const ddla_heterogeneity *heterogeneity, int index);
 
 /* The table; count in *count. Borrowed for ever. */
 const ddla_strategy *const *ddla_strategy_table(int *count);

@@ -34,8 +34,10 @@ enum { GROUP_SPACE = GROUP_BLOCKS * DDLA_STATE_BLOCK };
 
 typedef struct group_case {
   ddla_sync_rule rule;
-  const char *codec; /* null: numbers travel as they are */
-  int first_shard;   /* of a replica's shards, whose numbers begin at 0, among those of all */
+  const char *heterogeneity; /* null: none */
+  double weights[8];         /* of replicas, with weighted */
+  const char *codec;         /* null: numbers travel as they are */
+  int first_shard; /* of a replica's shards, whose numbers begin at 0, among those of all */
   int agents, lanes, shards, steps;
   const char *method; /* null: allreduce */
   int64_t range_bytes;
@@ -65,6 +67,10 @@ typedef struct group_model {
   float buffers[GROUP_BUFFERS], average_buffers[GROUP_BUFFERS];
   ddla_sync_result result;
 } group_model;
+
+static inline const ddla_heterogeneity *group_heterogeneity(const group_case *c) {
+  return c->heterogeneity ? ddla_heterogeneity_find(c->heterogeneity) : NULL;
+}
 
 /* A number from -1 to 1, another for each argument, of widely differing size. */
 static inline float group_noise(uint64_t step, int shard, int64_t k) {

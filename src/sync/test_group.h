@@ -46,25 +46,30 @@ static inline ddla_cluster group_hosts(const group_case *c, const ddla_transport
   return made;
 }
 
-/* Takes memory, begins, opens the strategy. The agents of a host meet on a word behind everything
- * else. link: null, or between hosts that have one agent each. */
-static inline ddla_status group_open_on(group_agent *a, const group_case *c,
-                                        ddla_transport *transport, ddla_transport *link) {
+/* Agent 0 begins; the agents of a host meet on a word behind everything else. */
+static inline ddla_status group_take_memory(group_agent *a) {
   size_t bytes = 0;
   void *memory = NULL;
-  *a = (group_agent){.c = c, .transport = transport, .link = link, .threaded = a->threaded};
-  a->cluster = link ? group_hosts(c, link) : ddla_cluster_single(c->agents);
-  DDLA_TRY(group_bytes(&bytes, c, &a->cluster));
+  DDLA_TRY(group_bytes(&bytes, a->c, &a->cluster));
   DDLA_TRY(group_make_state(a));
-  DDLA_TRY(ddla_transport_alloc(transport, &memory, bytes + sizeof(ddla_word), DDLA_MEMORY_ONE));
+  DDLA_TRY(ddla_transport_alloc(a->transport, &memory, bytes + sizeof(ddla_word), DDLA_MEMORY_ONE));
   ddla_state_bind(a->state, memory);
   a->control = (char *)memory + (ddla_state_bytes(a->state) + 63) / 64 * 64;
   ddla_word *ready = (ddla_word *)(void *)((char *)memory + bytes);
-  if (ddla_transport_rank(transport) == 0) {
+  if (ddla_transport_rank(a->transport) == 0) {
     group_begin(a);
-    ddla_transport_word_publish(transport, ready, 1);
+    ddla_transport_word_publish(a->transport, ready, 1);
   }
-  DDLA_TRY(ddla_transport_word_wait(transport, ready, 1, -1));
+  return ddla_transport_word_wait(a->transport, ready, 1, -1);
+}
+
+/* Takes memory, begins, opens the strategy. link: null, or between hosts that have one agent each.
+ */
+static inline ddla_status group_open_on(group_agent *a, const group_case *c,
+                                        ddla_transport *transport, ddla_transport *link) {
+  *a = (group_agent){.c = c, .transport = transport, .link = link, .threaded = a->threaded};
+  a->cluster = link ? group_hosts(c, link) : ddla_cluster_single(c->agents);
+  DDLA_TRY(group_take_memory(a));
   ddla_sync_options options = {
       .transport = transport,
       .link = link,
@@ -114,6 +119,7 @@ static inline ddla_status group_open_on(group_agent *a, const group_case *c,
       .residual = a->residual,
       .answer_residual = a->answer_residual,
       .rule = c->rule,
+      .heterogeneity = group_heterogeneity(c),
       .control = a->control};
   memcpy(options.arrays, a->arrays, sizeof options.arrays);
   return ddla_sync_open(&a->sync, group_strategy(c), &options);

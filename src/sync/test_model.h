@@ -8,10 +8,13 @@
 #include "optim/norm.h"
 #include "sync/test_case.h"
 
-/* A term beside the gradient: weight * (theta - target + offset); target null: none. */
+/* Terms beside the gradient: weight * (theta - target + offset), target null: none, offset null: 0;
+ * and plus - minus, null: none. The gradient before them is added to sum. */
 typedef struct reference_pull {
   const float *target, *offset;
   float weight;
+  const float *plus, *minus;
+  float *sum;
 } reference_pull;
 
 typedef struct group_reference {
@@ -198,6 +201,19 @@ static inline void reference_table(group_model *model, const group_reference *r,
   }
 }
 
+static inline void reference_add_pull(group_reference *r, const float *theta, float scale) {
+  const reference_pull *pull = &r->pull;
+  for (int64_t k = 0; k < GROUP_SPACE; k++) {
+    float gradient = r->sum[k] * scale;
+    if (pull->sum) pull->sum[k] = pull->sum[k] + gradient;
+    if (pull->target && pull->offset)
+      gradient = gradient + pull->weight * (theta[k] - pull->target[k] + pull->offset[k]);
+    else if (pull->target) gradient = gradient + pull->weight * (theta[k] - pull->target[k]);
+    if (pull->plus) gradient = gradient + (pull->plus[k] - pull->minus[k]);
+    r->sum[k] = gradient;
+  }
+}
+
 /* model becomes version step + 1. */
 static inline ddla_status reference_step(group_model *model, group_reference *r,
                                          const group_case *c, uint64_t step) {
@@ -214,10 +230,10 @@ static inline ddla_status reference_step(group_model *model, group_reference *r,
     factor = ddla_norm_clip(result->gradient_norm, c->clip_norm);
   }
   double scale = result->count > 0 ? factor / result->count : 0;
-  for (int64_t k = 0; k < GROUP_SPACE && r->pull.target; k++)
-    r->sum[k] = r->sum[k] * (float)scale +
-                r->pull.weight * (model->theta[k] - r->pull.target[k] + r->pull.offset[k]);
-  if (r->pull.target) scale = 1;
+  if (r->pull.target || r->pull.plus) {
+    reference_add_pull(r, model->theta, (float)scale);
+    scale = 1;
+  }
   float *factors = model->factors;
   for (int i = 0; i < GROUP_RANGES; i++) {
     const struct group_range *range = &group_ranges[i];

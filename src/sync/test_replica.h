@@ -20,6 +20,10 @@ typedef struct replica_models {
   group_model left[REPLICAS_MAX];
   int fragment;
   double numbers[3]; /* admm's penalty and residuals */
+  /* scaffold's, and sums of gradients since the exchange behind step `exchanged`. */
+  float control[REPLICAS_MAX][GROUP_SPACE], all_control[GROUP_SPACE];
+  float control_sum[REPLICAS_MAX][GROUP_SPACE];
+  int64_t exchanged;
   /* With a codec: what messages left out of contributions, and of means. */
   float residual[REPLICAS_MAX][GROUP_SPACE], answer_residual[GROUP_SPACE];
 } replica_models;
@@ -28,6 +32,7 @@ typedef struct replica_models {
 static inline group_case replica_case(const group_case *c, int replica) {
   group_case made = *c;
   made.first_shard = replica * c->shards;
+  made.rule.weight = c->weights[replica];
   for (int s = 0; s < GROUP_STEPS_MAX; s++)
     made.samples[s] = c->samples[(s + replica) % GROUP_STEPS_MAX];
   return made;
@@ -44,14 +49,24 @@ static inline float replica_mean(const float *given, int replicas) {
   return replica_tree(given, 0, replicas) / (float)replicas;
 }
 
+static inline bool replica_deals(const group_case *c, const char *heterogeneity) {
+  return c->heterogeneity && strcmp(c->heterogeneity, heterogeneity) == 0;
+}
+
+static inline float replica_weight(const group_case *c, int replica) {
+  return replica_deals(c, "weighted") ? (float)c->weights[replica] : 1;
+}
+
 /* Of the buffers of `from`, which may be the replicas themselves. */
-static inline void replica_mean_of(replica_models *m, const group_model *from, int replicas) {
+static inline void replica_mean_of(replica_models *m, const group_case *c,
+                                   const group_model *from) {
+  const int replicas = c->agents;
   float given[REPLICAS_MAX];
   for (int i = 0; i < GROUP_STATISTICS; i++) {
     const int64_t places[] = {group_statistics[i].mean, group_statistics[i].variance};
     for (int p = 0; p < 2; p++)
       for (int64_t k = places[p]; k < places[p] + group_statistics[i].channels; k++) {
-        for (int r = 0; r < replicas; r++) given[r] = from[r].buffers[k];
+        for (int r = 0; r < replicas; r++) given[r] = from[r].buffers[k] * replica_weight(c, r);
         m->global_buffers[k] = replica_mean(given, replicas);
         for (int r = 0; r < replicas; r++) m->replica[r].buffers[k] = m->global_buffers[k];
       }
@@ -68,6 +83,7 @@ static inline void replica_give(float *given, const replica_models *m, const gro
   for (int r = 0; r < c->agents; r++) {
     const float own = m->replica[r].theta[k];
     given[r] = m->global[k] - (replica_is(c, "admm") ? own + m->own[r][k] : own);
+    given[r] = given[r] * replica_weight(c, r);
   }
 }
 
@@ -86,11 +102,12 @@ static inline void replica_take(replica_models *m, const group_case *c, int64_t 
     if (replica_is(c, "elastic"))
       *theta = *theta + (float)(rule->moving_rate / c->agents) * (old - *theta);
     else if (replica_is(c, "admm")) m->own[r][k] = m->own[r][k] + (*theta - m->global[k]);
-    else if (replica_is(c, "streaming"))
+    else if (replica_is(c, "streaming")) {
+      const float weight = replica_weight(c, r);
+      const float gone = (old - m->left[r].theta[k]) * weight / weight;
       *theta = m->mixing * *theta +
-               (1 - m->mixing) *
-                   (m->global[k] + m->carry * (*theta - (old - (old - m->left[r].theta[k]))));
-    else *theta = m->global[k];
+               (1 - m->mixing) * (m->global[k] + m->carry * (*theta - (old - gone)));
+    } else *theta = m->global[k];
   }
 }
 
@@ -174,7 +191,7 @@ static inline ddla_status replica_exchange(replica_models *m, const group_case *
   memcpy(old, m->global, sizeof old);
   DDLA_TRY(replica_means(mean, m, c, 0, GROUP_SPACE));
   for (int64_t k = 0; k < GROUP_SPACE; k++) replica_take(m, c, k, mean[k]);
-  replica_mean_of(m, m->replica, c->agents);
+  replica_mean_of(m, c, m->replica);
   if (replica_is(c, "admm")) replica_residuals(m, c, old);
   return DDLA_OK;
 }
@@ -196,7 +213,7 @@ static inline void replica_merge(replica_models *m, const group_case *c, bool go
   m->carry = goes_on ? (float)c->rule.carry : 0;
   for (int64_t k = replica_border(c, m->fragment); k < replica_border(c, m->fragment + 1); k++)
     replica_take(m, c, k, m->flying[k]);
-  if (m->fragment + 1 == c->rule.fragments) replica_mean_of(m, m->left, c->agents);
+  if (m->fragment + 1 == c->rule.fragments) replica_mean_of(m, c, m->left);
   m->fragment = -1;
 }
 
@@ -220,10 +237,32 @@ static inline ddla_status replica_stream(replica_models *m, const group_case *c,
   return DDLA_OK;
 }
 
-/* ADMM's term beside the batch's gradient in the steps of replica r. */
-static inline reference_pull replica_pull(const replica_models *m, const group_case *c, int r) {
-  if (!replica_is(c, "admm")) return (reference_pull){0};
-  return (reference_pull){m->global, m->own[r], (float)m->numbers[0]};
+/* Terms beside the batch's gradient in the steps of replica r. */
+static inline reference_pull replica_pull(replica_models *m, const group_case *c, int r) {
+  if (replica_is(c, "admm"))
+    return (reference_pull){m->global, m->own[r], (float)m->numbers[0], NULL, NULL, NULL};
+  if (replica_deals(c, "fedprox"))
+    return (reference_pull){.target = m->global, .weight = (float)c->rule.proximal};
+  if (replica_deals(c, "scaffold"))
+    return (reference_pull){
+        .plus = m->all_control, .minus = m->control[r], .sum = m->control_sum[r]};
+  return (reference_pull){0};
+}
+
+/* Behind an exchange after step `next`: see unequal/scaffold.c. */
+static inline void replica_control(replica_models *m, const group_case *c, int64_t next) {
+  const float steps = (float)(next - m->exchanged);
+  float given[REPLICAS_MAX];
+  m->exchanged = next;
+  if (!replica_deals(c, "scaffold")) return;
+  for (int64_t k = 0; k < GROUP_SPACE; k++) {
+    for (int r = 0; r < c->agents; r++) {
+      given[r] = m->control_sum[r][k] / steps - m->control[r][k];
+      m->control[r][k] = m->control[r][k] + given[r];
+      m->control_sum[r][k] = 0;
+    }
+    m->all_control[k] = m->all_control[k] + replica_mean(given, c->agents);
+  }
 }
 
 /* models[t]: after t steps; [steps + 1]. c->agents replicas with c->shards shards each. */
@@ -248,7 +287,10 @@ static inline ddla_status replica_train(replica_models *models, const group_case
         next <= c->rule.after || next % c->rule.interval == 0 || next == GROUP_TOTAL_STEPS;
     if (status == DDLA_OK && replica_is(c, "streaming"))
       status = replica_stream(&models[t + 1], c, next);
-    else if (status == DDLA_OK && due) status = replica_exchange(&models[t + 1], c);
+    else if (status == DDLA_OK && due) {
+      status = replica_exchange(&models[t + 1], c);
+      replica_control(&models[t + 1], c, next);
+    }
   }
   for (int s = 0; work && s < GROUP_SHARDS_MAX; s++) ddla_free(work->gradient[s]);
   ddla_free(work);

@@ -18,9 +18,23 @@ static inline bool replica_residuals_equal(const group_agent *a, const replica_m
                 sizeof m->answer_residual) == 0;
 }
 
+/* True where the row of array `place` of what is done about replicas' data has these values. */
+static inline bool replica_array_equals(const group_agent *a, int place, const float *values) {
+  const int row = a->arrays[group_strategy(a->c)->array_count + place];
+  return memcmp(group_array(a, row, 0), values, GROUP_SPACE * sizeof *values) == 0;
+}
+
+static inline bool replica_control_equals(const group_agent *a, const replica_models *m) {
+  const int replica = a->cluster.host;
+  return replica_array_equals(a, 0, m->control[replica]) &&
+         replica_array_equals(a, 1, m->all_control) &&
+         replica_array_equals(a, 2, m->control_sum[replica]);
+}
+
 /* True where what the method keeps is the model's. */
 static inline bool replica_own_equals(const group_agent *a, const replica_models *m) {
   if (a->c->codec && !replica_residuals_equal(a, m)) return false;
+  if (replica_deals(a->c, "scaffold") && !replica_control_equals(a, m)) return false;
   const float *own = NULL;
   if (group_strategy(a->c)->array_count > 3) own = group_array(a, a->arrays[3], 0);
   if ((replica_is(a->c, "diloco") || replica_is(a->c, "streaming")) &&

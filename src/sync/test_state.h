@@ -98,8 +98,8 @@ static inline ddla_status group_add_buffers(group_agent *a) {
 static inline ddla_status group_add_arrays(group_agent *a) {
   const ddla_strategy *strategy = group_strategy(a->c);
   ddla_state_row row = {.parameter_shaped = true, .versions = 1, .copies = 1};
-  for (int i = 0; i < strategy->array_count; i++) {
-    row.name = strategy->arrays[i].name;
+  for (int i = 0; ddla_sync_array_at(strategy, group_heterogeneity(a->c), i); i++) {
+    row.name = ddla_sync_array_at(strategy, group_heterogeneity(a->c), i)->name;
     DDLA_TRY(ddla_state_add(&a->arrays[i], a->state, &row));
   }
   a->residual = a->answer_residual = -1;

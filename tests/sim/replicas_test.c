@@ -9,7 +9,7 @@
 
 static seeds given;
 
-enum { CASES = 5, REPLICAS = 5 };
+enum { CASES = 9, REPLICAS = 5 };
 
 /* Batches that leave shards, and replicas, without samples are among them. */
 static const group_case cases[CASES] = {
@@ -46,7 +46,38 @@ static const group_case cases[CASES] = {
      .shards = 3,
      .steps = 6,
      .optimizer = "sgd",
-     .samples = {7, 70, 2, 3, 3, 3, 3, 3}}};
+     .samples = {7, 70, 2, 3, 3, 3, 3, 3}},
+    {.method = "average",
+     .heterogeneity = "scaffold",
+     .rule = {.interval = 2},
+     .shards = 2,
+     .steps = 5,
+     .direct = true,
+     .optimizer = "sgd",
+     .samples = {64, 5, 33, 1, 0, 7, 2, 9}},
+    {.method = "diloco",
+     .heterogeneity = "scaffold",
+     .rule = {.interval = 3, .after = 1, .outer_learning_rate = 0.7, .outer_momentum = 0.9},
+     .shards = 2,
+     .steps = 6,
+     .optimizer = "adamw",
+     .clip_norm = 2,
+     .samples = {48, 3, 48, 1, 5, 0, 12, 3}},
+    {.method = "streaming",
+     .heterogeneity = "weighted",
+     .weights = {0.25, 2, 0.75, 1, 1},
+     .rule = {.interval = 4, .fragments = 2, .delay = 1, .mixing = 0.5, .outer_learning_rate = 0.7},
+     .shards = 1,
+     .steps = 5,
+     .optimizer = "sgd",
+     .samples = {9, 30, 2, 8, 3, 16, 3, 3}},
+    {.method = "average",
+     .heterogeneity = "fedprox",
+     .rule = {.interval = 2, .proximal = 0.5},
+     .shards = 2,
+     .steps = 4,
+     .optimizer = "sgd",
+     .samples = {16, 16, 2, 8, 8, 8, 1, 4}}};
 
 static replica_models *expected[CASES][REPLICAS + 1]; /* [steps + 1] by case and replicas */
 
