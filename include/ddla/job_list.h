@@ -58,7 +58,18 @@
     "training: move each image by up to this much in both directions, at random")                  \
   X(data, flip, BOOL, "false", 0, 0, "", SAME, "training: mirror images left to right, at random") \
   X(data, cutout, INT, "0", 0, 1024, "pixels", SAME,                                               \
-    "training: blank a random square of this side in each image")
+    "training: blank a random square of this side in each image")                                  \
+  X(data, partition, NAME, "shared", 0, 0, "", SAME,                                               \
+    "replicas: whose the samples are; shared: each batch is cut among all; iid, by-label, "        \
+    "dirichlet, by-size, by-key: each replica has a part of its own")                              \
+  X(data, partition_labels, INT, "2", 1, 65536, "labels", SAME,                                    \
+    "partition by-label: labels of each replica")                                                  \
+  X(data, partition_alpha, REAL, "0.5", 1e-6, 1e9, "", SAME,                                       \
+    "partition dirichlet: large: parts are alike; small: of few labels each")                      \
+  X(data, partition_exponent, REAL, "1", 0, 100, "", SAME,                                         \
+    "partition by-size: replica r has samples in proportion to (r + 1)^-exponent")                 \
+  X(data, partition_key, TEXT, "", 0, 0, "", SAME,                                                 \
+    "csv: column that says whose a sample is, by name or number from 1; no feature")
 
 #define DDLA_JOB_ROWS_model(X)                                                                     \
   X(model, kind, NAME, "cnn", 0, 0, "", SAME, "named model; layers: the list in model.layers")     \
@@ -189,6 +200,13 @@
     "streaming: part of what a replica did in the delay that is added to the global model")        \
   X(sync, moving_rate, REAL, "0.9", 0, 1, "", FREE,                                                \
     "elastic: how far the centre goes to the replicas' mean, and they, all together, to it")       \
+  X(sync, heterogeneity, NAME, "none", 0, 0, "", FREE,                                             \
+    "replicas: what is done about data that differ between them: weighted, fedprox, scaffold, "    \
+    "shared-set")                                                                                  \
+  X(sync, proximal, REAL, "0.01", 0, 1e12, "", FREE,                                               \
+    "fedprox: weight of the distance to the global model (mu)")                                    \
+  X(sync, shared_fraction, REAL, "0.05", 0, 1, "", FREE,                                           \
+    "shared-set: part of the training samples that every replica has")                             \
   X(sync, penalty, REAL, "0.1", 0, 1e12, "", FREE,                                                 \
     "admm: weight of the distance between a replica and the global model, at the beginning")       \
   X(sync, penalty_ratio, REAL, "0", 0, 1e12, "", FREE,                                            \

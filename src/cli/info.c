@@ -243,7 +243,7 @@ const ddla_command ddla_command_info = {
     .summary = "lists what there is to choose from, a model's layers, a run's report",
     .help =
         "  job, tasks, models, layers, ops, kernels, optimizers, schedules, formats, transports,\n"
-        "  collectives, codecs, status\n"
+        "  collectives, codecs, partitions, heterogeneity, status\n"
         "                     what there is; `ddla info` alone says a word about each\n"
         "  TOPIC JOB.yaml     also what the job's plug-ins add\n"
         "  model JOB.yaml     layers, shapes, parameters and flops of a job's model; without a\n"

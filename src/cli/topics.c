@@ -6,6 +6,7 @@
 #include "backend/kernel.h"
 #include "codec/codec.h"
 #include "data/data.h"
+#include "data/partition.h"
 #include "job/option.h"
 #include "model/layer_row.h"
 #include "model/model.h"
@@ -113,6 +114,23 @@ static json_t *codec_rows(const ddla_plugins *plugins) {
   return rows;
 }
 
+static json_t *partition_rows(const ddla_plugins *plugins) {
+  (void)plugins;
+  json_t *rows = json_array();
+  add(rows, "shared", "all are everybody's: every batch is cut among all replicas");
+  for (int i = 0; ddla_partition_at(i); i++)
+    add(rows, ddla_partition_at(i)->name, ddla_partition_at(i)->help);
+  return rows;
+}
+
+static json_t *heterogeneity_rows(const ddla_plugins *plugins) {
+  (void)plugins;
+  json_t *rows = json_array();
+  for (int i = 0; ddla_heterogeneity_at(i); i++)
+    add(rows, ddla_heterogeneity_at(i)->name, ddla_heterogeneity_at(i)->help);
+  return rows;
+}
+
 static json_t *schedule_rows(const ddla_plugins *plugins) {
   (void)plugins;
   json_t *rows = json_array();
@@ -182,6 +200,9 @@ static const ddla_topic topics[] = {
     {"transports", "how agents reach each other", transport_rows},
     {"collectives", "what agents do together, the first that accepts", ddla_topic_collectives},
     {"codecs", "how updates are made shorter (ddla bench codec)", codec_rows},
+    {"partitions", "whose the training samples are (data.partition)", partition_rows},
+    {"heterogeneity", "what is done about data that differ between replicas (sync.heterogeneity)",
+     heterogeneity_rows},
     {"status", "exit statuses of the program", status_rows},
 };
 

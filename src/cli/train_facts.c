@@ -62,17 +62,21 @@ ddla_status ddla_train_facts(ddla_join_fact *facts, const ddla_training *trainin
   snprintf(program->value, sizeof program->value, "%s, %s, %s", DDLA_VERSION,
            ddla_backend_version(library), ddla_machine_byte_order());
   DDLA_TRY(add_options(facts, &count, training->job));
-  DDLA_ASSERT(count + 3 <= DDLA_JOIN_FACTS);
+  DDLA_ASSERT(count + 4 <= DDLA_JOIN_FACTS);
   ddla_join_fact *last = &facts[count];
   last[0].name = "data set";
   snprintf(last[0].value, sizeof last[0].value, "%016" PRIx64 "%016" PRIx64, data.high, data.low);
   last[1].name = "number of lanes";
   snprintf(last[1].value, sizeof last[1].value, "%d", training->lanes);
+  last[2].name = "parts of the data";
+  if (training->parts)
+    snprintf(last[2].value, sizeof last[2].value, "%016" PRIx64,
+             ddla_parts_fingerprint(training->parts));
   if (training->isa != DDLA_CPU_LEVELS) return DDLA_OK; /* it is agreed on, or given */
-  last[2].name = "instruction set";
-  last[2].advice = "start all agents on processors of one kind, or set parallel.isa to common, "
+  last[3].name = "instruction set";
+  last[3].advice = "start all agents on processors of one kind, or set parallel.isa to common, "
                    "with which all use the best set that all have";
-  snprintf(last[2].value, sizeof last[2].value, "%s", ddla_cpu_name(ddla_cpu_has()));
+  snprintf(last[3].value, sizeof last[3].value, "%s", ddla_cpu_name(ddla_cpu_has()));
   return DDLA_OK;
 }
 

@@ -58,7 +58,7 @@ static bool is_of_method(const ddla_training *training, const ddla_shared *share
   if (row == shared->residual || row == shared->answer_residual || row == shared->numbers)
     return true;
   if (row == shared->theta) return !ddla_shared_is_model(shared, row);
-  for (int i = 0; i < training->strategy->array_count; i++)
+  for (int i = 0; ddla_sync_array_at(training->strategy, training->heterogeneity, i); i++)
     if (row == shared->arrays[i]) return true;
   return false;
 }

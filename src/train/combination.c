@@ -87,6 +87,52 @@ static ddla_status check_replicas(const ddla_training *training) {
   return DDLA_OK;
 }
 
+static bool has_replicas(const ddla_training *training) {
+  return training->strategy->replicated && !training->strategy->claims;
+}
+
+/* Parts of the data are owned by replicas, each of which trains for a while on its own. */
+static ddla_status check_partition(const ddla_training *training) {
+  const ddla_job *job = training->job;
+  if (strcmp(job->data.partition, "shared") == 0 || has_replicas(training)) return DDLA_OK;
+  return ddla_job_refuse(job, "data.partition",
+                         "is %s, but with sync.mode %s, sync.method %s %s; use sync.mode: "
+                         "accumulated and average, diloco, streaming, elastic or admm, or leave it "
+                         "out",
+                         job->data.partition, job->sync.mode, training->strategy->method,
+                         training->strategy->claims
+                             ? "whoever is free computes what comes next of any batch"
+                             : "every step is made from one batch of all data");
+}
+
+/* What is done about replicas' data goes with some methods, and some of it with parts alone. */
+static ddla_status check_heterogeneity(const ddla_training *training) {
+  static const char key[] = "sync.heterogeneity";
+  const ddla_job *job = training->job;
+  const ddla_heterogeneity *row = training->heterogeneity;
+  if (row == ddla_heterogeneity_at(0)) return DDLA_OK;
+  if (!has_replicas(training))
+    return ddla_job_refuse(job, key,
+                           "is %s, but with sync.mode %s, sync.method %s there are no replicas "
+                           "that train on data of their own; leave it out",
+                           row->name, job->sync.mode, training->strategy->method);
+  if (!ddla_heterogeneity_fits(row, training->strategy->method))
+    return ddla_job_refuse(job, key,
+                           "is %s, which does not go with sync.method %s: %s; leave it out",
+                           row->name, training->strategy->method, row->reason);
+  if (row->owned && strcmp(job->data.partition, "shared") == 0)
+    return ddla_job_refuse(job, key,
+                           "is %s, which is about parts of the data that replicas own, but "
+                           "data.partition is shared; choose a partition, or leave it out",
+                           row->name);
+  if (!row->exact || !training->codec) return DDLA_OK;
+  return ddla_job_refuse(
+      job, "sync.codec",
+      "is %s, but sync.heterogeneity %s has means of its own that must be exact; "
+      "leave one of them out",
+      job->sync.codec, row->name);
+}
+
 /* The last batch of an epoch may be smaller than the others. */
 static ddla_status check_last_batch(const ddla_training *training) {
   const int64_t left = ddla_dataset_count(training->train) % training->batch;
@@ -144,6 +190,8 @@ static ddla_status check_claims(const ddla_training *training) {
 ddla_status ddla_combination_check(const ddla_training *training) {
   DDLA_TRY(check_divided(training));
   DDLA_TRY(check_replicas(training));
+  DDLA_TRY(check_partition(training));
+  DDLA_TRY(check_heterogeneity(training));
   DDLA_TRY(check_sparse(training));
   return check_claims(training);
 }

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/machine.h"
 #include "task/metrics.h"
+#include "train/holdings.h"
 #include "train/past.h"
 #include "train/run.h"
 #include "train/segments.h"
@@ -120,6 +121,8 @@ static json_t *sync_json(const ddla_run *run, const ddla_worker *worker) {
     json_object_set_new(made, "replicas", json_integer(run->training->cluster.hosts));
   if (run->training->codec)
     json_object_set_new(made, "codec", json_string(run->training->codec->name));
+  if (strategy->replicated && !strategy->claims)
+    json_object_set_new(made, "heterogeneity", json_string(run->training->heterogeneity->name));
   for (int i = 0; i < strategy->number_count; i++) {
     const double *numbers = ddla_state_array(shared->state, shared->numbers, 0, 0);
     json_object_set_new(made, strategy->numbers[i], json_real(numbers[i]));
@@ -205,6 +208,7 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
   json_object_set_new(report, "agents", agents_json(run, worker));
   json_object_set_new(report, "hosts", hosts_json(run, worker));
   json_object_set_new(report, "sync", sync_json(run, worker));
+  if (training->parts) json_object_set_new(report, "partition", ddla_holdings_json(training));
   if (run->tested) json_object_set_new(report, "test", evaluation_json(run, &run->test));
   if (training->job->train.check_every > 0)
     json_object_set_new(report, "checks",
@@ -256,6 +260,8 @@ static void write_replicas(FILE *file, const ddla_run *run, const ddla_worker *w
   if (!strategy->claims)
     fprintf(file, " every %" PRId64 " steps", run->training->job->sync.interval);
   if (run->training->codec) fprintf(file, ", by codec %s", run->training->codec->name);
+  if (run->training->heterogeneity != ddla_heterogeneity_at(0))
+    fprintf(file, ", %s", run->training->heterogeneity->name);
   for (int i = 0; i < strategy->number_count; i++) {
     const double *numbers = ddla_state_array(shared->state, shared->numbers, 0, 0);
     char name[64];
@@ -305,6 +311,7 @@ static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worke
             1e3 * sum_of_hosts.exchange_s / steps, 1e3 * sum_of_hosts.exposed_s / steps);
   write_replicas(file, run, worker);
   write_segments(file, run);
+  ddla_holdings_print(file, run->training);
   int lanes = run->training->lanes;
   for (int a = 0; a < run->training->agents; a++) {
     int64_t shards = 0;

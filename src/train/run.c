@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "train/description.h"
+#include "train/holdings.h"
 #include "train/past.h"
 #include "train/save.h"
 #include "train/segments.h"
@@ -58,8 +59,9 @@ static ddla_status empty_folder(const char *directory, const char *name) {
 
 /* Files of a run directory; the job is not a result. */
 static const char *const file_names[] = {
-    "job.yaml",          "metrics.jsonl",    "metrics.csv",         "report.txt", "report.json",
-    "model.safetensors", "best.safetensors", "average.safetensors", "model.json", "hang.txt"};
+    "job.yaml",    "metrics.jsonl",     "metrics.csv",      "report.txt",
+    "report.json", "model.safetensors", "best.safetensors", "average.safetensors",
+    "model.json",  "hang.txt",          "partition.svg"};
 
 enum { FILE_COUNT = sizeof file_names / sizeof file_names[0] };
 
@@ -222,6 +224,7 @@ ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const ch
   char path[DDLA_PATH_BYTES];
   DDLA_TRY(write_description(training, directory, start_step > 0));
   DDLA_TRY(write_job(training->job, directory));
+  DDLA_TRY(ddla_holdings_open(training, directory));
   DDLA_TRY(trim_metrics(ddla_run_path(path, directory, "metrics.jsonl"), start_step));
   *run = (ddla_run){.training = training, .directory = directory, .show = show};
   run->metrics = fopen(ddla_run_path(path, directory, "metrics.jsonl"), "a");

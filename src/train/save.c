@@ -423,6 +423,10 @@ static ddla_status load(ddla_loaded *out, ddla_checkpoint_file *file, const ddla
   DDLA_TRY_CLEAN(status, ddla_checkpoint_load(file, wanted));
   DDLA_TRY_CLEAN(status, read_progress(&out->progress, file));
   DDLA_TRY_CLEAN(status, ddla_adopt(&from, file, training, shared, step, &out->rows));
+  if (training->parts && from.saved != ddla_replica_rows_count(training))
+    ddla_log_line(DDLA_LOG_INFO,
+                  "the data are divided anew, among %d replicas; the checkpoint is of %d",
+                  ddla_replica_rows_count(training), from.saved);
   if (from.saved != ddla_replica_rows_count(training))
     hand_on(&out->rows, training, shared, step, from.saved);
   out->step = step;

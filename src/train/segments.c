@@ -46,6 +46,7 @@ static void keep(ddla_segment *segment, const ddla_training *training) {
   segment->strategy = training->strategy;
   segment->codec = training->codec;
   segment->codec_options = training->codec_options;
+  segment->heterogeneity = training->heterogeneity;
   segment->fast = training->fast;
 }
 
@@ -94,6 +95,7 @@ ddla_training ddla_segments_training(const ddla_training *training, int segment)
   made.strategy = of->strategy;
   made.codec = of->codec;
   made.codec_options = of->codec_options;
+  made.heterogeneity = of->heterogeneity;
   made.fast = of->fast;
   return made;
 }

@@ -17,6 +17,7 @@ typedef struct ddla_segment {
   const ddla_strategy *strategy;
   const ddla_codec *codec;
   ddla_codec_options codec_options;
+  const ddla_heterogeneity *heterogeneity;
   bool fast;
 } ddla_segment;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "coll/coll.h"
 #include "data/batch.h"
 #include "sync/checks.h"
@@ -249,8 +250,9 @@ static ddla_status add_residuals(ddla_shared *shared, const ddla_training *train
 static ddla_status add_arrays(ddla_shared *shared, const ddla_training *training) {
   const ddla_strategy *strategy = training->strategy;
   const int64_t buffers = ddla_graph_buffer_space(training->graph.graph);
-  for (int i = 0; i < strategy->array_count; i++) {
-    const ddla_strategy_array *array = &strategy->arrays[i];
+  const ddla_strategy_array *array = NULL;
+  for (int i = 0; (array = ddla_sync_array_at(strategy, training->heterogeneity, i)); i++) {
+    DDLA_ASSERT(i < DDLA_STRATEGY_ARRAYS_MAX);
     DDLA_TRY(ddla_state_add(
         &shared->arrays[i], shared->state,
         &(ddla_state_row){.name = array->name,
@@ -527,11 +529,11 @@ ddla_model_values ddla_shared_loaded(const ddla_shared *shared, uint64_t step) {
 
 ddla_handing ddla_shared_handing(const ddla_shared *shared, const ddla_training *training,
                                  int row) {
-  const ddla_strategy *strategy = training->strategy;
+  const ddla_strategy_array *array = NULL;
   if (row == shared->residual) return DDLA_HANDED_MEAN;       /* it will be a part of a mean */
   if (row == shared->answer_residual) return DDLA_HANDED_SUM; /* each host has that of its ranges */
-  for (int i = 0; i < strategy->array_count; i++)
-    if (row == shared->arrays[i] && strategy->arrays[i].merges) return DDLA_HANDED_MEAN;
+  for (int i = 0; (array = ddla_sync_array_at(training->strategy, training->heterogeneity, i)); i++)
+    if (row == shared->arrays[i] && array->merges) return DDLA_HANDED_MEAN;
   return DDLA_HANDED_ON;
 }
 

@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "data/batch.h"
-#include "data/order.h"
 #include "task/metrics.h"
+#include "train/supply.h"
 #include "train/worker.h"
 
 /* One shard while it is computed. */
@@ -20,30 +19,45 @@ typedef struct shard_work {
 
 static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); }
 
-/* Writes samples, labels and keys of positions [first, end) of the epoch's order into the plan's
- * inputs. */
-static void feed(ddla_worker *worker, ddla_plan *plan, const ddla_order *order, int64_t epoch,
-                 ddla_batch_span span) {
+/* Item `at` of a value that holds one of so many for each sample of a batch. */
+static void *item_of(const ddla_tensor *value, int64_t at, int64_t batch) {
+  const size_t bytes = (size_t)ddla_shape_count(&value->shape) * ddla_dtype_bytes(value->dtype);
+  return (char *)value->data + bytes / (size_t)batch * (size_t)at;
+}
+
+/* Writes samples, labels and keys of samples [at, at + count) of a batch into the plan's inputs;
+ * worker->indices has these samples, which are of one pass over the data. */
+static void feed_pass(ddla_worker *worker, ddla_plan *plan, int64_t pass, int64_t at,
+                      int64_t count) {
   const ddla_training *training = worker->training;
   const ddla_task_graph *graph = &training->graph;
-  int64_t count = ddla_batch_span_count(span);
-  ddla_order_fill(worker->indices, order, span.first, count);
+  const ddla_tensor input = ddla_plan_value(plan, graph->input);
+  const ddla_tensor label = ddla_plan_value(plan, graph->label);
+  const int64_t batch = input.shape.dim[0];
   const ddla_augment augment = {.seed = training->seed,
-                                .epoch = epoch,
+                                .epoch = pass,
                                 .shift = (int)training->job->data.shift,
                                 .flip = training->job->data.flip,
                                 .cutout = (int)training->job->data.cutout,
                                 .slide = true,
                                 .mean = training->mean,
                                 .deviation = training->deviation};
-  ddla_batch_fill(ddla_plan_value(plan, graph->input).data,
-                  ddla_plan_value(plan, graph->label).data, training->train, worker->indices, count,
-                  &augment);
+  ddla_batch_fill(item_of(&input, at, batch), item_of(&label, at, batch), training->train,
+                  worker->indices, count, &augment);
   if (graph->key == DDLA_NO_VALUE) return;
-  int64_t *key = ddla_plan_value(plan, graph->key).data;
+  int64_t *key = (int64_t *)ddla_plan_value(plan, graph->key).data + at;
   for (int64_t i = 0; i < count; i++)
-    key[i] = (int64_t)ddla_rng_key(training->seed, DDLA_PURPOSE_DROPOUT, (uint64_t)epoch,
+    key[i] = (int64_t)ddla_rng_key(training->seed, DDLA_PURPOSE_DROPOUT, (uint64_t)pass,
                                    (uint64_t)worker->indices[i]);
+}
+
+/* A batch of the samples at positions [span.first, span.end). */
+static void feed(ddla_worker *worker, ddla_plan *plan, const ddla_supply *supply,
+                 ddla_batch_span span) {
+  for (int64_t at = span.first, pass = 0, count = 0; at < span.end; at += count) {
+    count = ddla_supply_fill(worker->indices, &pass, supply, at, span.end - at);
+    feed_pass(worker, plan, pass, at - span.first, count);
+  }
 }
 
 /* What this micro-batch observed joins what the shard's earlier ones did. */
@@ -94,9 +108,8 @@ static ddla_status compute_micro_batch(shard_work *work, const ddla_plan_run *ru
 }
 
 static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_sync_work *given,
-                                 const ddla_order *order, ddla_batch_span span) {
+                                 const ddla_supply *supply, ddla_batch_span span) {
   const ddla_training *training = worker->training;
-  const int64_t epoch = (int64_t)given->step / training->batches_per_epoch;
   shard_work work = {.worker = worker, .shard = shard, .record = {.agent = worker->agent}};
   ddla_sync_leaf leaf = ddla_sync_leaf_place(worker->sync, worker->worker, shard);
   uint64_t step = ddla_sync_committed(worker->shared->sync_control);
@@ -108,7 +121,7 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_sync
     uint64_t place = (uint64_t)shard | (uint64_t)part << 32;
     int64_t start_ns = now_ns();
     ddla_watch_mark_at(&worker->pen, DDLA_PHASE_DATA, place, start_ns);
-    feed(worker, work.plan, order, epoch, piece);
+    feed(worker, work.plan, supply, piece);
     int64_t fed_ns = now_ns();
     ddla_watch_mark_at(&worker->pen, DDLA_PHASE_COMPUTE, place, fed_ns);
     ddla_plan_run run = {.parameters = given->parameters,
@@ -149,24 +162,13 @@ static ddla_status find_work(ddla_sync_work *work, ddla_worker *worker) {
   return DDLA_OK;
 }
 
-/* Its samples' positions in the epoch's order: contiguous shards of the batch. */
-static ddla_batch_span work_span(const ddla_worker *worker, const ddla_sync_work *work) {
-  const ddla_training *training = worker->training;
-  const int64_t batch = (int64_t)work->step % training->batches_per_epoch;
-  const ddla_batch_span whole =
-      ddla_batch_positions(ddla_dataset_count(training->train), training->batch, batch);
-  if (work->first == work->end) return (ddla_batch_span){whole.first, whole.first};
-  return (ddla_batch_span){ddla_batch_shard(whole, work->first, training->shards).first,
-                           ddla_batch_shard(whole, work->end - 1, training->shards).end};
-}
-
-/* Of one of its shards. A replica divides its part anew. */
+/* Positions of one of its shards. A replica divides its part anew. */
 static ddla_batch_span shard_span(const ddla_worker *worker, const ddla_sync_work *work,
                                   int shard) {
   const ddla_training *training = worker->training;
   const int64_t batch = (int64_t)work->step % training->batches_per_epoch;
   if (training->strategy->replicated)
-    return ddla_batch_shard(work_span(worker, work), shard, work->end - work->first);
+    return ddla_batch_shard(ddla_supply_span(training, work), shard, work->end - work->first);
   return ddla_batch_shard(
       ddla_batch_positions(ddla_dataset_count(training->train), training->batch, batch),
       work->first + shard, training->shards);
@@ -174,13 +176,16 @@ static ddla_batch_span shard_span(const ddla_worker *worker, const ddla_sync_wor
 
 /* Names step, shard and samples of a loss that is not finite. */
 static ddla_status explain_non_finite(const ddla_worker *worker, const ddla_sync_work *work,
-                                      int shard, const ddla_order *order) {
+                                      int shard, const ddla_supply *supply) {
   char samples[256] = "";
   size_t used = 0;
   const ddla_batch_span span = shard_span(worker, work, shard);
-  for (int64_t i = span.first; i < span.end && used + 24 < sizeof samples; i++)
+  for (int64_t i = span.first; i < span.end && used + 24 < sizeof samples; i++) {
+    int64_t sample = 0, pass = 0;
+    (void)ddla_supply_fill(&sample, &pass, supply, i, 1); /* how many: one */
     used += (size_t)snprintf(samples + used, sizeof samples - used, "%s%" PRId64,
-                             i > span.first ? ", " : "", ddla_order_at(order, i));
+                             i > span.first ? ", " : "", sample);
+  }
   if (used + 24 >= sizeof samples) snprintf(samples + used, sizeof samples - used, ", …");
   const ddla_sync_record *record = ddla_sync_records(worker->sync, work->step + 1);
   return DDLA_FAIL(NON_FINITE,
@@ -191,28 +196,27 @@ static ddla_status explain_non_finite(const ddla_worker *worker, const ddla_sync
 }
 
 static ddla_status compute_work(ddla_worker *worker, const ddla_sync_work *work,
-                                const ddla_order *order) {
+                                const ddla_supply *supply) {
   int shard = 0;
   ddla_watch_set_step(&worker->pen, work->step + 1);
-  ddla_sync_begin(worker->sync, worker->worker, ddla_batch_span_count(work_span(worker, work)));
+  ddla_sync_begin(worker->sync, worker->worker,
+                  ddla_batch_span_count(ddla_supply_span(worker->training, work)));
   while (ddla_sync_claim(worker->sync, worker->worker, &shard))
-    DDLA_TRY(compute_shard(worker, shard, work, order, shard_span(worker, work, shard)));
+    DDLA_TRY(compute_shard(worker, shard, work, supply, shard_span(worker, work, shard)));
   ddla_sync_final(worker->sync, worker->worker, 0);
   return DDLA_OK;
 }
 
 ddla_status ddla_worker_step(ddla_worker *worker) {
-  const ddla_training *training = worker->training;
   ddla_sync_work work;
   int bad_shard = -1;
   DDLA_TRY(find_work(&work, worker));
-  const ddla_order order = ddla_order_epoch(ddla_dataset_count(training->train), training->seed,
-                                            (int64_t)work.step / training->batches_per_epoch);
-  if (work.first < work.end) DDLA_TRY(compute_work(worker, &work, &order));
+  const ddla_supply supply = ddla_supply_of(worker->training, &work, worker->replica);
+  if (work.first < work.end) DDLA_TRY(compute_work(worker, &work, &supply));
   if (worker->stop && atomic_load(worker->stop)) ddla_sync_ask_stop(worker->sync);
   ddla_status status = ddla_sync_finish(&worker->last, &bad_shard, worker->sync, worker->worker);
   if (status == DDLA_NON_FINITE && bad_shard >= 0)
-    return explain_non_finite(worker, &work, bad_shard, &order);
+    return explain_non_finite(worker, &work, bad_shard, &supply);
   DDLA_TRY(status);
   worker->epoch.loss += worker->last.loss;
   worker->epoch.count += worker->last.count;

@@ -186,6 +186,17 @@ static int agent_of(const agent_trainer *trainer) {
   return trainer->cluster.first[trainer->cluster.host] + ddla_transport_rank(trainer->transport);
 }
 
+/* With what this replica's part of the data makes of it. */
+static ddla_sync_rule rule_of(const agent_trainer *trainer) {
+  const ddla_training *training = trainer->training;
+  ddla_sync_rule rule = ddla_training_rule(training);
+  double weight[DDLA_PARTS_MAX];
+  if (!training->parts || !training->heterogeneity->weighs) return rule;
+  ddla_parts_weights(weight, training->parts);
+  rule.weight = weight[trainer->cluster.host];
+  return rule;
+}
+
 static ddla_status open_sync(agent_trainer *trainer) {
   const ddla_training *training = trainer->training;
   const ddla_graph *graph = training->graph.graph;
@@ -245,7 +256,8 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .codec_options = training->codec_options,
       .residual = shared->residual,
       .answer_residual = shared->answer_residual,
-      .rule = ddla_training_rule(training),
+      .rule = rule_of(trainer),
+      .heterogeneity = training->heterogeneity,
       .control = shared->sync_control};
   memcpy(options.arrays, shared->arrays, sizeof options.arrays);
   return ddla_sync_open(&trainer->sync, training->strategy, &options);
@@ -272,6 +284,7 @@ static ddla_status make_workers(agent_trainer *trainer) {
         .workers = ddla_cluster_here(&trainer->cluster) * training->lanes,
         .place = agent * training->lanes + lane,
         .places = training->agents * training->lanes,
+        .replica = trainer->cluster.host,
         .first_shard = trainer->first_shard,
         .end_shard = trainer->end_shard,
         .run = agent == 0 && lane == 0 && trainer->options->directory ? &trainer->run : NULL};

@@ -18,6 +18,7 @@
 #include "train/seating.h"
 #include "train/segments.h"
 #include "train/shared.h"
+#include "train/supply.h"
 #include "train/trainer.h"
 
 enum { SHARDS_MAX = 65536 }; /* as of train.shards */
@@ -29,6 +30,7 @@ ddla_data_source ddla_training_source(const ddla_job *job, const ddla_plugins *p
   ddla_data_source source = {.path = path,
                              .part = part,
                              .label_column = text_or_null(job->data.label),
+                             .key_column = text_or_null(job->data.partition_key),
                              .formats = plugins ? plugins->format : NULL,
                              .format_count = plugins ? plugins->format_count : 0};
   if (strcmp(job->data.format, "auto") != 0) source.format = job->data.format;
@@ -274,6 +276,17 @@ static ddla_status choose_codec(ddla_training *training) {
   return ddla_codec_check(training->codec, &training->codec_options);
 }
 
+static ddla_status choose_heterogeneity(ddla_training *training) {
+  enum { NAMES_MAX = 32 };
+  const char *names[NAMES_MAX];
+  int count = 0, index = 0;
+  for (; count < NAMES_MAX && ddla_heterogeneity_at(count); count++)
+    names[count] = ddla_heterogeneity_at(count)->name;
+  DDLA_TRY(ddla_job_choose(&index, training->job, "sync.heterogeneity", names, count));
+  training->heterogeneity = ddla_heterogeneity_at(index);
+  return DDLA_OK;
+}
+
 ddla_sync_rule ddla_training_rule(const ddla_training *training) {
   const ddla_job *job = training->job;
   return (ddla_sync_rule){.interval = job->sync.interval,
@@ -287,6 +300,7 @@ ddla_sync_rule ddla_training_rule(const ddla_training *training) {
                           .moving_rate = job->sync.moving_rate,
                           .penalty = job->sync.penalty,
                           .penalty_ratio = job->sync.penalty_ratio,
+                          .proximal = job->sync.proximal,
                           .staleness = job->sync.staleness,
                           .servers = job->sync.servers,
                           .damped = job->sync.damping,
@@ -493,6 +507,7 @@ ddla_status ddla_training_change_sync(ddla_training *training, const ddla_job *j
   training->codec = NULL;
   DDLA_TRY(choose_strategy(training));
   DDLA_TRY(choose_codec(training));
+  DDLA_TRY(choose_heterogeneity(training));
   DDLA_TRY(check_batches(training));
   DDLA_TRY(check_replica(training, whole));
   DDLA_TRY(choose_reduction(training));
@@ -505,6 +520,7 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(ddla_job_check(job));
   DDLA_TRY(choose_strategy(training));
   DDLA_TRY(choose_codec(training));
+  DDLA_TRY(choose_heterogeneity(training));
   DDLA_TRY(check_group(training));
   DDLA_TRY(check_isa(training));
   DDLA_TRY(choose_task(training));
@@ -527,6 +543,7 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(name_classes(training, training->graph.classes));
   DDLA_TRY(ddla_combination_check(training));
   DDLA_TRY(ddla_segments_check(training));
+  DDLA_TRY(ddla_supply_prepare(training));
   DDLA_TRY(make_board(training));
   return started_here ? ddla_seating_here(training) : DDLA_OK;
 }
@@ -564,6 +581,7 @@ ddla_sync_split ddla_training_split(const ddla_training *training) {
 void ddla_training_destroy(ddla_training *training) {
   if (!training) return;
   ddla_task_graph_fini(&training->graph);
+  ddla_parts_destroy(training->parts);
   if (training->train != training->whole) ddla_dataset_close(training->train);
   ddla_dataset_close(training->validation);
   ddla_dataset_close(training->test);

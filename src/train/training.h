@@ -12,6 +12,7 @@
 #include "base/binding.h"
 #include "data/augment.h"
 #include "data/data.h"
+#include "data/parts.h"
 #include "graph/graph.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
@@ -50,13 +51,15 @@ typedef struct ddla_training {
   ddla_task_graph graph; /* graph and its values; owned */
   ddla_dataset *whole;   /* training file; train and validation may be views of it */
   ddla_dataset *train, *validation, *test; /* validation and test may be null */
-  float *mean, *deviation;                 /* by channel */
+  ddla_parts *parts;       /* of train, that replicas own; owned; null: all data are everybody's */
+  float *mean, *deviation; /* by channel */
   int64_t channels;
   const char **class_names; /* [classes] */
   const ddla_strategy *strategy;
   const ddla_codec *codec; /* null: numbers travel as they are */
   ddla_codec_options codec_options;
-  bool fast; /* sync.reduction fast, and there are several hosts */
+  const ddla_heterogeneity *heterogeneity; /* what is done about replicas whose data differ */
+  bool fast;                               /* sync.reduction fast, and there are several hosts */
   const ddla_optimizer *optimizer;
   ddla_optimizer_options optimizer_options;
   ddla_rate_schedule schedule;

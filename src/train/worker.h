@@ -20,6 +20,7 @@ typedef struct ddla_worker {
   int agent, lane;            /* agent: its number among all */
   int worker, workers;        /* of this host */
   int place, places;          /* among the workers of all hosts */
+  int replica;                /* this host's number */
   int first_shard, end_shard; /* of each batch: what this host, and those it sums with, compute */
   ddla_lane compute;
   int64_t *indices; /* [largest batch of one plan] */

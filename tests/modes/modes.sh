@@ -30,7 +30,13 @@ precision fp32 bf16
 agents 1 2 4
 optimizer sgd adamw lamb
 resume no yes
+unequal shared none weighted fedprox scaffold shared-set
 A
+
+# Every row of that table, too; `shared` is the one thing that is none: data that no replica owns.
+sed -n 's/^DDLA_HETEROGENEITY(unequal, \(.*\))$/\1/p' "$SOURCE/src/sync/heterogeneity_list.h" | tr _ - | while read -r row; do
+  grep -q "^unequal .*\b$row\b" axes || fail "heterogeneity $row is not tried here"
+done
 
 # combinations: one in each line.
 combinations() {
@@ -78,9 +84,24 @@ mode_of() {
 
 sends_numbers() { case $1 in allreduce | sharded | gradient | gossip) true ;; *) false ;; esac; }
 
-# refusal METHOD CODEC AGENTS OPTIMIZER: the key that is named; nothing: it trains. The list of docs/MODES.md.
+# unfit METHOD UNEQUAL: whether replicas of this method cannot do this about their data.
+unfit() {
+  case $1:$2 in
+  elastic:weighted | admm:weighted | elastic:fedprox | admm:fedprox) true ;;
+  streaming:scaffold | elastic:scaffold | admm:scaffold) true ;;
+  *) false ;;
+  esac
+}
+
+# refusal METHOD CODEC AGENTS OPTIMIZER UNEQUAL: the key that is named; nothing: it trains. The list of docs/MODES.md.
 refusal() {
   if [ "$2" != none ] && sends_numbers "$1"; then echo sync.codec; return; fi
+  case $1 in
+  average | diloco | streaming | elastic | admm) ;;
+  *) if [ "$5" != shared ]; then echo data.partition; return; fi ;;
+  esac
+  if unfit "$1" "$5"; then echo sync.heterogeneity; return; fi
+  if [ "$5" = scaffold ] && [ "$2" != none ]; then echo sync.codec; return; fi
   case $1 in bounded | push | backup) if [ "$3" -gt 1 ] && [ "$4" = lamb ]; then echo train.optimizer; fi ;; esac
 }
 
@@ -107,7 +128,7 @@ resumed() {
 }
 
 try() {
-  method=$1 codec=$2 how=$3 precision=$4 agents=$5 optimizer=$6 resume=$7
+  method=$1 codec=$2 how=$3 precision=$4 agents=$5 optimizer=$6 resume=$7 unequal=$8
   words="--set sync.mode=$(mode_of "$method") --set sync.method=$method --set sync.codec=$codec \
     --set train.precision=$precision --set train.optimizer=$optimizer"
   case $(mode_of "$method") in
@@ -115,7 +136,10 @@ try() {
   synchronous) if [ "$how" = local ]; then words="$words --set parallel.hosts=$agents"; fi ;;
   esac
   if [ "$method" = streaming ]; then words="$words --set sync.fragments=2"; fi
-  key=$(refusal "$method" "$codec" "$agents" "$optimizer")
+  if [ "$unequal" != shared ]; then
+    words="$words --set data.partition=by-size --set sync.heterogeneity=$unequal"
+  fi
+  key=$(refusal "$method" "$codec" "$agents" "$optimizer" "$unequal")
   got=0
   # shellcheck disable=SC2086
   start "$how" "$agents" whole $words || got=$?
@@ -144,9 +168,9 @@ for library in openmpi mpich; do
 done
 tried=0
 combinations "$kind" >list
-while read -r method codec how precision agents optimizer resume; do
+while read -r method codec how precision agents optimizer resume unequal; do
   case "$how $launchers " in local* | *"$how "*" $how "*) ;; *) continue ;; esac
-  try "$method" "$codec" "$how" "$precision" "$agents" "$optimizer" "$resume" </dev/null
+  try "$method" "$codec" "$how" "$precision" "$agents" "$optimizer" "$resume" "$unequal" </dev/null
   tried=$((tried + 1))
 done <list
 echo "$tried of $(wc -l <list) combinations"

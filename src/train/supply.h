@@ -1,0 +1,35 @@
+/* Which samples a step's positions are. With data.partition shared a position is one of the
+ * epoch's order of all samples. Where replicas own parts, each has a stream of its own
+ * (data/parts.h), of which it takes as many samples in every step as its shards of the batch would
+ * have: where it is in its stream follows from the step alone. Threads: made by one; a supply is a
+ * plain value of who asked for it. */
+#ifndef DDLA_TRAIN_SUPPLY_H
+#define DDLA_TRAIN_SUPPLY_H
+
+#include "data/batch.h"
+#include "data/order.h"
+#include "train/training.h"
+
+typedef struct ddla_supply {
+  ddla_order order; /* all data are everybody's: the epoch's */
+  int64_t epoch;
+  ddla_part_stream stream; /* else the replica's; without samples where there are no parts */
+  int64_t ahead;           /* a position is so many places further on in the stream */
+} ddla_supply;
+
+/* Divides the training samples, where the job says so. After the data are open and replicas are
+ * known. Errors: INVALID naming the key; NO_MEMORY. */
+ddla_status ddla_supply_prepare(ddla_training *training);
+
+/* Positions in the epoch's batches that shards [work->first, work->end) are; none if equal. */
+ddla_batch_span ddla_supply_span(const ddla_training *training, const ddla_sync_work *work);
+
+/* What a replica computes in a step. */
+ddla_supply ddla_supply_of(const ddla_training *training, const ddla_sync_work *work, int replica);
+
+/* Writes the samples at `position` and behind it, up to `count`, of one pass over the data, whose
+ * number goes to *pass; how many they are. count >= 1 */
+int64_t ddla_supply_fill(int64_t *out, int64_t *pass, const ddla_supply *supply, int64_t position,
+                         int64_t count);
+
+#endif
