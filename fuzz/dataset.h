@@ -17,7 +17,10 @@ static inline void fuzz_open(const ddla_data_source *source) {
   ddla_data_shape shape = ddla_dataset_shape(set);
   int64_t count = ddla_dataset_count(set), features = shape.height * shape.width * shape.channels;
   FUZZ_CHECK(count >= 1 && features >= 1);
-  size_t size = ddla_dataset_type(set) == DDLA_DATA_UINT8 ? 1 : sizeof(float);
+  static const size_t sizes[] = {[DDLA_DATA_UINT8] = 1,
+                                 [DDLA_DATA_FLOAT32] = sizeof(float),
+                                 [DDLA_DATA_TOKENS] = sizeof(uint16_t)};
+  const size_t size = sizes[ddla_dataset_type(set)];
   unsigned sum = 0;
   for (int64_t i = 0; i < count; i++) {
     const unsigned char *sample = ddla_dataset_features(set, i);

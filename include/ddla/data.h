@@ -69,7 +69,12 @@ typedef struct ddla_data_source {
   int64_t window;        /* text: tokens of a sample */
   const char *const *class_names; /* null: as found in the data; else any other label is refused */
   int class_count; /* 0: as found; without class_names: labels are 0 ... class_count - 1 */
-  int threads;     /* folder: decoding threads, default as many as processors, at most 8 */
+  int threads;     /* folder, prepared: threads that decode; default as many as processors */
+  /* prepared: true: the features' hashes are not looked at on opening. Whatever chooses memory
+   * (labels, tokens) and whatever is compressed is checked all the same. */
+  bool trusts_features;
+  /* prepared: samples in damaged blocks are left out of the set; else opening fails. */
+  bool skips_damaged;
   const ddla_data_memory *memory; /* null: pages shared with later forks */
   /* Formats besides the library's own, asked before them; [format_count]. */
   const struct ddla_data_format *const *formats;

@@ -44,6 +44,10 @@
     "csv: name of the column with the label, or its number from 1; empty: the last column")        \
   X(data, header, CHOICE, "auto", 0, 0, "auto|yes|no", SAME,                                       \
     "csv: whether the first line names the columns; auto: if none of its fields is a number")      \
+  X(data, verify, CHOICE, "all", 0, 0, "all|index", FREE,                                          \
+    "prepared sets: whether all blocks are checked on opening, or those of features are trusted")  \
+  X(data, on_error, CHOICE, "fail", 0, 0, "fail|skip", FREE,                                       \
+    "prepared sets with damaged blocks: refuse them, or leave out the samples that lie there")     \
   X(data, size, SIZES, "[]", 1, 16384, "pixels", SAME,                                             \
     "height and width that images are scaled to; []: as they are")                                 \
   X(data, channels, INT, "0", 0, 4096, "", SAME, "channels of an image; 0: as in the data")        \

@@ -35,6 +35,12 @@ ddla_status ddla_dataset_open(ddla_dataset **out, const ddla_data_source *source
 /* Name of the index-th format and what it looks for; null behind the last. Borrowed for ever. */
 const char *ddla_dataset_format(const char **looks_for, int index);
 
+/* True if the path is a directory that holds a prepared set, which can be of any type. */
+bool ddla_dataset_is_prepared(const char *path);
+
+/* Name of the format that would read the source; null where none accepts it. Borrowed. */
+const char *ddla_dataset_format_of(const ddla_data_source *source);
+
 /* True if path is a directory that holds this part beside others (t10k-… files, a folder "test");
  * false if it holds no such part, or only samples that are not divided into parts. */
 bool ddla_dataset_has_part(const ddla_data_source *source);
@@ -55,6 +61,24 @@ ddla_status ddla_dataset_subset(ddla_dataset **out, const ddla_dataset *parent,
 ddla_status ddla_dataset_split(ddla_dataset **train, ddla_dataset **validation,
                                const ddla_dataset *parent, double fraction,
                                uint64_t seed) DDLA_MUST_USE;
+
+/* Chooses the samples of a part that is set aside: round(fraction * count) of them, the same as
+ * ddla_dataset_split with this seed; by_label: as many of each class, rounded class by class. Of a
+ * text the last samples. chosen: [count of set], set to 1 for those and 0 for others. Errors:
+ * INVALID as of ddla_dataset_split, also where by_label has no labels to go by; NO_MEMORY. */
+typedef struct ddla_data_choice {
+  double fraction;
+  uint64_t seed;
+  bool by_label;
+} ddla_data_choice;
+ddla_status ddla_dataset_choose(uint8_t *chosen, const ddla_dataset *set,
+                                const ddla_data_choice *choice);
+
+/* A data set of its own of those samples for which chosen[i] == value, in the order of set and with
+ * its classes; records lie in memory (null: shared pages). Of a text they must follow each other.
+ * chosen: [count of set]. Errors: INVALID if there are none; NO_MEMORY. */
+ddla_status ddla_dataset_pick(ddla_dataset **out, const ddla_dataset *set, const uint8_t *chosen,
+                              uint8_t value, const ddla_data_memory *memory);
 
 /* Renumbers set's labels as like numbers the classes of the same names, and gives set like's
  * classes; for a test set that was read by itself. Not for views. Errors: INVALID naming a class
@@ -78,6 +102,9 @@ const char *ddla_dataset_class_name(const ddla_dataset *set, int class_index);
 
 /* Numbers that each sample has as its target; 0: it has none. */
 int64_t ddla_dataset_targets(const ddla_dataset *set);
+
+/* Samples that were left out because they lie in damaged blocks, and how many blocks those are. */
+int64_t ddla_dataset_left_out(int64_t *blocks, const ddla_dataset *set);
 
 /* Label of a sample, -1 if the data have none. */
 int32_t ddla_dataset_label(const ddla_dataset *set, int64_t index);

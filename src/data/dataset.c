@@ -71,25 +71,35 @@ static ddla_data_fingerprint fingerprint_of(const void *bytes, size_t length,
   return (ddla_data_fingerprint){.low = hash.low64, .high = hash.high64};
 }
 
+void ddla_dataset_streams(size_t bytes[DDLA_DATA_STREAMS], const ddla_dataset *set) {
+  const int64_t values =
+      set->type == DDLA_DATA_TOKENS ? set->length : ddla_data_shape_count(set->shape) * set->count;
+  bytes[0] = (size_t)values * ddla_data_type_bytes(set->type);
+  bytes[1] = set->labels ? (size_t)set->count * sizeof *set->labels : 0;
+  bytes[2] = (size_t)(set->count * set->target_count) * sizeof *set->targets;
+}
+
 /* The features are hashed once; labels and names change when classes are matched. */
 void ddla_dataset_seal(ddla_dataset *set) {
-  int64_t values =
-      set->type == DDLA_DATA_TOKENS ? set->length : ddla_data_shape_count(set->shape) * set->count;
-  size_t bytes = (size_t)values * ddla_data_type_bytes(set->type);
-  if (set->features_hash == 0) set->features_hash = XXH3_64bits(set->features, bytes);
+  size_t bytes[DDLA_DATA_STREAMS];
+  ddla_dataset_streams(bytes, set);
+  if (set->features_hash == 0) set->features_hash = XXH3_64bits(set->features, bytes[0]);
   int64_t head[7] = {
       set->type,           set->count,          set->shape.height,          set->shape.width,
       set->shape.channels, set->labels != NULL, (int64_t)set->features_hash};
   ddla_data_fingerprint print = fingerprint_of(head, sizeof head, (ddla_data_fingerprint){0});
-  if (set->labels)
-    print = fingerprint_of(set->labels, (size_t)set->count * sizeof *set->labels, print);
-  if (set->targets)
-    print = fingerprint_of(set->targets,
-                           (size_t)(set->count * set->target_count) * sizeof *set->targets, print);
+  if (set->labels) print = fingerprint_of(set->labels, bytes[1], print);
+  if (set->targets) print = fingerprint_of(set->targets, bytes[2], print);
   if (set->keys) print = fingerprint_of(set->keys, (size_t)set->count * sizeof *set->keys, print);
   for (int i = 0; i < set->classes.count; i++)
     print = fingerprint_of(set->classes.names[i], strlen(set->classes.names[i]) + 1, print);
   set->fingerprint = print;
+}
+
+int64_t ddla_dataset_left_out(int64_t *blocks, const ddla_dataset *set) {
+  const ddla_dataset *root = ddla_dataset_root(set);
+  *blocks = root->left_out_for;
+  return root->left_out;
 }
 
 ddla_status ddla_dataset_number_classes(ddla_dataset *set, const ddla_data_source *source,

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/disk.h"
+
 enum { GZIP_BYTES_MIN = 18, DEFLATE_RATIO_MAX = 1032 };
 
 static void *map_pages(size_t bytes, int sharing) {
@@ -52,7 +54,8 @@ static size_t block_room(size_t bytes) { return bytes ? bytes : 1; }
 ddla_status ddla_data_block_make(ddla_data_block *out, size_t bytes,
                                  const ddla_data_memory *memory) {
   if (!memory) memory = ddla_data_memory_shared();
-  if (bytes > machine_bytes()) /* pages are promised freely; the promise would break much later */
+  /* Pages are promised freely; the promise would break much later. */
+  if (bytes > machine_bytes() && !ddla_data_disk_is(memory))
     return DDLA_FAIL(NO_MEMORY, "data of %.1f GiB do not fit this machine's memory of %.1f GiB",
                      (double)bytes * 0x1p-30, (double)machine_bytes() * 0x1p-30);
   void *data = memory->allocate(block_room(bytes), memory->argument);

@@ -108,12 +108,18 @@ ddla_status ddla_dataset_open(ddla_dataset **out, const ddla_data_source *source
   DDLA_TRY_CLEAN(status, format->read(set, source));
   if (is_brought(source, format)) DDLA_TRY_CLEAN(status, ddla_dataset_settle(set, source));
   DDLA_TRY_CLEAN(status, check_set(set, source));
-  ddla_dataset_seal(set);
+  if (!set->sealed) ddla_dataset_seal(set);
   *out = set;
   set = NULL;
 cleanup:
   ddla_dataset_close(set);
   return status;
+}
+
+const char *ddla_dataset_format_of(const ddla_data_source *source) {
+  const ddla_data_format *format = NULL;
+  if (check_path(source) != DDLA_OK || find_format(&format, source) != DDLA_OK) return NULL;
+  return format->name;
 }
 
 bool ddla_dataset_has_part(const ddla_data_source *source) {

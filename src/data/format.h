@@ -30,6 +30,9 @@ struct ddla_dataset {
   ddla_classes classes; /* of a root */
   uint64_t features_hash;
   ddla_data_fingerprint fingerprint;
+  bool sealed;          /* the reader knew the fingerprint without reading the records */
+  int64_t left_out;     /* samples that were left out because they are damaged */
+  int64_t left_out_for; /* damaged blocks that these were in */
 };
 
 #define DDLA_DATA_FORMAT(name) extern const ddla_data_format ddla_data_format_##name;
@@ -43,6 +46,15 @@ int64_t ddla_data_shape_count(ddla_data_shape shape);
 /* Index of a view's sample in its root. */
 int64_t ddla_dataset_root_index(const ddla_dataset *set, int64_t index);
 const ddla_dataset *ddla_dataset_root(const ddla_dataset *set);
+
+/* Bytes of features (of a text: its tokens), labels (int32) and targets of a root. */
+enum { DDLA_DATA_STREAMS = 3 };
+void ddla_dataset_streams(size_t bytes[DDLA_DATA_STREAMS], const ddla_dataset *set);
+
+/* Bytes of the same of records that are to be made. path is for messages. Errors: INVALID for
+ * records that cannot be. */
+ddla_status ddla_data_records_measure(size_t bytes[DDLA_DATA_STREAMS],
+                                      const ddla_data_records *records, const char *path);
 
 /* Computes the fingerprint of a root from its content. */
 void ddla_dataset_seal(ddla_dataset *set);

@@ -48,19 +48,30 @@ static ddla_status check(const ddla_data_records *records, const char *path) {
   return DDLA_OK;
 }
 
+ddla_status ddla_data_records_measure(size_t bytes[DDLA_DATA_STREAMS],
+                                      const ddla_data_records *records, const char *path) {
+  size_t made[DDLA_DATA_STREAMS] = {0};
+  DDLA_TRY(check(records, path));
+  const bool is_text = records->type == DDLA_DATA_TOKENS;
+  const int64_t features = ddla_data_shape_count(records->shape);
+  if (!product(&made[0], is_text ? records->length : records->count, is_text ? 1 : features,
+               ddla_data_type_bytes(records->type)) ||
+      (records->labelled && !product(&made[1], records->count, 1, sizeof *records->label)) ||
+      (records->targets &&
+       !product(&made[2], records->count, records->targets, sizeof *records->target)))
+    return refuse(records, path, records->count < 1 ? "but there must be one" : "too many");
+  memcpy(bytes, made, sizeof made);
+  return DDLA_OK;
+}
+
 ddla_status ddla_dataset_make(ddla_data_records *records, ddla_dataset *set,
                               const ddla_data_source *source) {
   ddla_data_records made = *records;
-  size_t bytes[3] = {0};
-  DDLA_TRY(check(&made, source->path));
+  size_t bytes[DDLA_DATA_STREAMS] = {0};
   if (set->features) return DDLA_FAIL(INVALID, "%s: its format makes records twice", source->path);
   const bool is_text = made.type == DDLA_DATA_TOKENS;
-  if (is_text) made.count = (made.length - 1) / made.shape.height;
-  if (!product(&bytes[0], is_text ? made.length : made.count,
-               is_text ? 1 : ddla_data_shape_count(made.shape), ddla_data_type_bytes(made.type)) ||
-      (made.labelled && !product(&bytes[1], made.count, 1, sizeof *made.label)) ||
-      (made.targets && !product(&bytes[2], made.count, made.targets, sizeof *made.target)))
-    return refuse(&made, source->path, made.count < 1 ? "but there must be one" : "too many");
+  if (is_text && made.shape.height > 0) made.count = (made.length - 1) / made.shape.height;
+  DDLA_TRY(ddla_data_records_measure(bytes, &made, source->path));
   DDLA_TRY(ddla_data_block_make(&set->features_block, bytes[0], source->memory));
   if (bytes[1]) DDLA_TRY(ddla_data_block_make(&set->labels_block, bytes[1], source->memory));
   if (bytes[2]) DDLA_TRY(ddla_data_block_make(&set->targets_block, bytes[2], source->memory));

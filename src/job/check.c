@@ -24,6 +24,9 @@ static ddla_status check_data(const ddla_job *job) {
     return ddla_job_refuse(job, "data.mean",
                            "is given, but data.standardize is false; remove one of them");
   }
+  if (is(job->data.on_error, "skip") && is(job->data.verify, "index"))
+    return ddla_job_refuse(job, "data.on_error",
+                           "is skip, but with data.verify index nobody looks for damage; use all");
   if (*job->data.validation && job->data.validation_fraction > 0) {
     return ddla_job_refuse(job, "data.validation_fraction",
                            "and data.validation are both given; keep one of them");

@@ -31,6 +31,8 @@ ddla_data_source ddla_training_source(const ddla_job *job, const ddla_plugins *p
                              .part = part,
                              .label_column = text_or_null(job->data.label),
                              .key_column = text_or_null(job->data.partition_key),
+                             .trusts_features = strcmp(job->data.verify, "index") == 0,
+                             .skips_damaged = strcmp(job->data.on_error, "skip") == 0,
                              .formats = plugins ? plugins->format : NULL,
                              .format_count = plugins ? plugins->format_count : 0};
   if (strcmp(job->data.format, "auto") != 0) source.format = job->data.format;
@@ -43,7 +45,7 @@ ddla_data_source ddla_training_source(const ddla_job *job, const ddla_plugins *p
   source.shape.channels = job->data.channels;
   const ddla_task *task = ddla_task_find(plugins, job->task.kind);
   if (!task || !task->format) return source;
-  if (!source.format) source.format = task->format;
+  if (!source.format && !ddla_dataset_is_prepared(path)) source.format = task->format;
   source.window = job->model.window;
   return source;
 }

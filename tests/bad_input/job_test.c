@@ -160,6 +160,7 @@ static const bad combinations[] = {
     {"data: {validation: v, validation_fraction: 0.1}\n", "both given"},
     {"data: {train: \"\"}\n", "name a directory or a file"},
     {"data: {size: [28]}\n", "[height, width]"},
+    {"data: {on_error: skip, verify: index}\n", "nobody looks for damage"},
     {"data: {mean: [1]}\n", "data.mean has 1 numbers, data.std 0"},
     {"data: {mean: [1], std: [1], standardize: false}\n", "remove one of them"},
     {"model: {kind: layers}\n", "model.layers lists none"},

@@ -1,0 +1,162 @@
+/* Prepared data sets: a directory with an index and part files for each part (training, validation,
+ * test), written once and mapped into memory to be opened; docs/formats/prepared.md says what is in
+ * them. A part has up to three streams of bytes, features, labels and targets; a stream is cut into
+ * blocks, each with a hash, and blocks lie in part files.
+ * Threads: one thread per index; several parts may be opened at once. */
+#ifndef DDLA_DATA_PREPARED_H
+#define DDLA_DATA_PREPARED_H
+
+#include "data/classes.h"
+#include "data/data.h"
+#include "data/file.h"
+
+enum {
+  DDLA_PREPARED_VERSION = 1,
+  DDLA_PREPARED_PARTS = 3,       /* as of ddla_data_part */
+  DDLA_PREPARED_FOOT_BYTES = 64, /* behind the blocks of a part file */
+  DDLA_PREPARED_STEP = 65536,    /* blocks are multiples of it: no system has larger pages */
+  DDLA_PREPARED_BLOCK_MAX = 1 << 28,
+  DDLA_PREPARED_FILES_MAX = 100000 /* of a stream */
+};
+
+typedef enum ddla_prepared_stream {
+  DDLA_PREPARED_FEATURES,
+  DDLA_PREPARED_LABELS,
+  DDLA_PREPARED_TARGETS,
+  DDLA_PREPARED_STREAMS
+} ddla_prepared_stream;
+
+/* As it lies in a part file. */
+typedef struct ddla_prepared_block {
+  uint64_t bytes, hash; /* hash: XXH3 with 64 bits */
+} ddla_prepared_block;
+
+/* What an index says. Plain value; zero is empty; blocks and classes are owned. */
+typedef struct ddla_prepared_index {
+  ddla_data_part part;
+  ddla_data_records records; /* a text has the shape [1, 1, 1] and count 1; no pointers */
+  bool compressed;
+  uint64_t features_hash;
+  ddla_data_fingerprint fingerprint; /* of a text 0: it depends on the window */
+  uint64_t block_bytes;              /* of the stream, but for its last block */
+  uint64_t file_blocks;              /* blocks in a part file, but for the stream's last */
+  ddla_classes classes;
+  size_t stream_bytes[DDLA_PREPARED_STREAMS];   /* from here on it follows from the above */
+  int64_t stream_blocks[DDLA_PREPARED_STREAMS]; /* 0: the stream is not there */
+  int64_t stream_first[DDLA_PREPARED_STREAMS];  /* the stream's first block within blocks */
+  int64_t block_count;
+  ddla_prepared_block *blocks; /* [block_count], streams one after the other */
+} ddla_prepared_index;
+
+void ddla_prepared_index_fini(ddla_prepared_index *index);
+
+/* Fills in what follows from records, block_bytes and file_blocks, and makes blocks. path is for
+ * messages. Errors: INVALID for records that cannot be; NO_MEMORY. */
+ddla_status ddla_prepared_index_plan(ddla_prepared_index *index, const char *path);
+
+/* The index as bytes, owned by the caller. Errors: NO_MEMORY. */
+ddla_status ddla_prepared_index_encode(uint8_t **out, size_t *bytes,
+                                       const ddla_prepared_index *index);
+
+/* Reads an index from bytes into an empty one. path is for messages. Errors: CORRUPT naming the
+ * place, UNSUPPORTED for a newer version, NO_MEMORY. */
+ddla_status ddla_prepared_index_parse(ddla_prepared_index *out, const uint8_t *bytes, size_t length,
+                                      const char *path);
+
+/* Reads the index of a part of a directory. Errors: of parse and of reading files. */
+ddla_status ddla_prepared_index_read(ddla_prepared_index *out, const char *directory,
+                                     ddla_data_part part);
+
+/* "train", "validation", "test"; "features", "labels", "targets". Borrowed for ever. */
+const char *ddla_prepared_part_name(ddla_data_part part);
+const char *ddla_prepared_stream_name(ddla_prepared_stream stream);
+
+/* DIR/train.index; DIR/train-features-00000.part. Errors: INVALID (too long). */
+ddla_status ddla_prepared_index_path(char *out, const char *directory, ddla_data_part part);
+ddla_status ddla_prepared_file_path(char *out, const char *directory,
+                                    const ddla_prepared_index *index, ddla_prepared_stream stream,
+                                    int64_t file);
+
+/* Part files of a stream; blocks [first, end) within index->blocks of one of them, and their bytes.
+ */
+int64_t ddla_prepared_files(const ddla_prepared_index *index, ddla_prepared_stream stream);
+typedef struct ddla_prepared_file {
+  int64_t first, end;
+  uint64_t bytes; /* without the foot */
+} ddla_prepared_file;
+ddla_prepared_file ddla_prepared_file_at(const ddla_prepared_index *index,
+                                         ddla_prepared_stream stream, int64_t file);
+
+/* Bytes of the stream in block number `block` of index->blocks. */
+size_t ddla_prepared_block_bytes(const ddla_prepared_index *index, ddla_prepared_stream stream,
+                                 int64_t block);
+
+/* The foot of a part file. */
+void ddla_prepared_foot(uint8_t out[DDLA_PREPARED_FOOT_BYTES], const ddla_prepared_index *index,
+                        ddla_prepared_stream stream, int64_t file);
+
+/* How a set is written; zero means default. */
+typedef struct ddla_prepared_options {
+  int64_t part_bytes;  /* of a stream in a part file, about: 1 GiB */
+  int64_t block_bytes; /* 1 MiB; rounded up to a multiple of DDLA_PREPARED_STEP */
+  bool compress;
+  int threads;                     /* 0: as processors */
+  bool (*stopped)(void *argument); /* asked now and then whether to end early; may be null */
+  void *argument;
+} ddla_prepared_options;
+
+/* Writes a directory from the sets of its parts: sets [DDLA_PREPARED_PARTS], null where there is
+ * none; no views. All or nothing: the directory has its name when everything is durable. Errors:
+ * INVALID where something is there already, also when another process came first; INTERRUPTED;
+ * DISK_FULL and others of files. */
+ddla_status ddla_prepared_write(const char *directory, ddla_dataset *const *sets,
+                                const ddla_prepared_options *options);
+
+/* Errors: INVALID where a directory cannot be made at this path because something is there. */
+ddla_status ddla_prepared_check_target(const char *directory);
+
+/* Whether a directory has the index of a part. */
+bool ddla_prepared_has(const char *directory, ddla_data_part part);
+
+/* The streams of a part in memory. Plain value; zero is empty. */
+typedef struct ddla_prepared_content {
+  ddla_data_block stream[DDLA_PREPARED_STREAMS];
+  uint8_t *damaged;       /* [block_count]: not 0 where a block is damaged */
+  int64_t damaged_blocks; /* how many */
+} ddla_prepared_content;
+
+void ddla_prepared_content_release(ddla_prepared_content *content);
+
+/* How content is loaded. */
+typedef struct ddla_prepared_loading {
+  bool trusts_features;           /* hashes of uncompressed features are not looked at */
+  bool writable;                  /* features too may be changed in memory; labels always may */
+  const ddla_data_memory *memory; /* of what is decompressed */
+  int threads;
+  /* Null: the first damage is a failure. Else each damaged block is told here, in order, and
+   * loading goes on; what is damaged is undefined. */
+  void (*tell)(const char *words, void *argument);
+  void *argument;
+  bool forgives_files; /* the same for files that are missing, too short or of another set */
+} ddla_prepared_loading;
+
+/* Maps or decompresses the streams. The index must outlive nothing. Errors: CORRUPT naming file,
+ * block and offset; INVALID for missing files; NO_MEMORY; IO. */
+ddla_status ddla_prepared_load(ddla_prepared_content *out, const ddla_prepared_index *index,
+                               const char *directory, const ddla_prepared_loading *loading);
+
+/* What a check has found. */
+typedef struct ddla_prepared_verdict {
+  int64_t files, blocks, samples; /* looked at */
+  uint64_t bytes;                 /* of these files */
+  int64_t damages;                /* told */
+} ddla_prepared_verdict;
+
+/* Looks at every byte of a part: index, feet, hashes of all blocks, range of labels and tokens, and
+ * whether features hash and fingerprint follow from the content. Each damage is told in order.
+ * Errors: only where the check itself was not possible. */
+ddla_status ddla_prepared_verify(ddla_prepared_verdict *out, const char *directory,
+                                 ddla_data_part part,
+                                 void (*tell)(const char *words, void *argument), void *argument);
+
+#endif

@@ -1,0 +1,245 @@
+/* The streams of a prepared part in memory: mapped where they lie, or decompressed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/xxh3.h"
+#include "data/crew.h"
+#include "data/prepared.h"
+
+/* A part file that is mapped only while its blocks are decompressed. */
+typedef struct mapping {
+  void *at;
+  size_t bytes;
+} mapping;
+
+typedef struct load {
+  const ddla_prepared_index *index;
+  const char *directory;
+  const ddla_prepared_loading *how;
+  ddla_prepared_content *content;
+  const uint8_t *
+      *stored;       /* [block_count]: a block's bytes; null: its file is not as it should be */
+  mapping *mappings; /* [mapping_count] */
+  int64_t mapping_count;
+} load;
+
+static void unmap(void *block, size_t bytes, void *argument) {
+  (void)argument;
+  munmap(block, bytes);
+}
+
+void ddla_prepared_content_release(ddla_prepared_content *content) {
+  for (int s = 0; s < DDLA_PREPARED_STREAMS; s++) ddla_data_block_release(&content->stream[s]);
+  ddla_free(content->damaged);
+  *content = (ddla_prepared_content){0};
+}
+
+/* Tells of a damage that loading goes on after; else it is the failure. */
+static ddla_status damage(const ddla_prepared_loading *how, ddla_status status) {
+  if (!how->tell || status == DDLA_NO_MEMORY || status == DDLA_INTERNAL) return status;
+  how->tell(ddla_status_message(status), how->argument);
+  return DDLA_OK;
+}
+
+/* A part file must be as long as its blocks and its foot, and the foot must be that of this set. */
+static ddla_status check_file(int file, uint64_t bytes, const uint8_t *foot, const char *path) {
+  struct stat state = {0};
+  uint8_t found[DDLA_PREPARED_FOOT_BYTES];
+  if (fstat(file, &state) != 0) return ddla_file_fail(errno, "cannot read", path);
+  if (!S_ISREG(state.st_mode)) return DDLA_FAIL(INVALID, "%s is not a regular file", path);
+  if ((uint64_t)state.st_size != bytes + sizeof found)
+    return DDLA_FAIL(CORRUPT,
+                     "%s has %lld bytes, the set's index says %" PRIu64
+                     ": copy the set again, or prepare it anew",
+                     path, (long long)state.st_size, bytes + sizeof found);
+  if (pread(file, found, sizeof found, (off_t)bytes) != (ssize_t)sizeof found)
+    return ddla_file_fail(errno ? errno : EIO, "cannot read", path);
+  if (memcmp(found, foot, sizeof found) != 0)
+    return DDLA_FAIL(CORRUPT,
+                     "%s: the last %d bytes (from offset %" PRIu64
+                     ") are not what the set's index says: the file is damaged or of another set; "
+                     "copy the set again, or prepare it anew",
+                     path, DDLA_PREPARED_FOOT_BYTES, bytes);
+  return DDLA_OK;
+}
+
+static ddla_status open_file(int *out, const char *path) {
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a fifo must not hold us */
+  if (file < 0 && errno == ENOENT)
+    return DDLA_FAIL(
+        CORRUPT, "%s is missing: the set is not whole; copy it again, or prepare it anew", path);
+  if (file < 0) return ddla_file_fail(errno, "cannot read", path);
+  *out = file;
+  return DDLA_OK;
+}
+
+static bool is_writable(const load *all, ddla_prepared_stream stream) {
+  return stream == DDLA_PREPARED_LABELS || (stream == DDLA_PREPARED_FEATURES && all->how->writable);
+}
+
+/* Into its place in the stream's range. What may be changed is changed in this process alone, and
+ * page by page. */
+static ddla_status map_in_place(load *all, ddla_prepared_stream stream, ddla_prepared_file part,
+                                int file, const char *path) {
+  const bool writable = is_writable(all, stream);
+  const uint64_t first = (uint64_t)(part.first - all->index->stream_first[stream]);
+  uint8_t *at = all->content->stream[stream].data + first * all->index->block_bytes;
+  void *mapped = mmap(at, part.bytes, PROT_READ | (writable ? PROT_WRITE : 0),
+                      (writable ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED) | MAP_FIXED, file, 0);
+  if (mapped == MAP_FAILED) return ddla_file_fail(errno, "cannot map", path);
+  for (int64_t b = part.first; b < part.end; b++)
+    all->stored[b] = at + (uint64_t)(b - part.first) * all->index->block_bytes;
+  return DDLA_OK;
+}
+
+static ddla_status map_aside(load *all, ddla_prepared_file part, int file, const char *path) {
+  void *mapped = mmap(NULL, part.bytes, PROT_READ, MAP_SHARED, file, 0);
+  if (mapped == MAP_FAILED) return ddla_file_fail(errno, "cannot map", path);
+  all->mappings[all->mapping_count++] = (mapping){mapped, part.bytes};
+  const uint8_t *at = mapped;
+  for (int64_t b = part.first; b < part.end; b++) {
+    all->stored[b] = at;
+    at += all->index->blocks[b].bytes;
+  }
+  return DDLA_OK;
+}
+
+static ddla_status map_file(load *all, ddla_prepared_stream stream, int64_t number) {
+  char path[DDLA_DATA_PATH_BYTES];
+  uint8_t foot[DDLA_PREPARED_FOOT_BYTES];
+  int file = -1;
+  const ddla_prepared_file part = ddla_prepared_file_at(all->index, stream, number);
+  DDLA_TRY(ddla_prepared_file_path(path, all->directory, all->index, stream, number));
+  DDLA_TRY(open_file(&file, path));
+  ddla_prepared_foot(foot, all->index, stream, number);
+  ddla_status status = check_file(file, part.bytes, foot, path);
+  if (status == DDLA_OK)
+    status = all->index->compressed ? map_aside(all, part, file, path)
+                                    : map_in_place(all, stream, part, file, path);
+  close(file);
+  return status;
+}
+
+/* A range of addresses for files that lie one after the other in it. */
+static ddla_status reserve(ddla_data_block *out, size_t bytes) {
+  void *range = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (range == MAP_FAILED) return DDLA_FAIL(NO_MEMORY, "no addresses for %zu bytes of data", bytes);
+  *out = (ddla_data_block){.data = range, .bytes = bytes, .memory = {.release = unmap}};
+  return DDLA_OK;
+}
+
+static ddla_status map_stream(load *all, ddla_prepared_stream stream) {
+  const size_t bytes = all->index->stream_bytes[stream];
+  ddla_data_block *block = &all->content->stream[stream];
+  if (bytes == 0) return DDLA_OK;
+  DDLA_TRY(all->index->compressed ? ddla_data_block_make(block, bytes, all->how->memory)
+                                  : reserve(block, bytes));
+  for (int64_t f = 0; f < ddla_prepared_files(all->index, stream); f++) {
+    ddla_status status = map_file(all, stream, f);
+    if (status != DDLA_OK && all->how->forgives_files) status = damage(all->how, status);
+    DDLA_TRY(status);
+  }
+  return DDLA_OK;
+}
+
+static ddla_prepared_stream stream_of(const ddla_prepared_index *index, int64_t block) {
+  int s = 0;
+  while (block >= index->stream_first[s] + index->stream_blocks[s]) s++;
+  return (ddla_prepared_stream)s;
+}
+
+static ddla_status refuse_block(const load *all, int64_t block, const char *what) {
+  char path[DDLA_DATA_PATH_BYTES];
+  const ddla_prepared_index *index = all->index;
+  const ddla_prepared_stream stream = stream_of(index, block);
+  const int64_t number = (block - index->stream_first[stream]) / (int64_t)index->file_blocks;
+  const ddla_prepared_file part = ddla_prepared_file_at(index, stream, number);
+  uint64_t offset = 0;
+  for (int64_t b = part.first; b < block; b++) offset += index->blocks[b].bytes;
+  DDLA_TRY(ddla_prepared_file_path(path, all->directory, index, stream, number));
+  return DDLA_FAIL(CORRUPT,
+                   "%s: block %" PRId64 " (from offset %" PRIu64 ", %" PRIu64
+                   " bytes) is damaged: %s; copy the set again, or prepare it anew",
+                   path, block - part.first, offset, index->blocks[block].bytes, what);
+}
+
+static ddla_status unpack(const load *all, int64_t block) {
+  const ddla_prepared_index *index = all->index;
+  const ddla_prepared_stream stream = stream_of(index, block);
+  const size_t bytes = ddla_prepared_block_bytes(index, stream, block);
+  const uint64_t place = (uint64_t)(block - index->stream_first[stream]) * index->block_bytes;
+  const size_t made = ZSTD_decompress(all->content->stream[stream].data + place, bytes,
+                                      all->stored[block], index->blocks[block].bytes);
+  if (made == bytes) return DDLA_OK;
+  return refuse_block(all, block,
+                      ZSTD_isError(made) ? ZSTD_getErrorName(made) : "it holds too few bytes");
+}
+
+static ddla_status check_block(const load *all, int64_t block) {
+  const ddla_prepared_index *index = all->index;
+  const bool trusted = all->how->trusts_features && !index->compressed &&
+                       stream_of(index, block) == DDLA_PREPARED_FEATURES;
+  const ddla_prepared_block *said = &index->blocks[block];
+  if (!trusted && ddla_xxh3_of(all->stored[block], said->bytes) != said->hash)
+    return refuse_block(all, block, "its hash is another");
+  return index->compressed ? unpack(all, block) : DDLA_OK;
+}
+
+static ddla_status work_on_block(int64_t block, int thread, void *argument) {
+  const load *all = argument;
+  (void)thread;
+  ddla_status status = all->stored[block] ? check_block(all, block) : DDLA_OK;
+  if (status != DDLA_CORRUPT || !all->how->tell) return status;
+  all->content->damaged[block] = 1;
+  return DDLA_OK;
+}
+
+/* Tells of damaged blocks in their order; what came of files that are not as they should be was
+ * told before. */
+static ddla_status tell_blocks(load *all) {
+  ddla_prepared_content *content = all->content;
+  for (int64_t b = 0; b < all->index->block_count; b++) {
+    if (content->damaged[b]) DDLA_TRY(damage(all->how, check_block(all, b)));
+    if (!all->stored[b]) content->damaged[b] = 1;
+    content->damaged_blocks += content->damaged[b];
+  }
+  return DDLA_OK;
+}
+
+static ddla_status load_all(load *all) {
+  const ddla_prepared_index *index = all->index;
+  int64_t files = 0;
+  for (int s = 0; s < DDLA_PREPARED_STREAMS; s++)
+    files += ddla_prepared_files(index, (ddla_prepared_stream)s);
+  DDLA_TRY(DDLA_NEW(all->content->damaged, index->block_count));
+  DDLA_TRY(DDLA_NEW(all->stored, index->block_count));
+  if (index->compressed) DDLA_TRY(DDLA_NEW(all->mappings, files));
+  for (int s = 0; s < DDLA_PREPARED_STREAMS; s++)
+    DDLA_TRY(map_stream(all, (ddla_prepared_stream)s));
+  DDLA_TRY(ddla_crew_run(index->block_count,
+                         ddla_crew_threads(all->how->threads, index->block_count), work_on_block,
+                         all));
+  return tell_blocks(all);
+}
+
+ddla_status ddla_prepared_load(ddla_prepared_content *out, const ddla_prepared_index *index,
+                               const char *directory, const ddla_prepared_loading *loading) {
+  ddla_prepared_content made = {0};
+  load all = {.index = index, .directory = directory, .how = loading, .content = &made};
+  ddla_status status = load_all(&all);
+  for (int64_t i = 0; i < all.mapping_count; i++) munmap(all.mappings[i].at, all.mappings[i].bytes);
+  ddla_free(all.mappings);
+  ddla_free(all.stored);
+  if (status == DDLA_OK) *out = made;
+  else ddla_prepared_content_release(&made);
+  return status;
+}
