@@ -24,6 +24,7 @@ extern "C" {
 /* name, exit status of the program, words, what must be rebuilt before trying again */
 #define DDLA_STATUS_LIST(X)                                                                        \
   X(OK, 0, "success", NONE)                                                                        \
+  X(DAMAGED, 1, "damage was found by a check", CALL)                                               \
   X(INVALID, 2, "invalid input", CALL)                                                             \
   X(CORRUPT, 2, "damaged file", CALL)                                                              \
   X(UNSUPPORTED, 2, "not supported", CALL)                                                         \

@@ -274,6 +274,27 @@ static ddla_status run_all(train_call *call) {
                             : launch_agents(call);
 }
 
+/* Samples that the run does without; said even where nothing else is. */
+static void warn_left_out(const ddla_training *training) {
+  const struct {
+    const char *key;
+    const ddla_dataset *set;
+  } rows[] = {{"data.train", training->whole},
+              {"data.validation", training->validation},
+              {"data.test", training->test}};
+  for (int i = 0; i < 3; i++) {
+    int64_t blocks = 0;
+    const bool is_view = rows[i].set == training->validation && !training->job->data.validation[0];
+    if (!rows[i].set || is_view) continue;
+    const int64_t samples = ddla_dataset_left_out(&blocks, rows[i].set);
+    if (samples > 0)
+      fprintf(stderr,
+              "ddla: warning: %s: %" PRId64 " samples are left out, which lie in %" PRId64
+              " damaged block%s (data.on_error: skip)\n",
+              rows[i].key, samples, blocks, blocks == 1 ? "" : "s");
+  }
+}
+
 /* Makes the run directory ready, unless its run is finished. */
 static ddla_status prepare_directory(bool *finished, train_call *call) {
   ddla_training *training = call->training;
@@ -283,6 +304,7 @@ static ddla_status prepare_directory(bool *finished, train_call *call) {
   *finished = false;
   if (call->options.resume) DDLA_TRY(find_finished(finished, call));
   if (*finished) return DDLA_OK;
+  warn_left_out(training);
   DDLA_TRY(ddla_training_estimate(&memory, training));
   DDLA_TRY(ddla_run_prepare(training, directory, call->options.resume));
   if (show == DDLA_SHOW_BAR || show == DDLA_SHOW_LINES) show_plan(call, &memory);
