@@ -139,6 +139,20 @@ static void numbers(void **state) {
   REFUSED_WITH(LABELLED_AT, 0, 4, CORRUPT, "3 classes of samples without labels");
 }
 
+/* One name, which reaches a byte into the hash at the end. */
+static void long_name(void) {
+  size_t bytes = 0;
+  fresh(&plain);
+  uint8_t *index = load(&bytes, "bad/train.index");
+  const size_t room = bytes - HASH_BYTES - NAMES_AT - 4;
+  put(index + CLASSES_AT, 1, 8);
+  memset(index + NAMES_AT + 4, 'x', room);
+  put(index + NAMES_AT, room + 1, 4);
+  save_index(index, bytes);
+  free(index);
+  REFUSED(CORRUPT, "name of class 0", "beyond the index");
+}
+
 /* Records that reach beyond their blocks, blocks beyond the index, names beyond its end. */
 static void what_does_not_fit(void **state) {
   (void)state;
@@ -150,6 +164,7 @@ static void what_does_not_fit(void **state) {
   REFUSED_WITH(CLASSES_AT, 2, 8, CORRUPT, "5 bytes are left");
   REFUSED_WITH(NAMES_AT, 0, 4, CORRUPT, "name of class 0");
   REFUSED_WITH(NAMES_AT, 1 << 30, 4, CORRUPT, "name of class 0");
+  long_name();
   REFUSED_WITH(NAMES_AT + 4, 0, 1, CORRUPT, "name of class 0");
   REFUSED_WITH(NAMES_AT + 4, '2', 1, CORRUPT, "classes 0 and 2 have one name");
   fresh(&packed);
