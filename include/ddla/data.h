@@ -57,19 +57,23 @@ struct ddla_data_format;
 /* What to open; zero means default. Everything is borrowed for the call only, except *memory, which
  * is copied. A format reads what concerns it. */
 typedef struct ddla_data_source {
-  const char *path;         /* file or directory */
-  const char *labels_path;  /* idx: file of labels; null: derived from path */
-  const char *format;       /* its name; null or "auto": the first that accepts */
-  ddla_data_part part;      /* which part of a directory that holds several */
-  const char *label_column; /* csv: name, number from 1, "last" (default), or "none" */
-  const char *key_column;   /* csv: whose a sample is: name or number from 1; null: none says it */
-  ddla_data_header header;  /* csv */
-  char delimiter;           /* csv: 0 finds out which of , ; tab the first line has most of */
-  ddla_data_shape shape; /* csv: shape of a row; folder: size to bring images to, channels 1 or 3 */
-  int64_t window;        /* text: tokens of a sample */
+  const char *path;        /* file or directory */
+  const char *labels_path; /* idx: file of labels; null: derived from path */
+  const char *format;      /* its name; null or "auto": the first that accepts */
+  ddla_data_part part;     /* which part of a directory that holds several */
+  /* csv: name, number from 1, "last" (default), or "none"; jsonl, webdataset: key, "label"
+   * (default), or "none" */
+  const char *label_column;
+  const char *key_column;  /* csv: whose a sample is: name or number from 1; null: none says it */
+  const char *features;    /* jsonl: "key, key, …" in their order; null: all but the label's */
+  ddla_data_header header; /* csv */
+  char delimiter;          /* csv: 0 finds out which of , ; tab the first line has most of */
+  /* csv, jsonl: shape of a row; folder, webdataset: size to bring images to, channels 1 or 3 */
+  ddla_data_shape shape;
+  int64_t window;                 /* text: tokens of a sample */
   const char *const *class_names; /* null: as found in the data; else any other label is refused */
   int class_count; /* 0: as found; without class_names: labels are 0 ... class_count - 1 */
-  int threads;     /* folder, prepared: threads that decode; default as many as processors */
+  int threads;     /* of images, prepared: threads that decode; default as many as processors */
   /* prepared: true: the features' hashes are not looked at on opening. Whatever chooses memory
    * (labels, tokens) and whatever is compressed is checked all the same. */
   bool trusts_features;

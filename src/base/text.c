@@ -27,6 +27,12 @@ size_t ddla_text_utf8_end(const char *text, size_t bytes) {
   const unsigned char *p = (const unsigned char *)text;
   size_t at = 0;
   while (at < bytes) {
+    uint64_t eight = 0; /* at once, as nearly all of a text is ASCII */
+    if (bytes - at >= sizeof eight) memcpy(&eight, p + at, sizeof eight);
+    if (bytes - at >= sizeof eight && (eight & 0x8080808080808080) == 0) {
+      at += sizeof eight;
+      continue;
+    }
     size_t length = utf8_sequence(p + at, bytes - at);
     if (length == 0) return at;
     at += length;

@@ -1,8 +1,9 @@
 /* Which positions of an epoch make up a global batch and its shards. Batch b of an epoch over n
  * samples covers positions [b * B, min(n, (b + 1) * B)): the last batch is kept even when it is
- * smaller. Shard s of S covers [floor(s * m / S), floor((s + 1) * m / S)) of the batch's m samples:
- * sizes differ by at most one and a shard of a small batch may be empty. Nothing here depends on
- * how many agents run. Threads: pure functions. */
+ * smaller, and who leaves it out (train.last_batch) asks for one batch less. Shard s of S covers
+ * [floor(s * m / S), floor((s + 1) * m / S)) of the batch's m samples: sizes differ by at most one
+ * and a shard of a small batch may be empty. Nothing here depends on how many agents run. Threads:
+ * pure functions. */
 #ifndef DDLA_DATA_BATCH_H
 #define DDLA_DATA_BATCH_H
 

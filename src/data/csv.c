@@ -4,11 +4,9 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
-#include "data/format.h"
+#include "data/labels.h"
 
-enum { NAME_BYTES = 256, PEEK_BYTES = 4096 };
-
-typedef enum label_kind { LABELS_NONE, LABELS_UNKNOWN, LABELS_NUMBERS, LABELS_NAMES } label_kind;
+enum { PEEK_BYTES = 4096 };
 
 /* What the first row tells about the file. */
 typedef struct layout {
@@ -16,19 +14,19 @@ typedef struct layout {
   int64_t label, key; /* columns from 0; -1: none */
   int64_t first_line;
   bool header;
-  label_kind kind;
+  ddla_label_kind kind;
 } layout;
 
-static ddla_status name_of(char out[NAME_BYTES], const ddla_csv_cursor *cursor,
+static ddla_status name_of(char out[DDLA_LABEL_BYTES], const ddla_csv_cursor *cursor,
                            const ddla_csv_field *field) {
-  if (ddla_csv_field_text(out, NAME_BYTES, field)) return DDLA_OK;
+  if (ddla_csv_field_text(out, DDLA_LABEL_BYTES, field)) return DDLA_OK;
   return DDLA_FAIL(INVALID, "%s, line %lld, column %d: a name of %zu bytes; at most %d are read",
                    cursor->path, (long long)field->line, field->column, field->length,
-                   NAME_BYTES - 1);
+                   DDLA_LABEL_BYTES - 1);
 }
 
 static bool spells(const ddla_csv_field *field, const char *name) {
-  char text[NAME_BYTES];
+  char text[DDLA_LABEL_BYTES];
   return ddla_csv_field_text(text, sizeof text, field) && strcmp(text, name) == 0;
 }
 
@@ -80,7 +78,6 @@ static ddla_status find_label(layout *out, int64_t named, const char *wanted, co
                      path, ddla_text_quote(wanted).text,
                      out->header ? "" : ", as the first line does not name the columns");
   }
-  out->kind = out->label < 0 ? LABELS_NONE : LABELS_UNKNOWN;
   return DDLA_OK;
 }
 
@@ -167,65 +164,20 @@ static ddla_status choose_shape(ddla_dataset *set, const layout *in,
   return DDLA_OK;
 }
 
-static ddla_status fail_range(const ddla_csv_cursor *cursor, const ddla_csv_field *field,
-                              const char *text, int limit) {
-  return DDLA_FAIL(INVALID,
-                   "%s, line %lld, column %d: label %s is out of range; expected 0 to %d, or names "
-                   "of classes",
-                   cursor->path, (long long)field->line, field->column, text, limit - 1);
-}
-
-static ddla_status read_known_label(int32_t *out, const ddla_dataset *set,
-                                    const ddla_csv_cursor *cursor, const ddla_csv_field *field,
-                                    const char *name) {
-  int64_t number = 0;
-  *out = ddla_classes_find(&set->classes, name, strlen(name));
-  if (*out >= 0) return DDLA_OK;
-  if (!ddla_text_to_int(&number, name))
-    return DDLA_FAIL(INVALID, "%s, line %lld, column %d: %s is none of the %d classes given",
-                     cursor->path, (long long)field->line, field->column,
-                     ddla_text_quote(name).text, set->classes.count);
-  if (number < 0 || number >= set->classes.count)
-    return fail_range(cursor, field, name, set->classes.count);
-  *out = (int32_t)number;
-  return DDLA_OK;
-}
-
-/* The first label decides whether labels are numbers or names; a file of both is most likely
- * damaged. */
-static ddla_status read_new_label(int32_t *out, ddla_dataset *set, layout *in, int limit,
-                                  const ddla_csv_cursor *cursor, const ddla_csv_field *field) {
-  char name[NAME_BYTES];
-  int64_t number = 0;
-  DDLA_TRY(name_of(name, cursor, field));
-  label_kind kind = ddla_text_to_int(&number, name) ? LABELS_NUMBERS : LABELS_NAMES;
-  if (in->kind == LABELS_UNKNOWN) in->kind = kind;
-  if (name[0] == '\0' || kind != in->kind)
-    return DDLA_FAIL(INVALID, "%s, line %lld, column %d: label %s; expected %s", cursor->path,
-                     (long long)field->line, field->column, ddla_text_quote(name).text,
-                     in->kind == LABELS_NUMBERS ? "a whole number, as the first label is one"
-                     : name[0] == '\0'          ? "the name of a class"
-                                                : "a name, as the first label is one");
-  if (kind == LABELS_NAMES) return ddla_classes_add(out, &set->classes, name, strlen(name));
-  if (number < 0 || number >= limit) return fail_range(cursor, field, name, limit);
-  *out = (int32_t)number;
-  return DDLA_OK;
-}
-
+/* Reads a label and names its place if it is none. */
 static ddla_status read_label(int32_t *out, ddla_dataset *set, layout *in,
                               const ddla_data_source *source, const ddla_csv_cursor *cursor,
                               const ddla_csv_field *field) {
-  if (source->class_names) {
-    char name[NAME_BYTES];
-    DDLA_TRY(name_of(name, cursor, field));
-    return read_known_label(out, set, cursor, field, name);
-  }
-  int limit = source->class_count > 0 ? source->class_count : DDLA_CLASSES_LIMIT;
-  return read_new_label(out, set, in, limit, cursor, field);
+  char name[DDLA_LABEL_BYTES];
+  DDLA_TRY(name_of(name, cursor, field));
+  ddla_status status = ddla_labels_read(out, &in->kind, set, source, name);
+  if (status == DDLA_OK) return DDLA_OK;
+  return ddla_status_prefix(status, "%s, line %lld, column %d: ", cursor->path,
+                            (long long)field->line, field->column);
 }
 
 static ddla_status fail_number(const ddla_csv_cursor *cursor, const ddla_csv_field *field) {
-  char text[NAME_BYTES];
+  char text[DDLA_LABEL_BYTES];
   if (!ddla_csv_field_text(text, sizeof text, field)) memcpy(text, "a long text", 12);
   return DDLA_FAIL(INVALID,
                    "%s, line %lld, column %d: %s is not a number; every feature must be a finite "
@@ -259,21 +211,7 @@ static ddla_status read_row(ddla_dataset *set, layout *in, const ddla_data_sourc
   return DDLA_OK;
 }
 
-/* Names get numbers in the order of their bytes, so that the order of rows does not matter. */
-static ddla_status sort_classes(ddla_dataset *set, const ddla_data_source *source) {
-  int32_t *renumber = NULL;
-  if (source->class_count > 0 && set->classes.count > source->class_count)
-    return DDLA_FAIL(INVALID, "%s: %d different labels, but %d classes are expected", source->path,
-                     set->classes.count, source->class_count);
-  DDLA_TRY(DDLA_NEW(renumber, set->classes.count));
-  ddla_status status = ddla_classes_sort(&set->classes, renumber);
-  for (int64_t i = 0; status == DDLA_OK && i < set->count; i++)
-    set->labels[i] = renumber[set->labels[i]];
-  ddla_free(renumber);
-  return status;
-}
-
-/* The same of keys. */
+/* Keys get numbers in the order of their bytes, so that the order of rows does not matter. */
 static ddla_status sort_keys(ddla_dataset *set) {
   int32_t *renumber = NULL;
   if (!set->keys) return DDLA_OK;
@@ -302,9 +240,8 @@ static ddla_status make_room(ddla_dataset *set, const layout *in, const ddla_dat
 
 ddla_status ddla_csv_parse(ddla_dataset *set, const char *bytes, size_t length,
                            const ddla_data_source *source) {
-  if (length > 0 && memchr(bytes, '\0', length))
-    return DDLA_FAIL(CORRUPT, "%s is not text: it holds a zero byte", source->path);
   layout in = {0};
+  DDLA_TRY(ddla_data_check_text(bytes, length, source->path));
   ddla_csv_cursor cursor = ddla_csv_start(bytes, length, source->delimiter, source->path);
   if (!ddla_csv_next_row(&cursor)) return DDLA_FAIL(INVALID, "%s holds no samples", source->path);
   DDLA_TRY(read_layout(&in, &cursor, source));
@@ -318,10 +255,7 @@ ddla_status ddla_csv_parse(ddla_dataset *set, const char *bytes, size_t length,
   for (int64_t row = 0; ddla_csv_next_row(&cursor); row++)
     DDLA_TRY(read_row(set, &in, source, &cursor, row));
   DDLA_TRY(sort_keys(set));
-  if (in.kind == LABELS_NAMES && !source->class_names) return sort_classes(set, source);
-  if (in.kind == LABELS_NUMBERS && !source->class_names)
-    return ddla_dataset_number_classes(set, source, source->path);
-  return DDLA_OK;
+  return ddla_labels_finish(set, in.kind, source);
 }
 
 static ddla_status csv_read(ddla_dataset *set, const ddla_data_source *source) {

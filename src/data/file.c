@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "data/disk.h"
 
 enum { GZIP_BYTES_MIN = 18, DEFLATE_RATIO_MAX = 1032 };
@@ -164,6 +165,28 @@ cleanup:
   ddla_data_block_release(&raw);
   close(file);
   return status;
+}
+
+static long long line_of(const char *bytes, size_t at) {
+  long long line = 1;
+  for (size_t i = 0; i < at; i++) line += bytes[i] == '\n';
+  return line;
+}
+
+ddla_status ddla_data_check_text(const char *bytes, size_t length, const char *path) {
+  if (length >= 2 && (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0))
+    return DDLA_FAIL(INVALID, "%s begins as a text in UTF-16 does; expected UTF-8 (iconv converts)",
+                     path);
+  const char *zero = length > 0 ? memchr(bytes, '\0', length) : NULL;
+  if (zero)
+    return DDLA_FAIL(CORRUPT, "%s, line %lld is not text: it holds a zero byte", path,
+                     line_of(bytes, (size_t)(zero - bytes)));
+  const size_t good = ddla_text_utf8_end(bytes, length);
+  if (good == length) return DDLA_OK;
+  return DDLA_FAIL(INVALID,
+                   "%s, line %lld: the byte 0x%02x is not part of valid UTF-8; expected one "
+                   "encoding, UTF-8, in all of the file (iconv converts)",
+                   path, line_of(bytes, good), (unsigned char)bytes[good]);
 }
 
 size_t ddla_data_file_peek(uint8_t *out, size_t bytes, const char *path) {

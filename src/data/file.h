@@ -35,6 +35,10 @@ ddla_status ddla_data_file_load(ddla_data_block *out, const char *path,
 ddla_status ddla_data_gunzip(ddla_data_block *out, const uint8_t *bytes, size_t length,
                              const char *path, const ddla_data_memory *memory);
 
+/* Checks that a file's bytes are a text in UTF-8, all of it. Errors: INVALID naming the line of
+ * what is not, CORRUPT for a zero byte. */
+ddla_status ddla_data_check_text(const char *bytes, size_t length, const char *path);
+
 /* First bytes of a file (as they lie there) for recognising it; 0 if it cannot be read. */
 size_t ddla_data_file_peek(uint8_t *out, size_t bytes, const char *path);
 

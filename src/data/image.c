@@ -1,78 +1,53 @@
 #include "data/image.h"
 
 #include <math.h>
-#include <png.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "data/file.h"
 #include "data/format.h"
+#include "data/image_kind.h"
 
 void ddla_image_fini(ddla_image *image) {
   ddla_free(image->pixels);
   *image = (ddla_image){0};
 }
 
-/* On success the reader holds memory of libpng until png_image_free or png_image_finish_read. */
-static ddla_status begin(png_image *reader, const uint8_t *bytes, size_t length, const char *path) {
-  static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-  *reader = (png_image){.version = PNG_IMAGE_VERSION};
-  if (length < sizeof signature || memcmp(bytes, signature, sizeof signature) != 0)
-    return DDLA_FAIL(CORRUPT, "%s is not a PNG image", path);
-  if (!png_image_begin_read_from_memory(reader, bytes, length)) {
-    ddla_status status = DDLA_FAIL(CORRUPT, "%s is a damaged PNG image: %s", path, reader->message);
-    png_image_free(reader);
-    return status;
-  }
-  uint64_t pixels = (uint64_t)reader->width * reader->height;
-  uint32_t limit = DDLA_IMAGE_SIDE_MAX;
-  if (reader->width > limit || reader->height > limit || pixels > (uint64_t)limit * limit / 4) {
-    png_image_free(reader);
-    return DDLA_FAIL(INVALID,
-                     "%s claims %u x %u pixels; at most %u each way and %llu in all are read", path,
-                     reader->height, reader->width, limit, (unsigned long long)limit * limit / 4);
-  }
-  return DDLA_OK;
+static const ddla_image_kind *const kinds[] = {&ddla_image_kind_png, &ddla_image_kind_pnm};
+
+static ddla_status find_kind(const ddla_image_kind **out, const uint8_t *bytes, size_t length,
+                             const char *path) {
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (kinds[i]->is(bytes, length)) {
+      *out = kinds[i];
+      return DDLA_OK;
+    }
+  return DDLA_FAIL(CORRUPT, "%s is not a PNG image, nor one in PPM or PGM", path);
 }
 
-static int channels_of(const png_image *reader) {
-  return reader->format & PNG_FORMAT_FLAG_COLOR ? 3 : 1;
+ddla_status ddla_image_check_size(uint64_t height, uint64_t width, const char *path) {
+  const uint64_t limit = DDLA_IMAGE_SIDE_MAX, most = limit * limit / 4;
+  if (height <= limit && width <= limit && height * width <= most) return DDLA_OK;
+  return DDLA_FAIL(INVALID,
+                   "%s claims %llu x %llu pixels; at most %d each way and %llu in all are read",
+                   path, (unsigned long long)height, (unsigned long long)width, DDLA_IMAGE_SIDE_MAX,
+                   (unsigned long long)most);
 }
 
 ddla_status ddla_image_measure(ddla_data_shape *out, const uint8_t *bytes, size_t length,
                                const char *path) {
-  png_image reader;
-  DDLA_TRY(begin(&reader, bytes, length, path));
-  *out = (ddla_data_shape){
-      .height = reader.height, .width = reader.width, .channels = channels_of(&reader)};
-  png_image_free(&reader);
-  return DDLA_OK;
+  const ddla_image_kind *kind = NULL;
+  DDLA_TRY(find_kind(&kind, bytes, length, path));
+  return kind->measure(out, bytes, length, path);
 }
 
 ddla_status ddla_image_decode(ddla_image *out, const uint8_t *bytes, size_t length, int channels,
                               const char *path) {
   DDLA_ASSERT(channels == 0 || channels == 1 || channels == 3);
-  static const png_color black = {0, 0, 0};
-  png_image reader;
-  DDLA_TRY(begin(&reader, bytes, length, path));
-  ddla_image image = {.shape = {.height = reader.height,
-                                .width = reader.width,
-                                .channels = channels ? channels : channels_of(&reader)}};
-  ddla_status status = DDLA_OK;
-  DDLA_TRY_CLEAN(status, DDLA_NEW(image.pixels, ddla_data_shape_count(image.shape)));
-  reader.format = image.shape.channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-  reader.flags |= PNG_IMAGE_FLAG_16BIT_sRGB; /* else 16-bit files are taken for linear light */
-  if (!png_image_finish_read(&reader, &black, image.pixels, 0, NULL)) {
-    status = DDLA_FAIL(CORRUPT, "%s is a damaged PNG image: %s", path, reader.message);
-    goto cleanup;
-  }
-  *out = image;
-  image = (ddla_image){0};
-cleanup:
-  png_image_free(&reader);
-  ddla_image_fini(&image);
-  return status;
+  const ddla_image_kind *kind = NULL;
+  DDLA_TRY(find_kind(&kind, bytes, length, path));
+  return kind->decode(out, bytes, length, channels, path);
 }
 
 /* Weights of the source places that make up place i of `to`: a triangle around its centre, as wide

@@ -3,6 +3,8 @@
 #include "base/assert.h"
 #include "base/rng.h"
 
+enum { TOGETHER = 8 }; /* positions that are permuted side by side */
+
 /* Fisher and Yates, from the inside out. */
 static void draw_table(ddla_order *order, ddla_rng *rng) {
   for (int64_t i = 0; i < order->count; i++) {
@@ -53,16 +55,42 @@ static inline uint64_t permute(const ddla_order *order, uint64_t x) {
   return high << order->low_bits | low;
 }
 
+/* The rounds of one position wait for each other; those of several side by side do not. */
+static inline void permute_together(uint64_t x[TOGETHER], const ddla_order *order) {
+  uint64_t low[TOGETHER], high[TOGETHER];
+  for (int i = 0; i < TOGETHER; i++)
+    low[i] = x[i] & order->low_mask, high[i] = x[i] >> order->low_bits;
+  for (int round = 0; round < DDLA_ORDER_ROUNDS; round += 2) {
+    for (int i = 0; i < TOGETHER; i++)
+      low[i] ^= scramble(high[i], order->keys[round]) & order->low_mask;
+    for (int i = 0; i < TOGETHER; i++)
+      high[i] ^= scramble(low[i], order->keys[round + 1]) & order->high_mask;
+  }
+  for (int i = 0; i < TOGETHER; i++) x[i] = high[i] << order->low_bits | low[i];
+}
+
+/* Walks on along the cycle until it lands below count. */
+static inline int64_t land(const ddla_order *order, uint64_t x) {
+  while (x >= (uint64_t)order->count) x = permute(order, x);
+  return (int64_t)x;
+}
+
 int64_t ddla_order_at(const ddla_order *order, int64_t position) {
   DDLA_ASSERT(position >= 0 && position < order->count);
   if (order->plain) return position;
   if (order->count <= DDLA_ORDER_TABLE) return order->table[position];
-  uint64_t x = (uint64_t)position;
-  do x = permute(order, x);
-  while (x >= (uint64_t)order->count);
-  return (int64_t)x;
+  return land(order, permute(order, (uint64_t)position));
 }
 
 void ddla_order_fill(int64_t *out, const ddla_order *order, int64_t first, int64_t count) {
-  for (int64_t i = 0; i < count; i++) out[i] = ddla_order_at(order, first + i);
+  int64_t i = 0;
+  DDLA_ASSERT(count == 0 || (first >= 0 && first + count <= order->count));
+  if (!order->plain && order->count > DDLA_ORDER_TABLE)
+    for (; i + TOGETHER <= count; i += TOGETHER) {
+      uint64_t x[TOGETHER];
+      for (int k = 0; k < TOGETHER; k++) x[k] = (uint64_t)(first + i + k);
+      permute_together(x, order);
+      for (int k = 0; k < TOGETHER; k++) out[i + k] = land(order, x[k]);
+    }
+  for (; i < count; i++) out[i] = ddla_order_at(order, first + i);
 }

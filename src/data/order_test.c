@@ -176,6 +176,23 @@ static void a_billion_needs_no_memory(void **state) {
   assert_true(ddla_order_at(&huge, (int64_t)1 << 61) >= 0);
 }
 
+/* Many at once are what they are one by one, wherever the stretch begins and ends. */
+static void fill_is_at(void **state) {
+  (void)state;
+  static const int64_t counts[] = {5, 256, 257, 1000, 65537, 1000000000, INT64_C(1) << 40};
+  for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+    const ddla_order order = ddla_order_epoch(counts[c], 3, (int64_t)c);
+    const int64_t most = counts[c] < 100 ? counts[c] : 100;
+    for (int64_t length = 0; length <= most; length++) {
+      int64_t out[100];
+      const int64_t first = counts[c] - length - (counts[c] > 300 ? length % 7 : 0);
+      ddla_order_fill(out, &order, first, length);
+      for (int64_t i = 0; i < length; i++)
+        assert_int_equal(out[i], ddla_order_at(&order, first + i));
+    }
+  }
+}
+
 static void plain_order_is_the_identity(void **state) {
   (void)state;
   ddla_order order = ddla_order_plain(1000);
@@ -195,6 +212,7 @@ int main(void) {
       cmocka_unit_test(serial_correlation_is_small),
       cmocka_unit_test(stretches_are_mixed),
       cmocka_unit_test(a_billion_needs_no_memory),
+      cmocka_unit_test(fill_is_at),
       cmocka_unit_test(plain_order_is_the_identity),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,18 +1,8 @@
 /* What the readers of data must refuse, and that they say what, where and what to do about it. */
-#include "data/data.h"
 #include "data/idx.h"
 #include "data/image.h"
 #include "data/test_images.h"
-
-/* Opening must fail with code and words, and leave *out alone. */
-static void refuse(const ddla_data_source *source, ddla_status code, const char *const *words) {
-  ddla_dataset *set = NULL;
-  check_failure(ddla_dataset_open(&set, source), code, words);
-  assert_null(set);
-}
-#define REFUSE(source, code, ...)                                                                  \
-  refuse(source, DDLA_##code, (const char *const[]){__VA_ARGS__, NULL})
-#define SOURCE(...) (&(const ddla_data_source){__VA_ARGS__})
+#include "refuse.h"
 
 static void missing_paths(void **state) {
   (void)state;
@@ -20,7 +10,8 @@ static void missing_paths(void **state) {
   REFUSE(SOURCE(.path = "/no/such/place"), INVALID, "/no/such/place", "No such file",
          "train-images-idx3-ubyte", "one sample per line", "PNG");
   REFUSE(SOURCE(.path = make_directory("bare")), INVALID, "bare", "looked for", "idx", "folder");
-  REFUSE(SOURCE(.path = test_folder, .format = "jpg"), INVALID, "\"jpg\"", "idx, csv, folder");
+  REFUSE(SOURCE(.path = test_folder, .format = "jpg"), INVALID, "\"jpg\"",
+         "webdataset, jsonl, csv, folder");
   char *endless = malloc(6000);
   assert_non_null(endless);
   memset(endless, 'x', 5999);
@@ -177,7 +168,27 @@ static void csv_rows(void **state) {
   REFUSE_CSV("1,2,0\n1,\"2\"3,0\n", CORRUPT, "line 2, column 2", "follows the closing quote");
   REFUSE_CSV("1\n2\n", INVALID, "no features", "delimiter");
   ddla_data_source zero = {.path = write_file("bad.csv", "1,2\n1,\0,2\n", 10)};
-  REFUSE(&zero, CORRUPT, "bad.csv", "zero byte");
+  REFUSE(&zero, CORRUPT, "bad.csv, line 2", "zero byte");
+}
+
+/* A quote that is left open swallows lines; the message says where it began. */
+static void csv_quotes(void **state) {
+  (void)state;
+  REFUSE_CSV("1,\"2,0\n3,4,1\n", CORRUPT, "line 1, column 2", "not closed");
+  REFUSE_CSV("a,\"b,c\n1,2,0\n", CORRUPT, "line 1, column 2", "not closed");
+  REFUSE_CSV("1,2,0\n1,2,\"\n", CORRUPT, "line 2, column 3", "not closed");
+  REFUSE_CSV("1,2,0\n1,\"2\n3,4,1\n5,\"6,1\n", CORRUPT, "line 4, column 2", "follows the closing");
+}
+
+static void csv_encodings(void **state) {
+  (void)state;
+  REFUSE_CSV("1,2,caf\xc3\xa9\n1,2,caf\xe9\n", INVALID, "line 2", "0xe9", "not part of valid UTF-8",
+             "iconv");
+  REFUSE_CSV("1,2,\xc3(\n", INVALID, "line 1", "0xc3", "UTF-8");
+  REFUSE_CSV("\xff\xfe"
+             "1,2,0\n",
+             INVALID, "UTF-16", "expected UTF-8");
+  REFUSE_CSV("1,2,a\n1,2,\xed\xa0\x80\n", INVALID, "line 2", "0xed"); /* half a character */
 }
 
 static void csv_keys(void **state) {
@@ -306,12 +317,12 @@ static void several_at_once(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(missing_paths),   cmocka_unit_test(wrong_kinds_of_path),
-      cmocka_unit_test(idx_pairs),       cmocka_unit_test(idx_bytes_that_lie),
-      cmocka_unit_test(gzip_that_lies),  cmocka_unit_test(csv_rows),
-      cmocka_unit_test(csv_keys),        cmocka_unit_test(csv_labels),
-      cmocka_unit_test(folders),         cmocka_unit_test(images),
-      cmocka_unit_test(several_at_once),
+      cmocka_unit_test(missing_paths),  cmocka_unit_test(wrong_kinds_of_path),
+      cmocka_unit_test(idx_pairs),      cmocka_unit_test(idx_bytes_that_lie),
+      cmocka_unit_test(gzip_that_lies), cmocka_unit_test(csv_rows),
+      cmocka_unit_test(csv_quotes),     cmocka_unit_test(csv_encodings),
+      cmocka_unit_test(csv_keys), cmocka_unit_test(csv_labels),     cmocka_unit_test(folders),
+      cmocka_unit_test(images),         cmocka_unit_test(several_at_once),
   };
   return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }
