@@ -8,6 +8,7 @@ demo-mpi:      ; @tools/setup build demo mpi && tools/build release && tools/dem
 test:          ; @tools/setup build test demo mpi mpich netlab && tools/build release && tools/run-tests release -LE full
 test-full:     ; @tools/setup build test demo mpi mpich netlab && tools/build release && tools/run-tests release
 sim-full:      ; @tools/setup build test && tools/build release && tools/run-tests release -L sim
+order-full:    ; @tools/setup build test demo && tools/build release && tools/run-tests release -R '^(order_statistics_full|order_audit_full)$$'
 hang-full:     ; @tools/setup build test && tools/build release && tools/run-tests release -R '^hang_full$$'
 cluster-full:  ; @tools/setup build test demo mpi mpich netlab slurm && tools/build release && tools/run-tests release -L 'mpi|netlab'
 modes-full:    ; @tools/setup build test demo mpi mpich && tools/build release && tools/run-tests release -R '^modes_full$$'
@@ -28,5 +29,5 @@ clean:         ; @rm -rf build build-debug build-address build-thread build-clan
 ci:            ; @.ci/run
 help:          ; @sed -n 's/^\([a-z-]*\): *; @.*/make \1/p' Makefile
 
-.PHONY: all setup demo demo-mpi test test-full sim-full hang-full cluster-full modes-full tidy check-address check-thread
+.PHONY: all setup demo demo-mpi test test-full sim-full order-full hang-full cluster-full modes-full tidy check-address check-thread
 .PHONY: address-full thread-full fuzz check-clang debug bench sim-cluster low-traffic install format clean ci help

@@ -41,7 +41,10 @@
   X(data, format, NAME, "auto", 0, 0, "", SAME,                                                    \
     "format of the files; auto: judged by their content")                                          \
   X(data, label, TEXT, "", 0, 0, "", SAME,                                                         \
-    "csv: name of the column with the label, or its number from 1; empty: the last column")        \
+    "csv: name of the column with the label, or its number from 1, empty: the last column; "       \
+    "jsonl, webdataset: key of the label, empty: label; none: there are no labels")                \
+  X(data, features, TEXT, "", 0, 0, "", SAME,                                                      \
+    "jsonl: keys of the features, as key, key, in their order; empty: all but the label's")        \
   X(data, header, CHOICE, "auto", 0, 0, "auto|yes|no", SAME,                                       \
     "csv: whether the first line names the columns; auto: if none of its fields is a number")      \
   X(data, verify, CHOICE, "all", 0, 0, "all|index", FREE,                                          \
@@ -114,6 +117,8 @@
   X(train, seed, INT, "1", 0, 9007199254740992, "", SAME, "every random number follows from it")   \
   X(train, batch, INT, "128", 1, 16777216, "samples", SAME,                                        \
     "samples of one step, over all agents")                                                        \
+  X(train, last_batch, CHOICE, "keep", 0, 0, "keep|drop", SAME,                                    \
+    "an epoch's last batch where samples are left that do not fill one: a smaller one, or none")   \
   X(train, shards, INT, "8", 1, 65536, "", SAME,                                                   \
     "fixed parts that a batch is cut into; also the most agents that can help")                    \
   X(train, micro_batch, INT, "0", 0, 16777216, "samples", SAME,                                    \
@@ -282,6 +287,8 @@
     "say why when a step takes longer than this and 10 times the usual; 0: never")                 \
   X(output, trace_steps, INT, "0", 0, 1000, "steps", FREE,                                         \
     "keep every op of about this many last steps for ddla trace; 0: phases of some steps")         \
+  X(output, audit, BOOL, "false", 0, 0, "", FREE,                                                  \
+    "write down which samples each agent computed, step by step (agents/N.audit)")                 \
   X(output, csv, BOOL, "false", 0, 0, "", FREE,                                                    \
     "also write the numbers of each epoch as a table, metrics.csv")                                \
   X(output, tensorboard, BOOL, "false", 0, 0, "", FREE,                                            \

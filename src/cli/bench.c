@@ -1,4 +1,4 @@
-/* ddla bench: what this machine makes of ops, steps, all-reduces and codecs. */
+/* ddla bench: what this machine makes of ops, steps, all-reduces, codecs and samples. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,9 @@ static const ddla_bench_kind kinds[] = {
     {"step", "time of training steps", ddla_bench_step},
     {"allreduce", "time of sums over agents", ddla_bench_allreduce},
     {"exchange", "time of exchanges between hosts", ddla_bench_exchange},
-    {"codec", "time of codecs of updates", ddla_bench_codec}};
+    {"codec", "time of codecs of updates", ddla_bench_codec},
+    {"order", "time of the order of samples", ddla_bench_order},
+    {"loader", "time of bringing samples to a model", ddla_bench_loader}};
 
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
@@ -43,25 +45,26 @@ static ddla_status run(int argc, char **argv, int64_t start_ns) {
   (void)start_ns;
   if (argc < 2)
     return DDLA_FAIL(INVALID, "ddla bench needs to know what to measure: op, step, allreduce, "
-                              "exchange or codec");
+                              "exchange, codec, order or loader");
   if (argv[1][0] == '-')
-    return DDLA_FAIL(INVALID, "ddla bench needs op, step, allreduce, exchange or codec before its "
-                              "options");
+    return DDLA_FAIL(INVALID, "ddla bench needs op, step, allreduce, exchange, codec, order or "
+                              "loader before its options");
   for (int i = 0; i < KIND_COUNT; i++) {
     if (strcmp(argv[1], kinds[i].name) == 0) return kinds[i].run(argc - 1, argv + 1);
     near = ddla_words_nearer(near, argv[1], kinds[i].name);
   }
   return DDLA_FAIL(INVALID,
                    "ddla bench cannot measure %s%s%s%s; it can measure op, step, "
-                   "allreduce, exchange and codec",
+                   "allreduce, exchange, codec, order and loader",
                    ddla_text_quote(argv[1]).text, near ? "; did you mean '" : "", near ? near : "",
                    near ? "'?" : "");
 }
 
 const ddla_command ddla_command_bench = {
     .name = "bench",
-    .arguments = "op|step|allreduce|exchange|codec [OPTIONS]",
-    .summary = "measures ops, training steps, all-reduces, exchanges between hosts, or codecs",
+    .arguments = "op|step|allreduce|exchange|codec|order|loader [OPTIONS]",
+    .summary =
+        "measures ops, training steps, all-reduces, exchanges between hosts, codecs, samples",
     .help = "ddla bench op [--op NAME] [--kernel NAME] [--precision P] [--samples] [--seconds S]\n"
             "              [--json]\n"
             "  time, speed and share of one core's multiply-add peak, forward and backward\n"
@@ -102,5 +105,16 @@ const ddla_command ddla_command_bench = {
             "  --count N          numbers in the array [16777216]\n"
             "  --rounds N         timed rounds of each [11]\n"
             "  --topk X           share of the numbers that sparse codecs send [0.01]\n"
-            "  --block N          numbers with a common scale [256]\n",
+            "  --block N          numbers with a common scale [256]\n\n"
+            "ddla bench order [--count N] [--batch N] [--rounds N] [--json]\n"
+            "  speed of the order of samples on one core\n"
+            "  --count N          samples [1000000000]\n"
+            "  --batch N          positions asked for at once, at most 4096 [1024]\n"
+            "  --rounds N         epochs that are timed [21]\n\n"
+            "ddla bench loader [JOB.yaml] [--read] [--rounds N] [--set KEY=VALUE]... [--json]\n"
+            "  speed of one core that brings training samples to a model: order, augmentation,\n"
+            "  standardising, whole epochs\n"
+            "  --rounds N         that are timed, after one that is not [11]\n"
+            "  --read             reading data.train into memory instead\n"
+            "  --threads N        that read [1]\n",
     .run = run};

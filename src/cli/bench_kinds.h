@@ -17,6 +17,8 @@ ddla_status ddla_bench_step(int argc, char **argv);
 ddla_status ddla_bench_allreduce(int argc, char **argv);
 ddla_status ddla_bench_exchange(int argc, char **argv);
 ddla_status ddla_bench_codec(int argc, char **argv);
+ddla_status ddla_bench_order(int argc, char **argv);
+ddla_status ddla_bench_loader(int argc, char **argv);
 
 /* Median of count numbers, which are sorted by this; 0 where there are none. */
 double ddla_bench_median(double *values, int64_t count);

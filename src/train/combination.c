@@ -137,6 +137,7 @@ static ddla_status check_heterogeneity(const ddla_training *training) {
 static ddla_status check_last_batch(const ddla_training *training) {
   const int64_t left = ddla_dataset_count(training->train) % training->batch;
   if (left == 0 || left >= training->shards) return DDLA_OK;
+  if (strcmp(training->job->train.last_batch, "drop") == 0) return DDLA_OK;
   return ddla_job_refuse(training->job, "train.shards",
                          "is %d, but the last batch of an epoch has %lld samples, and with "
                          "sync.method %s no shard may be empty; lower it, or change train.batch",

@@ -200,17 +200,16 @@ static int64_t row_step(const char *row, size_t length) {
   return strtoll(found + sizeof key - 1, NULL, 10);
 }
 
-/* Drops rows behind the step that a resumed run goes on from: it writes them again. */
-static ddla_status trim_metrics(const char *path, int64_t start_step) {
-  enum { METRICS_BYTES_MAX = 1 << 30 };
+ddla_status ddla_run_trim_rows(const char *path, int64_t step) {
+  enum { ROWS_BYTES_MAX = 1 << 30 };
   char *text = NULL;
   size_t bytes = 0, kept = 0;
   if (access(path, F_OK) != 0) return DDLA_OK;
-  DDLA_TRY(ddla_file_read(&text, &bytes, path, METRICS_BYTES_MAX));
+  DDLA_TRY(ddla_file_read(&text, &bytes, path, ROWS_BYTES_MAX));
   for (size_t at = 0, length = 0; at < bytes; at += length) {
     const char *end = memchr(text + at, '\n', bytes - at);
     length = end ? (size_t)(end - text) + 1 - at : bytes - at;
-    if (row_step(text + at, length) > start_step) continue;
+    if (row_step(text + at, length) > step) continue;
     memmove(text + kept, text + at, length);
     kept += length;
   }
@@ -225,7 +224,7 @@ ddla_status ddla_run_open(ddla_run *run, const ddla_training *training, const ch
   DDLA_TRY(write_description(training, directory, start_step > 0));
   DDLA_TRY(write_job(training->job, directory));
   DDLA_TRY(ddla_holdings_open(training, directory));
-  DDLA_TRY(trim_metrics(ddla_run_path(path, directory, "metrics.jsonl"), start_step));
+  DDLA_TRY(ddla_run_trim_rows(ddla_run_path(path, directory, "metrics.jsonl"), start_step));
   *run = (ddla_run){.training = training, .directory = directory, .show = show};
   run->metrics = fopen(ddla_run_path(path, directory, "metrics.jsonl"), "a");
   if (!run->metrics) return ddla_file_fail(errno, "cannot write", path);

@@ -46,6 +46,10 @@ typedef struct ddla_run {
 /* "directory/name" into path [DDLA_PATH_BYTES]; returns path. */
 const char *ddla_run_path(char *path, const char *directory, const char *name);
 
+/* Drops rows of JSON whose "step" is behind the one that a resumed run goes on from: it writes them
+ * again. A missing file is fine. Errors: those of files. */
+ddla_status ddla_run_trim_rows(const char *path, int64_t step);
+
 /* INVALID unless the directory is that of a run. */
 ddla_status ddla_run_check(const char *directory);
 

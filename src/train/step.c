@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "task/metrics.h"
-#include "train/supply.h"
+#include "train/feed.h"
 #include "train/worker.h"
 
 /* One shard while it is computed. */
@@ -19,45 +19,36 @@ typedef struct shard_work {
 
 static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); }
 
-/* Item `at` of a value that holds one of so many for each sample of a batch. */
-static void *item_of(const ddla_tensor *value, int64_t at, int64_t batch) {
-  const size_t bytes = (size_t)ddla_shape_count(&value->shape) * ddla_dtype_bytes(value->dtype);
-  return (char *)value->data + bytes / (size_t)batch * (size_t)at;
+static size_t sample_bytes(const ddla_tensor *value, int64_t batch) {
+  return (size_t)ddla_shape_count(&value->shape) * ddla_dtype_bytes(value->dtype) / (size_t)batch;
 }
 
-/* Writes samples, labels and keys of samples [at, at + count) of a batch into the plan's inputs;
- * worker->indices has these samples, which are of one pass over the data. */
-static void feed_pass(ddla_worker *worker, ddla_plan *plan, int64_t pass, int64_t at,
-                      int64_t count) {
-  const ddla_training *training = worker->training;
-  const ddla_task_graph *graph = &training->graph;
+/* The samples at positions [span.first, span.end) go into the plan's inputs. */
+static void feed(ddla_worker *worker, ddla_plan *plan, const ddla_supply *supply,
+                 ddla_batch_span span) {
+  const ddla_task_graph *graph = &worker->training->graph;
   const ddla_tensor input = ddla_plan_value(plan, graph->input);
   const ddla_tensor label = ddla_plan_value(plan, graph->label);
   const int64_t batch = input.shape.dim[0];
-  const ddla_augment augment = {.seed = training->seed,
-                                .epoch = pass,
-                                .shift = (int)training->job->data.shift,
-                                .flip = training->job->data.flip,
-                                .cutout = (int)training->job->data.cutout,
-                                .slide = true,
-                                .mean = training->mean,
-                                .deviation = training->deviation};
-  ddla_batch_fill(item_of(&input, at, batch), item_of(&label, at, batch), training->train,
-                  worker->indices, count, &augment);
-  if (graph->key == DDLA_NO_VALUE) return;
-  int64_t *key = (int64_t *)ddla_plan_value(plan, graph->key).data + at;
-  for (int64_t i = 0; i < count; i++)
-    key[i] = (int64_t)ddla_rng_key(training->seed, DDLA_PURPOSE_DROPOUT, (uint64_t)pass,
-                                   (uint64_t)worker->indices[i]);
+  const ddla_feed to = {.input = input.data,
+                        .label = label.data,
+                        .input_bytes = sample_bytes(&input, batch),
+                        .label_bytes = sample_bytes(&label, batch),
+                        .key = graph->key == DDLA_NO_VALUE ? NULL
+                                                           : ddla_plan_value(plan, graph->key).data,
+                        .indices = worker->indices};
+  ddla_feed_samples(&to, worker->training, supply, span);
 }
 
-/* A batch of the samples at positions [span.first, span.end). */
-static void feed(ddla_worker *worker, ddla_plan *plan, const ddla_supply *supply,
-                 ddla_batch_span span) {
-  for (int64_t at = span.first, pass = 0, count = 0; at < span.end; at += count) {
-    count = ddla_supply_fill(worker->indices, &pass, supply, at, span.end - at);
-    feed_pass(worker, plan, pass, at - span.first, count);
-  }
+/* What was fed is written down, by the numbers that it was fetched by. */
+static ddla_status note_samples(const ddla_worker *worker, const ddla_sync_work *given, int shard,
+                                int64_t epoch, ddla_batch_span span) {
+  const ddla_audit_row row = {.step = (int64_t)given->step + 1,
+                              .epoch = epoch,
+                              .shard = given->first + shard,
+                              .samples = worker->indices,
+                              .count = ddla_batch_span_count(span)};
+  return ddla_audit_add(worker->audit, &row);
 }
 
 /* What this micro-batch observed joins what the shard's earlier ones did. */
@@ -122,6 +113,7 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_sync
     int64_t start_ns = now_ns();
     ddla_watch_mark_at(&worker->pen, DDLA_PHASE_DATA, place, start_ns);
     feed(worker, work.plan, supply, piece);
+    if (worker->audit) DDLA_TRY(note_samples(worker, given, shard, supply->epoch, piece));
     int64_t fed_ns = now_ns();
     ddla_watch_mark_at(&worker->pen, DDLA_PHASE_COMPUTE, place, fed_ns);
     ddla_plan_run run = {.parameters = given->parameters,
@@ -203,6 +195,7 @@ static ddla_status compute_work(ddla_worker *worker, const ddla_sync_work *work,
                   ddla_batch_span_count(ddla_supply_span(worker->training, work)));
   while (ddla_sync_claim(worker->sync, worker->worker, &shard))
     DDLA_TRY(compute_shard(worker, shard, work, supply, shard_span(worker, work, shard)));
+  if (worker->audit) DDLA_TRY(ddla_audit_write(worker->audit)); /* before the step can count */
   ddla_sync_final(worker->sync, worker->worker, 0);
   return DDLA_OK;
 }

@@ -294,6 +294,8 @@ static ddla_status make_workers(agent_trainer *trainer) {
                                   .packs = trainer->packs,
                                   .watch = &worker->pen};
     DDLA_TRY(ddla_worker_init(worker));
+    if (training->job->output.audit && trainer->options->directory)
+      DDLA_TRY(ddla_audit_open(&worker->audit, trainer->options->directory, agent));
     worker->progress = trainer->progress;
   }
   return DDLA_OK;
@@ -432,6 +434,9 @@ static ddla_status take_memory(agent_trainer *trainer) {
 
 static ddla_status open_run(agent_trainer *trainer) {
   const ddla_trainer_options *options = trainer->options;
+  if (trainer->round == 1 && trainer->training->job->output.audit && options->directory)
+    DDLA_TRY(ddla_audit_trim(options->directory, agent_of(trainer), trainer->training->agents,
+                             (int64_t)trainer->start_step));
   if (trainer->round == 1 && agent_of(trainer) == 0 && options->directory)
     DDLA_TRY(ddla_run_open(&trainer->run, trainer->whole, options->directory, options->show,
                            (int64_t)trainer->start_step));

@@ -33,6 +33,7 @@ ddla_data_source ddla_training_source(const ddla_job *job, const ddla_plugins *p
                              .key_column = text_or_null(job->data.partition_key),
                              .trusts_features = strcmp(job->data.verify, "index") == 0,
                              .skips_damaged = strcmp(job->data.on_error, "skip") == 0,
+                             .features = text_or_null(job->data.features),
                              .formats = plugins ? plugins->format : NULL,
                              .format_count = plugins ? plugins->format_count : 0};
   if (strcmp(job->data.format, "auto") != 0) source.format = job->data.format;
@@ -328,11 +329,23 @@ static int64_t batches_of_step(const ddla_training *training) {
   return training->strategy->accumulates ? training->job->sync.interval : 1;
 }
 
+/* Of the steps of an epoch, those that train.last_batch leaves in. */
+static ddla_status count_batches(ddla_training *training) {
+  const ddla_job *job = training->job;
+  const int64_t samples = ddla_dataset_count(training->train);
+  training->batch = job->train.batch * batches_of_step(training);
+  training->batches_per_epoch = strcmp(job->train.last_batch, "drop") == 0
+                                    ? samples / training->batch
+                                    : ddla_batch_count(samples, training->batch);
+  if (training->batches_per_epoch > 0) return DDLA_OK;
+  return ddla_job_refuse(job, "train.last_batch",
+                         "is drop, but all %lld training samples do not fill the %lld of one step; "
+                         "lower train.batch, or keep the last batch",
+                         (long long)samples, (long long)training->batch);
+}
+
 static void work_out_steps(ddla_training *training) {
   const ddla_job *job = training->job;
-  int64_t samples = ddla_dataset_count(training->train);
-  training->batch = job->train.batch * batches_of_step(training);
-  training->batches_per_epoch = ddla_batch_count(samples, training->batch);
   training->epochs = job->train.epochs;
   training->total_steps = training->batches_per_epoch * job->train.epochs;
   if (job->train.steps > 0) {
@@ -534,6 +547,7 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(check_labels(training));
   DDLA_TRY(check_samples(training));
   DDLA_TRY(make_moments(training));
+  DDLA_TRY(count_batches(training));
   work_out_steps(training);
   make_schedule(training);
   DDLA_TRY(ddla_rate_schedule_check(&training->schedule));

@@ -29,6 +29,8 @@ ddla_status ddla_worker_init(ddla_worker *worker) {
 
 void ddla_worker_fini(ddla_worker *worker) {
   ddla_lane_fini(&worker->compute);
+  ddla_audit_close(worker->audit);
+  worker->audit = NULL;
   ddla_free(worker->indices);
   ddla_free(worker->counts);
   worker->indices = worker->counts = NULL;

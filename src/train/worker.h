@@ -4,6 +4,7 @@
 #define DDLA_TRAIN_WORKER_H
 
 #include "sync/sync.h"
+#include "train/audit.h"
 #include "train/shared.h"
 #include "train/training.h"
 
@@ -23,6 +24,7 @@ typedef struct ddla_worker {
   int replica;                /* this host's number */
   int first_shard, end_shard; /* of each batch: what this host, and those it sums with, compute */
   ddla_lane compute;
+  ddla_audit *audit; /* what it computes is written down; owned; null: it is not */
   int64_t *indices; /* [largest batch of one plan] */
   int64_t *counts;  /* [metric_count] merged */
   ddla_progress progress;
