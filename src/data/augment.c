@@ -9,12 +9,14 @@
 
 /* Channels repeat along a row; a pattern of 48 holds whole periods of 1, 2, 3, 4, 6, 8, 12, 16, 24
  * and 48. */
-enum { PATTERN = 48 };
+enum { PATTERN = 48, ARRANGED_BYTES = 16384, AHEAD = 2 };
 
 /* y = x * scale[i % channels] + bias[i % channels], written so that it vectorises. */
 typedef struct affine {
   int64_t channels;
   bool patterned;
+  bool zero_is_black; /* a byte 0 becomes what fill_black writes, to the bit: not so for a bias of
+                         -0 */
   float scale[PATTERN], bias[PATTERN];
   const float *mean, *deviation; /* for channel counts that do not fit the pattern */
   double unit;
@@ -44,6 +46,9 @@ static affine affine_make(ddla_data_type type, int64_t channels, const ddla_augm
     map.scale[i] = scale_at(&map, i % channels);
     map.bias[i] = bias_at(&map, i % channels);
   }
+  map.zero_is_black = type == DDLA_DATA_UINT8;
+  for (int64_t c = 0; c < channels; c++)
+    map.zero_is_black &= bias_at(&map, c) != 0 || !signbit(bias_at(&map, c));
   return map;
 }
 
@@ -155,6 +160,66 @@ static void shift_row(float *out, const picture *from, int64_t y, const choice *
   }
 }
 
+/* Bytes, the last one first; from 8 on by eights, the last of which may overlap. */
+static inline void copy_backwards(uint8_t *out, const uint8_t *in, int64_t count) {
+  uint64_t word = 0;
+  int64_t i = 0;
+  for (; i + 8 <= count || (i < count && count >= 8); i += 8) {
+    if (i + 8 > count) i = count - 8;
+    memcpy(&word, in + count - 8 - i, 8);
+    word = __builtin_bswap64(word);
+    memcpy(out + i, &word, 8);
+  }
+  for (; i < count; i++) out[i] = in[count - 1 - i];
+}
+
+static void mirror_bytes(uint8_t *out, const uint8_t *in, int64_t rows, int64_t width,
+                         int64_t channels) {
+  for (int64_t y = 0; y < rows; y++, out += width * channels, in += width * channels) {
+    if (channels == 1) copy_backwards(out, in, width);
+    for (int64_t x = 0; channels > 1 && x < width; x++)
+      for (int64_t c = 0; c < channels; c++)
+        out[x * channels + c] = in[(width - 1 - x) * channels + c];
+  }
+}
+
+/* Rows [y, y + rows) of the shifted image in bytes; black comes in. All rows that come from the
+ * image are one copy, whose ends of rows are then cleared. */
+static void shift_bytes(uint8_t *out, const picture *from, int64_t y, int64_t rows,
+                        const choice *drawn) {
+  const int64_t channels = from->shape.channels, row = from->shape.width * channels;
+  const int64_t first = clamp(y - drawn->dy, 0, from->shape.height);
+  const int64_t end = clamp(y + rows - drawn->dy, first, from->shape.height);
+  const int64_t above = end > first ? first + drawn->dy - y : rows;
+  const int64_t left = drawn->dx > 0 ? drawn->dx * channels : 0;
+  const int64_t right = drawn->dx < 0 ? -drawn->dx * channels : 0;
+  memset(out, 0, (size_t)(above * row));
+  if (end == first) return;
+  uint8_t *inside = out + above * row;
+  memcpy(inside + left, (const uint8_t *)from->features + first * row + right,
+         (size_t)((end - first) * row - left - right));
+  for (int64_t i = 0; i < end - first; i++) {
+    for (int64_t k = 0; k < left; k++) inside[i * row + k] = 0;
+    for (int64_t k = row - right; k < row; k++) inside[i * row + k] = 0;
+  }
+  memset(inside + (end - first) * row, 0, (size_t)((rows - above - (end - first)) * row));
+}
+
+/* Moves bytes first and converts many rows at a time. False where that would not give the bits of
+ * shift_row, or a row is too long. */
+static bool fill_arranged(float *out, const picture *from, const choice *drawn, bool edge) {
+  uint8_t shifted[ARRANGED_BYTES], mirrored[ARRANGED_BYTES];
+  const int64_t row = from->shape.width * from->shape.channels, most = ARRANGED_BYTES / row;
+  if (most == 0 || edge || !from->map->zero_is_black) return false;
+  for (int64_t y = 0; y < from->shape.height; y += most) {
+    const int64_t left = from->shape.height - y, rows = left < most ? left : most;
+    shift_bytes(shifted, from, y, rows, drawn);
+    if (drawn->flip) mirror_bytes(mirrored, shifted, rows, from->shape.width, from->shape.channels);
+    convert_bytes(out + y * row, drawn->flip ? mirrored : shifted, rows * row, from->map);
+  }
+  return true;
+}
+
 static void cut_square(float *out, ddla_data_shape shape, const choice *drawn, int64_t side) {
   int64_t top = drawn->cut_y - side / 2, left = drawn->cut_x - side / 2;
   int64_t x0 = clamp(left, 0, shape.width), x1 = clamp(left + side, 0, shape.width);
@@ -171,7 +236,8 @@ static void fill_one(float *out, const picture *from, const ddla_augment *augmen
     return;
   }
   choice drawn = draw(augment, shape, index);
-  for (int64_t y = 0; y < shape.height; y++) {
+  const bool arranged = fill_arranged(out, from, &drawn, augment->shift_edge);
+  for (int64_t y = 0; !arranged && y < shape.height; y++) {
     float *row = out + y * shape.width * shape.channels;
     shift_row(row, from, y, &drawn, augment->shift_edge);
     if (drawn.flip) mirror_row(row, shape.width, shape.channels);
@@ -187,6 +253,16 @@ static void copy_label(void *labels, int64_t i, const ddla_dataset *set, int64_t
   else ((int32_t *)labels)[i] = set->labels ? set->labels[row] : -1;
 }
 
+/* Samples lie anywhere: without this the processor waits for each. */
+static void fetch_ahead(const ddla_dataset *root, int64_t row) {
+  enum { LINE = 64, LINES_MAX = 64 };
+  const char *record = ddla_dataset_features(root, row);
+  const int64_t bytes =
+      ddla_data_shape_count(root->shape) * (int64_t)ddla_data_type_bytes(root->type);
+  for (int64_t at = 0; at < bytes && at < LINE * LINES_MAX; at += LINE)
+    __builtin_prefetch(record + at);
+}
+
 void ddla_batch_fill(void *out, void *labels, const ddla_dataset *set, const int64_t *indices,
                      int64_t count, const ddla_augment *augment) {
   static const ddla_augment none;
@@ -199,6 +275,7 @@ void ddla_batch_fill(void *out, void *labels, const ddla_dataset *set, const int
   const ddla_dataset *root = ddla_dataset_root(set);
   int64_t values = ddla_data_shape_count(set->shape);
   for (int64_t i = 0; i < count; i++) {
+    if (i + AHEAD < count) fetch_ahead(root, ddla_dataset_root_index(set, indices[i + AHEAD]));
     int64_t row = ddla_dataset_root_index(set, indices[i]);
     picture from = {.features = ddla_dataset_features(root, row),
                     .type = set->type,

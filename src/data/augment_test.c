@@ -236,6 +236,74 @@ static void any_number_of_channels(void **state) {
   }
 }
 
+typedef struct move {
+  int64_t dy, dx;
+  bool flip;
+} move;
+
+/* The bits of image `pixels` moved and mirrored so, pixel by pixel. */
+static bool is_exactly(const float *out, const uint8_t *pixels, ddla_data_shape shape, move by,
+                       const ddla_augment *augment) {
+  for (int64_t y = 0; y < shape.height; y++)
+    for (int64_t x = 0; x < shape.width; x++)
+      for (int64_t c = 0; c < shape.channels; c++) {
+        int64_t row = y - by.dy, column = (by.flip ? shape.width - 1 - x : x) - by.dx;
+        if (augment->shift_edge) {
+          row = row < 0 ? 0 : row >= shape.height ? shape.height - 1 : row;
+          column = column < 0 ? 0 : column >= shape.width ? shape.width - 1 : column;
+        }
+        const bool inside = row >= 0 && row < shape.height && column >= 0 && column < shape.width;
+        const double deviation = (double)augment->deviation[c];
+        const float scale = (float)(1 / 255.0 / deviation);
+        const float bias = (float)(-(double)augment->mean[c] / deviation);
+        float wanted = bias;
+        if (inside)
+          wanted = (float)pixels[(row * shape.width + column) * shape.channels + c] * scale + bias;
+        if (memcmp(&wanted, &out[(y * shape.width + x) * shape.channels + c], sizeof wanted) != 0)
+          return false;
+      }
+  return true;
+}
+
+/* Rows of every length, short and longer than what is arranged at once, and means of 0, whose black
+ * is -0. */
+static void bits_are_those_of_plain_loops(void **state) {
+  (void)state;
+  static const ddla_data_shape shapes[] = {{3, 3, 1},    {3, 8, 1},     {28, 28, 1},
+                                           {5, 9, 3},    {4, 33, 2},    {3, 7, 50},
+                                           {300, 70, 1}, {3, 17000, 1}, {3, 6000, 3}};
+  float mean[50], deviation[50];
+  for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+    const ddla_data_shape shape = shapes[s];
+    const bool colour = shape.channels > 1;
+    const uint32_t sizes[] = {3, (uint32_t)shape.height, (uint32_t)shape.width,
+                              (uint32_t)shape.channels};
+    ddla_dataset *set = open_idx(colour ? 4 : 3, sizes);
+    float *out = malloc((size_t)(shape.height * shape.width * shape.channels) * sizeof *out);
+    assert_non_null(set);
+    assert_non_null(out);
+    for (int trial = 0; trial < 24; trial++) {
+      for (int c = 0; c < 50; c++)
+        mean[c] = trial % 3 ? 0.1f * (float)(c + 1) : 0, deviation[c] = 0.3f + (float)c;
+      const ddla_augment augment = {.seed = (uint64_t)trial,
+                                    .shift = 2,
+                                    .flip = true,
+                                    .shift_edge = trial % 2,
+                                    .mean = mean,
+                                    .deviation = deviation};
+      const int64_t index = trial % 3;
+      int found = 0;
+      ddla_batch_fill(out, NULL, set, &index, 1, &augment);
+      for (int k = 0; k < 50; k++)
+        found += is_exactly(out, ddla_dataset_features(set, index), shape,
+                            (move){k / 5 % 5 - 2, k % 5 - 2, k / 25}, &augment);
+      if (found < 1) fail_msg("shape %d, trial %d: other bits", (int)s, trial);
+    }
+    free(out);
+    ddla_dataset_close(set);
+  }
+}
+
 static void options_are_checked(void **state) {
   (void)state;
   ddla_data_shape shape = {6, 8, 1};
@@ -256,7 +324,8 @@ int main(void) {
       cmocka_unit_test(no_options_scale_bytes), cmocka_unit_test(moments_normalise),
       cmocka_unit_test(shift_and_flip),         cmocka_unit_test(cutout),
       cmocka_unit_test(choices_are_keyed),      cmocka_unit_test(colour_follows_gray),
-      cmocka_unit_test(any_number_of_channels), cmocka_unit_test(options_are_checked),
+      cmocka_unit_test(any_number_of_channels), cmocka_unit_test(bits_are_those_of_plain_loops),
+      cmocka_unit_test(options_are_checked),
   };
   return cmocka_run_group_tests(tests, open_sets, close_sets);
 }

@@ -51,54 +51,91 @@ ddla_status ddla_image_decode(ddla_image *out, const uint8_t *bytes, size_t leng
 }
 
 /* Weights of the source places that make up place i of `to`: a triangle around its centre, as wide
- * as a source pixel, or as a target pixel where that is larger. */
+ * as a source pixel, or as a target pixel where that is larger. weight: [count] */
 typedef struct taps {
   int64_t first, count;
-  double centre, radius, total;
+  double total;
+  double *weight;
 } taps;
 
-static double weight_at(const taps *tap, int64_t place) {
-  double distance = fabs((double)place + 0.5 - tap->centre) / tap->radius;
-  return distance < 1 ? 1 - distance : 0;
-}
+/* The most source places of one target place. */
+static int64_t taps_most(int64_t from, int64_t to) { return 2 * (from / to + 1) + 3; }
 
-static taps taps_at(int64_t i, int64_t from, int64_t to) {
-  double ratio = (double)from / (double)to;
-  taps tap = {.centre = ((double)i + 0.5) * ratio, .radius = ratio > 1 ? ratio : 1};
-  double low = floor(tap.centre - tap.radius), high = ceil(tap.centre + tap.radius);
-  tap.first = low > 0 ? (int64_t)low : 0;
-  int64_t end = high < (double)from ? (int64_t)high : from;
-  tap.count = end - tap.first;
-  for (int64_t k = 0; k < tap.count; k++) tap.total += weight_at(&tap, tap.first + k);
-  return tap;
-}
-
-/* between: [from.height, to.width, channels] */
-static void scale_columns(float *between, int64_t width, const ddla_image *image) {
-  ddla_data_shape from = image->shape;
-  for (int64_t x = 0; x < width; x++) {
-    taps tap = taps_at(x, from.width, width);
-    for (int64_t y = 0; y < from.height; y++)
-      for (int64_t c = 0; c < from.channels; c++) {
-        const uint8_t *row = image->pixels + y * from.width * from.channels + c;
-        double sum = 0;
-        for (int64_t k = 0; k < tap.count; k++)
-          sum += weight_at(&tap, tap.first + k) * row[(tap.first + k) * from.channels];
-        between[(y * width + x) * from.channels + c] = (float)(sum / tap.total);
-      }
+/* weight: [taps_most] */
+static void taps_at(taps *out, int64_t i, int64_t from, int64_t to) {
+  const double ratio = (double)from / (double)to;
+  const double centre = ((double)i + 0.5) * ratio, radius = ratio > 1 ? ratio : 1;
+  const double low = floor(centre - radius), high = ceil(centre + radius);
+  out->first = low > 0 ? (int64_t)low : 0;
+  const int64_t end = high < (double)from ? (int64_t)high : from;
+  out->count = end - out->first;
+  out->total = 0;
+  for (int64_t k = 0; k < out->count; k++) {
+    const double distance = fabs((double)(out->first + k) + 0.5 - centre) / radius;
+    out->weight[k] = distance < 1 ? 1 - distance : 0;
+    out->total += out->weight[k];
   }
 }
 
-static void scale_rows(uint8_t *out, ddla_data_shape to, const float *between, int64_t height) {
-  int64_t values = to.width * to.channels;
+static void free_taps(taps *made) {
+  if (made) ddla_free(made[0].weight); /* of all */
+  ddla_free(made);
+}
+
+/* out: [to] */
+static ddla_status make_taps(taps **out, int64_t from, int64_t to) {
+  const int64_t most = taps_most(from, to);
+  taps *made = NULL;
+  DDLA_TRY(DDLA_NEW(made, to));
+  ddla_status status = DDLA_NEW(made[0].weight, to * most);
+  if (status != DDLA_OK) {
+    ddla_free(made);
+    return status;
+  }
+  for (int64_t i = 0; i < to; i++) {
+    made[i].weight = made[0].weight + i * most;
+    taps_at(&made[i], i, from, to);
+  }
+  *out = made;
+  return DDLA_OK;
+}
+
+/* One place of one row; for a number of channels that is known where it is compiled. */
+static inline void scale_place(float *out, const double *in, const taps *tap, int64_t channels) {
+  double sum[3] = {0, 0, 0};
+  for (int64_t k = 0; k < tap->count; k++)
+    for (int64_t c = 0; c < channels; c++) sum[c] += tap->weight[k] * in[k * channels + c];
+  for (int64_t c = 0; c < channels; c++) out[c] = (float)(sum[c] / tap->total);
+}
+
+/* between: [from.height, to.width, channels], channels 1 or 3; tap: [to.width]; row: doubles
+ * [from.width * channels] */
+static void scale_columns(float *between, int64_t width, const ddla_image *image, const taps *tap,
+                          double *row) {
+  const ddla_data_shape from = image->shape;
+  const int64_t channels = from.channels, values = from.width * channels;
+  for (int64_t y = 0; y < from.height; y++) {
+    const uint8_t *in = image->pixels + y * values;
+    float *out = between + y * width * channels;
+    for (int64_t i = 0; i < values; i++) row[i] = in[i];
+    for (int64_t x = 0; x < width; x++)
+      if (channels == 3) scale_place(out + 3 * x, row + 3 * tap[x].first, &tap[x], 3);
+      else scale_place(out + x, row + tap[x].first, &tap[x], 1);
+  }
+}
+
+/* sum: [to.width * channels] */
+static void scale_rows(uint8_t *out, ddla_data_shape to, const float *between, const taps *taps_of,
+                       double *sum) {
+  const int64_t values = to.width * to.channels;
   for (int64_t y = 0; y < to.height; y++) {
-    taps tap = taps_at(y, height, to.height);
-    for (int64_t i = 0; i < values; i++) {
-      double sum = 0;
-      for (int64_t k = 0; k < tap.count; k++)
-        sum += weight_at(&tap, tap.first + k) * (double)between[(tap.first + k) * values + i];
-      out[y * values + i] = (uint8_t)(sum / tap.total + 0.5);
+    const taps *tap = &taps_of[y];
+    memset(sum, 0, (size_t)values * sizeof *sum);
+    for (int64_t k = 0; k < tap->count; k++) {
+      const float *in = between + (tap->first + k) * values;
+      for (int64_t i = 0; i < values; i++) sum[i] += tap->weight[k] * (double)in[i];
     }
+    for (int64_t i = 0; i < values; i++) out[y * values + i] = (uint8_t)(sum[i] / tap->total + 0.5);
   }
 }
 
@@ -110,11 +147,22 @@ ddla_status ddla_image_scale(uint8_t *out, ddla_data_shape to, const ddla_image 
     return DDLA_OK;
   }
   float *between = NULL;
-  DDLA_TRY(DDLA_NEW(between, from.height * to.width * to.channels));
-  scale_columns(between, to.width, image);
-  scale_rows(out, to, between, from.height);
+  double *values = NULL;
+  taps *columns = NULL, *rows = NULL;
+  ddla_status status = DDLA_OK;
+  const int64_t wider = from.width > to.width ? from.width : to.width;
+  DDLA_TRY_CLEAN(status, DDLA_NEW(between, from.height * to.width * to.channels));
+  DDLA_TRY_CLEAN(status, DDLA_NEW(values, wider * to.channels));
+  DDLA_TRY_CLEAN(status, make_taps(&columns, from.width, to.width));
+  DDLA_TRY_CLEAN(status, make_taps(&rows, from.height, to.height));
+  scale_columns(between, to.width, image, columns, values);
+  scale_rows(out, to, between, rows, values);
+cleanup:
   ddla_free(between);
-  return DDLA_OK;
+  ddla_free(values);
+  free_taps(columns);
+  free_taps(rows);
+  return status;
 }
 
 ddla_status ddla_image_read(uint8_t *out, ddla_data_shape to, const char *path) {

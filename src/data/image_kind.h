@@ -13,6 +13,10 @@ typedef struct ddla_image_kind {
                         const char *path);
 } ddla_image_kind;
 
+/* A PNG file of a plain kind, in the channels that it has (or 0); false if it is not, or anything
+ * is wrong with it, or memory is short: then libpng has the word. */
+bool ddla_image_decode_plain(ddla_image *out, const uint8_t *bytes, size_t length, int channels);
+
 /* Brings pixels to 1 or 3 channels as a PNG file of them would be. Errors: NO_MEMORY. */
 ddla_status ddla_image_convert(ddla_image *image, int channels, const char *path) DDLA_MUST_USE;
 

@@ -42,6 +42,7 @@ static ddla_status decode(ddla_image *out, const uint8_t *bytes, size_t length, 
                           const char *path) {
   static const png_color black = {0, 0, 0};
   png_image reader;
+  if (ddla_image_decode_plain(out, bytes, length, channels)) return DDLA_OK;
   DDLA_TRY(begin(&reader, bytes, length, path));
   ddla_image image = {.shape = {.height = reader.height,
                                 .width = reader.width,

@@ -1,6 +1,6 @@
 #include "data/image.h"
 
-#include "data/data.h"
+#include "data/image_kind.h"
 #include "data/test_images.h"
 
 static ddla_status decode(ddla_image *out, const char *bytes, size_t length, int channels) {
@@ -51,6 +51,91 @@ static void grays_are_those_of_png(void **state) {
   ddla_image_fini(&image);
 }
 
+enum { ROOM = 1 << 18 };
+
+/* A PNG file whose row y has filter y % 5; remark: a chunk behind the head that is no head, so that
+ * it is not a plain kind. Returns its length. */
+static size_t filtered_png(uint8_t out[ROOM], const uint8_t *pixels, ddla_data_shape shape,
+                           const char *remark) {
+  const uint32_t height = (uint32_t)shape.height, width = (uint32_t)shape.width;
+  const uint32_t channels = (uint32_t)shape.channels;
+  const uint32_t row = width * channels;
+  uint8_t *rows = calloc(height, row + 1), *zeros = calloc(1, row), *packed = malloc(ROOM);
+  assert_true(rows && zeros && packed);
+  for (uint32_t y = 0; y < height; y++) {
+    const uint8_t *now = pixels + y * row, *above = y ? now - row : zeros;
+    uint8_t *to = rows + y * (row + 1);
+    to[0] = (uint8_t)(y % 5);
+    for (uint32_t i = 0; i < row; i++) {
+      const int a = i >= channels ? now[i - channels] : 0, b = above[i];
+      const int c = i >= channels ? above[i - channels] : 0;
+      const int pa = abs(b - c), pb = abs(a - c), pc = abs(a + b - 2 * c);
+      const int nearest = pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
+      const int guess[5] = {0, a, b, (a + b) / 2, nearest};
+      to[i + 1] = (uint8_t)(now[i] - guess[y % 5]);
+    }
+  }
+  struct libdeflate_compressor *deflater = libdeflate_alloc_compressor(6);
+  const size_t bytes =
+      libdeflate_zlib_compress(deflater, rows, (size_t)height * (row + 1), packed, ROOM);
+  libdeflate_free_compressor(deflater);
+  assert_true(bytes > 10 && bytes + 200 < ROOM);
+  uint8_t head[13] = {[8] = 8, [9] = channels == 3 ? 2 : 0};
+  for (int i = 0; i < 4; i++) {
+    head[i] = (uint8_t)(width >> (24 - 8 * i));
+    head[4 + i] = (uint8_t)(height >> (24 - 8 * i));
+  }
+  memcpy(out, "\x89PNG\r\n\x1a\n", 8);
+  size_t used = 8;
+  used += add_chunk(out + used, "IHDR", head, sizeof head);
+  if (remark) used += add_chunk(out + used, remark, (const uint8_t *)"\0", 1);
+  used += add_chunk(out + used, "IDAT", packed, 7); /* in two pieces */
+  used += add_chunk(out + used, "IDAT", packed + 7, (uint32_t)bytes - 7);
+  used += add_chunk(out + used, "IEND", NULL, 0);
+  free(rows), free(zeros), free(packed);
+  return used;
+}
+
+/* Every filter, in gray and colour: the short way and libpng's, which a chunk about colours asks
+ * for, give the pixels. */
+static void png_filters(void **state) {
+  (void)state;
+  static const uint32_t sizes[][2] = {{1, 1}, {11, 1}, {1, 11}, {23, 17}, {64, 200}};
+  uint8_t *file = malloc(ROOM), pixels[3 * 64 * 200];
+  uint32_t random = 7;
+  assert_non_null(file);
+  for (int trial = 0; trial < 60; trial++) {
+    const uint32_t height = sizes[trial % 5][0], width = sizes[trial % 5][1];
+    const uint32_t channels = trial / 5 % 2 ? 3 : 1, count = height * width * channels;
+    for (uint32_t i = 0; i < count; i++) {
+      random = random * 1664525 + 1013904223;
+      pixels[i] = (uint8_t)(trial < 30 ? random >> 24 : i / 3 + (random >> 30));
+    }
+    static const char *const remarks[] = {NULL, "sRGB"};
+    for (int r = 0; r < 2; r++) {
+      const size_t length =
+          filtered_png(file, pixels, (ddla_data_shape){height, width, channels}, remarks[r]);
+      ddla_image image = {0};
+      CHECK_OK(ddla_image_decode(&image, file, length, 0, "filtered.png"));
+      assert_int_equal(image.shape.height, height);
+      assert_int_equal(image.shape.width, width);
+      assert_int_equal(image.shape.channels, channels);
+      assert_memory_equal(image.pixels, pixels, count);
+      ddla_image_fini(&image);
+      assert_int_equal(ddla_image_decode_plain(&image, file, length, 0), r == 0);
+      ddla_image_fini(&image);
+      file[length - 20] ^= 1; /* the sum of the data, or of their chunk */
+      assert_false(ddla_image_decode_plain(&image, file, length, 0));
+      file[length - 20] ^= 1;
+      assert_false(ddla_image_decode_plain(&image, file, length - 1, 0));
+      file[length] = 0;
+      assert_false(ddla_image_decode_plain(&image, file, length + 1, 0)); /* something follows */
+      assert_false(ddla_image_decode_plain(&image, file, length, channels == 3 ? 1 : 3));
+    }
+  }
+  free(file);
+}
+
 static void pnm_that_lies(void **state) {
   (void)state;
   ddla_image image = {0};
@@ -71,8 +156,8 @@ static void pnm_that_lies(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(pnm_images),
-                                     cmocka_unit_test(grays_are_those_of_png),
-                                     cmocka_unit_test(pnm_that_lies)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(pnm_images), cmocka_unit_test(grays_are_those_of_png),
+      cmocka_unit_test(png_filters), cmocka_unit_test(pnm_that_lies)};
   return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }
