@@ -188,7 +188,7 @@ static ddla_status fail_number(const ddla_csv_cursor *cursor, const ddla_csv_fie
 
 static ddla_status read_key(int32_t *out, ddla_dataset *set, const ddla_csv_cursor *cursor,
                             const ddla_csv_field *field) {
-  char name[NAME_BYTES];
+  char name[DDLA_LABEL_BYTES];
   DDLA_TRY(name_of(name, cursor, field));
   if (name[0]) return ddla_classes_add(out, &set->key_names, name, strlen(name));
   return DDLA_FAIL(INVALID,
