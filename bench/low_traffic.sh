@@ -101,7 +101,11 @@ once() {
   [ -s "$dir/$name.json" ] && return
   echo "$(date +%T) $name" >&2
   side_sets "${@:2}"
-  "$program" train "$job" -q -n $agents "${words[@]}" --out "$work/run" || return 1
+  if ! "$program" train "$job" -q -n $agents "${words[@]}" --out "$work/run"; then
+    case $1 in tune.*) echo "{}" >"$dir/$name.json" ;; *) return 1 ;; esac # a rate of the grid may be too high
+    rm -rf "$work/run"
+    return
+  fi
   mv "$work/run/metrics.jsonl" "$dir/$name.jsonl"
   mv "$work/run/report.json" "$dir/$name.json"
   rm -r "$work/run"

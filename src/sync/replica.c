@@ -411,7 +411,7 @@ static ddla_status conclude(replica *r, int worker, const ddla_replica_view *vie
   total[0] = ddla_norm_tree(of_host, r->cluster.hosts);
   total[1] = r->cluster.hosts * ddla_norm_tree(view->block_sums[1], blocks);
   r->method->numbers(numbers, view, total);
-  r->method->conclude(view, numbers, begin, end);
+  if (r->method->conclude) r->method->conclude(view, numbers, begin, end);
   DDLA_TRY(ddla_sync_barrier(r->inner, worker)); /* nobody reads the old ones any more */
   if (worker == 0)
     memcpy(numbers_of(r), numbers, (size_t)r->base.strategy->number_count * sizeof *numbers);
@@ -472,7 +472,7 @@ static ddla_status merge_fragment(replica *r, int worker, bool goes_on, bool *st
   r->method->take(&view, begin, end);
   if (worker == 0 && carries_buffers(r, state->fragment))
     DDLA_TRY(ddla_buffer_means_take(&r->options, committed(r)));
-  if (r->method->conclude) DDLA_TRY(conclude(r, worker, &view, begin, end));
+  if (r->method->sums) DDLA_TRY(conclude(r, worker, &view, begin, end));
   state->exchanged = committed(r);
   state->flying = 0;
   *stop = word != 0;

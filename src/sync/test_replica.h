@@ -118,16 +118,22 @@ static inline double replica_squares(const float *values) {
   return reference_tree(sums, 0, GROUP_BLOCKS);
 }
 
-/* Boyd 3.3.1 and 3.4.1. old: the global model before the exchange. */
-static inline void replica_residuals(replica_models *m, const group_case *c, const float *old) {
+/* How far replicas are from the global model. */
+static inline double replica_apart(const replica_models *m, const group_case *c) {
   static float difference[GROUP_SPACE];
   double squares[REPLICAS_MAX];
   for (int r = 0; r < c->agents; r++) {
     for (int64_t k = 0; k < GROUP_SPACE; k++) difference[k] = m->replica[r].theta[k] - m->global[k];
     squares[r] = replica_squares(difference);
   }
+  return sqrt(reference_tree(squares, 0, c->agents));
+}
+
+/* Boyd 3.3.1 and 3.4.1. old: the global model before the exchange. */
+static inline void replica_residuals(replica_models *m, const group_case *c, const float *old) {
+  static float difference[GROUP_SPACE];
   for (int64_t k = 0; k < GROUP_SPACE; k++) difference[k] = m->global[k] - old[k];
-  m->numbers[1] = sqrt(reference_tree(squares, 0, c->agents));
+  m->numbers[1] = replica_apart(m, c);
   m->numbers[2] = m->numbers[0] * sqrt(c->agents * replica_squares(difference));
   if (c->rule.penalty_ratio <= 0) return;
   const float scale = m->numbers[1] > c->rule.penalty_ratio * m->numbers[2]   ? 0.5f
@@ -193,6 +199,7 @@ static inline ddla_status replica_exchange(replica_models *m, const group_case *
   for (int64_t k = 0; k < GROUP_SPACE; k++) replica_take(m, c, k, mean[k]);
   replica_mean_of(m, c, m->replica);
   if (replica_is(c, "admm")) replica_residuals(m, c, old);
+  if (replica_is(c, "elastic")) m->numbers[0] = replica_apart(m, c);
   return DDLA_OK;
 }
 
@@ -274,7 +281,7 @@ static inline ddla_status replica_train(replica_models *models, const group_case
   memcpy(models[0].global, models[0].replica[0].theta, sizeof models[0].global);
   memcpy(models[0].global_buffers, models[0].replica[0].buffers, sizeof models[0].global_buffers);
   models[0].fragment = -1;
-  models[0].numbers[0] = c->rule.penalty;
+  if (replica_is(c, "admm")) models[0].numbers[0] = c->rule.penalty;
   for (int t = 0; t < c->steps && status == DDLA_OK; t++) {
     const int64_t next = t + 1;
     models[t + 1] = models[t];

@@ -40,9 +40,11 @@ static inline bool replica_own_equals(const group_agent *a, const replica_models
   if ((replica_is(a->c, "diloco") || replica_is(a->c, "streaming")) &&
       memcmp(own, m->momentum, sizeof m->momentum) != 0)
     return false;
-  if (!replica_is(a->c, "admm")) return true;
-  return memcmp(own, m->own[a->cluster.host], sizeof m->own[0]) == 0 &&
-         memcmp(ddla_state_array(a->state, a->numbers, 0, 0), m->numbers, sizeof m->numbers) == 0;
+  if (replica_is(a->c, "admm") && memcmp(own, m->own[a->cluster.host], sizeof m->own[0]) != 0)
+    return false;
+  const size_t numbers = (size_t)group_strategy(a->c)->number_count * sizeof m->numbers[0];
+  return numbers == 0 ||
+         memcmp(ddla_state_array(a->state, a->numbers, 0, 0), m->numbers, numbers) == 0;
 }
 
 /* True where the replica's committed step is the model. */
