@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 #include <yaml.h>
+#include <zstd.h>
 
 #include "backend/cpu.h"
 #include "base/machine.h"
@@ -209,7 +210,8 @@ void ddla_check_data(ddla_check *check) {
 void ddla_check_libraries(ddla_check *check) {
   unsigned png = png_access_version_number(), hash = XXH_versionNumber();
   snprintf(check->value, sizeof check->value,
-           "ddla %s, libyaml %s, jansson %s, libpng %u.%u.%u, xxHash %u.%u.%u", DDLA_VERSION,
-           yaml_get_version_string(), jansson_version_str(), png / 10000, png / 100 % 100,
-           png % 100, hash / 10000, hash / 100 % 100, hash % 100);
+           "ddla %s, libyaml %s, jansson %s, libpng %u.%u.%u, xxHash %u.%u.%u, zstd %s",
+           DDLA_VERSION, yaml_get_version_string(), jansson_version_str(), png / 10000,
+           png / 100 % 100, png % 100, hash / 10000, hash / 100 % 100, hash % 100,
+           ZSTD_versionString());
 }

@@ -97,6 +97,10 @@ ddla_data_fingerprint ddla_dataset_fingerprint(const ddla_dataset *set);
 size_t ddla_dataset_bytes(
     const ddla_dataset *set); /* memory of features and labels; 0 for a view */
 
+/* The part of that which is memory, and not pages of a prepared set's files, which the system reads
+ * again when it needs their room. */
+size_t ddla_dataset_memory(const ddla_dataset *set);
+
 /* Name of a class, "0", "1", … where the data have none. Borrowed until set is closed. */
 const char *ddla_dataset_class_name(const ddla_dataset *set, int class_index);
 

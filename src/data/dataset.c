@@ -45,6 +45,10 @@ size_t ddla_dataset_bytes(const ddla_dataset *set) {
   return set->features_block.bytes + set->labels_block.bytes + set->targets_block.bytes;
 }
 
+size_t ddla_dataset_memory(const ddla_dataset *set) {
+  return set->mapped ? set->labels_block.bytes : ddla_dataset_bytes(set);
+}
+
 const char *ddla_dataset_class_name(const ddla_dataset *set, int class_index) {
   DDLA_ASSERT(class_index >= 0 && class_index < ddla_dataset_classes(set));
   return ddla_dataset_root(set)->classes.names[class_index];

@@ -30,6 +30,7 @@ struct ddla_dataset {
   ddla_classes classes; /* of a root */
   uint64_t features_hash;
   ddla_data_fingerprint fingerprint;
+  bool mapped;          /* features and targets are pages of files */
   bool sealed;          /* the reader knew the fingerprint without reading the records */
   int64_t left_out;     /* samples that were left out because they are damaged */
   int64_t left_out_for; /* damaged blocks that these were in */

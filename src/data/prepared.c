@@ -66,7 +66,8 @@ static ddla_status describe(ddla_dataset *set, const ddla_prepared_index *index,
   return DDLA_OK;
 }
 
-static void take_content(ddla_dataset *set, ddla_prepared_content *content) {
+static void take_content(ddla_dataset *set, ddla_prepared_content *content, bool mapped) {
+  set->mapped = mapped;
   set->features_block = content->stream[DDLA_PREPARED_FEATURES];
   set->labels_block = content->stream[DDLA_PREPARED_LABELS];
   set->targets_block = content->stream[DDLA_PREPARED_TARGETS];
@@ -154,7 +155,7 @@ static ddla_status fill(ddla_dataset *set, ddla_prepared_index *index,
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, describe(set, index, source));
   DDLA_TRY_CLEAN(status, ddla_prepared_load(&content, index, source->path, &loading));
-  take_content(set, &content);
+  take_content(set, &content, !index->compressed);
   set->classes = index->classes;
   index->classes = (ddla_classes){0};
   if (content.damaged_blocks > 0) DDLA_TRY_CLEAN(status, leave_out(set, index, &content, source));

@@ -200,15 +200,15 @@ static ddla_status read_head(ddla_prepared_index *index, int64_t *classes, const
   const uint64_t part = get(&at, 4);
   at += 8;
   const uint64_t type = get(&at, 2), compressed = get(&at, 2), labelled = get(&at, 4);
-  bool whole = take(&r->shape.height, &at) & take(&r->shape.width, &at) &
-               take(&r->shape.channels, &at) & take(&r->count, &at) & take(&r->length, &at) &
+  bool whole = take(&r->shape.height, &at) && take(&r->shape.width, &at) &&
+               take(&r->shape.channels, &at) && take(&r->count, &at) && take(&r->length, &at) &&
                take(&r->targets, &at);
   index->features_hash = get(&at, 8);
   index->fingerprint.low = get(&at, 8);
   index->fingerprint.high = get(&at, 8);
   index->block_bytes = get(&at, 8);
   index->file_blocks = get(&at, 8);
-  whole &= take(classes, &at);
+  whole = whole && take(classes, &at);
   if (!whole || part >= DDLA_PREPARED_PARTS || type > DDLA_DATA_TOKENS || compressed > 1 ||
       labelled > 1 || *classes > DDLA_CLASSES_LIMIT)
     return DDLA_FAIL(CORRUPT, "%s has a number in its head that cannot be", path);

@@ -31,6 +31,9 @@ static void images(void **state) {
     assert_int_equal(count_entries(path), files[w]);
     ddla_dataset *again = open_prepared(path);
     check_same(set, again);
+    assert_int_equal(ddla_dataset_bytes(again), IMAGES * (784 + 4));
+    assert_int_equal(ddla_dataset_memory(again),
+                     ways[w]->compress ? IMAGES * (784 + 4) : IMAGES * 4);
     ddla_dataset_close(again);
     CHECK_OK(ddla_dataset_open(
         &again, &(ddla_data_source){.path = path, .trusts_features = true, .format = "prepared"}));

@@ -690,7 +690,7 @@ ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_trainin
   DDLA_TRY(arena_estimate(&arena, training));
   size_t packs = 2 * sizeof(float) * (size_t)training->graph.graph->dense;
   memory.agent_bytes = (size_t)training->lanes * arena + packs;
-  memory.data_bytes = ddla_dataset_bytes(training->whole);
+  memory.data_bytes = ddla_dataset_memory(training->whole);
   ddla_machine_memory machine = ddla_machine_memory_of();
   memory.available_bytes = machine.available_bytes;
   *out = memory;
