@@ -136,15 +136,18 @@ ddla_status ddla_data_info_print(const ddla_data_call *call) {
   const char *format = ddla_dataset_format_of(&source);
   json_t *parts = call->json ? json_array() : NULL;
   ddla_status status = DDLA_OK;
-  if (!call->json) printf("%s (%s)\n", call->path, format ? format : "unknown");
+  if (!call->json)
+    printf("%s (%s), opened in %.4f s\n", call->path, format ? format : "unknown",
+           call->open_seconds);
   for (int p = 0; p < DDLA_PREPARED_PARTS && status == DDLA_OK; p++)
     if (call->sets[p]) status = tell_part(parts, call, (ddla_data_part)p);
   if (!call->json || status != DDLA_OK) {
     json_decref(parts);
     return status;
   }
-  return ddla_json_print(json_pack("{s:o, s:s?, s:o}", "path", ddla_json_text(call->path), "format",
-                                   format, "parts", parts));
+  return ddla_json_print(json_pack("{s:o, s:s?, s:f, s:o}", "path", ddla_json_text(call->path),
+                                   "format", format, "open_seconds", call->open_seconds, "parts",
+                                   parts));
 }
 
 ddla_status ddla_data_info(int argc, char **argv) {

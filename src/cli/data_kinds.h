@@ -34,7 +34,8 @@ typedef struct ddla_data_call {
   ddla_job *job;
   ddla_plugins *plugins;
   const ddla_data_memory *memory; /* null: pages */
-  bool trusts_features;           /* of a prepared source, whatever data.verify says */
+  bool trusts_features;           /* of a prepared source, unless data.verify is given */
+  double open_seconds;            /* that opening took */
   ddla_dataset *sets[DDLA_PREPARED_PARTS];
 } ddla_data_call;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/data_kinds.h"
 #include "train/plugins.h"
@@ -49,7 +50,9 @@ ddla_data_source ddla_data_call_source(const ddla_data_call *call, ddla_data_par
                     (source.format && strcmp(source.format, "text") == 0);
   if (text) source.window = 1; /* then no token is left over at the end */
   source.memory = call->memory;
-  if (call->trusts_features && !source.skips_damaged) source.trusts_features = true;
+  if (call->trusts_features && !source.skips_damaged &&
+      !ddla_job_is_given(call->job, "data.verify"))
+    source.trusts_features = true;
   return source;
 }
 
@@ -65,7 +68,9 @@ ddla_status ddla_data_call_open(ddla_data_call *call) {
     source[0] = ddla_data_call_source(call, DDLA_DATA_TRAIN);
     part[count++] = DDLA_DATA_TRAIN;
   }
+  const int64_t start_ns = ddla_clock_now_ns(ddla_clock_monotonic());
   DDLA_TRY(ddla_dataset_open_all(set, source, count));
+  call->open_seconds = (double)(ddla_clock_now_ns(ddla_clock_monotonic()) - start_ns) * 1e-9;
   for (int i = 0; i < count; i++) call->sets[part[i]] = set[i];
   return DDLA_OK;
 }

@@ -338,7 +338,7 @@ static void nothing_is_left(void **state) {
   options.argument = &asked;
   CHECK_FAILURE(ddla_prepared_write(test_path("stopped/set"), sets, &options), INTERRUPTED,
                 "nothing is left");
-  assert_int_equal(asked, 3); /* two batches were written */
+  assert_int_equal(asked, 3); /* two blocks were written */
   assert_int_equal(count_entries(test_path("stopped")), 0);
   ddla_dataset_close(set);
 }

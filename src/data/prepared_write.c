@@ -77,11 +77,13 @@ static ddla_status write_batch(ddla_file_writer *file, writing *w, int64_t count
   return DDLA_OK;
 }
 
+/* What is not compressed is hashed and written block by block, while it is in the cache. */
 static ddla_status write_blocks(ddla_file_writer *file, writing *w, int64_t number) {
   uint8_t foot[DDLA_PREPARED_FOOT_BYTES];
   const int64_t end = ddla_prepared_file_at(w->index, w->stream, number).end;
+  const int64_t most = w->packed ? BATCH_BLOCKS : 1;
   while (w->first < end)
-    DDLA_TRY(write_batch(file, w, end - w->first < BATCH_BLOCKS ? end - w->first : BATCH_BLOCKS));
+    DDLA_TRY(write_batch(file, w, end - w->first < most ? end - w->first : most));
   ddla_prepared_foot(foot, w->index, w->stream, number);
   DDLA_TRY(ddla_file_append(file, foot, sizeof foot));
   return ddla_file_commit(NULL, file);
