@@ -95,6 +95,7 @@ unfit() {
 
 # refusal METHOD CODEC AGENTS OPTIMIZER UNEQUAL: the key that is named; nothing: it trains. The list of docs/MODES.md.
 refusal() {
+  if [ "$1" = gossip ] && [ "$5" != shared ]; then echo data.partition; return; fi
   if [ "$2" != none ] && sends_numbers "$1"; then echo sync.codec; return; fi
   case $1 in
   average | diloco | streaming | elastic | admm) ;;
