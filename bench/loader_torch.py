@@ -3,8 +3,9 @@
     python3 loader_torch.py images DIRECTORY      Fashion-MNIST: each image shifted by up to 2 pixels, mirrored with
                                                   probability 1/2, standardised, in batches of 128
     python3 loader_torch.py folder DIRECTORY SIDE PNG files decoded, scaled to SIDE x SIDE, as bytes
+    python3 loader_torch.py make DIRECTORY COUNT  writes such files: made-up photographs of 96 to 320 pixels each way
 
-It obeys lines on standard input, with one thread of PyTorch per process:
+The first two obey lines on standard input, with one thread of PyTorch per process:
 
     SETTING WORKERS   an epoch; prints {"setting", "workers", "samples", "seconds", "cpu_seconds"}. The loader of a setting
                       is kept, with its workers, and its first epoch, which starts them, is not timed
@@ -88,6 +89,22 @@ class Folder(Dataset):
         return torch.frombuffer(bytearray(small.tobytes()), dtype=torch.uint8).view(self.side, self.side, 3)
 
 
+def make_files(folder, count):
+    """Soft colours with some noise, which is what makes photographs hard to compress; four classes in turn."""
+    from PIL import Image
+
+    generator = torch.Generator().manual_seed(1)
+    for i in range(count):
+        height, width = torch.randint(96, 321, (2,), generator=generator).tolist()
+        soft = torch.randint(256, (height // 8 + 2, width // 8 + 2, 3), generator=generator, dtype=torch.uint8)
+        soft = Image.frombytes("RGB", (soft.shape[1], soft.shape[0]), bytes(soft.flatten().tolist()))
+        pixels = torch.frombuffer(bytearray(soft.resize((width, height), Image.Resampling.BICUBIC).tobytes()), dtype=torch.uint8)
+        noise = torch.randn(pixels.shape, generator=generator) * 4
+        pixels = (pixels + noise).clamp_(0, 255).byte()
+        os.makedirs(f"{folder}/{i % 4}", exist_ok=True)
+        Image.frombytes("RGB", (width, height), bytes(pixels.tolist())).save(f"{folder}/{i % 4}/{i:05d}.png")
+
+
 def same(batch):
     return batch
 
@@ -111,6 +128,9 @@ def run_epoch(loader):
 def main():
     torch.set_num_threads(1)
     arguments, loaders = sys.argv[1:], {}
+    if arguments[0] == "make":
+        make_files(arguments[1], int(arguments[2]))
+        return
     for line in sys.stdin:
         if line.strip() == "quit":
             break
