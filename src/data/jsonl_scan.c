@@ -91,7 +91,7 @@ typedef struct sink {
 } sink;
 
 static void put(sink *to, const char *bytes, size_t count) {
-  if (to->used + count <= to->room) memcpy(to->out + to->used, bytes, count);
+  if (to->out && to->used + count <= to->room) memcpy(to->out + to->used, bytes, count);
   to->used += count;
 }
 

@@ -36,20 +36,22 @@ checked() {
     }' rows >rows.wrong || fail "$1: $(cat rows.wrong)"
 }
 
-# attempt RUN ARGUMENT...: trains on with a random number of agents until a random signal comes after a random time.
+# attempt RUN ARGUMENT...: trains on with a random number of agents; a random time after its first rows comes a random signal.
 # Sets $ended to the exit status.
 attempt() {
   going=$1
   shift
+  : >marker
   next_of 4
   agents=$((drawn + 1))
   # shellcheck disable=SC2086 # two words or none
   "$DDLA" train -q $as_threads job.yaml -n $agents --out "$going" --resume "$@" >"$going.out" 2>"$going.err" &
   program=$!
+  until [ -n "$(find "$going/agents" -name '*.audit' -newer marker 2>/dev/null)" ] || ! kill -0 $program 2>/dev/null; do sleep 0.01; done
   next_of 3
   signal=$(echo INT TERM KILL | cut -d' ' -f$((drawn + 1)))
-  next_of 25
-  sleep "0.$(printf %02d $((drawn + 8)))"
+  next_of 16
+  sleep "0.$(printf %02d "$drawn")"
   kill -s "$signal" $program 2>/dev/null || true
   ended=0
   wait $program || ended=$?

@@ -218,7 +218,7 @@ static void the_first_index_is_there_at_once(void **state) {
 
 int main(int argc, char **argv) {
   full = argc > 1 && strcmp(argv[1], "--full") == 0;
-  if (full) keys_of_ours = 200, stretch = 2000000;
+  if (full) keys_of_ours = 100, stretch = 1000000;
   const struct CMUnitTest tests[] = {cmocka_unit_test(a_billion_looks_random),
                                      cmocka_unit_test(other_orders_are_found_out),
                                      cmocka_unit_test(every_sample_comes_once),
