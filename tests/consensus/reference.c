@@ -142,14 +142,22 @@ static void report(double theta[][THETA_MAX], const double *z) {
   printf("%.4f %.5f %.3e\n", (double)right / test.count, loss / test.count, sqrt(apart));
 }
 
+static double number(const char *text) {
+  char *end = NULL;
+  const double value = strtod(text, &end);
+  if (end == text || *end) exit(2);
+  return value;
+}
+
 int main(int argc, char **argv) {
   static double theta[REPLICAS][THETA_MAX], u[REPLICAS][THETA_MAX], z[THETA_MAX], target[THETA_MAX];
   if (argc != 9) return 2;
   read_rows(&train, argv[1]);
   read_rows(&test, argv[2]);
-  const int admm = strcmp(argv[3], "admm") == 0, rounds = atoi(argv[5]), interval = atoi(argv[6]);
-  const double rate = atof(argv[7]), strength = atof(argv[8]);
-  hidden = atoi(argv[4]);
+  const int admm = strcmp(argv[3], "admm") == 0;
+  const int rounds = (int)number(argv[5]), interval = (int)number(argv[6]);
+  const double rate = number(argv[7]), strength = number(argv[8]);
+  hidden = (int)number(argv[4]);
   if (train.count == 0 || test.count == 0 || hidden > HIDDEN_MAX) return 2;
   size = hidden > 0 ? hidden * (FEATURES + 1) + CLASSES * (hidden + 1) : CLASSES * (FEATURES + 1);
   for (int k = 0; k < size; k++) z[k] = is_weight(k) ? draw() : 0;
