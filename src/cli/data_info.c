@@ -23,9 +23,11 @@ const char *ddla_data_info_type(const ddla_dataset *set) {
   return names[ddla_dataset_type(set)];
 }
 
-/* A text is opened in windows of one token, each of which has another behind it. */
+/* Of a text: tokens in windows, mostly of one, and the one behind the last. */
 int64_t ddla_data_info_count(const ddla_dataset *set) {
-  return ddla_dataset_count(set) + (ddla_dataset_type(set) == DDLA_DATA_TOKENS);
+  const int64_t count = ddla_dataset_count(set);
+  return ddla_dataset_type(set) == DDLA_DATA_TOKENS ? count * ddla_dataset_shape(set).height + 1
+                                                    : count;
 }
 
 static ddla_status look(stored *out, const ddla_data_call *call, ddla_data_part part) {

@@ -46,9 +46,9 @@ void ddla_data_call_fini(ddla_data_call *call) {
 
 ddla_data_source ddla_data_call_source(const ddla_data_call *call, ddla_data_part part) {
   ddla_data_source source = ddla_training_source(call->job, call->plugins, call->path, part);
-  const bool text = source.window > 0 || ddla_dataset_is_prepared(call->path) ||
-                    (source.format && strcmp(source.format, "text") == 0);
-  if (text) source.window = 1; /* then no token is left over at the end */
+  /* Then no token of a text is left over at the end. Not where the format is to be found out: a
+   * window says that a file may be a text. */
+  if (source.window > 0 || source.format || ddla_dataset_is_prepared(call->path)) source.window = 1;
   source.memory = call->memory;
   if (call->trusts_features && !source.skips_damaged &&
       !ddla_job_is_given(call->job, "data.verify"))

@@ -84,6 +84,16 @@ printf '%s\n' 'task: {kind: language-modelling, plugins: [libgood.so]}' 'data: {
   'model: {kind: transformer-decoder, blocks: 1, width: 16, heads: 2, window: 8}' 'train: {epochs: 1, batch: 16}' >sub/text.yaml
 "$DDLA" train sub/text.yaml -n 2 --out text -q || fail "tokens"
 
+# Samples and tokens of a plug-in in prepared form train to the same bits.
+"$DDLA" data prepare made:600 --job sub/jobs/job.yaml --out prepared >prepared.out || fail "prepare"
+grep -q "600 samples of 1 x 1 x 2 uint8, 2 classes" prepared.out || { cat prepared.out; fail "what was prepared"; }
+"$DDLA" train sub/jobs/job.yaml --set data.train=prepared -n 3 --out run4 -q || fail "train on what was prepared"
+[ "$(hash_of run4)" = "$(hash_of run1)" ] || fail "other bits from what was prepared"
+"$DDLA" data prepare made:letters --job sub/text.yaml --out letters >letters.out || fail "prepare letters"
+grep -q "4000 tokens, 4 classes" letters.out || { cat letters.out; fail "what was prepared of letters"; }
+"$DDLA" train sub/text.yaml --set data.train=letters --set data.format=auto --out text2 -q || fail "train on letters"
+[ "$(hash_of text2)" = "$(hash_of text)" ] || fail "other bits from prepared letters"
+
 # Going on and measuring with another plug-in.
 "$DDLA" train sub/jobs/job.yaml --resume --out run2 --set train.epochs=4 -q || fail "resume"
 cp sub/libgood.so kept.so
