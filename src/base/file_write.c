@@ -155,7 +155,10 @@ ddla_status ddla_file_write(const char *path, const void *data, size_t bytes) {
 
 static ddla_status make_one(const char *path) {
   struct stat info;
-  if (mkdir(path, 0777) == 0) return DDLA_OK;
+  if (mkdir(path, 0777) == 0) {
+    (void)!sync_parent(path); /* durable, where it can be */
+    return DDLA_OK;
+  }
   int reason = errno;
   if (stat(path, &info) == 0) {
     if (S_ISDIR(info.st_mode)) return DDLA_OK;

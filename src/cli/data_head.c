@@ -80,7 +80,7 @@ static json_t *sample_json(const ddla_dataset *set, int64_t index) {
   for (int64_t i = 0; i < features_of(ddla_dataset_shape(set)); i++)
     json_array_append_new(features, ddla_dataset_type(set) == DDLA_DATA_UINT8
                                         ? json_integer(((const uint8_t *)sample)[i])
-                                        : json_real(number_at(set, sample, i)));
+                                        : ddla_json_number(number_at(set, sample, i)));
   return json_pack("{s:I, s:o, s:o}", "index", (json_int_t)index, "class",
                    label < 0 ? json_null() : ddla_json_text(ddla_dataset_class_name(set, label)),
                    "features", features);

@@ -11,9 +11,11 @@ enum { ROWS_SHOWN = 20 };
 static json_t *channels_json(const ddla_census *census) {
   json_t *made = json_array();
   for (int64_t c = 0; c < census->channels; c++)
-    json_array_append_new(made, json_pack("{s:f, s:f, s:f, s:f}", "mean", (double)census->mean[c],
-                                          "deviation", (double)census->deviation[c], "least",
-                                          census->least[c], "most", census->most[c]));
+    json_array_append_new(made, json_pack("{s:o, s:o, s:o, s:o}", "mean",
+                                          ddla_json_number((double)census->mean[c]), "deviation",
+                                          ddla_json_number((double)census->deviation[c]), "least",
+                                          ddla_json_number(census->least[c]), "most",
+                                          ddla_json_number(census->most[c])));
   return made;
 }
 

@@ -1,5 +1,6 @@
 #include "cli/json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@ ddla_status ddla_json_print(json_t *value) {
   putchar('\n');
   return DDLA_OK;
 }
+
+json_t *ddla_json_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
 json_t *ddla_json_text(const char *text) {
   char *copy = NULL;

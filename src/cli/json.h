@@ -14,4 +14,7 @@ ddla_status ddla_json_print(json_t *value);
  * memory. */
 json_t *ddla_json_text(const char *text);
 
+/* A number; null where it is not finite, which JSON cannot say. */
+json_t *ddla_json_number(double value);
+
 #endif

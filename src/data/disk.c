@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -23,11 +24,22 @@ static int open_nameless(const char *directory) {
   return file;
 }
 
+/* Where the file system cannot reserve, it is looked whether there is room. An error number, or 0.
+ */
+static int reserve(int file, size_t bytes) {
+  struct statvfs disk;
+  if (fallocate(file, 0, 0, (off_t)bytes) == 0) return 0;
+  if (errno != EOPNOTSUPP) return errno;
+  if (fstatvfs(file, &disk) != 0) return errno;
+  if (bytes / disk.f_frsize >= disk.f_bavail) return ENOSPC;
+  return ftruncate(file, (off_t)bytes) == 0 ? 0 : errno;
+}
+
 /* Room is reserved: writing into a page that the disk has no place for would end the process. */
 static void *map_file(ddla_data_disk *disk, size_t bytes) {
   int file = open_nameless(disk->directory), reason = file < 0 ? errno : 0;
   void *block = MAP_FAILED;
-  if (file >= 0) reason = posix_fallocate(file, 0, (off_t)bytes);
+  if (file >= 0) reason = reserve(file, bytes);
   if (file >= 0 && reason == 0) {
     block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (block == MAP_FAILED) reason = errno;

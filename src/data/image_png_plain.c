@@ -10,7 +10,12 @@
 #include "data/format.h"
 #include "data/image_kind.h"
 
-enum { CHUNK_BYTES = 12, HEAD_BYTES = 13, SIGNATURE_BYTES = 8 };
+enum {
+  CHUNK_BYTES = 12,
+  HEAD_BYTES = 13,
+  SIGNATURE_BYTES = 8,
+  DEFLATE_RATIO_MAX = 1032 /* bytes that deflate makes of one, at most */
+};
 
 /* Filters, PNG section 9. */
 enum { FILTER_NONE, FILTER_SUB, FILTER_UP, FILTER_AVERAGE, FILTER_PAETH };
@@ -40,9 +45,9 @@ static bool is_remark(const uint8_t *chunk) {
 
 static bool read_head(plain_png *png, const uint8_t *chunk, uint32_t length) {
   const uint8_t *head = chunk + 8;
+  if (length != HEAD_BYTES || !is_type(chunk, "IHDR")) return false;
   const uint32_t width = big_endian(head), height = big_endian(head + 4);
-  if (length != HEAD_BYTES || !is_type(chunk, "IHDR") || head[8] != 8 ||
-      (head[9] != 0 && head[9] != 2) || head[10] || head[11] || head[12])
+  if (head[8] != 8 || (head[9] != 0 && head[9] != 2) || head[10] || head[11] || head[12])
     return false;
   if (width == 0 || height == 0 || width > DDLA_IMAGE_SIDE_MAX || height > DDLA_IMAGE_SIDE_MAX ||
       (uint64_t)width * height > (uint64_t)DDLA_IMAGE_SIDE_MAX * DDLA_IMAGE_SIDE_MAX / 4)
@@ -75,14 +80,14 @@ static bool read_chunks(plain_png *png, const uint8_t *bytes, size_t length) {
     const uint8_t *chunk = bytes + at;
     if (length - at < CHUNK_BYTES) return false;
     const uint32_t content = big_endian(chunk);
-    if (content > length - at - CHUNK_BYTES) return false;
+    if (content > INT32_MAX || content > length - at - CHUNK_BYTES) return false;
     if (at > SIGNATURE_BYTES) {
       if (!read_chunk(png, &last, chunk, content, length - at)) return false;
     } else if (libdeflate_crc32(0, chunk + 4, content + 4) != big_endian(chunk + 8 + content) ||
                !read_head(png, chunk, content)) {
       return false;
     }
-    at += CHUNK_BYTES + content;
+    at += (size_t)CHUNK_BYTES + content;
   }
   return true;
 }
@@ -162,12 +167,18 @@ static bool decode_rows(uint8_t *pixels, const plain_png *png) {
   return good;
 }
 
+/* So much as the head claims can come out of what is there. */
+static bool is_plausible(const plain_png *png) {
+  const size_t row = (size_t)(png->shape.width * png->shape.channels);
+  return (size_t)png->shape.height * (row + 1) / DEFLATE_RATIO_MAX <= png->packed_bytes;
+}
+
 bool ddla_image_decode_plain(ddla_image *out, const uint8_t *bytes, size_t length, int channels) {
   plain_png png = {0};
   ddla_image image = {0};
   if (length < SIGNATURE_BYTES) return false;
   png.packed = ddla_alloc_array(length, 1);
-  bool good = png.packed && read_chunks(&png, bytes, length) &&
+  bool good = png.packed && read_chunks(&png, bytes, length) && is_plausible(&png) &&
               (channels == 0 || channels == png.shape.channels);
   if (good) {
     image = (ddla_image){.shape = png.shape,

@@ -321,7 +321,7 @@ static int64_t count_rows(const reader *in, const char *rest, const char *end) {
   int64_t rows = 0, number = 0;
   while (next_line(&line, &number, &rest, end)) {
     rows++;
-    if (line.end - line.at < 2 * in->numbers) break;
+    if (line.end - line.at < 2 * (in->numbers + in->targets)) break;
   }
   return rows;
 }

@@ -158,6 +158,8 @@ static ddla_status plan(ddla_prepared_index *out, const ddla_dataset *set, int p
   const int64_t asked = options->block_bytes > 0 ? options->block_bytes : block_bytes_initial;
   const int64_t file = options->part_bytes > 0 ? options->part_bytes : file_bytes_initial;
   const int64_t block = whole_steps(asked, DDLA_PREPARED_STEP);
+  int64_t blocks = file < block ? 1 : file / block;
+  if (blocks > INT32_MAX) blocks = INT32_MAX;
   if (block > DDLA_PREPARED_BLOCK_MAX)
     return DDLA_FAIL(INVALID, "blocks of %" PRId64 " bytes; at most %d are possible", asked,
                      DDLA_PREPARED_BLOCK_MAX);
@@ -172,7 +174,7 @@ static ddla_status plan(ddla_prepared_index *out, const ddla_dataset *set, int p
                                .features_hash = set->features_hash,
                                .fingerprint = text ? (ddla_data_fingerprint){0} : set->fingerprint,
                                .block_bytes = (uint64_t)block,
-                               .file_blocks = (uint64_t)(file < block ? 1 : file / block)};
+                               .file_blocks = (uint64_t)blocks};
   DDLA_TRY(ddla_prepared_index_plan(out, ddla_prepared_part_name((ddla_data_part)part)));
   return copy_names(&out->classes, &set->classes);
 }
@@ -201,7 +203,9 @@ cleanup:
 
 ddla_status ddla_prepared_check_target(const char *directory) {
   struct stat state = {0};
-  if (lstat(directory, &state) != 0 && errno == ENOENT) return DDLA_OK;
+  const bool exists = lstat(directory, &state) == 0;
+  if (!exists && errno == ENOENT) return DDLA_OK;
+  if (!exists) return ddla_file_fail(errno, "cannot make", directory);
   return DDLA_FAIL(INVALID, "%s is there already; choose another directory, or remove it",
                    directory);
 }
@@ -213,6 +217,12 @@ ddla_status ddla_prepared_write(const char *directory, ddla_dataset *const *sets
   if (strcmp(ddla_machine_byte_order(), "little endian") != 0)
     return DDLA_FAIL(UNSUPPORTED, "prepared sets are for little-endian machines");
   DDLA_TRY(ddla_prepared_check_target(directory));
+  for (int p = 0; p < DDLA_PREPARED_PARTS; p++)
+    if (sets[p] && sets[p]->keys)
+      return DDLA_FAIL(INVALID,
+                       "%s: a prepared set does not keep whose a sample is; train from the source "
+                       "with data.partition_key, or prepare it without",
+                       directory);
   DDLA_TRY(ddla_stage_create(&stage, directory));
   for (int p = 0; p < DDLA_PREPARED_PARTS; p++)
     if (sets[p]) DDLA_TRY_CLEAN(status, write_part(ddla_stage_path(stage), sets[p], p, options));

@@ -36,9 +36,9 @@ static ddla_status split_path(ddla_stage *stage, const char *directory) {
 }
 
 /* Locks a directory for as long as the descriptor is open; -1 with errno. A file system that knows
- * no locks of directories (EBADF, ENOLCK) gives none. */
+ * no locks of directories (EBADF, ENOLCK, ENOSYS) gives none. */
 static int lock_directory(const char *path) {
-  int file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
   if (file < 0 || flock(file, LOCK_EX | LOCK_NB) == 0) return file;
   const int reason = errno;
   close(file);
@@ -46,12 +46,32 @@ static int lock_directory(const char *path) {
   return -1;
 }
 
-/* Removes one that nobody holds. */
+/* Whether the path is still that of the directory which is open. */
+static bool is_there(const char *path, int directory) {
+  struct stat here, named;
+  return fstat(directory, &here) == 0 && lstat(path, &named) == 0 && here.st_ino == named.st_ino &&
+         here.st_dev == named.st_dev;
+}
+
+/* Removes one of this user's that nobody holds. */
 static void remove_left_over(const char *path) {
+  struct stat found;
   int lock = lock_directory(path);
   if (lock < 0) return;
-  (void)!ddla_file_remove_directory(path); /* it may be another user's: then it stays */
+  if (fstat(lock, &found) == 0 && found.st_uid == geteuid() && is_there(path, lock))
+    (void)!ddla_file_remove_directory(path); /* what cannot be removed stays */
   close(lock);
+}
+
+/* Whether this is what make_temporary puts behind the target's name: two numbers. */
+static bool is_temporary(const char *name) {
+  if (strncmp(name, mark, sizeof mark - 1) != 0) return false;
+  name += sizeof mark - 1;
+  const size_t process = strspn(name, "0123456789");
+  if (process == 0 || name[process] != '-') return false;
+  name += process + 1;
+  const size_t attempt = strspn(name, "0123456789");
+  return attempt > 0 && name[attempt] == '\0';
 }
 
 /* What was left for this target by processes that were killed. */
@@ -62,25 +82,17 @@ static void remove_left_overs(const ddla_stage *stage) {
   if (!folder) return;
   for (struct dirent *entry; (entry = readdir(folder));) {
     char path[DDLA_DATA_PATH_BYTES];
-    if (strncmp(entry->d_name, name, length) == 0 &&
-        strncmp(entry->d_name + length, mark, sizeof mark - 1) == 0 &&
+    if (strncmp(entry->d_name, name, length) == 0 && is_temporary(entry->d_name + length) &&
         ddla_data_path(path, "%s/%s", stage->parent, entry->d_name) == DDLA_OK)
       remove_left_over(path);
   }
   closedir(folder);
 }
 
-/* Whether the path is still that of the directory which is open. */
-static bool is_there(const char *path, int directory) {
-  struct stat here, named;
-  return fstat(directory, &here) == 0 && stat(path, &named) == 0 && here.st_ino == named.st_ino &&
-         here.st_dev == named.st_dev;
-}
-
 /* Locks the new directory. False: another process that looks for what is left over came between. */
 static bool hold(ddla_stage *stage) {
   stage->lock = lock_directory(stage->path);
-  if (stage->lock < 0) return errno == EBADF || errno == ENOLCK || errno == ENOTSUP;
+  if (stage->lock < 0) return errno != EWOULDBLOCK && errno != ENOENT;
   if (is_there(stage->path, stage->lock)) return true;
   close(stage->lock);
   stage->lock = -1;

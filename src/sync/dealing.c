@@ -32,8 +32,10 @@ static void round_parts(part *parts, int hosts, int ranges) {
   parts[0].whole = 1;
 }
 
-/* From the last range up, whoever has too many gives to the first one that has too few. */
-static void move(int16_t *owner, int ranges, part *parts) {
+/* From the last range up, whoever has too many gives to the first one that has too few. True: some
+ * did. */
+static bool move(int16_t *owner, int ranges, part *parts) {
+  bool moved = false;
   for (int r = ranges - 1; r >= 0; r--) {
     part *from = &parts[owner[r]];
     int to = 0;
@@ -42,7 +44,9 @@ static void move(int16_t *owner, int ranges, part *parts) {
     from->now--;
     parts[to].now++;
     owner[r] = (int16_t)to;
+    moved = true;
   }
+  return moved;
 }
 
 bool ddla_dealing_change(int16_t *owner, int ranges, const int64_t *done, int hosts) {
@@ -60,6 +64,5 @@ bool ddla_dealing_change(int16_t *owner, int ranges, const int64_t *done, int ho
   }
   if (!far) return false;
   round_parts(parts, hosts, ranges);
-  move(owner, ranges, parts);
-  return true;
+  return move(owner, ranges, parts);
 }

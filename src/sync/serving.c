@@ -13,7 +13,8 @@
 
 enum {
   KEPT_MAX = 64, /* versions of a range, for compensation */
-  TURNS_MIN = 4  /* of every host, on average, before ranges are dealt anew by what they got done */
+  TURNS_MIN = 4  /* of every host, on average, and one for each range, before ranges are dealt anew
+                    by what was got done: or it is chance, in whole turns, that moves them */
 };
 
 /* What a host tells at a fence. */
@@ -38,6 +39,7 @@ typedef struct serving {
   ddla_served_past *past; /* [ranges] of own ones, while they move */
   note *dealt;            /* [hosts] when it was looked at last */
   bool looked, moves;     /* at this fence */
+  bool moving_now;        /* moments of ranges are awaited */
 } serving;
 
 static const ddla_sync_options *sync_of(const serving *s) { return s->means->options.sync; }
@@ -251,7 +253,7 @@ static bool deal(int16_t *owner, serving *s, int64_t fence) {
     turns += s->note[h].contributed - s->dealt[h].contributed;
     done[h] = s->note[h].samples - s->dealt[h].samples;
   }
-  if (turns < (int64_t)TURNS_MIN * host_count(s)) return false;
+  if (turns < (int64_t)TURNS_MIN * host_count(s) || turns < range_count(s)) return false;
   memcpy(s->dealt, s->note, (size_t)host_count(s) * sizeof *s->note);
   memcpy(owner, layout_of(s)->owner, (size_t)range_count(s) * sizeof *owner);
   return ddla_dealing_change(owner, range_count(s), done, host_count(s));
@@ -260,7 +262,7 @@ static bool deal(int16_t *owner, serving *s, int64_t fence) {
 static ddla_status look_at_ranges(serving *s, int64_t fence) {
   int16_t owner[DDLA_BRIDGE_RANGES_MAX];
   s->looked = true;
-  s->moves = deal(owner, s, fence);
+  s->moves = s->moving_now = deal(owner, s, fence);
   if (!s->moves) return DDLA_OK;
   for (int r = 0; r < range_count(s); r++)
     if (owns(s, r)) s->past[r] = ddla_served_past_of(s->served, r);
@@ -285,6 +287,7 @@ static ddla_status take_over(serving *s, int64_t fence) {
   int64_t applied[DDLA_HOSTS_MAX];
   for (int h = 0; h < host_count(s); h++) applied[h] = s->note[h].contributed;
   if (this_host(s) == 0) log_owners(s, fence);
+  s->moving_now = false;
   memcpy(board_of(s)->owner, layout_of(s)->owner, sizeof board_of(s)->owner);
   return ddla_served_renew(s->served, fence, s->past, applied);
 }
@@ -340,7 +343,8 @@ static void describe_turn(const serving *s, const ddla_grant *grant, char *text,
 static void describe(const void *made, int64_t fence, const ddla_grant *grant, char *text,
                      size_t bytes) {
   const serving *s = made;
-  if (grant && grant->step < fence) describe_turn(s, grant, text, bytes);
+  if (s->moving_now) snprintf(text, bytes, "ranges of the parameters that change hands");
+  else if (grant && grant->step < fence) describe_turn(s, grant, text, bytes);
   else
     snprintf(text, bytes, "what is still computed up to step %" PRId64 " (host %d lacks it)", fence,
              host_behind(s, fence));

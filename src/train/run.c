@@ -200,21 +200,46 @@ static int64_t row_step(const char *row, size_t length) {
   return strtoll(found + sizeof key - 1, NULL, 10);
 }
 
-ddla_status ddla_run_trim_rows(const char *path, int64_t step) {
-  enum { ROWS_BYTES_MAX = 1 << 30 };
-  char *text = NULL;
-  size_t bytes = 0, kept = 0;
-  if (access(path, F_OK) != 0) return DDLA_OK;
-  DDLA_TRY(ddla_file_read(&text, &bytes, path, ROWS_BYTES_MAX));
-  for (size_t at = 0, length = 0; at < bytes; at += length) {
-    const char *end = memchr(text + at, '\n', bytes - at);
-    length = end ? (size_t)(end - text) + 1 - at : bytes - at;
-    if (row_step(text + at, length) > step) continue;
-    memmove(text + kept, text + at, length);
-    kept += length;
+/* Copies rows up to `step`, all where out is null; *dropped: there are others. */
+static bool copy_rows(FILE *out, FILE *in, int64_t step, bool *dropped) {
+  char *row = NULL;
+  size_t room = 0;
+  bool good = true;
+  *dropped = false;
+  for (ssize_t length; good && (length = getline(&row, &room, in)) > 0;) {
+    const bool stays = row_step(row, (size_t)length) <= step;
+    *dropped |= !stays;
+    if (out && stays) good = fwrite(row, 1, (size_t)length, out) == (size_t)length;
   }
-  ddla_status status = kept < bytes ? ddla_file_write(path, text, kept) : DDLA_OK;
-  ddla_free(text);
+  free(row); /* getline's */
+  return good && !ferror(in);
+}
+
+/* The file may be larger than memory. */
+static ddla_status write_kept_rows(const char *path, FILE *in, int64_t step) {
+  char fresh[DDLA_PATH_BYTES + 8];
+  bool dropped = false;
+  snprintf(fresh, sizeof fresh, "%s.rows", path);
+  FILE *out = fopen(fresh, "w");
+  if (!out) return ddla_file_fail(errno, "cannot write", fresh);
+  rewind(in);
+  bool good = copy_rows(out, in, step, &dropped) && fflush(out) == 0 && fsync(fileno(out)) == 0;
+  int reason = errno;
+  good = fclose(out) == 0 && good;
+  if (good && rename(fresh, path) == 0) return DDLA_OK;
+  if (good) reason = errno;
+  unlink(fresh);
+  return ddla_file_fail(reason, "cannot write", fresh);
+}
+
+ddla_status ddla_run_trim_rows(const char *path, int64_t step) {
+  bool dropped = false;
+  ddla_status status = DDLA_OK;
+  FILE *in = fopen(path, "r");
+  if (!in) return errno == ENOENT ? DDLA_OK : ddla_file_fail(errno, "cannot read", path);
+  if (!copy_rows(NULL, in, step, &dropped)) status = ddla_file_fail(errno, "cannot read", path);
+  else if (dropped) status = write_kept_rows(path, in, step);
+  fclose(in);
   return status;
 }
 

@@ -192,6 +192,21 @@ cleanup:
   return status;
 }
 
+/* Options that came later than the checkpoint's program: their initial value is what it did. */
+static ddla_status forgive_initial(note_list *list, const ddla_checkpoint_file *file) {
+  ddla_job *initial = NULL;
+  ddla_status status = ddla_job_create(&initial);
+  for (int i = 0; status == DDLA_OK && i < list->job_count; i++) {
+    char *text = NULL;
+    if (ddla_checkpoint_same(file, list->at[i].key)) continue;
+    status = ddla_job_get_text(&text, initial, list->at[i].key);
+    if (status == DDLA_OK && strcmp(text, list->at[i].value) == 0) list->at[i].value = NULL;
+    ddla_job_free_text(text);
+  }
+  ddla_job_destroy(initial);
+  return status;
+}
+
 /* A checkpoint may be of any mode (train/adopt.h); those of earlier programs named theirs here. */
 static ddla_status check_identity(const ddla_checkpoint_file *file, const ddla_training *training) {
   static const char *const any[] = {"sync.mode", "sync.method", "sync.interval"};
@@ -199,8 +214,9 @@ static ddla_status check_identity(const ddla_checkpoint_file *file, const ddla_t
   DDLA_TRY(make_identity(&list, training));
   if (training->strategy->accumulates) list->count--; /* sync.interval */
   for (int i = 0; i < 3; i++) list->at[list->count++] = (ddla_safetensors_note){any[i], NULL};
-  ddla_status status =
-      ddla_checkpoint_identity_check(file, &(ddla_checkpoint_notes){list->at, list->count});
+  ddla_status status = forgive_initial(list, file);
+  if (status == DDLA_OK)
+    status = ddla_checkpoint_identity_check(file, &(ddla_checkpoint_notes){list->at, list->count});
   free_notes(list);
   return status == DDLA_OK ? ddla_adopt_check_steps(file, training) : status;
 }

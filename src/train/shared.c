@@ -366,8 +366,10 @@ static size_t total(const size_t sizes[BLOCKS]) {
   return sum;
 }
 
-/* Of moments, and of the sum of gradients, each host has its ranges: at most this part. */
+/* Of moments, and of the sum of gradients, each host has its ranges: at most this part, but where
+ * ranges go to those who get more done. */
 static size_t untouched(const ddla_shared *shared, const ddla_training *training) {
+  if (training->strategy->owners) return 0;
   const size_t hosts = (size_t)training->cluster.hosts;
   size_t bytes = 0;
   for (int i = 0; shared->divided && i < ddla_state_row_count(shared->state); i++) {
