@@ -2,6 +2,7 @@
  * data_list.h needs a maker here. */
 #include "base/alloc.h"
 #include "data/data.h"
+#include "data/test_archives.h"
 #include "data/test_images.h"
 #include "data/test_prepared.h"
 
@@ -45,6 +46,29 @@ static const char *make_csv(void) {
   return write_text("table.csv", text);
 }
 
+static const char *make_jsonl(void) {
+  char text[16384] = "";
+  for (int i = 0; i < 200; i++) {
+    const size_t used = strlen(text);
+    snprintf(text + used, sizeof text - used,
+             "{\"label\": \"%s\", \"size\": [%d.25, %d], \"age\": %d}\n",
+             i % 3 ? "cat" : "\xc3\xa9", i, i * i, -i);
+  }
+  return write_text("rows.jsonl", text);
+}
+
+static const char *make_webdataset(void) {
+  test_archive archive = {0};
+  for (int i = 0; i < 30; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "%03d.pgm", i);
+    tar_add_gray(&archive, name, 8 * i, 6, 4);
+    snprintf(name, sizeof name, "%03d.txt", i);
+    tar_add_text(&archive, name, i % 3 ? "cat" : "dog");
+  }
+  return tar_write(&archive, "shard.tar");
+}
+
 static const char *make_folder(void) {
   const char *path = make_directory("pets");
   static const char *const places[] = {"pets/train", "pets/test", "pets/train/cat",
@@ -80,7 +104,8 @@ static const char *make_prepared(void) {
 static const maker makers[] = {
     {"prepared", make_prepared, true, 0}, {"text", make_text, false, 1},
     {"idx", make_idx, true, 0},           {"csv", make_csv, false, 0},
-    {"folder", make_folder, true, 0},     {"synthetic", make_synthetic, true, 0}};
+    {"folder", make_folder, true, 0},     {"synthetic", make_synthetic, true, 0},
+    {"jsonl", make_jsonl, false, 0},      {"webdataset", make_webdataset, false, 0}};
 
 static const maker *find_maker(const char *format) {
   for (size_t i = 0; i < sizeof makers / sizeof makers[0]; i++)
