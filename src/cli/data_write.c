@@ -74,7 +74,10 @@ ddla_status ddla_data_target_write(const ddla_data_target *target, const ddla_da
   stops(&blocked);
   pthread_sigmask(SIG_BLOCK, &blocked, NULL);
   DDLA_TRY(ddla_prepared_write(target->directory, sets, &options));
-  ddla_data_call written = {.json = call->json, .path = target->directory, .trusts_features = true};
+  ddla_data_call written = {.json = call->json,
+                            .path = target->directory,
+                            .trusts_features = true,
+                            .memory = call->memory};
   DDLA_TRY(ddla_job_create(&written.job));
   ddla_status status = ddla_data_call_open(&written);
   if (status == DDLA_OK) status = ddla_data_info_print(&written);
