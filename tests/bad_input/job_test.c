@@ -26,7 +26,7 @@ static const bad texts[] = {
     {"train:\n  bach: 3\n", "job.yaml:2:3: unknown key 'bach' in train; did you mean train.batch?"},
     {"train:\n  learnign_rate: 3\n", "did you mean train.learning_rate?"},
     {"train:\n  dropout: 0.5\n", "did you mean model.dropout?"},
-    {"train:\n  zzzzzzzz: 1\n", "there are: seed batch shards"},
+    {"train:\n  zzzzzzzz: 1\n", "there are: seed batch last_batch shards"},
     {"trian: {batch: 1}\n", "job.yaml:1:1: unknown key 'trian'; did you mean train?"},
     {"batch: 1\n", "did you mean train.batch?"},
     {"train.batch: 1\n", "write 'train:' and below it, indented, 'batch:'"},
