@@ -87,13 +87,13 @@ stopped() {
 cat >job.yaml <<'J'
 data: {train: data, shift: 1}
 model: {kind: mlp, hidden: [16]}
-train: {batch: 150, epochs: 150, micro_batch: 7, learning_rate: 0.01, validate_every: 1000}
+train: {batch: 150, epochs: 60, micro_batch: 7, learning_rate: 0.01, validate_every: 1000}
 checkpoint: {every_steps: 17, every_epochs: 0}
 output: {audit: true}
 J
-stopped keep $((stops / 3)) 703 703 150
-stopped drop $((stops / 3)) 703 600 150 --set train.last_batch=drop
-stopped held $((stops / 12)) 563 450 150 --set train.last_batch=drop --set data.validation_fraction=0.2
-stopped hosts $((stops / 12)) 703 600 150 --set train.last_batch=drop --set parallel.hosts=1 --set parallel.balance=dynamic
-stopped gradient $((stops / 6)) 703 600 75 --set train.epochs=75 --set train.last_batch=drop --set sync.mode=accumulated \
+stopped keep $((stops / 3)) 703 703 60
+stopped drop $((stops / 3)) 703 600 60 --set train.last_batch=drop
+stopped held $((stops / 12)) 563 450 60 --set train.last_batch=drop --set data.validation_fraction=0.2
+stopped dynamic $((stops / 12)) 703 600 60 --set train.last_batch=drop --set parallel.balance=dynamic
+stopped gradient $((stops / 6)) 703 600 30 --set train.epochs=30 --set train.last_batch=drop --set sync.mode=accumulated \
   --set sync.method=gradient --set sync.interval=2
