@@ -28,7 +28,7 @@ static const network tree = {
     .name = "tree", .bandwidth = 125e6, .latency = 25e-6, .leaf = 2, .uplinks = 1};
 
 static bool open_wire(const replay_case *c) {
-  char path[] = "platform_XXXXXX.xml";
+  char path[] = "/tmp/platform_XXXXXX.xml"; /* SimGrid wants the ending */
   const int fd = mkstemps(path, 4);
   FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
   bool well = file && network_write(file, &c->net, c->hosts);
