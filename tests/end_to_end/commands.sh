@@ -109,7 +109,7 @@ json bench allreduce -n 3 --bytes 40000 --rounds 3
 [ "$("$tool" json json rows 0 bytes)" = 40000 ] || fail "bench allreduce summed something else"
 "$DDLA" bench allreduce --bytes 64 --rounds 2 >text
 says text "2 agents" all_reduce/
-refused "allreduce, exchange or codec" bench
+refused "allreduce, exchange, codec" bench
 refused "before its options" bench --json op
 refused "did you mean 'step'?" bench stp
 refused "expected a whole number from 1" bench step --steps 0
