@@ -35,8 +35,8 @@ static void numbers_and_labels(void **state) {
   (void)state;
   static const char *const texts[] = {
       "{\"a\":1.5,\"b\":-2,\"label\":0}\n{\"a\":3e4,\"b\":0.25,\"label\":2}\n",
-      "\xef\xbb\xbf { \"label\" : 0 , \"b\" : -2.0 , \"a\" : 15e-1 } \r\n\r\n"
-      "{\"b\":2.5E-1,\"a\":30000,\"label\":2}",
+      ("\xef\xbb\xbf { \"label\" : 0 , \"b\" : -2.0 , \"a\" : 15e-1 } \r\n\r\n"
+       "{\"b\":2.5E-1,\"a\":30000,\"label\":2}"),
       "\n \n{\"\\u0061\":1.5,\"b\":-2,\"label\":0}\n\t\n{\"label\":2,\"b\":0.25,\"a\":3e+4}\n",
       "{\"x\":[1.5,-2],\"label\":0}\n{\"x\":[3e4, 0.250000000000000000000 ],\"label\":\"2\"}\n"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

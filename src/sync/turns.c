@@ -281,7 +281,6 @@ ddla_status ddla_turns_create(ddla_turns **out, const ddla_turns_options *option
                                         .link = sync->link,
                                         .progress = &options->board->progress,
                                         .threadless = sync->threadless,
-                                        .calm = true, /* a turn is computed meanwhile */
                                         .rings = true,
                                         .client = {advance, under_way, waits, describe, turns}};
   DDLA_TRY_CLEAN(status, ddla_service_create(&turns->service, &service));
