@@ -15,16 +15,6 @@ typedef struct room {
   char parent[DDLA_DATA_PATH_BYTES];
 } room;
 
-static ddla_status find_parent(char *out, const char *directory) {
-  DDLA_TRY(ddla_data_path(out, "%s", directory));
-  size_t length = strlen(out);
-  while (length > 1 && out[length - 1] == '/') out[--length] = '\0';
-  char *slash = strrchr(out, '/');
-  if (!slash) return ddla_data_path(out, ".");
-  slash[slash == out] = '\0';
-  return DDLA_OK;
-}
-
 ddla_status ddla_data_target_start(const ddla_data_target *target, ddla_data_call *call) {
   room *made = NULL;
   if (!target->directory || !target->directory[0])
@@ -32,7 +22,7 @@ ddla_status ddla_data_target_start(const ddla_data_target *target, ddla_data_cal
   DDLA_TRY(ddla_prepared_check_target(target->directory));
   DDLA_TRY(DDLA_NEW(made, 1));
   call->memory = &made->memory; /* released at the end */
-  DDLA_TRY(find_parent(made->parent, target->directory));
+  DDLA_TRY(ddla_data_parent(made->parent, target->directory));
   made->disk = ddla_data_disk_in(made->parent);
   made->memory = ddla_data_disk_memory(&made->disk);
   return ddla_file_make_directory(made->parent);

@@ -218,3 +218,13 @@ ddla_status ddla_data_path(char *out, const char *format, ...) {
                      DDLA_DATA_PATH_BYTES - 1);
   return DDLA_OK;
 }
+
+ddla_status ddla_data_parent(char *out, const char *path) {
+  DDLA_TRY(ddla_data_path(out, "%s", path));
+  size_t length = strlen(out);
+  while (length > 1 && out[length - 1] == '/') out[--length] = '\0';
+  char *slash = strrchr(out, '/');
+  if (!slash) return ddla_data_path(out, ".");
+  slash[slash == out] = '\0';
+  return DDLA_OK;
+}

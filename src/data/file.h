@@ -48,4 +48,7 @@ bool ddla_data_is_directory(const char *path);
 /* Writes a path; INVALID if it does not fit DDLA_DATA_PATH_BYTES. */
 ddla_status ddla_data_path(char *out, const char *format, ...) DDLA_PRINTF(2, 3);
 
+/* The directory that a path is in; slashes at its end do not count. Errors: as ddla_data_path. */
+ddla_status ddla_data_parent(char *out, const char *path);
+
 #endif

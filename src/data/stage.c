@@ -28,11 +28,7 @@ static ddla_status split_path(ddla_stage *stage, const char *directory) {
   while (length > 1 && stage->target[length - 1] == '/') stage->target[--length] = '\0';
   if (length == 0 || strcmp(stage->target, "/") == 0)
     return DDLA_FAIL(INVALID, "'%s' cannot be the directory of a set; name a new one", directory);
-  DDLA_TRY(ddla_data_path(stage->parent, "%s", stage->target));
-  char *slash = strrchr(stage->parent, '/');
-  if (!slash) return ddla_data_path(stage->parent, ".");
-  slash[slash == stage->parent] = '\0';
-  return DDLA_OK;
+  return ddla_data_parent(stage->parent, stage->target);
 }
 
 /* Locks a directory for as long as the descriptor is open; -1 with errno. A file system that knows

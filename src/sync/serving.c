@@ -23,6 +23,9 @@ typedef struct note {
   int64_t contributed, samples; /* since the start: turns, and samples in them */
 } note;
 
+/* How far a fence is with whose ranges are whose: as before, or some change hands. */
+typedef enum deal_state { DEAL_OPEN, DEAL_STAYS, DEAL_MOVES, DEAL_MOVED } deal_state;
+
 typedef struct serving {
   const ddla_turn_means *means;
   ddla_served *served;
@@ -38,8 +41,7 @@ typedef struct serving {
   ddla_moving *moving;
   ddla_served_past *past; /* [ranges] of own ones, while they move */
   note *dealt;            /* [hosts] when it was looked at last */
-  bool looked, moves;     /* at this fence */
-  bool moving_now;        /* moments of ranges are awaited */
+  deal_state dealing;     /* of this fence */
 } serving;
 
 static const ddla_sync_options *sync_of(const serving *s) { return s->means->options.sync; }
@@ -222,7 +224,7 @@ static void agenda(ddla_agenda *out, void *made, int stage, int64_t fence) {
   if (stage > 0) return; /* all know whose ranges are whose */
   ddla_reading_gather(s->reading, ddla_state_array(sync->state, sync->theta, (uint64_t)fence, 0));
   tell_sums(s);
-  s->looked = s->moves = false;
+  s->dealing = DEAL_OPEN;
   s->note[this_host(s)] = (note){.staleness = *ddla_served_staleness(s->served),
                                  .contributed = s->contributed,
                                  .samples = s->samples};
@@ -261,9 +263,8 @@ static bool deal(int16_t *owner, serving *s, int64_t fence) {
 
 static ddla_status look_at_ranges(serving *s, int64_t fence) {
   int16_t owner[DDLA_BRIDGE_RANGES_MAX];
-  s->looked = true;
-  s->moves = s->moving_now = deal(owner, s, fence);
-  if (!s->moves) return DDLA_OK;
+  s->dealing = deal(owner, s, fence) ? DEAL_MOVES : DEAL_STAYS;
+  if (s->dealing == DEAL_STAYS) return DDLA_OK;
   for (int r = 0; r < range_count(s); r++)
     if (owns(s, r)) s->past[r] = ddla_served_past_of(s->served, r);
   return ddla_moving_begin(s->moving, owner, fence, s->past);
@@ -287,30 +288,31 @@ static ddla_status take_over(serving *s, int64_t fence) {
   int64_t applied[DDLA_HOSTS_MAX];
   for (int h = 0; h < host_count(s); h++) applied[h] = s->note[h].contributed;
   if (this_host(s) == 0) log_owners(s, fence);
-  s->moving_now = false;
+  s->dealing = DEAL_MOVED;
   memcpy(board_of(s)->owner, layout_of(s)->owner, sizeof board_of(s)->owner);
   return ddla_served_renew(s->served, fence, s->past, applied);
 }
 
 /* Where ranges change hands, all meet once more, so that nobody gives to a server that is not
- * ready.
- */
+ * ready. */
 static bool meets_again(const void *made, int stage) {
   (void)stage;
-  return ((const serving *)made)->moves;
+  return ((const serving *)made)->dealing == DEAL_MOVED;
 }
 
 static ddla_status conclude(bool *over, void *made, int stage, int64_t fence, bool *moved) {
   serving *s = made;
   *over = stage > 0;
   if (*over) return DDLA_OK;
-  if (!s->looked) {
+  if (s->dealing == DEAL_OPEN) {
     add_all_staleness(s);
     DDLA_TRY(look_at_ranges(s, fence));
     *moved = true;
   }
-  *over = !s->moves || ddla_moving_over(s->moving, s->past);
-  return *over && s->moves ? take_over(s, fence) : DDLA_OK;
+  if (s->dealing == DEAL_MOVES && ddla_moving_over(s->moving, s->past))
+    DDLA_TRY(take_over(s, fence));
+  *over = s->dealing != DEAL_MOVES;
+  return DDLA_OK;
 }
 
 /* ---- what the service asks ---- */
@@ -343,7 +345,7 @@ static void describe_turn(const serving *s, const ddla_grant *grant, char *text,
 static void describe(const void *made, int64_t fence, const ddla_grant *grant, char *text,
                      size_t bytes) {
   const serving *s = made;
-  if (s->moving_now) snprintf(text, bytes, "ranges of the parameters that change hands");
+  if (s->dealing == DEAL_MOVES) snprintf(text, bytes, "ranges of the parameters that change hands");
   else if (grant && grant->step < fence) describe_turn(s, grant, text, bytes);
   else
     snprintf(text, bytes, "what is still computed up to step %" PRId64 " (host %d lacks it)", fence,
