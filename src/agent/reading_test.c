@@ -25,13 +25,29 @@ static char *text_of(FILE *file) {
   return text;
 }
 
-/* Opens the pipe after a while, writes a byte, and after as long again another. */
-static void *late_writer(void *path) {
-  pause_ms(1500);
-  int file = open(path, O_WRONLY | O_CLOEXEC);
-  if (write(file, "a", 1) != 1) return path;
-  pause_ms(1500);
-  if (write(file, "b", 1) != 1) return path;
+/* Waits until more than `bytes` stand on the screen; says how many then do. */
+static off_t wait_for_words(int screen, off_t bytes) {
+  struct stat now = {.st_size = 0};
+  for (int tries = 0; tries < 600 && now.st_size <= bytes; tries++) {
+    pause_ms(100);
+    fstat(screen, &now);
+  }
+  return now.st_size;
+}
+
+typedef struct late {
+  const char *path; /* a named pipe */
+  int screen;
+} late;
+
+/* Opens the pipe and writes a byte when something is said, and another when more is. */
+static void *late_writer(void *argument) {
+  const late *it = argument;
+  off_t said = wait_for_words(it->screen, 0);
+  int file = open(it->path, O_WRONLY | O_CLOEXEC);
+  if (write(file, "a", 1) != 1) return argument;
+  wait_for_words(it->screen, said);
+  if (write(file, "b", 1) != 1) return argument;
   close(file);
   return NULL;
 }
@@ -48,7 +64,8 @@ static void a_pipe_without_a_writer_is_named(void **state) {
   unlink(path);
   assert_int_equal(mkfifo(path, 0600), 0);
   assert_int_equal(ddla_reading_start(&reading, "the source", 0.5, screen), DDLA_OK);
-  assert_int_equal(pthread_create(&writer, NULL, late_writer, path), 0);
+  late argument = {path, fileno(screen)};
+  assert_int_equal(pthread_create(&writer, NULL, late_writer, &argument), 0);
   file = open(path, O_RDONLY | O_CLOEXEC); /* blocks until there is a writer */
   assert_int_equal(read(file, bytes, 1), 1);
   assert_int_equal(read(file, bytes, 1), 1); /* blocks once more */
