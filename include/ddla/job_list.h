@@ -245,8 +245,8 @@
     "changes in mid-run, in order: {from: STEP, KEY: VALUE, ...} with keys of this section")
 
 #define DDLA_JOB_ROWS_share(X)                                                                     \
-  X(share, method, CHOICE, "local", 0, 0, "local", FREE,                                           \
-    "local: the files are read once and their samples shared by this machine's agents")
+  X(share, mode, CHOICE, "none", 0, 0, "none|broadcast|gather|tiered|exchange", FREE,              \
+    "none: every host reads the files itself, once for all its agents")
 
 #define DDLA_JOB_ROWS_parallel(X)                                                                  \
   X(parallel, agents, INT, "1", 1, 65536, "agents", FREE,                                          \

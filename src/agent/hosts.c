@@ -17,7 +17,7 @@ typedef struct host_group {
   int hosts;
   ddla_host_main main;
   void *argument;
-  ddla_local_region *link;
+  ddla_host_links links;
   ddla_failure *failure;     /* [hosts] shared; code DDLA_OK: went well */
   pid_t pid[DDLA_HOSTS_MAX]; /* 0: has ended */
   int alive;
@@ -28,7 +28,7 @@ static _Noreturn void be_host(host_group *group, int host, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   sigprocmask(SIG_SETMASK, &group->mask, NULL);
   if (getppid() != parent) _exit(ddla_status_exit(DDLA_PEER_LOST));
-  ddla_status status = group->main(host, group->link, group->argument);
+  ddla_status status = group->main(host, &group->links, group->argument);
   if (status != DDLA_OK) ddla_status_take(&group->failure[host], status);
   fflush(NULL);
   _exit(ddla_status_exit(status));
@@ -44,7 +44,8 @@ static void take_end(host_group *group, int host, int end) {
               WIFSIGNALED(end) ? WTERMSIG(end) : 0);
     ddla_status_take(failure, DDLA_PEER_LOST);
   }
-  ddla_local_region_fail(group->link, host, failure);
+  ddla_local_region_fail(group->links.exchange, host, failure);
+  ddla_local_region_fail(group->links.share, host, failure);
 }
 
 static void reap(host_group *group) {
@@ -101,19 +102,25 @@ static ddla_status run(host_group *group) {
   return status != DDLA_OK ? status : verdict(group);
 }
 
+static ddla_status make_links(ddla_host_links *links, int hosts, int starts) {
+  DDLA_TRY(ddla_local_region_create(&links->exchange, hosts,
+                                    (size_t)hosts * (size_t)starts * LINK_BYTES));
+  DDLA_TRY(ddla_local_region_create(&links->share, hosts, (size_t)hosts * LINK_BYTES));
+  ddla_local_region_call(links->exchange, "host", 0);
+  ddla_local_region_call(links->share, "host", 0);
+  return DDLA_OK;
+}
+
 ddla_status ddla_hosts_play(int hosts, int starts, ddla_host_main main, void *argument) {
   host_group group = {.hosts = hosts, .main = main, .argument = argument};
   size_t bytes = (size_t)hosts * sizeof *group.failure;
-  DDLA_TRY(
-      ddla_local_region_create(&group.link, hosts, (size_t)hosts * (size_t)starts * LINK_BYTES));
-  ddla_local_region_call(group.link, "host", 0);
+  ddla_status status = make_links(&group.links, hosts, starts);
   void *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  ddla_status status = block == MAP_FAILED ? DDLA_FAIL(NO_MEMORY, "no memory to share") : DDLA_OK;
-  if (status == DDLA_OK) {
-    group.failure = block;
-    status = run(&group);
-    munmap(block, bytes);
-  }
-  ddla_local_region_destroy(group.link);
+  if (status == DDLA_OK && block == MAP_FAILED) status = DDLA_FAIL(NO_MEMORY, "no memory to share");
+  group.failure = block;
+  if (status == DDLA_OK) status = run(&group);
+  if (block != MAP_FAILED) munmap(block, bytes);
+  ddla_local_region_destroy(group.links.exchange);
+  ddla_local_region_destroy(group.links.share);
   return status;
 }

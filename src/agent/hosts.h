@@ -7,8 +7,13 @@
 #include "sync/cluster.h"
 #include "transport/local.h"
 
+/* Of messages between hosts, for two threads of each. */
+typedef struct ddla_host_links {
+  ddla_local_region *exchange, *share;
+} ddla_host_links;
+
 /* What a host does; runs in a process of its own. */
-typedef ddla_status (*ddla_host_main)(int host, ddla_local_region *link, void *argument);
+typedef ddla_status (*ddla_host_main)(int host, const ddla_host_links *links, void *argument);
 
 /* Runs main on every host and returns when all have ended. starts: how often hosts begin with a
  * state, each time with new collectives over their links. When one fails or is killed, the others'

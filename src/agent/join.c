@@ -257,6 +257,12 @@ ddla_status ddla_join_open_link(ddla_transport **link, ddla_cluster *cluster, vo
   return ddla_transport_open(link, "mpi", &setup);
 }
 
+ddla_status ddla_join_open_share(ddla_transport **link, void *argument) {
+  const ddla_join *join = argument;
+  const ddla_mpi_setup setup = {.world = join->world, .timeout_ms = join->timeout_ms};
+  return ddla_transport_open(link, "mpi", &setup);
+}
+
 /* MPI hangs in its end: everything is done, so that is nobody's loss. */
 static void stuck(void *argument) {
   (void)argument;

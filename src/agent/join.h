@@ -71,6 +71,10 @@ ddla_status ddla_join_run(ddla_join *join, size_t shared_bytes, ddla_agent_main 
  * Errors: as the transport's. */
 ddla_status ddla_join_open_link(ddla_transport **link, ddla_cluster *cluster, void *argument);
 
+/* Opens another link beside it, on which samples travel; for the same agents, after the first.
+ * Errors: as the transport's. */
+ddla_status ddla_join_open_share(ddla_transport **link, void *argument);
+
 /* Ends MPI where all went well. After a failure the process must end without more calls of MPI: see
  * ddla_join_leave. Errors: TIMEOUT, IO. */
 ddla_status ddla_join_end(ddla_join *join);

@@ -366,11 +366,11 @@ static ddla_status shared_bytes(size_t *out, const exchange_world *world) {
   return status;
 }
 
-static ddla_status be_host(int host, ddla_local_region *link, void *argument) {
+static ddla_status be_host(int host, const ddla_host_links *links, void *argument) {
   exchange_world *world = argument;
   ddla_launch_options launch = {0};
   world->cluster.host = host;
-  world->link = link;
+  world->link = links->exchange;
   DDLA_TRY(shared_bytes(&launch.shared_bytes, world));
   launch.agents = ddla_cluster_here(&world->cluster);
   launch.first = world->cluster.first[host];
@@ -383,7 +383,8 @@ static ddla_status run_here(const exchange_case *c, int agents, int hosts) {
   if (agents < hosts)
     return DDLA_FAIL(INVALID, "--hosts %d: there are only %d agents (-n)", hosts, agents);
   for (int h = 0; h <= hosts; h++) world.cluster.first[h] = agents * h / hosts;
-  return hosts > 1 ? ddla_hosts_play(hosts, 1, be_host, &world) : be_host(0, NULL, &world);
+  return hosts > 1 ? ddla_hosts_play(hosts, 1, be_host, &world)
+                   : be_host(0, &(ddla_host_links){0}, &world);
 }
 
 static ddla_status run_joined(const exchange_case *c) {

@@ -33,7 +33,7 @@ typedef struct train_call {
   ddla_trainer_options options;
   char isa[DDLA_TRAIN_ISA_BYTES]; /* what is said of the instruction set; may be "" */
   size_t shared_bytes;            /* of a host */
-  ddla_local_region *link;        /* of played hosts */
+  ddla_host_links links;          /* of played hosts */
   ddla_failure no_events;         /* why events are not kept in files; code DDLA_OK: they are */
   ddla_failure no_watch;          /* why those of other agents cannot be read */
   ddla_watch *all; /* files of all agents that MPI has started, for the first one; may be null */
@@ -252,16 +252,25 @@ static ddla_status launch_agents(train_call *call) {
 
 static ddla_status open_played_link(ddla_transport **link, ddla_cluster *cluster, void *argument) {
   const train_call *call = argument;
-  const ddla_local_setup setup = {.region = call->link, .rank = cluster->host, .adopted = true};
+  const ddla_local_setup setup = {
+      .region = call->links.exchange, .rank = cluster->host, .adopted = true};
+  return ddla_transport_open(link, "local", &setup);
+}
+
+static ddla_status open_played_share(ddla_transport **link, void *argument) {
+  const train_call *call = argument;
+  const ddla_local_setup setup = {
+      .region = call->links.share, .rank = call->training->cluster.host, .adopted = true};
   return ddla_transport_open(link, "local", &setup);
 }
 
 /* One of the hosts that this machine plays: all but the first are silent. */
-static ddla_status be_host(int host, ddla_local_region *link, void *argument) {
+static ddla_status be_host(int host, const ddla_host_links *links, void *argument) {
   train_call *call = argument;
   call->training->cluster.host = host;
-  call->link = link;
-  call->options.hosts = (ddla_trainer_hosts){.open = open_played_link, .argument = call};
+  call->links = *links;
+  call->options.hosts = (ddla_trainer_hosts){
+      .open = open_played_link, .open_share = open_played_share, .argument = call};
   if (host > 0) call->options.show = DDLA_SHOW_NONE;
   return launch_agents(call);
 }
@@ -506,8 +515,10 @@ static ddla_status train_joined(train_call *call, const train_given *given) {
   if (status == DDLA_OK && !finished) {
     ddla_join_limit(call->join, (int64_t)(call->job->parallel.timeout * 1000));
     if (ddla_join_cluster(call->join)->hosts > 1)
-      call->options.hosts =
-          (ddla_trainer_hosts){ddla_join_open_link, call->join, !ddla_join_has_threads(call->join)};
+      call->options.hosts = (ddla_trainer_hosts){.open = ddla_join_open_link,
+                                                 .open_share = ddla_join_open_share,
+                                                 .argument = call->join,
+                                                 .threadless = !ddla_join_has_threads(call->join)};
     status = run_joined(call);
     if (ddla_join_speaks(call->join)) status = conclude(call, status);
   }

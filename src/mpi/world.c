@@ -1,5 +1,6 @@
 #include "mpi/world.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,8 +38,11 @@ struct ddla_mpi_world {
   card *cards;                 /* by rank of the library; null: not known yet */
   host host[DDLA_MPI_HOSTS_MAX];
   unsigned gathers, opens;
-  ddla_mpi_gather *broken; /* one that ran into its time limit */
-  _Atomic int lost;        /* a silent host; -1: none */
+  ddla_mpi_gather *broken;      /* one that ran into its time limit */
+  _Atomic int lost;             /* a silent host; -1: none */
+  pthread_mutex_t lock;         /* held by whoever calls the link */
+  _Atomic bool failing, failed; /* taken by whoever writes the failure; it is written */
+  ddla_failure failure;
   int kept_count;
   void *kept[KEPT_MAX]; /* more are never freed */
 };
@@ -205,6 +209,7 @@ ddla_status ddla_mpi_world_start(ddla_mpi_world **out, const ddla_mpi_options *o
   ddla_status status = DDLA_OK;
   DDLA_TRY(DDLA_NEW(world, 1));
   world->timeout_ms = options->timeout_ms;
+  pthread_mutex_init(&world->lock, NULL);
   atomic_store(&world->lost, -1);
   DDLA_TRY_CLEAN(status, ddla_mpi_launcher_find(&world->launcher, signs));
   ddla_mpi_guard_start(&guard, options->start_ms, options->late, options->argument);
@@ -297,6 +302,24 @@ void ddla_mpi_world_lose(ddla_mpi_world *world, int index) {
   atomic_compare_exchange_strong(&world->lost, &none, index);
 }
 
+void ddla_mpi_world_lock(ddla_mpi_world *world) { pthread_mutex_lock(&world->lock); }
+
+bool ddla_mpi_world_try_lock(ddla_mpi_world *world) {
+  return pthread_mutex_trylock(&world->lock) == 0;
+}
+
+void ddla_mpi_world_unlock(ddla_mpi_world *world) { pthread_mutex_unlock(&world->lock); }
+
+void ddla_mpi_world_fail(ddla_mpi_world *world, const ddla_failure *failure) {
+  if (atomic_exchange(&world->failing, true)) return;
+  world->failure = *failure;
+  atomic_store(&world->failed, true);
+}
+
+const ddla_failure *ddla_mpi_world_failure(const ddla_mpi_world *world) {
+  return atomic_load(&world->failed) ? &world->failure : NULL;
+}
+
 int ddla_mpi_world_lost(const ddla_mpi_world *world) { return atomic_load(&world->lost); }
 
 static void leave(void *argument) {
@@ -323,5 +346,6 @@ void ddla_mpi_world_destroy(ddla_mpi_world *world) {
   ddla_free(world->library_rank);
   ddla_free(world->host_of);
   ddla_free(world->cards);
+  pthread_mutex_destroy(&world->lock);
   ddla_free(world);
 }

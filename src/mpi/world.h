@@ -93,6 +93,17 @@ unsigned ddla_mpi_world_count_opens(ddla_mpi_world *world);
 ddla_status ddla_mpi_world_end(ddla_mpi_world *world, void (*stuck)(void *argument),
                                void *argument);
 
+/* For the transport: whoever calls the link holds the world's lock, as several transports may use
+ * one link. Any thread. */
+void ddla_mpi_world_lock(ddla_mpi_world *world);
+bool ddla_mpi_world_try_lock(ddla_mpi_world *world);
+void ddla_mpi_world_unlock(ddla_mpi_world *world);
+
+/* For the transport: its work has failed, so that the link is left alone by all; the first failure
+ * is kept. Null: there was none. Borrowed until destroy. Any thread. */
+void ddla_mpi_world_fail(ddla_mpi_world *world, const ddla_failure *failure);
+const ddla_failure *ddla_mpi_world_failure(const ddla_mpi_world *world);
+
 /* For the transport: a host has been silent for too long. Any thread. */
 void ddla_mpi_world_lose(ddla_mpi_world *world, int host);
 

@@ -188,11 +188,19 @@ static ddla_status check_claims(const ddla_training *training) {
   return check_served(training);
 }
 
+static ddla_status check_share(const ddla_training *training) {
+  const ddla_job *job = training->job;
+  if (strcmp(job->share.mode, "none") == 0) return DDLA_OK;
+  return ddla_job_refuse(job, "share.mode", "is %s, which is not there yet; use none",
+                         job->share.mode);
+}
+
 ddla_status ddla_combination_check(const ddla_training *training) {
   DDLA_TRY(check_divided(training));
   DDLA_TRY(check_replicas(training));
   DDLA_TRY(check_partition(training));
   DDLA_TRY(check_heterogeneity(training));
   DDLA_TRY(check_sparse(training));
+  DDLA_TRY(check_share(training));
   return check_claims(training);
 }

@@ -27,7 +27,8 @@ typedef struct agent_trainer {
   const ddla_training *training; /* of the segment under way */
   ddla_training part;            /* that one */
   ddla_transport *transport;     /* of this host's agents */
-  ddla_transport *link; /* between hosts: of the first agent of each of several; else null */
+  ddla_transport *link;       /* between hosts: of the first agent of each of several; else null */
+  ddla_transport *share_link; /* the same for samples; null where none travel while it trains */
   ddla_cluster cluster;
   const ddla_trainer_options *options;
   segment_board *board;
@@ -388,8 +389,15 @@ static ddla_status open_link(agent_trainer *trainer) {
                      "%d hosts or replicas are played by `ddla train` alone: set parallel.hosts to "
                      "1, or parallel.agents where each is a replica",
                      trainer->cluster.hosts);
+  if (hosts->threadless && ddla_training_shares(trainer->training))
+    return ddla_job_refuse(trainer->training->job, "share.mode",
+                           "is %s, which needs a thread of its own, and this MPI library lets one "
+                           "thread alone call it; use broadcast or none",
+                           trainer->training->job->share.mode);
   if (!hosts->open || ddla_transport_rank(trainer->transport) > 0) return DDLA_OK;
-  return hosts->open(&trainer->link, &trainer->cluster, hosts->argument);
+  DDLA_TRY(hosts->open(&trainer->link, &trainer->cluster, hosts->argument));
+  if (!ddla_training_shares(trainer->training)) return DDLA_OK;
+  return hosts->open_share(&trainer->share_link, hosts->argument);
 }
 
 /* Lanes record from the start on; the first one's pen is taken here, by its own thread. */
@@ -535,6 +543,7 @@ static void tell_hosts(const agent_trainer *trainer, ddla_status status) {
   if (!trainer->link) return;
   ddla_status_take(&failure, status);
   ddla_transport_fail(trainer->link, &failure);
+  if (trainer->share_link) ddla_transport_fail(trainer->share_link, &failure);
 }
 
 ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *transport,
@@ -554,6 +563,7 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
   if (status != DDLA_OK) tell_hosts(&trainer, status);
   close_segment(&trainer);
   ddla_run_close(&trainer.run);
+  ddla_transport_close(trainer.share_link);
   ddla_transport_close(trainer.link);
   ddla_free(trainer.worker);
   ddla_free(trainer.pens);

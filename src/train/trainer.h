@@ -12,6 +12,9 @@
  * ones of the others, and learns who is where; it closes it as a transport. */
 typedef struct ddla_trainer_hosts {
   ddla_status (*open)(ddla_transport **link, ddla_cluster *cluster, void *argument);
+  /* Opens another link of the same agents, for samples: share.mode tiered and exchange. It belongs
+   * to a thread of its own. */
+  ddla_status (*open_share)(ddla_transport **link, void *argument);
   void *argument;
   bool threadless; /* the link is for the main thread, lane 0, alone */
 } ddla_trainer_hosts;

@@ -237,6 +237,11 @@ static bool is_apart(const ddla_job *job) {
          strcmp(job->sync.replica, "agent") == 0;
 }
 
+bool ddla_training_shares(const ddla_training *training) {
+  const char *mode = training->job->share.mode;
+  return strcmp(mode, "tiered") == 0 || strcmp(mode, "exchange") == 0;
+}
+
 bool ddla_training_has_replicas(const ddla_job *job) {
   ddla_job_segments segments;
   bool found = false;

@@ -104,6 +104,9 @@ ddla_status ddla_training_change_sync(ddla_training *training, const ddla_job *j
 /* Whether, by the job, every agent is a replica with a model of its own, in any of its segments. */
 bool ddla_training_has_replicas(const ddla_job *job);
 
+/* Whether samples travel between hosts while it trains: share.mode tiered and exchange. */
+bool ddla_training_shares(const ddla_training *training);
+
 /* Whether who computes what, and when, shows in the bits. */
 bool ddla_training_varies(const ddla_training *training);
 

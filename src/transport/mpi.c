@@ -31,9 +31,9 @@ enum {
 
 static ddla_mpi_transport *of(ddla_transport *t) { return (ddla_mpi_transport *)t; }
 
-static void lock(ddla_mpi_transport *t) { pthread_mutex_lock(&t->lock); }
+static void lock(ddla_mpi_transport *t) { ddla_mpi_world_lock(t->world); }
 
-static void unlock(ddla_mpi_transport *t) { pthread_mutex_unlock(&t->lock); }
+static void unlock(ddla_mpi_transport *t) { ddla_mpi_world_unlock(t->world); }
 
 /* The failure as it is for whoever asks; a failure of ours has been told to all before anybody here
  * learns of it, since nobody expects the library to touch buffers after that. */
@@ -71,7 +71,6 @@ static void destroy(ddla_mpi_transport *t) {
     for (int i = 0; i < t->base.ranks; i++) ddla_free(t->peers[i].outgoing);
   ddla_free(t->peers);
   ddla_free(t->trash);
-  pthread_mutex_destroy(&t->lock);
   ddla_free(t);
 }
 
@@ -103,7 +102,6 @@ static ddla_status make(ddla_mpi_transport **out, const ddla_mpi_setup *setup) {
   t->tag = DDLA_MPI_TAGS_WORLD + (int)(opens % GENERATIONS) * TAGS_EACH;
   t->lost = -1;
   t->now_ns = t->moved_ns = t->polled_ns = ddla_clock_now_ns(ddla_clock_monotonic());
-  pthread_mutex_init(&t->lock, NULL);
   ddla_status status = make_peers(t);
   if (status != DDLA_OK) destroy(t);
   else *out = t;
@@ -159,7 +157,9 @@ static void part(ddla_mpi_transport *t) {
       if (i != t->base.rank)
         ddla_transport_mpi_tell(t, i, (ddla_mpi_control){.kind = DDLA_MPI_BYE});
     t->parting = t->parting || ddla_transport_mpi_is_empty(t);
+    unlock(t); /* another transport of the world has its turn */
     if (looks > YIELDS) ddla_mpi_link_nap(NAP_LEAST_NS);
+    lock(t);
   }
   if (!atomic_load(&t->failed)) ddla_transport_mpi_close_inbox(t);
   ddla_transport_mpi_say_farewell(t);
@@ -356,7 +356,7 @@ static void mpi_wake(ddla_transport *base, int rank, const ddla_word *word) {
 static void mpi_fail(ddla_transport *base, const ddla_failure *failure) {
   ddla_mpi_transport *t = of(base);
   ddla_transport_mpi_fail(t, failure, -1, true);
-  if (pthread_mutex_trylock(&t->lock) != 0) return;
+  if (!ddla_mpi_world_try_lock(t->world)) return;
   ddla_transport_mpi_say_farewell(t);
   unlock(t);
 }

@@ -186,6 +186,11 @@ bool ddla_transport_mpi_is_busy(const ddla_mpi_transport *t) {
 void ddla_transport_mpi_look(ddla_mpi_transport *t) {
   bool moved = false;
   if (atomic_load(&t->failed)) return;
+  if (ddla_mpi_world_failure(t->world)) { /* of another transport: the library is left alone */
+    ddla_transport_mpi_fail(t, ddla_mpi_world_failure(t->world), ddla_mpi_world_lost(t->world),
+                            false);
+    return;
+  }
   t->now_ns = ddla_clock_now_ns(ddla_clock_monotonic());
   forgive(t);
   t->polled_ns = t->now_ns;
@@ -218,6 +223,7 @@ void ddla_transport_mpi_fail(ddla_mpi_transport *t, const ddla_failure *failure,
                                            .from = (uint32_t)t->base.rank,
                                            .slot = (uint32_t)(lost < 0 ? t->base.rank : lost)};
   memcpy(t->farewell.text, failure->text, sizeof t->farewell.text);
+  ddla_mpi_world_fail(t->world, failure);
   atomic_store(&t->owed, ours);
   atomic_store(&t->failed, true);
   wake_all(t);

@@ -2,17 +2,15 @@
 #ifndef DDLA_TRANSPORT_MPI_PARTS_H
 #define DDLA_TRANSPORT_MPI_PARTS_H
 
-#include <pthread.h>
-
 #include "transport/event.h"
 #include "transport/mpi.h"
 
 enum {
-  DDLA_MPI_SLOTS = 128,           /* receives posted to one peer at once */
-  DDLA_MPI_CONTROLS = 1024,       /* control messages to one peer under way; see mpi_control.c */
-  DDLA_MPI_INBOX = 32,            /* receives for control messages from all */
-  DDLA_MPI_AHEAD = 4,             /* pieces of a message under way at once */
-  DDLA_MPI_SUMS = 64,             /* under way at once */
+  DDLA_MPI_SLOTS = 128,     /* receives posted to one peer at once */
+  DDLA_MPI_CONTROLS = 1024, /* control messages to one peer under way; see mpi_control.c */
+  DDLA_MPI_INBOX = 32,      /* receives for control messages from all */
+  DDLA_MPI_AHEAD = 4,       /* pieces of a message under way at once */
+  DDLA_MPI_SUMS = 64,       /* under way at once */
   DDLA_MPI_EVENTS = 16,
   DDLA_MPI_BLOCKS_MAX = 256
 };
@@ -116,7 +114,6 @@ typedef struct ddla_mpi_transport {
   int64_t timeout_ns, beat_ns; /* of silence; between two signs of life */
   int tag;                     /* first of this transport's tags: control, then one for each slot */
   int cores;
-  pthread_mutex_t lock; /* held by whoever calls the library */
   ddla_event events[DDLA_MPI_EVENTS], bell;
   const ddla_waiting *_Atomic waiting; /* what the owner waits for, for messages; may be null */
 
@@ -154,7 +151,7 @@ enum ddla_mpi_request_state {
   DDLA_MPI_DROPPED
 };
 
-/* mpi_control.c; all but fail under the lock. */
+/* mpi_control.c; all but fail under the world's lock. */
 
 /* Queues a control message to a peer; INTERNAL, as a failure, if its ring is full. */
 void ddla_transport_mpi_tell(ddla_mpi_transport *t, int peer, ddla_mpi_control control);
