@@ -13,7 +13,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . bench/measure.sh
-rounds=3 epochs=4 target=0.87 speeds="1 1 1 0.25" core=0.6 build=build methods=
+rounds=3 epochs=4 target=0.87 speeds="1 1 1 0.25" core=0.6 build=build job=examples/fashion-mnist.yaml methods=
 while [ $# -gt 0 ]; do
   case $1 in
     --rounds) rounds=$2; shift ;;
@@ -21,6 +21,7 @@ while [ $# -gt 0 ]; do
     --target) target=$2; shift ;;
     --speeds) speeds=$2; shift ;;
     --core) core=$2; shift ;;
+    --job) job=$2; shift ;;
     --build) build=$2; shift ;;
     -*) sed -n 's/^#   /usage: /p' "$0" | head -n 1 >&2; exit 2 ;;
     *) methods="$methods $1" ;;
@@ -39,7 +40,7 @@ common="--set data.validation_fraction=0.1"
 size_of() {
   case $1 in
     synchronous) echo "--set train.shards=16 --set train.measure_every=211" ;;
-    bounded) echo "--set train.shards=4 --set train.measure_every=211" ;;
+    bounded) echo "--set train.shards=16 --set train.measure_every=211" ;;
     push) echo "--set train.shards=8 --set train.measure_every=211 --set train.optimizer=adamw --set train.learning_rate=0.0005" ;;
     *) echo "--set train.shards=8 --set train.batch=64 --set train.learning_rate=0.2 --set train.warmup_steps=400 --set train.measure_every=422" ;;
   esac
@@ -69,7 +70,7 @@ alone() {
     steps=$(awk -v speed="$speed" -v batch="$(size_of "$1" | sed -n 's/.*batch=\([0-9]*\).*/\1/p')" \
       'BEGIN { print int(3 + 12000 * speed / (batch ? batch : 128)) }')
     # shellcheck disable=SC2046,SC2086 # words
-    train_at "$work/alone" "$speed" examples/fashion-mnist.yaml $common $(size_of "$1") --set train.steps="$steps"
+    train_at "$work/alone" "$speed" "$job" $common $(size_of "$1") --set train.steps="$steps"
     figure=$(rows "$work/alone" | awk '{ print $4 }' | tail -n 1)
     sum=$(awk -v sum="$sum" -v many="$many" -v figure="$figure" 'BEGIN { print sum + many * figure }')
   done
@@ -82,7 +83,7 @@ for round in $(seq 1 "$rounds"); do
     sum=$(alone "$method")
     echo "$sum" >>"$work/sum.$method"
     # shellcheck disable=SC2046,SC2086
-    train_at "$work/run" "$speeds" examples/fashion-mnist.yaml $common $(size_of "$method") \
+    train_at "$work/run" "$speeds" "$job" $common $(size_of "$method") \
       --set train.epochs="$epochs" $(settings "$method")
     rows "$work/run" >"$work/rows"
     awk 'NR > 2 { print $4 }' "$work/rows" | median >"$work/figure"

@@ -19,6 +19,13 @@ const char *const ddla_asynchronous_numbers[DDLA_ASYNCHRONOUS_NUMBERS] = {
     "staleness", "stalest",   "stale_0",    "stale_1",       "stale_2",
     "stale_3_4", "stale_5_8", "stale_9_16", "stale_above_16"};
 
+enum { SIZES_MAX = 8 };
+
+/* Shards of a turn: least << i, i < count. */
+typedef struct turn_sizes {
+  int least, count;
+} turn_sizes;
+
 typedef struct worker_state {
   uint64_t orders, turns, contributions; /* of this host: given, begun, made */
   bool working, idle;    /* a turn is granted; there is none before the next fence */
@@ -36,8 +43,9 @@ typedef struct asynchronous {
   ddla_bridge_layout layout;
   ddla_turn_board *board;
   ddla_turn_rule rule;
-  ddla_allreduce *inner;
-  ddla_turns *turns; /* null but on the host's first agent */
+  turn_sizes sizes;
+  ddla_allreduce *inner[SIZES_MAX]; /* by size of a turn */
+  ddla_turns *turns;                /* null but on the host's first agent */
   /* With one model: */
   float *copy[2];
   double before[DDLA_ASYNCHRONOUS_NUMBERS]; /* numbers, when opened */
@@ -54,41 +62,74 @@ static const ddla_strategy *inner_strategy(void) {
 
 /* ---- sizes ---- */
 
-/* Shards of a turn: a power of two that divides all, one for each worker of the smallest host. */
-static int grain_of(const ddla_asynchronous_method *method, const ddla_sync_split *split) {
+static int workers_of_smallest(const ddla_sync_split *split) {
   const ddla_cluster *cluster = split->cluster;
-  int workers = ddla_cluster_agents(cluster) * split->lanes, grain = 1;
-  if (method->whole) return split->shards;
+  int workers = ddla_cluster_agents(cluster) * split->lanes;
   for (int h = 0; h < cluster->hosts; h++) {
     const int here = (cluster->first[h + 1] - cluster->first[h]) * split->lanes;
     if (here < workers) workers = here;
   }
-  while (2 * grain <= workers && split->shards % (2 * grain) == 0) grain *= 2;
-  return grain;
+  return workers;
 }
 
-/* The split of a turn, within the host; its cluster goes to *alone. */
-static ddla_sync_split inner_split(ddla_cluster *alone, const ddla_asynchronous_method *method,
+/* Twice as many shards divide all, and are no more than a number. */
+static bool may_double(const ddla_sync_split *split, int shards, int most) {
+  return 2 * shards <= most && split->shards % (2 * shards) == 0;
+}
+
+/* Powers of two that divide all: at least one shard for each worker of the smallest host, and at
+ * most a host's fair share. Where late shards are not waited for, none is late for being among
+ * many. */
+static turn_sizes sizes_of(const ddla_asynchronous_method *method, const ddla_sync_split *split) {
+  turn_sizes sizes = {.least = 1, .count = 1};
+  if (method->whole || split->cluster->hosts == 1) return (turn_sizes){split->shards, 1};
+  while (may_double(split, sizes.least, workers_of_smallest(split))) sizes.least *= 2;
+  int most = sizes.least;
+  for (; !method->backup && may_double(split, most, split->shards / split->cluster->hosts) &&
+         sizes.count < SIZES_MAX;
+       most *= 2)
+    sizes.count++;
+  return sizes;
+}
+
+/* The split of a turn of the i-th size, within the host; its cluster goes to *alone. */
+static ddla_sync_split inner_split(ddla_cluster *alone, const turn_sizes *sizes, int i,
                                    const ddla_sync_split *split) {
   ddla_sync_split inner = *split;
   *alone = ddla_cluster_single(ddla_cluster_here(split->cluster));
-  if (split->cluster->hosts > 1) inner.shards = grain_of(method, split);
+  inner.shards = sizes->least << i;
   inner.cluster = alone;
   return inner;
 }
 
+/* Of the inner strategy for the i-th size, in whole lines. */
+static size_t inner_bytes(const turn_sizes *sizes, int i, const ddla_sync_split *split) {
+  ddla_cluster alone;
+  const ddla_sync_split inner = inner_split(&alone, sizes, i, split);
+  const size_t bytes = ddla_sync_control_bytes(inner_strategy(), &inner);
+  return (bytes + DDLA_ALLREDUCE_LINE_BYTES - 1) / DDLA_ALLREDUCE_LINE_BYTES *
+         DDLA_ALLREDUCE_LINE_BYTES;
+}
+
 size_t ddla_asynchronous_control_bytes(const ddla_asynchronous_method *method,
                                        const ddla_sync_split *split) {
-  ddla_cluster alone;
-  const ddla_sync_split inner = inner_split(&alone, method, split);
-  return sizeof(ddla_turn_board) + ddla_sync_control_bytes(inner_strategy(), &inner);
+  const turn_sizes sizes = sizes_of(method, split);
+  size_t bytes = sizeof(ddla_turn_board);
+  for (int i = 0; i < sizes.count; i++) bytes += inner_bytes(&sizes, i, split);
+  return bytes;
 }
 
 int ddla_asynchronous_operand_copies(const ddla_asynchronous_method *method,
                                      const ddla_sync_split *split) {
+  const turn_sizes sizes = sizes_of(method, split);
   ddla_cluster alone;
-  const ddla_sync_split inner = inner_split(&alone, method, split);
-  return ddla_sync_operand_copies(inner_strategy(), &inner);
+  int most = 0;
+  for (int i = 0; i < sizes.count; i++) {
+    const ddla_sync_split inner = inner_split(&alone, &sizes, i, split);
+    const int copies = ddla_sync_operand_copies(inner_strategy(), &inner);
+    if (copies > most) most = copies;
+  }
+  return most;
 }
 
 /* There are no tables that are kept by row. */
@@ -121,19 +162,31 @@ static uint64_t first_version(const asynchronous *a) {
   return a->method->apart ? a->options.start_step / (uint64_t)a->cluster.hosts : 0;
 }
 
-static ddla_status open_inner(asynchronous *a) {
+/* One for each size that a turn may have; they take turns with the same gradients. */
+static ddla_status open_inner(asynchronous *a, int i, void *control) {
   const ddla_sync_split whole = split_of(&a->options),
-                        split = inner_split(&a->alone, a->method, &whole);
+                        split = inner_split(&a->alone, &a->sizes, i, &whole);
   ddla_sync_options options = a->options;
   options.link = NULL;
   options.fast = false;
   options.cluster = &a->alone;
   options.shards = split.shards;
   options.start_step = first_version(a);
-  options.control = a->board + 1;
+  options.control = control;
   if (a->method->apart) options.rate_step = &a->board->grant.step;
-  DDLA_TRY(ddla_allreduce_open(&a->inner, inner_strategy(), &options));
-  if (!a->method->apart) a->inner->divided = store;
+  DDLA_TRY(ddla_allreduce_open(&a->inner[i], inner_strategy(), &options));
+  if (!a->method->apart) a->inner[i]->divided = store;
+  return DDLA_OK;
+}
+
+static ddla_status open_all_inner(asynchronous *a) {
+  const ddla_sync_split whole = split_of(&a->options);
+  char *control = (char *)(a->board + 1);
+  a->sizes = sizes_of(a->method, &whole);
+  for (int i = 0; i < a->sizes.count; i++) {
+    DDLA_TRY(open_inner(a, i, control));
+    control += inner_bytes(&a->sizes, i, &whole);
+  }
   return DDLA_OK;
 }
 
@@ -149,10 +202,10 @@ static int64_t window_of(const asynchronous *a) {
 }
 
 static ddla_turn_rule rule_of(const asynchronous *a) {
-  const ddla_sync_split split = split_of(&a->options);
   const ddla_sync_rule *rule = &a->options.rule;
   return (ddla_turn_rule){.window = window_of(a),
-                          .grain = grain_of(a->method, &split),
+                          .grain = a->sizes.least,
+                          .most = a->sizes.least << (a->sizes.count - 1),
                           .every = {rule->meet_every[0], rule->meet_every[1], rule->meet_every[2]},
                           .on_arrival = a->method->on_arrival,
                           .lag = a->method->on_arrival ? -1 : staleness_of(a),
@@ -207,9 +260,9 @@ static ddla_status make(asynchronous *a) {
     memcpy(a->board->owner, a->layout.owner, sizeof a->board->owner);
   for (int i = 0; i < 2 && !a->method->apart; i++) a->copy[i] = array_of(a, i);
   if (!a->method->apart) memcpy(a->before, numbers_of(a), sizeof a->before);
-  a->rule = rule_of(a);
   begin_board(a);
-  DDLA_TRY(open_inner(a));
+  DDLA_TRY(open_all_inner(a));
+  a->rule = rule_of(a);
   return open_turns(a);
 }
 
@@ -235,7 +288,8 @@ void ddla_asynchronous_close(ddla_sync *base) {
   if (!base) return;
   asynchronous *a = of(base);
   ddla_turns_destroy(a->turns);
-  if (a->inner) ddla_sync_close(&a->inner->base);
+  for (int i = 0; i < SIZES_MAX; i++)
+    if (a->inner[i]) ddla_sync_close(&a->inner[i]->base);
   ddla_free(a->worker);
   ddla_free(a);
 }
@@ -268,7 +322,7 @@ static ddla_status run_order(asynchronous *a, int worker, const ddla_turn_order 
 }
 
 static ddla_status meet(asynchronous *a, int worker, const ddla_agenda *agenda) {
-  DDLA_TRY(ddla_sync_barrier(&a->inner->base, worker));
+  DDLA_TRY(ddla_sync_barrier(&a->inner[0]->base, worker));
   return run_order(a, worker, &(ddla_turn_order){.kind = DDLA_TURN_MEET, .agenda = *agenda});
 }
 
@@ -287,10 +341,18 @@ ddla_status ddla_asynchronous_bring(ddla_sync *base, int worker, void *data, siz
 
 /* ---- turns ---- */
 
+/* The strategy within the host of the turn under way. */
+static ddla_allreduce *inner_of(const asynchronous *a) {
+  const ddla_grant *grant = &a->board->grant;
+  int i = 0;
+  while (a->sizes.least << i < grant->end - grant->first) i++;
+  return a->inner[i];
+}
+
 /* What the turn is computed with: it stays as it is. */
 static const float *parameters_of(const asynchronous *a) {
   if (!a->method->apart) return a->copy[a->board->copy];
-  return ddla_state_array(a->options.state, a->options.theta, ddla_allreduce_committed(a->inner),
+  return ddla_state_array(a->options.state, a->options.theta, ddla_allreduce_committed(a->inner[0]),
                           0);
 }
 
@@ -299,7 +361,7 @@ ddla_status ddla_asynchronous_work_of(ddla_sync *base, int worker, ddla_sync_wor
   worker_state *state = &a->worker[worker];
   const ddla_turn_board *board = a->board;
   if (!state->working) {
-    DDLA_TRY(ddla_sync_barrier(&a->inner->base, worker)); /* all have left the fence */
+    DDLA_TRY(ddla_sync_barrier(&a->inner[0]->base, worker)); /* all have left the fence */
     DDLA_TRY(run_order(a, worker, &(ddla_turn_order){.kind = DDLA_TURN_GO_ON}));
     state->working = !board->fence;
     state->idle = board->fence;
@@ -316,20 +378,20 @@ ddla_status ddla_asynchronous_work_of(ddla_sync *base, int worker, ddla_sync_wor
 }
 
 void ddla_asynchronous_begin(ddla_sync *base, int worker, int64_t samples) {
-  ddla_sync_begin(&of(base)->inner->base, worker, samples);
+  ddla_sync_begin(&inner_of(of(base))->base, worker, samples);
 }
 
 bool ddla_asynchronous_claim(ddla_sync *base, int worker, int *shard) {
-  return ddla_sync_claim(&of(base)->inner->base, worker, shard);
+  return ddla_sync_claim(&inner_of(of(base))->base, worker, shard);
 }
 
 ddla_sync_leaf ddla_asynchronous_leaf_place(ddla_sync *base, int worker, int shard) {
-  return ddla_sync_leaf_place(&of(base)->inner->base, worker, shard);
+  return ddla_sync_leaf_place(&inner_of(of(base))->base, worker, shard);
 }
 
 void ddla_asynchronous_put_record(ddla_sync *base, int worker, int shard,
                                   const ddla_sync_record *record) {
-  ddla_sync_put_record(&of(base)->inner->base, worker, shard, record);
+  ddla_sync_put_record(&inner_of(of(base))->base, worker, shard, record);
 }
 
 /* What serves it looks at the board again. */
@@ -350,7 +412,7 @@ static void say_near(asynchronous *a, int worker) {
 void ddla_asynchronous_final(ddla_sync *base, int worker, int64_t from) {
   asynchronous *a = of(base);
   say_near(a, worker);
-  ddla_sync_final(&a->inner->base, worker, from);
+  ddla_sync_final(&inner_of(a)->base, worker, from);
   if (!a->options.threadless || !a->turns || worker > 0) return;
   const int depth = ddla_alloc_begin_other(); /* room for letters is made when they are known */
   (void)ddla_turns_serve(a->turns, 0);        /* what fails here fails again where it waits */
@@ -358,13 +420,14 @@ void ddla_asynchronous_final(ddla_sync *base, int worker, int64_t from) {
 }
 
 void ddla_asynchronous_leaf_done(ddla_sync *base, int worker, int shard) {
-  ddla_sync_leaf_done(&of(base)->inner->base, worker, shard);
+  ddla_sync_leaf_done(&inner_of(of(base))->base, worker, shard);
 }
 
 const ddla_sync_record *ddla_asynchronous_records(const ddla_sync *base, uint64_t step) {
   const asynchronous *a = of_const(base);
   (void)step; /* of the turn under way */
-  return ddla_allreduce_records(&a->inner->base, ddla_allreduce_committed(a->inner) + 1);
+  ddla_allreduce *inner = inner_of(a);
+  return ddla_allreduce_records(&inner->base, ddla_allreduce_committed(inner) + 1);
 }
 
 /* What was counted at the fence, on top of what was there at the start. */
@@ -418,7 +481,7 @@ static ddla_status contribute(ddla_sync_result *turn, asynchronous *a, int *bad_
   worker_state *state = &a->worker[worker];
   const bool frees = !a->options.threadless && !a->method->apart;
   if (frees) DDLA_TRY(wait_word(a, worker, &a->board->sent, state->contributions));
-  DDLA_TRY(ddla_sync_finish(turn, bad_shard, &a->inner->base, worker));
+  DDLA_TRY(ddla_sync_finish(turn, bad_shard, &inner_of(a)->base, worker));
   state->contributions++;
   DDLA_TRY(
       run_order(a, worker,
@@ -452,14 +515,18 @@ const int16_t *ddla_asynchronous_owners(const ddla_sync *base) {
 }
 
 void ddla_asynchronous_piece(const ddla_sync *base, int worker, int64_t *begin, int64_t *end) {
-  ddla_sync_piece(&of_const(base)->inner->base, worker, begin, end);
+  ddla_sync_piece(&of_const(base)->inner[0]->base, worker, begin, end);
 }
 
 ddla_sync_time ddla_asynchronous_time_of(const ddla_sync *base, int worker) {
   const asynchronous *a = of_const(base);
-  const ddla_sync_time inner = ddla_sync_time_of(&a->inner->base, worker);
-  return (ddla_sync_time){.waiting_ns = inner.waiting_ns + a->worker[worker].waiting_ns,
-                          .exchange_ns = inner.exchange_ns};
+  ddla_sync_time all = {.waiting_ns = a->worker[worker].waiting_ns};
+  for (int i = 0; i < a->sizes.count; i++) {
+    const ddla_sync_time inner = ddla_sync_time_of(&a->inner[i]->base, worker);
+    all.waiting_ns += inner.waiting_ns;
+    all.exchange_ns += inner.exchange_ns;
+  }
+  return all;
 }
 
 ddla_sync_traffic ddla_asynchronous_traffic(const ddla_sync *base) {

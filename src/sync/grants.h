@@ -1,7 +1,9 @@
 /* Who computes what, decided while it is computed, for methods in which hosts of different speed
- * must not wait for each other. Host 0 keeps the count: a host claims, and is granted the next
- * shards in the order of steps and shards; a fast one so gets more of them. A host has one claim at
- * a time, under way or granted and not yet taken.
+ * must not wait for each other. Host 0 keeps the count: a host claims, and is granted shards of the
+ * oldest step that has some left. A fast one so gets more of them; and more at once, as many as
+ * take everybody about as long, so that nobody waits for what the slowest has begun. What is
+ * granted at once is a subtree of the fixed tree: 2^i shards, from a multiple of their number on. A
+ * host has one claim at a time, under way or granted and not yet taken.
  *
  * A step is settled when nothing of it is waited for any more. Shards of step t are granted when
  * all steps below t - window are settled: so many steps may be under way beside the oldest one.
@@ -22,7 +24,9 @@ typedef struct ddla_grant {
 typedef struct ddla_grants_options {
   ddla_mail *mail; /* borrowed */
   const ddla_cluster *cluster;
-  int shards, grain; /* of a step; in one grant: divides shards */
+  int shards;      /* of a step */
+  int grain, most; /* in one grant, at least and at most: most is grain times a power of two, and
+                      divides shards */
   int64_t start_step, total_steps;
   int64_t window; /* negative: without end */
 } ddla_grants_options;
@@ -33,8 +37,9 @@ typedef struct ddla_grants ddla_grants;
 ddla_status ddla_grants_create(ddla_grants **out, const ddla_grants_options *options);
 void ddla_grants_destroy(ddla_grants *grants);
 
-/* This host wants one more; nothing happens where it has a claim. Errors: those of mail. */
-ddla_status ddla_grants_claim(ddla_grants *grants);
+/* This host wants one more; nothing happens where it has a claim. shard_ns: that a shard takes this
+ * host; 0: not known yet. Errors: those of mail. */
+ddla_status ddla_grants_claim(ddla_grants *grants, double shard_ns);
 
 /* What this host has been granted, if anything: stays until it is taken. */
 const ddla_grant *ddla_grants_have(const ddla_grants *grants);

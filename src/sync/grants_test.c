@@ -10,6 +10,7 @@ typedef struct village {
   post p;
   ddla_cluster cluster[HOSTS];
   ddla_grants *grants[HOSTS];
+  double shard_ns[HOSTS]; /* that they claim with */
 } village;
 
 /* No letter of grants has bytes. */
@@ -26,7 +27,8 @@ static ddla_status deliver(void *argument, int from, const ddla_letter *letter, 
   return ddla_grants_deliver(*grants, from, letter);
 }
 
-static village *found(int64_t total_steps, int64_t window) {
+/* shards: of a step, of which GRAIN to `most` are granted at once. */
+static village *found_with(int64_t total_steps, int64_t window, int shards, int most) {
   village *v = calloc(1, sizeof *v);
   assert_non_null(v);
   void *argument[HOSTS];
@@ -36,14 +38,19 @@ static village *found(int64_t total_steps, int64_t window) {
     v->cluster[h] = (ddla_cluster){.hosts = HOSTS, .host = h, .first = {0, 1, 2, 3}};
     const ddla_grants_options options = {.mail = v->p.mail[h],
                                          .cluster = &v->cluster[h],
-                                         .shards = SHARDS,
+                                         .shards = shards,
                                          .grain = GRAIN,
+                                         .most = most,
                                          .start_step = START,
                                          .total_steps = total_steps,
                                          .window = window};
     assert_int_equal(ddla_grants_create(&v->grants[h], &options), DDLA_OK);
   }
   return v;
+}
+
+static village *found(int64_t total_steps, int64_t window) {
+  return found_with(total_steps, window, SHARDS, GRAIN);
 }
 
 static void leave(village *v) {
@@ -63,18 +70,22 @@ static void talk(village *v) {
 }
 
 static void claim(village *v, int host) {
-  assert_int_equal(ddla_grants_claim(v->grants[host]), DDLA_OK);
+  assert_int_equal(ddla_grants_claim(v->grants[host], v->shard_ns[host]), DDLA_OK);
   talk(v);
 }
 
-/* The host has shards [first, first + GRAIN) of a step, and takes them. */
-static void takes(village *v, int host, int64_t step, int first) {
+/* The host has shards [first, end) of a step, and takes them. */
+static void takes_all(village *v, int host, int64_t step, int first, int end) {
   const ddla_grant *grant = ddla_grants_have(v->grants[host]);
   assert_non_null(grant);
   assert_int_equal(grant->step, step);
   assert_int_equal(grant->first, first);
-  assert_int_equal(grant->end, first + GRAIN);
+  assert_int_equal(grant->end, end);
   ddla_grants_take(v->grants[host]);
+}
+
+static void takes(village *v, int host, int64_t step, int first) {
+  takes_all(v, host, step, first, first + GRAIN);
 }
 
 static bool has(const village *v, int host) { return ddla_grants_have(v->grants[host]) != NULL; }
@@ -169,6 +180,58 @@ static void a_window_may_be_too_long_to_matter(void **state) {
   leave(v);
 }
 
+static void claim_and_take_all(village *v, int host, int64_t step, int first, int end) {
+  claim(v, host);
+  takes_all(v, host, step, first, end);
+}
+
+/* Nobody's pace is known at first; then who is four times as slow gets a fourth. */
+static void a_grant_takes_everybody_as_long(void **state) {
+  (void)state;
+  village *v = found_with(100, -1, 32, 8);
+  claim_and_take_all(v, 0, 4, 0, 2);
+  v->shard_ns[0] = 1000;
+  v->shard_ns[1] = 1400;
+  v->shard_ns[2] = 4100;
+  claim_and_take_all(v, 0, 4, 8, 16);
+  claim_and_take_all(v, 1, 4, 16, 24);
+  claim_and_take_all(v, 2, 4, 2, 4);
+  v->shard_ns[0] = 4000; /* others were taken for slow that were not */
+  claim_and_take_all(v, 2, 4, 4, 6);
+  claim_and_take_all(v, 0, 4, 24, 28);
+  leave(v);
+}
+
+/* Who wants little takes what is left of what others have taken from, and who wants more than there
+ * is takes what there is: a step is granted whole before the next one. */
+static void remnants_come_first(void **state) {
+  (void)state;
+  village *v = found_with(100, -1, 16, 8);
+  v->shard_ns[1] = 1000;
+  v->shard_ns[2] = 4000;
+  v->shard_ns[0] = 2000;
+  claim_and_take_all(v, 1, 4, 0, 8);
+  claim_and_take_all(v, 2, 4, 8, 10);
+  claim_and_take_all(v, 2, 4, 10, 12);
+  claim_and_take_all(v, 2, 4, 12, 14);
+  claim_and_take_all(v, 1, 4, 14, 16);
+  claim_and_take_all(v, 1, 5, 0, 8);
+  claim_and_take_all(v, 0, 5, 8, 12);
+  leave(v);
+}
+
+/* Shards that nobody had begun are not granted when the step is settled without them. */
+static void a_settled_step_is_left_behind(void **state) {
+  (void)state;
+  village *v = found_with(100, 1, 16, 8);
+  v->shard_ns[1] = 1000;
+  claim_and_take_all(v, 1, 4, 0, 8);
+  ddla_grants_settle(v->grants[0], 4);
+  claim_and_take_all(v, 1, 5, 0, 8);
+  claim_and_take_all(v, 1, 5, 8, 16);
+  leave(v);
+}
+
 static void the_run_ends(void **state) {
   (void)state;
   village *v = found(6, -1);
@@ -252,6 +315,9 @@ int main(void) {
                                      cmocka_unit_test(who_waits_is_answered_in_turn),
                                      cmocka_unit_test(the_window_holds),
                                      cmocka_unit_test(a_window_may_be_too_long_to_matter),
+                                     cmocka_unit_test(a_grant_takes_everybody_as_long),
+                                     cmocka_unit_test(remnants_come_first),
+                                     cmocka_unit_test(a_settled_step_is_left_behind),
                                      cmocka_unit_test(the_run_ends),
                                      cmocka_unit_test(a_stop_in_the_midst_of_a_step),
                                      cmocka_unit_test(a_stop_between_two_steps),

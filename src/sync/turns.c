@@ -21,6 +21,9 @@ struct ddla_turns {
   uint64_t number, nearly;
   ddla_turn_order order;
   bool running, meets, concludes;
+  /* What a shard takes: */
+  int64_t begin_ns; /* of the turn */
+  double shard_ns;  /* a moving mean over turns; 0: not known */
 };
 
 static const ddla_sync_options *sync_of(const ddla_turns *turns) {
@@ -91,7 +94,7 @@ static ddla_status drop_past(ddla_turns *turns, bool *moved) {
     return DDLA_OK;
   *moved = true;
   ddla_grants_take(turns->means.grants);
-  return ddla_grants_claim(turns->means.grants);
+  return ddla_grants_claim(turns->means.grants, turns->shard_ns);
 }
 
 static bool may_turn(const ddla_turns *turns) {
@@ -99,8 +102,20 @@ static bool may_turn(const ddla_turns *turns) {
   return grant && grant->step < next_fence(turns) && turns->method->may_turn(turns->made, grant);
 }
 
+static int64_t now_ns(const ddla_turns *turns) {
+  return ddla_clock_now_ns(ddla_transport_clock(sync_of(turns)->link));
+}
+
+/* At a turn's end. */
+static void learn_pace(ddla_turns *turns) {
+  const ddla_grant *grant = &board_of(turns)->grant;
+  const double ns = (double)(now_ns(turns) - turns->begin_ns) / (grant->end - grant->first);
+  turns->shard_ns = turns->shard_ns > 0 ? (turns->shard_ns + ns) / 2 : ns;
+}
+
 static void begin_turn(ddla_turns *turns) {
   ddla_turn_board *board = board_of(turns);
+  turns->begin_ns = now_ns(turns);
   board->fence = false;
   board->grant = *ddla_grants_have(turns->means.grants);
   ddla_grants_take(turns->means.grants);
@@ -186,9 +201,11 @@ static ddla_status begin_order(ddla_turns *turns) {
   turns->running = true;
   if (turns->order.kind == DDLA_TURN_MEET) return begin_meeting(turns, &turns->order.agenda);
   turns->held = false;
-  if (turns->order.kind == DDLA_TURN_CONTRIBUTE)
+  if (turns->order.kind == DDLA_TURN_CONTRIBUTE) {
+    learn_pace(turns);
     DDLA_TRY(turns->method->contribute(turns->made, &turns->order));
-  return ddla_grants_claim(turns->means.grants);
+  }
+  return ddla_grants_claim(turns->means.grants, turns->shard_ns);
 }
 
 /* ---- what the service asks ---- */
@@ -198,7 +215,7 @@ static ddla_status heed_words(ddla_turns *turns) {
   const uint64_t near = atomic_load(&board_of(turns)->near);
   if (near > turns->nearly) {
     turns->nearly = near;
-    DDLA_TRY(ddla_grants_claim(turns->means.grants));
+    DDLA_TRY(ddla_grants_claim(turns->means.grants, turns->shard_ns));
   }
   if (turns->told_stop || !atomic_load(&board_of(turns)->stop_asked)) return DDLA_OK;
   turns->told_stop = true;
@@ -258,6 +275,7 @@ static ddla_status create_parts(ddla_turns *turns) {
                                                      .cluster = &options->layout->cluster,
                                                      .shards = options->layout->shards,
                                                      .grain = options->rule.grain,
+                                                     .most = options->rule.most,
                                                      .start_step = (int64_t)sync->start_step,
                                                      .total_steps = end_step,
                                                      .window = options->rule.window}));

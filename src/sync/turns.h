@@ -60,7 +60,7 @@ typedef struct ddla_turn_board {
 /* How a strategy goes about it. */
 typedef struct ddla_turn_rule {
   int64_t window;   /* see grants.h: steps that may be under way beside the oldest one */
-  int grain;        /* shards of a turn */
+  int grain, most;  /* shards of a turn, at least and at most: see grants.h */
   int64_t every[3]; /* fences: multiples of these steps; 0: none */
   /* Of serving: */
   bool on_arrival; /* see served.h */

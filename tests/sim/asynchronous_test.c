@@ -496,7 +496,7 @@ static void draw_rule(story *s, ddla_rng *rng) {
   s->bound = staleness[kind];
   rule->on_arrival = kind >= 4;
   s->damped = kind == 7;
-  rule->grain = s->shards;
+  rule->grain = rule->most = s->shards;
   rule->window = s->bound;
   rule->lag = s->bound;
   if (rule->on_arrival) {
@@ -505,6 +505,8 @@ static void draw_rule(story *s, ddla_rng *rng) {
     rule->ahead = s->bound == 0 ? 0 : 1;
   } else {
     for (rule->grain = 1; draw(rng, 2) && s->shards % (2 * rule->grain) == 0;) rule->grain *= 2;
+    for (rule->most = rule->grain; draw(rng, 4) && s->shards % (2 * rule->most) == 0;)
+      rule->most *= 2;
   }
 }
 
