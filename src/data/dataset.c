@@ -69,10 +69,30 @@ const void *ddla_dataset_features(const ddla_dataset *set, int64_t index) {
   return (const uint8_t *)set->features + (size_t)ddla_dataset_root_index(set, index) * bytes;
 }
 
-static ddla_data_fingerprint fingerprint_of(const void *bytes, size_t length,
-                                            ddla_data_fingerprint older) {
-  XXH128_hash_t hash = XXH3_128bits_withSeed(bytes, length, older.low ^ (older.high << 1));
+uint64_t ddla_data_fingerprint_seed(ddla_data_fingerprint older) {
+  return older.low ^ (older.high << 1);
+}
+
+ddla_data_fingerprint ddla_data_fingerprint_of(const void *bytes, size_t length,
+                                               ddla_data_fingerprint older) {
+  XXH128_hash_t hash = XXH3_128bits_withSeed(bytes, length, ddla_data_fingerprint_seed(older));
   return (ddla_data_fingerprint){.low = hash.low64, .high = hash.high64};
+}
+
+void ddla_data_fingerprint_head(int64_t head[DDLA_FINGERPRINT_HEAD],
+                                const ddla_data_records *records, uint64_t features_hash) {
+  const ddla_data_shape shape = records->shape;
+  const int64_t made[DDLA_FINGERPRINT_HEAD] = {
+      records->type,  records->count,    shape.height,          shape.width,
+      shape.channels, records->labelled, (int64_t)features_hash};
+  memcpy(head, made, sizeof made);
+}
+
+ddla_data_fingerprint ddla_data_fingerprint_names(ddla_data_fingerprint older,
+                                                  const ddla_classes *classes) {
+  for (int i = 0; i < classes->count; i++)
+    older = ddla_data_fingerprint_of(classes->names[i], strlen(classes->names[i]) + 1, older);
+  return older;
 }
 
 void ddla_dataset_streams(size_t bytes[DDLA_DATA_STREAMS], const ddla_dataset *set) {
@@ -88,15 +108,17 @@ void ddla_dataset_seal(ddla_dataset *set) {
   size_t bytes[DDLA_DATA_STREAMS];
   ddla_dataset_streams(bytes, set);
   if (set->features_hash == 0) set->features_hash = XXH3_64bits(set->features, bytes[0]);
-  int64_t head[7] = {
-      set->type,           set->count,          set->shape.height,          set->shape.width,
-      set->shape.channels, set->labels != NULL, (int64_t)set->features_hash};
-  ddla_data_fingerprint print = fingerprint_of(head, sizeof head, (ddla_data_fingerprint){0});
-  if (set->labels) print = fingerprint_of(set->labels, bytes[1], print);
-  if (set->targets) print = fingerprint_of(set->targets, bytes[2], print);
-  if (set->keys) print = fingerprint_of(set->keys, (size_t)set->count * sizeof *set->keys, print);
-  for (int i = 0; i < set->classes.count; i++)
-    print = fingerprint_of(set->classes.names[i], strlen(set->classes.names[i]) + 1, print);
+  int64_t head[DDLA_FINGERPRINT_HEAD];
+  const ddla_data_records records = {
+      .type = set->type, .shape = set->shape, .count = set->count, .labelled = set->labels != NULL};
+  ddla_data_fingerprint_head(head, &records, set->features_hash);
+  ddla_data_fingerprint print =
+      ddla_data_fingerprint_of(head, sizeof head, (ddla_data_fingerprint){0});
+  if (set->labels) print = ddla_data_fingerprint_of(set->labels, bytes[1], print);
+  if (set->targets) print = ddla_data_fingerprint_of(set->targets, bytes[2], print);
+  if (set->keys)
+    print = ddla_data_fingerprint_of(set->keys, (size_t)set->count * sizeof *set->keys, print);
+  print = ddla_data_fingerprint_names(print, &set->classes);
   set->fingerprint = print;
 }
 
@@ -149,7 +171,7 @@ ddla_status ddla_dataset_subset(ddla_dataset **out, const ddla_dataset *parent,
         ddla_order_make(parent->count, ddla_rng_key(subset->seed, DDLA_PURPOSE_SPLIT, 0, 0));
   int64_t choice[4] = {subset->first, subset->count, subset->shuffled,
                        subset->shuffled ? (int64_t)subset->seed : 0};
-  set->fingerprint = fingerprint_of(choice, sizeof choice, parent->fingerprint);
+  set->fingerprint = ddla_data_fingerprint_of(choice, sizeof choice, parent->fingerprint);
   *out = set;
   return DDLA_OK;
 }

@@ -57,6 +57,18 @@ void ddla_dataset_streams(size_t bytes[DDLA_DATA_STREAMS], const ddla_dataset *s
 ddla_status ddla_data_records_measure(size_t bytes[DDLA_DATA_STREAMS],
                                       const ddla_data_records *records, const char *path);
 
+/* What a fingerprint begins with, and the seed of the next hash in it: of the one before. */
+enum { DDLA_FINGERPRINT_HEAD = 7 };
+void ddla_data_fingerprint_head(int64_t head[DDLA_FINGERPRINT_HEAD],
+                                const ddla_data_records *records, uint64_t features_hash);
+uint64_t ddla_data_fingerprint_seed(ddla_data_fingerprint older);
+ddla_data_fingerprint ddla_data_fingerprint_of(const void *bytes, size_t length,
+                                               ddla_data_fingerprint older);
+
+/* With the names of classes, which end a fingerprint. */
+ddla_data_fingerprint ddla_data_fingerprint_names(ddla_data_fingerprint older,
+                                                  const ddla_classes *classes);
+
 /* Computes the fingerprint of a root from its content. */
 void ddla_dataset_seal(ddla_dataset *set);
 

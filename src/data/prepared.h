@@ -67,6 +67,10 @@ ddla_status ddla_prepared_index_parse(ddla_prepared_index *out, const uint8_t *b
 ddla_status ddla_prepared_index_read(ddla_prepared_index *out, const char *directory,
                                      ddla_data_part part);
 
+/* Writes the index of a part into a directory. Errors: those of files; INVALID for too many blocks.
+ */
+ddla_status ddla_prepared_index_store(const char *directory, const ddla_prepared_index *index);
+
 /* "train", "validation", "test"; "features", "labels", "targets". Borrowed for ever. */
 const char *ddla_prepared_part_name(ddla_data_part part);
 const char *ddla_prepared_stream_name(ddla_prepared_stream stream);
@@ -91,6 +95,11 @@ ddla_prepared_file ddla_prepared_file_at(const ddla_prepared_index *index,
 size_t ddla_prepared_block_bytes(const ddla_prepared_index *index, ddla_prepared_stream stream,
                                  int64_t block);
 
+/* Opens a part file for reading and looks at its length and its foot; *out is the caller's. Errors:
+ * CORRUPT for one that is missing or not as the index says; those of reading files. */
+ddla_status ddla_prepared_file_open(int *out, const char *path, const ddla_prepared_index *index,
+                                    ddla_prepared_stream stream, int64_t file);
+
 /* The foot of a part file. */
 void ddla_prepared_foot(uint8_t out[DDLA_PREPARED_FOOT_BYTES], const ddla_prepared_index *index,
                         ddla_prepared_stream stream, int64_t file);
@@ -104,6 +113,11 @@ typedef struct ddla_prepared_options {
   bool (*stopped)(void *argument); /* asked now and then whether to end early; may be null */
   void *argument;
 } ddla_prepared_options;
+
+/* An empty index as that of a set, which is no view, written with these options; hashes of blocks
+ * are 0, and so are their bytes where they are compressed. Errors: INVALID; NO_MEMORY. */
+ddla_status ddla_prepared_plan(ddla_prepared_index *out, const ddla_dataset *set,
+                               ddla_data_part part, const ddla_prepared_options *options);
 
 /* Writes a directory from the sets of its parts: sets [DDLA_PREPARED_PARTS], null where there is
  * none; no views. All or nothing: the directory has its name when everything is durable. Errors:

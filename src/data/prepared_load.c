@@ -82,6 +82,19 @@ static ddla_status open_file(int *out, const char *path) {
   return DDLA_OK;
 }
 
+ddla_status ddla_prepared_file_open(int *out, const char *path, const ddla_prepared_index *index,
+                                    ddla_prepared_stream stream, int64_t file) {
+  uint8_t foot[DDLA_PREPARED_FOOT_BYTES];
+  int opened = -1;
+  DDLA_TRY(open_file(&opened, path));
+  ddla_prepared_foot(foot, index, stream, file);
+  ddla_status status =
+      check_file(opened, ddla_prepared_file_at(index, stream, file).bytes, foot, path);
+  if (status == DDLA_OK) *out = opened;
+  else close(opened);
+  return status;
+}
+
 static bool is_writable(const load *all, ddla_prepared_stream stream) {
   return stream == DDLA_PREPARED_LABELS || (stream == DDLA_PREPARED_FEATURES && all->how->writable);
 }
@@ -115,16 +128,12 @@ static ddla_status map_aside(load *all, ddla_prepared_file part, int file, const
 
 static ddla_status map_file(load *all, ddla_prepared_stream stream, int64_t number) {
   char path[DDLA_DATA_PATH_BYTES];
-  uint8_t foot[DDLA_PREPARED_FOOT_BYTES];
   int file = -1;
   const ddla_prepared_file part = ddla_prepared_file_at(all->index, stream, number);
   DDLA_TRY(ddla_prepared_file_path(path, all->directory, all->index, stream, number));
-  DDLA_TRY(open_file(&file, path));
-  ddla_prepared_foot(foot, all->index, stream, number);
-  ddla_status status = check_file(file, part.bytes, foot, path);
-  if (status == DDLA_OK)
-    status = all->index->compressed ? map_aside(all, part, file, path)
-                                    : map_in_place(all, stream, part, file, path);
+  DDLA_TRY(ddla_prepared_file_open(&file, path, all->index, stream, number));
+  ddla_status status = all->index->compressed ? map_aside(all, part, file, path)
+                                              : map_in_place(all, stream, part, file, path);
   close(file);
   return status;
 }

@@ -125,7 +125,7 @@ cleanup:
   return status;
 }
 
-static ddla_status write_index(const char *directory, const ddla_prepared_index *index) {
+ddla_status ddla_prepared_index_store(const char *directory, const ddla_prepared_index *index) {
   char path[DDLA_DATA_PATH_BYTES];
   uint8_t *bytes = NULL;
   size_t length = 0;
@@ -152,8 +152,17 @@ static int64_t whole_steps(int64_t bytes, int64_t step) {
   return bytes < step ? step : (bytes + step - 1) / step * step;
 }
 
-static ddla_status plan(ddla_prepared_index *out, const ddla_dataset *set, int part,
-                        const ddla_prepared_options *options) {
+/* What is not compressed lies in files as it is. */
+static void fill_plain(ddla_prepared_index *index) {
+  for (int s = 0; s < DDLA_PREPARED_STREAMS; s++)
+    for (int64_t i = 0; i < index->stream_blocks[s]; i++) {
+      const int64_t b = index->stream_first[s] + i;
+      index->blocks[b].bytes = ddla_prepared_block_bytes(index, (ddla_prepared_stream)s, b);
+    }
+}
+
+ddla_status ddla_prepared_plan(ddla_prepared_index *out, const ddla_dataset *set,
+                               ddla_data_part part, const ddla_prepared_options *options) {
   const bool text = set->type == DDLA_DATA_TOKENS;
   const int64_t asked = options->block_bytes > 0 ? options->block_bytes : block_bytes_initial;
   const int64_t file = options->part_bytes > 0 ? options->part_bytes : file_bytes_initial;
@@ -163,7 +172,7 @@ static ddla_status plan(ddla_prepared_index *out, const ddla_dataset *set, int p
   if (block > DDLA_PREPARED_BLOCK_MAX)
     return DDLA_FAIL(INVALID, "blocks of %" PRId64 " bytes; at most %d are possible", asked,
                      DDLA_PREPARED_BLOCK_MAX);
-  *out = (ddla_prepared_index){.part = (ddla_data_part)part,
+  *out = (ddla_prepared_index){.part = part,
                                .records = {.type = set->type,
                                            .shape = text ? (ddla_data_shape){1, 1, 1} : set->shape,
                                            .count = text ? 1 : set->count,
@@ -175,7 +184,8 @@ static ddla_status plan(ddla_prepared_index *out, const ddla_dataset *set, int p
                                .fingerprint = text ? (ddla_data_fingerprint){0} : set->fingerprint,
                                .block_bytes = (uint64_t)block,
                                .file_blocks = (uint64_t)blocks};
-  DDLA_TRY(ddla_prepared_index_plan(out, ddla_prepared_part_name((ddla_data_part)part)));
+  DDLA_TRY(ddla_prepared_index_plan(out, ddla_prepared_part_name(part)));
+  if (!options->compress) fill_plain(out);
   return copy_names(&out->classes, &set->classes);
 }
 
@@ -185,7 +195,7 @@ static ddla_status write_part(const char *directory, const ddla_dataset *set, in
   ddla_prepared_index index = {0};
   ddla_status status = DDLA_OK;
   DDLA_ASSERT(!set->parent);
-  DDLA_TRY_CLEAN(status, plan(&index, set, part, options));
+  DDLA_TRY_CLEAN(status, ddla_prepared_plan(&index, set, (ddla_data_part)part, options));
   for (int s = 0; s < DDLA_PREPARED_STREAMS; s++) {
     writing w = {.index = &index,
                  .directory = directory,
@@ -195,7 +205,7 @@ static ddla_status write_part(const char *directory, const ddla_dataset *set, in
                  .threads = ddla_crew_threads(options->threads, BATCH_BLOCKS)};
     if (index.stream_blocks[s] > 0) DDLA_TRY_CLEAN(status, write_stream(&w));
   }
-  DDLA_TRY_CLEAN(status, write_index(directory, &index));
+  DDLA_TRY_CLEAN(status, ddla_prepared_index_store(directory, &index));
 cleanup:
   ddla_prepared_index_fini(&index);
   return status;
