@@ -1,0 +1,232 @@
+#include "share/broadcast.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "share/stream.h"
+#include "share/talk.h"
+#include "share/tier.h"
+
+typedef struct spread {
+  const ddla_broadcast_call *call;
+  ddla_transport *link;
+  ddla_wire *wire;
+  int rank, ranks;
+  ddla_prepared_index index[DDLA_PREPARED_PARTS]; /* as this host writes it */
+  ddla_tier tier;
+  uint64_t total;
+  uint64_t block_bytes;
+  int part;                                /* that is being read, of rank 0 */
+  uint64_t part_left;                      /* bytes of it that are to be read */
+  uint8_t takes[DDLA_TRANSPORT_RANKS_MAX]; /* who is in the chain, besides rank 0 */
+} spread;
+
+/* ---- the indexes of all parts as one block ---- */
+
+static const ddla_prepared_index *source_index(const spread *s, int part) {
+  const ddla_prepared_source *source = s->call->parts[part];
+  return source ? ddla_prepared_source_index(source) : NULL;
+}
+
+/* For each part its length in 64 bits, and the index; 0 for one that is not there. */
+static ddla_status encode(uint8_t **out, size_t *bytes, const spread *s) {
+  uint8_t *index[DDLA_PREPARED_PARTS] = {NULL}, *made = NULL, *at = NULL;
+  size_t length[DDLA_PREPARED_PARTS] = {0}, all = 0;
+  ddla_status status = DDLA_OK;
+  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
+    if (source_index(s, p))
+      DDLA_TRY_CLEAN(status, ddla_prepared_index_encode(&index[p], &length[p], source_index(s, p)));
+    all += sizeof(uint64_t) + length[p];
+  }
+  DDLA_TRY_CLEAN(status, DDLA_NEW(made, all));
+  at = made;
+  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
+    const uint64_t said = length[p];
+    memcpy(at, &said, sizeof said);
+    if (said > 0) memcpy(at + sizeof said, index[p], said);
+    at += sizeof said + said;
+  }
+  *out = made;
+  *bytes = all;
+cleanup:
+  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) ddla_free(index[p]);
+  return status;
+}
+
+static void release(ddla_prepared_index index[DDLA_PREPARED_PARTS]) {
+  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) ddla_prepared_index_fini(&index[p]);
+}
+
+static ddla_status decode(ddla_prepared_index index[DDLA_PREPARED_PARTS], const uint8_t *bytes,
+                          size_t length) {
+  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
+    uint64_t said = 0;
+    if (length < sizeof said) return DDLA_FAIL(INTERNAL, "host 0 told half an index");
+    memcpy(&said, bytes, sizeof said);
+    bytes += sizeof said;
+    length -= sizeof said;
+    if (said > length) return DDLA_FAIL(INTERNAL, "host 0 told half an index");
+    if (said > 0)
+      DDLA_TRY(ddla_prepared_index_parse(&index[p], bytes, said, "the index from host 0"));
+    bytes += said;
+    length -= said;
+  }
+  return DDLA_OK;
+}
+
+/* Rank 0's indexes as they are now, to all. */
+static ddla_status tell_indexes(ddla_prepared_index index[DDLA_PREPARED_PARTS], const spread *s) {
+  uint8_t *bytes = NULL;
+  size_t length = 0;
+  ddla_status status = DDLA_OK;
+  if (s->rank == 0) DDLA_TRY_CLEAN(status, encode(&bytes, &length, s));
+  DDLA_TRY_CLEAN(status, ddla_talk_tell_block(s->link, &bytes, &length));
+  status = decode(index, bytes, length);
+cleanup:
+  ddla_free(bytes);
+  return status;
+}
+
+/* ---- before ---- */
+
+static ddla_status prepare(bool *takes, spread *s) {
+  bool has = false;
+  s->tier = (ddla_tier){.directory = s->call->directory, .index = s->index};
+  DDLA_TRY(ddla_tier_find(&has, s->call->directory, s->index));
+  *takes = !has;
+  return has ? DDLA_OK : ddla_tier_begin(&s->tier);
+}
+
+/* Who takes part, told by rank 0, when all are ready. */
+static ddla_status form(spread *s) {
+  bool takes = false;
+  const ddla_status status = prepare(&takes, s);
+  const uint8_t mine = takes;
+  DDLA_TRY(ddla_talk_agree(s->link, status, s->call->host));
+  DDLA_TRY(ddla_talk_collect(s->link, s->takes, &mine, sizeof mine));
+  return ddla_talk_tell(s->link, s->takes, sizeof s->takes);
+}
+
+/* ---- blocks ---- */
+
+static int next_of(const spread *s) {
+  for (int r = s->rank + 1; r < s->ranks; r++)
+    if (s->takes[r]) return r;
+  return DDLA_STREAM_HERE;
+}
+
+static int before_of(const spread *s) {
+  for (int r = s->rank - 1; r > 0; r--)
+    if (s->takes[r]) return r;
+  return s->rank > 0 ? 0 : DDLA_STREAM_HERE;
+}
+
+static ddla_stream_block block_at(void *argument, int64_t index) {
+  const spread *s = argument;
+  const uint64_t left = s->total - (uint64_t)index * s->block_bytes;
+  return (ddla_stream_block){.bytes = left < s->block_bytes ? left : s->block_bytes,
+                             .from = before_of(s)};
+}
+
+static ddla_status fill(void *argument, int64_t index, uint8_t *out, size_t bytes) {
+  spread *s = argument;
+  (void)index;
+  while (bytes > 0) {
+    while (s->part_left == 0) s->part_left = ddla_prepared_series_bytes(&s->index[++s->part]);
+    const size_t some = s->part_left < bytes ? (size_t)s->part_left : bytes;
+    DDLA_TRY(ddla_prepared_source_read(s->call->parts[s->part], out, some));
+    s->part_left -= some;
+    out += some;
+    bytes -= some;
+  }
+  return DDLA_OK;
+}
+
+static ddla_status take(void *argument, int64_t index, const uint8_t *data, size_t bytes) {
+  spread *s = argument;
+  (void)index;
+  return ddla_tier_append(&s->tier, data, bytes);
+}
+
+static void tell(void *argument, int64_t blocks) {
+  const spread *s = argument;
+  const int64_t total = (int64_t)s->total, bytes = blocks * (int64_t)s->block_bytes;
+  if (s->call->tell) s->call->tell(s->call->argument, bytes < total ? bytes : total, total);
+}
+
+static ddla_status run_stream(spread *s) {
+  const bool takes = s->takes[s->rank] != 0;
+  const ddla_stream_plan plan = {.blocks =
+                                     (int64_t)((s->total + s->block_bytes - 1) / s->block_bytes),
+                                 .block_bytes = s->block_bytes,
+                                 .to = next_of(s),
+                                 .block = block_at,
+                                 .fill = fill,
+                                 .take = takes ? take : NULL,
+                                 .tell = tell,
+                                 .argument = s,
+                                 .threadless = s->call->threadless};
+  s->part_left = ddla_prepared_series_bytes(&s->index[0]);
+  if (plan.to < 0 && !takes) return DDLA_OK;
+  if (s->rank > 0 && !takes) return DDLA_OK;
+  const ddla_status status = ddla_stream_run(s->link, s->wire, &plan);
+  /* The link says to the others whose failure it was. */
+  if (status == DDLA_OK || status == DDLA_PEER_LOST || s->rank > 0) return status;
+  return ddla_status_prefix(status, "on host %s: ", s->call->host);
+}
+
+/* ---- after ---- */
+
+static ddla_status compare(const spread *s, const ddla_prepared_index *told) {
+  for (int p = 0; p < DDLA_PREPARED_PARTS; p++)
+    for (int64_t b = 0; b < told[p].block_count; b++)
+      if (s->index[p].blocks[b].hash != told[p].blocks[b].hash)
+        return DDLA_FAIL(CORRUPT,
+                         "%s: block %lld of the part %s came with another hash than it was sent "
+                         "with; nothing is left of it, try again",
+                         s->call->directory, (long long)b,
+                         ddla_prepared_part_name((ddla_data_part)p));
+  return DDLA_OK;
+}
+
+static ddla_status finish(spread *s) {
+  ddla_prepared_index told[DDLA_PREPARED_PARTS] = {0};
+  ddla_status status = tell_indexes(told, s), mine = DDLA_OK;
+  if (status == DDLA_OK && s->takes[s->rank]) {
+    mine = compare(s, told);
+    if (mine == DDLA_OK) mine = ddla_tier_commit(&s->tier);
+  }
+  release(told);
+  DDLA_TRY(status);
+  return ddla_talk_agree(s->link, mine, s->call->host);
+}
+
+static ddla_status send_set(ddla_broadcast_result *out, spread *s) {
+  DDLA_TRY(tell_indexes(s->index, s));
+  s->total = ddla_tier_bytes(s->index);
+  DDLA_TRY(form(s));
+  *out = (ddla_broadcast_result){.bytes = (int64_t)s->total, .took = s->takes[s->rank] != 0};
+  for (int r = 0; r < s->ranks; r++) out->takers += s->takes[r];
+  if (out->takers == 0) return DDLA_OK;
+  DDLA_TRY(run_stream(s));
+  return finish(s);
+}
+
+ddla_status ddla_share_broadcast(ddla_broadcast_result *out, ddla_transport *link, ddla_wire *wire,
+                                 const ddla_broadcast_call *call) {
+  spread *s = NULL;
+  ddla_broadcast_result made = {0};
+  DDLA_TRY(DDLA_NEW(s, 1));
+  *s = (spread){.call = call,
+                .link = link,
+                .wire = wire,
+                .block_bytes = call->block_bytes ? call->block_bytes : DDLA_STREAM_BLOCK_BYTES,
+                .rank = ddla_transport_rank(link),
+                .ranks = ddla_transport_ranks(link)};
+  ddla_status status = send_set(&made, s);
+  ddla_tier_fini(&s->tier);
+  release(s->index);
+  ddla_free(s);
+  if (status == DDLA_OK) *out = made;
+  return status;
+}

@@ -1,0 +1,26 @@
+/* Small messages between all hosts and the first one: what they say before and after samples
+ * travel. Every wait ends with the death of a host, or after WAIT. Threads: that of the link. */
+#ifndef DDLA_SHARE_TALK_H
+#define DDLA_SHARE_TALK_H
+
+#include "transport/transport.h"
+
+/* Collective: rank 0 gets the bytes of all in `all` [ranks, bytes], which others may leave null. */
+ddla_status ddla_talk_collect(ddla_transport *link, void *all, const void *mine, size_t bytes);
+
+/* Collective: rank 0's bytes become everybody's. */
+ddla_status ddla_talk_tell(ddla_transport *link, void *data, size_t bytes);
+
+/* Collective: the same of a block of which only rank 0 knows the length; the others own *data
+ * (ddla_free). Errors: also NO_MEMORY. */
+ddla_status ddla_talk_tell_block(ddla_transport *link, uint8_t **data, size_t *bytes);
+
+/* A block of bytes to a rank, which takes it and owns it then. */
+ddla_status ddla_talk_send(ddla_transport *link, int peer, const void *data, size_t bytes);
+ddla_status ddla_talk_recv(ddla_transport *link, int peer, uint8_t **data, size_t *bytes);
+
+/* Collective: how it went on every host. All end with the failure of the first that has one, in
+ * which `host`, the name of the one that it happened on, stands before the words. */
+ddla_status ddla_talk_agree(ddla_transport *link, ddla_status mine, const char *host);
+
+#endif
