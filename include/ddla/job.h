@@ -52,6 +52,11 @@ typedef struct ddla_job_paths {
 #define DDLA_JOB_C_PATHS ddla_job_paths
 #define DDLA_JOB_C_TREE const struct ddla_yaml *
 
+/* A key that is a word of C++ has an underscore behind it there: job->data.private_. */
+#ifdef __cplusplus
+#define private private_
+#endif
+
 /* job->train.batch and so on. Fields may be read freely; change them with ddla_job_set. */
 typedef struct ddla_job {
 #define DDLA_JOB_FIELD(section, field, type, initial, low, high, words, resume, help)              \
@@ -65,6 +70,10 @@ typedef struct ddla_job {
 #undef DDLA_JOB_FIELD
   struct ddla_job_sources *sources; /* where each value was given */
 } ddla_job;
+
+#ifdef __cplusplus
+#undef private
+#endif
 
 /* A job with the initial value of every option. The caller owns *out. */
 DDLA_API DDLA_MUST_USE ddla_status ddla_job_create(ddla_job **out);

@@ -76,7 +76,9 @@
   X(data, partition_exponent, REAL, "1", 0, 100, "", SAME,                                         \
     "partition by-size: replica r has samples in proportion to (r + 1)^-exponent")                 \
   X(data, partition_key, TEXT, "", 0, 0, "", SAME,                                                 \
-    "csv: column that says whose a sample is, by name or number from 1; no feature")
+    "csv: column that says whose a sample is, by name or number from 1; no feature")               \
+  X(data, private, BOOL, "false", 0, 0, "", FREE,                                                  \
+    "samples never leave their host; what would send them is refused")
 
 #define DDLA_JOB_ROWS_model(X)                                                                     \
   X(model, kind, NAME, "cnn", 0, 0, "", SAME, "named model; layers: the list in model.layers")     \
@@ -246,7 +248,10 @@
 
 #define DDLA_JOB_ROWS_share(X)                                                                     \
   X(share, mode, CHOICE, "none", 0, 0, "none|broadcast|gather|tiered|exchange", FREE,              \
-    "none: every host reads the files itself, once for all its agents")
+    "none: every host reads the files itself, once for all its agents; broadcast: the first host " \
+    "sends its data to all; gather: all send theirs to the first, which sends the whole to all")   \
+  X(share, directory, TEXT, "", 0, 0, "", FREE,                                                    \
+    "broadcast, gather: where each host keeps the prepared set that it gets")
 
 #define DDLA_JOB_ROWS_parallel(X)                                                                  \
   X(parallel, agents, INT, "1", 1, 65536, "agents", FREE,                                          \

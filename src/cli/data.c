@@ -12,7 +12,9 @@ static const ddla_data_kind kinds[] = {{"prepare", "SOURCE --out DIR", ddla_data
                                        {"verify", "DIR", ddla_data_verify},
                                        {"head", "SOURCE", ddla_data_head},
                                        {"stats", "SOURCE", ddla_data_stats},
-                                       {"split", "SOURCE --fraction F --out DIR", ddla_data_split}};
+                                       {"split", "SOURCE --fraction F --out DIR", ddla_data_split},
+                                       {"broadcast", "SOURCE DIR", ddla_data_broadcast},
+                                       {"gather", "PART DIR", ddla_data_gather}};
 
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
@@ -21,21 +23,22 @@ static ddla_status run(int argc, char **argv, int64_t start_ns) {
   (void)start_ns;
   if (argc < 2 || argv[1][0] == '-')
     return DDLA_FAIL(INVALID, "ddla data needs to know what to do: prepare, info, verify, head, "
-                              "stats or split; `ddla data --help` says more");
+                              "stats, split, broadcast or gather; `ddla data --help` says more");
   for (int i = 0; i < KIND_COUNT; i++) {
     if (strcmp(argv[1], kinds[i].name) == 0) return kinds[i].run(argc - 1, argv + 1);
     near = ddla_words_nearer(near, argv[1], kinds[i].name);
   }
   return DDLA_FAIL(INVALID,
-                   "ddla data cannot %s%s%s%s; it can prepare, info, verify, head, stats and split",
+                   "ddla data cannot %s%s%s%s; it can prepare, info, verify, head, stats, split, "
+                   "broadcast and gather",
                    ddla_text_quote(argv[1]).text, near ? "; did you mean '" : "", near ? near : "",
                    near ? "'?" : "");
 }
 
 const ddla_command ddla_command_data = {
     .name = "data",
-    .arguments = "prepare|info|verify|head|stats|split SOURCE [OPTIONS]",
-    .summary = "prepares, checks, shows, counts and divides data sets",
+    .arguments = "prepare|info|verify|head|stats|split|broadcast|gather SOURCE [OPTIONS]",
+    .summary = "prepares, checks, shows, divides data sets, and sends them to hosts",
     .help =
         "SOURCE is what data.train could be: idx, csv, a folder of images, a text, a prepared "
         "set.\n"
@@ -73,5 +76,13 @@ const ddla_command ddla_command_data = {
         "  --seed N           other samples; 0 ... takes those that data.validation_fraction\n"
         "                     takes with train.seed N [0]\n"
         "  --part PART        that is divided [train]\n"
-        "  --into PART        what the share becomes [validation]\n",
+        "  --into PART        what the share becomes [validation]\n\n"
+        "mpirun -n N ddla data broadcast SOURCE DIR\n"
+        "  makes the source of the first process's host a prepared set at DIR of every host; it "
+        "is\n"
+        "  sent once along a chain of hosts. Who has it already takes nothing\n\n"
+        "mpirun -n N ddla data gather PART DIR\n"
+        "  makes one prepared set at DIR of the first process's host from what is at PART on each\n"
+        "  host, without samples that stand twice, and DIR/manifest.json, which says who gave "
+        "what\n",
     .run = run};

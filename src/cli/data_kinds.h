@@ -22,6 +22,8 @@ ddla_status ddla_data_verify(int argc, char **argv);
 ddla_status ddla_data_head(int argc, char **argv);
 ddla_status ddla_data_stats(int argc, char **argv);
 ddla_status ddla_data_split(int argc, char **argv);
+ddla_status ddla_data_broadcast(int argc, char **argv);
+ddla_status ddla_data_gather(int argc, char **argv);
 
 enum { DDLA_DATA_OPTIONS_MAX = 16 };
 
@@ -30,7 +32,8 @@ typedef struct ddla_data_call {
   ddla_words words;
   const char *format, *job_path;
   bool json;
-  const char *path; /* of the source */
+  bool takes_directory;         /* a second word, of a directory */
+  const char *path, *directory; /* of the source; of what is written, where it is taken */
   ddla_job *job;
   ddla_plugins *plugins;
   const ddla_data_memory *memory; /* null: pages */
@@ -47,6 +50,11 @@ void ddla_data_call_fini(ddla_data_call *call);
 
 /* How a part of the source is read; a text in windows of one token. */
 ddla_data_source ddla_data_call_source(const ddla_data_call *call, ddla_data_part part);
+
+/* The parts that the source has, and how each is read; how many. One that is not divided into parts
+ * is a training part. */
+int ddla_data_call_parts(ddla_data_source source[DDLA_PREPARED_PARTS],
+                         int part[DDLA_PREPARED_PARTS], const ddla_data_call *call);
 
 /* Opens all parts that the source has; one that is not divided into parts as training part. Errors:
  * those of reading data. */

@@ -29,10 +29,16 @@ ddla_status ddla_data_call_read(ddla_data_call *call, int argc, char **argv,
   DDLA_ASSERT(option_count + OWN <= DDLA_DATA_OPTIONS_MAX);
   for (int i = 0; i < option_count; i++) all[OWN + i] = options[i];
   DDLA_TRY(ddla_words_read(&call->words, argc, argv, all, OWN + option_count));
-  if (call->words.other_count != 1)
+  if (call->takes_directory && call->words.other_count != 2)
+    return DDLA_FAIL(INVALID,
+                     "ddla data %s takes a source and a directory, not %d words; `ddla data "
+                     "--help` says more",
+                     argv[0], call->words.other_count);
+  if (!call->takes_directory && call->words.other_count != 1)
     return DDLA_FAIL(INVALID, "ddla data %s takes one source, not %d; `ddla data --help` says more",
                      argv[0], call->words.other_count);
   call->path = call->words.other[0];
+  call->directory = call->words.other[1];
   DDLA_TRY(ddla_words_job(&call->job, &call->words, call->job_path));
   DDLA_TRY(set_format(call->job, call->format));
   return ddla_train_plugins(&call->plugins, call->job, NULL);
@@ -56,18 +62,24 @@ ddla_data_source ddla_data_call_source(const ddla_data_call *call, ddla_data_par
   return source;
 }
 
-ddla_status ddla_data_call_open(ddla_data_call *call) {
-  ddla_data_source source[DDLA_PREPARED_PARTS];
-  ddla_dataset *set[DDLA_PREPARED_PARTS] = {NULL};
-  int count = 0, part[DDLA_PREPARED_PARTS];
+int ddla_data_call_parts(ddla_data_source source[DDLA_PREPARED_PARTS],
+                         int part[DDLA_PREPARED_PARTS], const ddla_data_call *call) {
+  int count = 0;
   for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
     source[count] = ddla_data_call_source(call, (ddla_data_part)p);
     if (ddla_dataset_has_part(&source[count])) part[count++] = p;
   }
-  if (count == 0) {
-    source[0] = ddla_data_call_source(call, DDLA_DATA_TRAIN);
-    part[count++] = DDLA_DATA_TRAIN;
-  }
+  if (count > 0) return count;
+  source[0] = ddla_data_call_source(call, DDLA_DATA_TRAIN);
+  part[0] = DDLA_DATA_TRAIN;
+  return 1;
+}
+
+ddla_status ddla_data_call_open(ddla_data_call *call) {
+  ddla_data_source source[DDLA_PREPARED_PARTS];
+  ddla_dataset *set[DDLA_PREPARED_PARTS] = {NULL};
+  int part[DDLA_PREPARED_PARTS];
+  const int count = ddla_data_call_parts(source, part, call);
   const int64_t start_ns = ddla_clock_now_ns(ddla_clock_monotonic());
   DDLA_TRY(ddla_dataset_open_all(set, source, count));
   call->open_seconds = (double)(ddla_clock_now_ns(ddla_clock_monotonic()) - start_ns) * 1e-9;

@@ -14,8 +14,8 @@ typedef struct spread {
   int rank, ranks;
   ddla_prepared_index index[DDLA_PREPARED_PARTS]; /* as this host writes it */
   ddla_tier tier;
-  uint64_t total;
-  uint64_t block_bytes;
+  uint64_t total, block_bytes;
+  bool agreed;                             /* a failure is everybody's */
   int part;                                /* that is being read, of rank 0 */
   uint64_t part_left;                      /* bytes of it that are to be read */
   uint8_t takes[DDLA_TRANSPORT_RANKS_MAX]; /* who is in the chain, besides rank 0 */
@@ -102,7 +102,7 @@ static ddla_status form(spread *s) {
   bool takes = false;
   const ddla_status status = prepare(&takes, s);
   const uint8_t mine = takes;
-  DDLA_TRY(ddla_talk_agree(s->link, status, s->call->host));
+  DDLA_TRY(ddla_talk_agree(&s->agreed, s->link, status, s->call->host));
   DDLA_TRY(ddla_talk_collect(s->link, s->takes, &mine, sizeof mine));
   return ddla_talk_tell(s->link, s->takes, sizeof s->takes);
 }
@@ -198,7 +198,7 @@ static ddla_status finish(spread *s) {
   }
   release(told);
   DDLA_TRY(status);
-  return ddla_talk_agree(s->link, mine, s->call->host);
+  return ddla_talk_agree(&s->agreed, s->link, mine, s->call->host);
 }
 
 static ddla_status send_set(ddla_broadcast_result *out, spread *s) {
@@ -224,6 +224,7 @@ ddla_status ddla_share_broadcast(ddla_broadcast_result *out, ddla_transport *lin
                 .rank = ddla_transport_rank(link),
                 .ranks = ddla_transport_ranks(link)};
   ddla_status status = send_set(&made, s);
+  status = ddla_talk_end(link, status, s->agreed);
   ddla_tier_fini(&s->tier);
   release(s->index);
   ddla_free(s);

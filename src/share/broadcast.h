@@ -31,8 +31,8 @@ typedef struct ddla_broadcast_result {
  * nothing and is left out of the chain. On the others the directory appears when the whole set is
  * durable in it and its hashes are those of the first host. Errors, the same on all hosts and
  * naming the one: INVALID for a directory that holds something else; DISK_FULL, also before
- * anything is sent; CORRUPT for a set that is damaged, here or in the source. What fails while
- * blocks travel is this host's alone: tell the link of it. */
+ * anything is sent; CORRUPT for a set that is damaged. What fails while blocks travel, as a
+ * source that is damaged, ends the link: the others get PEER_LOST with its words. */
 ddla_status ddla_share_broadcast(ddla_broadcast_result *out, ddla_transport *link, ddla_wire *wire,
                                  const ddla_broadcast_call *call);
 

@@ -40,7 +40,6 @@ static ddla_status run_rank(ddla_transport *link, story *s) {
                        : ddla_prepared_source_of_set(&call.parts[0], set, DDLA_DATA_TRAIN);
   if (status == DDLA_OK) status = ddla_share_broadcast(&s->results[rank], link, wire, &call);
   ddla_status_take(&s->failure[rank], status);
-  if (status != DDLA_OK) ddla_transport_fail(link, &s->failure[rank]);
   s->sent[rank] = ddla_wire_bytes(wire);
   ddla_wire_destroy(wire);
   ddla_prepared_source_destroy(call.parts[0]);

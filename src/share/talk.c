@@ -132,7 +132,8 @@ static ddla_status raise(const outcome *found) {
   return ddla_status_raise(&failure);
 }
 
-ddla_status ddla_talk_agree(ddla_transport *link, ddla_status mine, const char *host) {
+ddla_status ddla_talk_agree(bool *agreed, ddla_transport *link, ddla_status mine,
+                            const char *host) {
   outcome *all = NULL, said = {.code = (int32_t)mine};
   const int ranks = ddla_transport_ranks(link);
   ddla_status status = DDLA_OK;
@@ -143,8 +144,17 @@ ddla_status ddla_talk_agree(ddla_transport *link, ddla_status mine, const char *
   for (int i = ranks - 1; i >= 0 && ddla_transport_rank(link) == 0; i--)
     if (all[i].code != DDLA_OK) said = all[i];
   DDLA_TRY_CLEAN(status, ddla_talk_tell(link, &said, sizeof said));
-  if (said.code != DDLA_OK) status = raise(&said);
+  *agreed = said.code != DDLA_OK;
+  if (*agreed) status = raise(&said);
 cleanup:
   ddla_free(all);
   return status;
+}
+
+ddla_status ddla_talk_end(ddla_transport *link, ddla_status status, bool agreed) {
+  ddla_failure failure = {0};
+  if (status == DDLA_OK || agreed) return status;
+  ddla_status_take(&failure, status);
+  ddla_transport_fail(link, &failure);
+  return ddla_status_raise(&failure);
 }

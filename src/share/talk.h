@@ -20,7 +20,12 @@ ddla_status ddla_talk_send(ddla_transport *link, int peer, const void *data, siz
 ddla_status ddla_talk_recv(ddla_transport *link, int peer, uint8_t **data, size_t *bytes);
 
 /* Collective: how it went on every host. All end with the failure of the first that has one, in
- * which `host`, the name of the one that it happened on, stands before the words. */
-ddla_status ddla_talk_agree(ddla_transport *link, ddla_status mine, const char *host);
+ * which `host`, the name of the one that it happened on, stands before the words; *agreed is then
+ * true: everybody has it, and the link is as good as before. */
+ddla_status ddla_talk_agree(bool *agreed, ddla_transport *link, ddla_status mine, const char *host);
+
+/* How a collective ended: a failure that is this host's alone is told to the link, which ends what
+ * the others do. Returns status. */
+ddla_status ddla_talk_end(ddla_transport *link, ddla_status status, bool agreed);
 
 #endif
