@@ -119,6 +119,11 @@ typedef struct ddla_prepared_options {
 ddla_status ddla_prepared_plan(ddla_prepared_index *out, const ddla_dataset *set,
                                ddla_data_part part, const ddla_prepared_options *options);
 
+/* The same of records whose hash and fingerprint are not known yet. classes: of their labels. */
+ddla_status ddla_prepared_plan_records(ddla_prepared_index *out, const ddla_data_records *records,
+                                       const ddla_classes *classes, ddla_data_part part,
+                                       const ddla_prepared_options *options);
+
 /* Writes a directory from the sets of its parts: sets [DDLA_PREPARED_PARTS], null where there is
  * none; no views. All or nothing: the directory has its name when everything is durable. Errors:
  * INVALID where something is there already, also when another process came first; INTERRUPTED;

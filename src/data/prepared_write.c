@@ -161,9 +161,9 @@ static void fill_plain(ddla_prepared_index *index) {
     }
 }
 
-ddla_status ddla_prepared_plan(ddla_prepared_index *out, const ddla_dataset *set,
-                               ddla_data_part part, const ddla_prepared_options *options) {
-  const bool text = set->type == DDLA_DATA_TOKENS;
+ddla_status ddla_prepared_plan_records(ddla_prepared_index *out, const ddla_data_records *records,
+                                       const ddla_classes *classes, ddla_data_part part,
+                                       const ddla_prepared_options *options) {
   const int64_t asked = options->block_bytes > 0 ? options->block_bytes : block_bytes_initial;
   const int64_t file = options->part_bytes > 0 ? options->part_bytes : file_bytes_initial;
   const int64_t block = whole_steps(asked, DDLA_PREPARED_STEP);
@@ -173,20 +173,31 @@ ddla_status ddla_prepared_plan(ddla_prepared_index *out, const ddla_dataset *set
     return DDLA_FAIL(INVALID, "blocks of %" PRId64 " bytes; at most %d are possible", asked,
                      DDLA_PREPARED_BLOCK_MAX);
   *out = (ddla_prepared_index){.part = part,
-                               .records = {.type = set->type,
-                                           .shape = text ? (ddla_data_shape){1, 1, 1} : set->shape,
-                                           .count = text ? 1 : set->count,
-                                           .length = set->length,
-                                           .labelled = set->labels != NULL,
-                                           .targets = set->target_count},
+                               .records = *records,
                                .compressed = options->compress,
-                               .features_hash = set->features_hash,
-                               .fingerprint = text ? (ddla_data_fingerprint){0} : set->fingerprint,
                                .block_bytes = (uint64_t)block,
                                .file_blocks = (uint64_t)blocks};
   DDLA_TRY(ddla_prepared_index_plan(out, ddla_prepared_part_name(part)));
   if (!options->compress) fill_plain(out);
-  return copy_names(&out->classes, &set->classes);
+  return copy_names(&out->classes, classes);
+}
+
+ddla_status ddla_prepared_plan(ddla_prepared_index *out, const ddla_dataset *set,
+                               ddla_data_part part, const ddla_prepared_options *options) {
+  const bool text = set->type == DDLA_DATA_TOKENS;
+  const ddla_data_records records = {.type = set->type,
+                                     .shape = text ? (ddla_data_shape){1, 1, 1} : set->shape,
+                                     .count = text ? 1 : set->count,
+                                     .length = set->length,
+                                     .labelled = set->labels != NULL,
+                                     .targets = set->target_count};
+  if (set->keys)
+    return DDLA_FAIL(INVALID, "a prepared set does not keep whose a sample is; train from the "
+                              "source with data.partition_key, or prepare it without");
+  DDLA_TRY(ddla_prepared_plan_records(out, &records, &set->classes, part, options));
+  out->features_hash = set->features_hash;
+  if (!text) out->fingerprint = set->fingerprint;
+  return DDLA_OK;
 }
 
 static ddla_status write_part(const char *directory, const ddla_dataset *set, int part,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "share/announcement.h"
 #include "share/stream.h"
 #include "share/talk.h"
 #include "share/tier.h"
@@ -21,67 +22,17 @@ typedef struct spread {
   uint8_t takes[DDLA_TRANSPORT_RANKS_MAX]; /* who is in the chain, besides rank 0 */
 } spread;
 
-/* ---- the indexes of all parts as one block ---- */
-
-static const ddla_prepared_index *source_index(const spread *s, int part) {
-  const ddla_prepared_source *source = s->call->parts[part];
-  return source ? ddla_prepared_source_index(source) : NULL;
-}
-
-/* For each part its length in 64 bits, and the index; 0 for one that is not there. */
-static ddla_status encode(uint8_t **out, size_t *bytes, const spread *s) {
-  uint8_t *index[DDLA_PREPARED_PARTS] = {NULL}, *made = NULL, *at = NULL;
-  size_t length[DDLA_PREPARED_PARTS] = {0}, all = 0;
-  ddla_status status = DDLA_OK;
-  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
-    if (source_index(s, p))
-      DDLA_TRY_CLEAN(status, ddla_prepared_index_encode(&index[p], &length[p], source_index(s, p)));
-    all += sizeof(uint64_t) + length[p];
-  }
-  DDLA_TRY_CLEAN(status, DDLA_NEW(made, all));
-  at = made;
-  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
-    const uint64_t said = length[p];
-    memcpy(at, &said, sizeof said);
-    if (said > 0) memcpy(at + sizeof said, index[p], said);
-    at += sizeof said + said;
-  }
-  *out = made;
-  *bytes = all;
-cleanup:
-  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) ddla_free(index[p]);
-  return status;
-}
-
-static void release(ddla_prepared_index index[DDLA_PREPARED_PARTS]) {
-  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) ddla_prepared_index_fini(&index[p]);
-}
-
-static ddla_status decode(ddla_prepared_index index[DDLA_PREPARED_PARTS], const uint8_t *bytes,
-                          size_t length) {
-  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
-    uint64_t said = 0;
-    if (length < sizeof said) return DDLA_FAIL(INTERNAL, "host 0 told half an index");
-    memcpy(&said, bytes, sizeof said);
-    bytes += sizeof said;
-    length -= sizeof said;
-    if (said > length) return DDLA_FAIL(INTERNAL, "host 0 told half an index");
-    if (said > 0)
-      DDLA_TRY(ddla_prepared_index_parse(&index[p], bytes, said, "the index from host 0"));
-    bytes += said;
-    length -= said;
-  }
-  return DDLA_OK;
-}
-
 /* Rank 0's indexes as they are now, to all. */
 static ddla_status tell_indexes(ddla_prepared_index index[DDLA_PREPARED_PARTS], const spread *s) {
+  const ddla_prepared_index *known[DDLA_PREPARED_PARTS] = {NULL};
   uint8_t *bytes = NULL;
   size_t length = 0;
   ddla_status status = DDLA_OK;
-  if (s->rank == 0) DDLA_TRY_CLEAN(status, encode(&bytes, &length, s));
+  for (int p = 0; p < DDLA_PREPARED_PARTS; p++)
+    if (s->call->parts[p]) known[p] = ddla_prepared_source_index(s->call->parts[p]);
+  if (s->rank == 0) DDLA_TRY_CLEAN(status, ddla_announcement_encode(&bytes, &length, known));
   DDLA_TRY_CLEAN(status, ddla_talk_tell_block(s->link, &bytes, &length));
-  status = decode(index, bytes, length);
+  status = ddla_announcement_decode(index, bytes, length);
 cleanup:
   ddla_free(bytes);
   return status;
@@ -196,7 +147,7 @@ static ddla_status finish(spread *s) {
     mine = compare(s, told);
     if (mine == DDLA_OK) mine = ddla_tier_commit(&s->tier);
   }
-  release(told);
+  ddla_announcement_release(told);
   DDLA_TRY(status);
   return ddla_talk_agree(&s->agreed, s->link, mine, s->call->host);
 }
@@ -226,7 +177,7 @@ ddla_status ddla_share_broadcast(ddla_broadcast_result *out, ddla_transport *lin
   ddla_status status = send_set(&made, s);
   status = ddla_talk_end(link, status, s->agreed);
   ddla_tier_fini(&s->tier);
-  release(s->index);
+  ddla_announcement_release(s->index);
   ddla_free(s);
   if (status == DDLA_OK) *out = made;
   return status;

@@ -1,0 +1,14 @@
+/* manifest.json of a gathered set: who gave what. docs/formats/manifest.md describes it. Threads:
+ * pure functions on files. */
+#ifndef DDLA_SHARE_MANIFEST_H
+#define DDLA_SHARE_MANIFEST_H
+
+#include "share/united.h"
+
+/* Writes DIRECTORY/manifest.json; united: with all hashes. Errors: those of files; NO_MEMORY. */
+ddla_status ddla_manifest_write(const char *directory, const ddla_united *united);
+
+/* Whether the directory holds what was gathered from these parts: what its manifest says. */
+bool ddla_manifest_is_of(const char *directory, const ddla_united *united);
+
+#endif
