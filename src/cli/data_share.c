@@ -10,6 +10,7 @@
 #include "cli/json.h"
 #include "cli/sharing_show.h"
 #include "share/broadcast.h"
+#include "share/gather.h"
 #include "share/offer.h"
 
 enum { START_TIMEOUT_MS = 60000 };
@@ -21,6 +22,7 @@ typedef struct share_call {
   ddla_offer offer;
   ddla_sharing_show show;
   ddla_broadcast_result sent;
+  ddla_gather_result gathered;
   double seconds;
 } share_call;
 
@@ -41,7 +43,10 @@ static ddla_status open_offer(share_call *call, bool as_it_lies) {
   int part[DDLA_PREPARED_PARTS];
   const int count = ddla_data_call_parts(found, part, &call->data);
   for (int i = 0; i < count; i++) source[part[i]] = found[i];
-  return ddla_offer_open(&call->offer, source, call->data.directory, as_it_lies);
+  const ddla_status status =
+      ddla_offer_open(&call->offer, source, call->data.directory, as_it_lies);
+  if (status == DDLA_OK || !call->first || hosts_of(call) == 1) return status;
+  return ddla_status_prefix(status, "on host %s: ", ddla_sharing_host(call->join));
 }
 
 /* Programs that differ would not understand each other. */
@@ -90,6 +95,61 @@ static ddla_status broadcast(share_call *call) {
   return call->first ? show_broadcast(call) : DDLA_OK;
 }
 
+/* ---- gather ---- */
+
+static ddla_status gather_on(ddla_transport *link, ddla_wire *wire, void *argument) {
+  share_call *call = argument;
+  ddla_gather_call gathering = {.directory = call->data.directory,
+                                .host = ddla_sharing_host(call->join),
+                                .tell = ddla_sharing_show_line,
+                                .argument = &call->show};
+  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
+    gathering.parts[p] = call->offer.sources[p];
+    gathering.sets[p] = call->offer.sets[p];
+  }
+  call->show = ddla_sharing_show_of(call->first && !call->data.json ? stdout : NULL, "gathering");
+  DDLA_TRY(ddla_share_gather(&call->gathered, link, wire, &gathering));
+  call->seconds = ddla_sharing_show_seconds(&call->show);
+  return DDLA_OK;
+}
+
+static ddla_status show_gather(const share_call *call) {
+  const ddla_gather_result *made = &call->gathered;
+  const char *directory = call->data.directory;
+  if (call->data.json)
+    return ddla_json_print(json_pack(
+        "{s:s, s:i, s:b, s:I, s:I, s:I, s:I, s:f, s:o}", "data", "gather", "hosts", hosts_of(call),
+        "found", made->found, "samples", (json_int_t)made->samples, "duplicates",
+        (json_int_t)made->duplicates, "bytes", (json_int_t)made->bytes, "came",
+        (json_int_t)made->came, "seconds", call->seconds, "directory", ddla_json_text(directory)));
+  if (made->found)
+    printf("%s: %" PRId64 " samples, gathered before from the same parts\n", directory,
+           made->samples);
+  else
+    printf("%s: %" PRId64 " samples of %d host%s, %" PRId64
+           " more stood twice; %.1f MB, of which %.1f MB came from other hosts, in %.2f s\n",
+           directory, made->samples, hosts_of(call), hosts_of(call) == 1 ? "" : "s",
+           made->duplicates, (double)made->bytes * 1e-6, (double)made->came * 1e-6, call->seconds);
+  return DDLA_OK;
+}
+
+/* The first agent of each host reads its part. */
+static bool leads(const share_call *call) {
+  if (!call->join) return true;
+  const ddla_cluster *cluster = ddla_join_cluster(call->join);
+  return cluster->first[cluster->host] == ddla_join_agent(call->join);
+}
+
+static ddla_status gather(share_call *call) {
+  ddla_join_fact facts[2];
+  state_facts(facts);
+  ddla_status status = check_private(call, "gather");
+  if (status == DDLA_OK && leads(call)) status = open_offer(call, false);
+  DDLA_TRY(
+      ddla_sharing_run(call->join, status, facts, call->data.job->data.private, gather_on, call));
+  return call->first ? show_gather(call) : DDLA_OK;
+}
+
 /* ---- both ---- */
 
 /* Where an MPI launcher has started this process, it is one of many. */
@@ -126,7 +186,4 @@ static ddla_status share(int argc, char **argv, ddla_status (*work)(share_call *
 
 ddla_status ddla_data_broadcast(int argc, char **argv) { return share(argc, argv, broadcast); }
 
-ddla_status ddla_data_gather(int argc, char **argv) {
-  (void)argc, (void)argv;
-  return DDLA_FAIL(UNSUPPORTED, "not there yet");
-}
+ddla_status ddla_data_gather(int argc, char **argv) { return share(argc, argv, gather); }

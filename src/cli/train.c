@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/train_facts.h"
+#include "cli/train_share.h"
 #include "cli/words.h"
 #include "train/recording.h"
 #include "train/save.h"
@@ -369,9 +370,8 @@ static ddla_status set_agents(ddla_job *job, const train_given *given,
 }
 
 /* cluster: null, or who was started by MPI. */
-static ddla_status prepare(train_call *call, const train_given *given,
-                           const ddla_cluster *cluster) {
-  ddla_reading *reading = NULL;
+static ddla_status read_job(train_call *call, const train_given *given,
+                            const ddla_cluster *cluster) {
   DDLA_TRY(ddla_words_job(&call->job, &given->words, given->words.other[0]));
   DDLA_TRY(set_agents(call->job, given, cluster));
   default_directory(call->directory, sizeof call->directory, given->words.other[0]);
@@ -381,6 +381,12 @@ static ddla_status prepare(train_call *call, const train_given *given,
   call->options.stop = &stop_asked;
   call->options.terminal = stdout;
   call->options.show = choose_show(call->job, given->quiet, given->json, cluster != NULL);
+  return DDLA_OK;
+}
+
+static ddla_status prepare(train_call *call, const train_given *given,
+                           const ddla_cluster *cluster) {
+  ddla_reading *reading = NULL;
   DDLA_TRY(
       ddla_reading_start(&reading, call->job->data.train, call->job->output.hang_seconds, stderr));
   ddla_status status =
@@ -399,6 +405,7 @@ static void finish(train_call *call) {
 /* All agents are started here. */
 static ddla_status train_here(train_call *call, const train_given *given) {
   bool finished = false;
+  DDLA_TRY(read_job(call, given, NULL));
   DDLA_TRY(prepare(call, given, NULL));
   DDLA_TRY(ddla_train_agree_isa(call->isa, call->training, NULL));
   DDLA_TRY(prepare_directory(&finished, call));
@@ -507,11 +514,13 @@ static bool is_stopped(const train_call *call) {
 
 /* This process is one agent of those that MPI has started. The first one speaks for all. */
 static ddla_status train_joined(train_call *call, const train_given *given) {
-  enum { START_TIMEOUT_MS = 60000 };
-  bool finished = false;
-  DDLA_TRY(ddla_join_start(&call->join, has_replicas(given), START_TIMEOUT_MS));
-  ddla_status status = prepare(call, given, ddla_join_cluster(call->join));
-  status = prepare_joined(&finished, call, status);
+  bool finished = false, apart = false;
+  DDLA_TRY(ddla_join_start(&call->join, has_replicas(given), DDLA_TRAIN_START_MS));
+  ddla_status status = read_job(call, given, ddla_join_cluster(call->join));
+  if (status == DDLA_OK)
+    status = ddla_train_share(&apart, call->job, call->join, call->options.show);
+  if (status == DDLA_OK) status = prepare(call, given, ddla_join_cluster(call->join));
+  if (!apart) status = prepare_joined(&finished, call, status);
   if (status == DDLA_OK && !finished) {
     ddla_join_limit(call->join, (int64_t)(call->job->parallel.timeout * 1000));
     if (ddla_join_cluster(call->join)->hosts > 1)

@@ -51,17 +51,27 @@ static ddla_status add_options(ddla_join_fact *facts, int *count, const ddla_job
   return DDLA_OK;
 }
 
-ddla_status ddla_train_facts(ddla_join_fact *facts, const ddla_training *training) {
+static ddla_status add_job(ddla_join_fact *facts, int *count, const ddla_job *job) {
   char library[DDLA_BACKEND_TEXT_BYTES];
+  ddla_join_fact *program = &facts[(*count)++];
+  program->name = "program";
+  snprintf(program->value, sizeof program->value, "%s, %s, %s", DDLA_VERSION,
+           ddla_backend_version(library), ddla_machine_byte_order());
+  return add_options(facts, count, job);
+}
+
+ddla_status ddla_train_job_facts(ddla_join_fact *facts, const ddla_job *job) {
+  int count = 0;
+  memset(facts, 0, DDLA_JOIN_FACTS * sizeof *facts);
+  return add_job(facts, &count, job);
+}
+
+ddla_status ddla_train_facts(ddla_join_fact *facts, const ddla_training *training) {
   int count = 0;
   memset(facts, 0, DDLA_JOIN_FACTS * sizeof *facts);
   if (!training) return DDLA_OK;
   const ddla_data_fingerprint data = ddla_dataset_fingerprint(training->train);
-  ddla_join_fact *program = &facts[count++];
-  program->name = "program";
-  snprintf(program->value, sizeof program->value, "%s, %s, %s", DDLA_VERSION,
-           ddla_backend_version(library), ddla_machine_byte_order());
-  DDLA_TRY(add_options(facts, &count, training->job));
+  DDLA_TRY(add_job(facts, &count, training->job));
   DDLA_ASSERT(count + 4 <= DDLA_JOIN_FACTS);
   ddla_join_fact *last = &facts[count];
   last[0].name = "data set";

@@ -8,6 +8,9 @@
 /* training may be null where preparing it failed; facts: [DDLA_JOIN_FACTS]. Errors: NO_MEMORY. */
 ddla_status ddla_train_facts(ddla_join_fact *facts, const ddla_training *training);
 
+/* Those of the job alone, before its data are there. Errors: NO_MEMORY. */
+ddla_status ddla_train_job_facts(ddla_join_fact *facts, const ddla_job *job);
+
 enum { DDLA_TRAIN_ISA_BYTES = 192 };
 
 /* Which instruction set the agents are held to, with parallel.isa for people; "" where each has its

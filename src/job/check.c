@@ -155,6 +155,29 @@ static ddla_status check_segments(const ddla_job *job) {
   return status;
 }
 
+/* What sends samples, and what gives all hosts a set of their own before they train. */
+static ddla_status check_share(const ddla_job *job) {
+  const char *mode = job->share.mode;
+  const bool before = is(mode, "broadcast") || is(mode, "gather");
+  if (job->data.private && !is(mode, "none"))
+    return ddla_job_refuse(
+        job, "data.private",
+        "is true, but share.mode %s sends samples to other hosts; use share.mode "
+        "none",
+        mode);
+  if (before && job->parallel.hosts > 1)
+    return ddla_job_refuse(job, "share.mode",
+                           "is %s, but the hosts that parallel.hosts plays are one machine, which "
+                           "reads the data once for all of them; use none, or start hosts by MPI",
+                           mode);
+  if (before && !*job->share.directory)
+    return ddla_job_refuse(job, "share.mode",
+                           "is %s, but share.directory is empty; say where each host is to keep "
+                           "the set",
+                           mode);
+  return DDLA_OK;
+}
+
 ddla_status ddla_job_check(const ddla_job *job) {
   ddla_status status = check_data(job);
   if (status == DDLA_OK) status = check_model(job);
@@ -163,5 +186,6 @@ ddla_status ddla_job_check(const ddla_job *job) {
   if (status == DDLA_OK) status = check_sync(job);
   if (status == DDLA_OK) status = check_segments(job);
   if (status == DDLA_OK) status = check_validation(job);
+  if (status == DDLA_OK) status = check_share(job);
   return status;
 }

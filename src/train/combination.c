@@ -189,8 +189,10 @@ static ddla_status check_claims(const ddla_training *training) {
 }
 
 static ddla_status check_share(const ddla_training *training) {
+  static const char *const there[] = {"none", "broadcast", "gather"};
   const ddla_job *job = training->job;
-  if (strcmp(job->share.mode, "none") == 0) return DDLA_OK;
+  for (size_t i = 0; i < sizeof there / sizeof there[0]; i++)
+    if (strcmp(job->share.mode, there[i]) == 0) return DDLA_OK;
   return ddla_job_refuse(job, "share.mode", "is %s, which is not there yet; use none",
                          job->share.mode);
 }

@@ -36,7 +36,9 @@ ddla_data_source ddla_training_source(const ddla_job *job, const ddla_plugins *p
                              .features = text_or_null(job->data.features),
                              .formats = plugins ? plugins->format : NULL,
                              .format_count = plugins ? plugins->format_count : 0};
-  if (strcmp(job->data.format, "auto") != 0) source.format = job->data.format;
+  /* What other hosts have sent is a prepared set, whatever the source was. */
+  const bool sent = job->share.directory[0] && strcmp(path, job->share.directory) == 0;
+  if (strcmp(job->data.format, "auto") != 0 && !sent) source.format = job->data.format;
   if (strcmp(job->data.header, "auto") != 0)
     source.header = job->data.header[0] == 'y' ? DDLA_DATA_HEADER_YES : DDLA_DATA_HEADER_NO;
   if (job->data.size.count == 2) {
@@ -89,22 +91,29 @@ static ddla_status check_shape(const ddla_training *training) {
   return DDLA_OK;
 }
 
+void ddla_training_sources(ddla_data_source source[DDLA_TRAINING_PARTS], const ddla_job *job,
+                           const ddla_plugins *plugins) {
+  const char *train = job->data.train;
+  const ddla_data_source beside = ddla_training_source(job, plugins, train, DDLA_DATA_TEST);
+  memset(source, 0, DDLA_TRAINING_PARTS * sizeof *source);
+  source[DDLA_DATA_TRAIN] = ddla_training_source(job, plugins, train, DDLA_DATA_TRAIN);
+  if (job->data.test[0])
+    source[DDLA_DATA_TEST] = ddla_training_source(job, plugins, job->data.test, DDLA_DATA_TEST);
+  else if (ddla_dataset_has_part(&beside)) source[DDLA_DATA_TEST] = beside;
+  if (job->data.validation[0])
+    source[DDLA_DATA_VALIDATION] =
+        ddla_training_source(job, plugins, job->data.validation, DDLA_DATA_VALIDATION);
+}
+
 static ddla_status open_data(ddla_training *training) {
   const ddla_job *job = training->job;
-  ddla_data_source source[3];
-  ddla_dataset *set[3] = {NULL};
+  ddla_data_source all[DDLA_TRAINING_PARTS], source[DDLA_TRAINING_PARTS];
+  ddla_dataset *set[DDLA_TRAINING_PARTS] = {NULL};
   int count = 1, validation = 0, test = 0;
-  const ddla_plugins *plugins = training->plugins;
-  source[0] = ddla_training_source(job, plugins, job->data.train, DDLA_DATA_TRAIN);
-  const char *test_path = text_or_null(job->data.test);
-  const ddla_data_source beside =
-      ddla_training_source(job, plugins, job->data.train, DDLA_DATA_TEST);
-  if (!test_path && ddla_dataset_has_part(&beside)) test_path = job->data.train;
-  if (test_path)
-    source[test = count++] = ddla_training_source(job, plugins, test_path, DDLA_DATA_TEST);
-  if (job->data.validation[0])
-    source[validation = count++] =
-        ddla_training_source(job, plugins, job->data.validation, DDLA_DATA_VALIDATION);
+  ddla_training_sources(all, job, training->plugins);
+  source[0] = all[DDLA_DATA_TRAIN];
+  if (all[DDLA_DATA_TEST].path) source[test = count++] = all[DDLA_DATA_TEST];
+  if (all[DDLA_DATA_VALIDATION].path) source[validation = count++] = all[DDLA_DATA_VALIDATION];
   DDLA_TRY(ddla_dataset_open_all(set, source, count));
   training->whole = set[0];
   if (test) training->test = set[test];

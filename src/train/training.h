@@ -123,6 +123,11 @@ ddla_sync_split ddla_training_split(const ddla_training *training);
 ddla_data_source ddla_training_source(const ddla_job *job, const ddla_plugins *plugins,
                                       const char *path, ddla_data_part part);
 
+/* The same for all parts of the job's data; those with a null path are not there. */
+enum { DDLA_TRAINING_PARTS = 3 };
+void ddla_training_sources(ddla_data_source source[DDLA_TRAINING_PARTS], const ddla_job *job,
+                           const ddla_plugins *plugins);
+
 /* Memory that the job will take: shared by all agents, and each agent's own. Estimated without
  * kernels. region_bytes: address space that the agents' transport must have; little more of it is
  * touched than shared_bytes, which is less where hosts divide the moments among themselves. */
