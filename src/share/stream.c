@@ -9,7 +9,7 @@
 
 enum {
   TAG = 0x73616d70, /* "samp" */
-  STILL_MS = 300000,
+  STILL_MS = 1800000,
   LOOK_MS = 500 /* between two looks at whether anything moves */
 };
 

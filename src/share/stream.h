@@ -35,7 +35,7 @@ typedef struct ddla_stream_plan {
   void (*tell)(void *argument, int64_t blocks);
   void *argument;
   bool threadless;  /* the caller's thread does all, as in a simulator */
-  int64_t still_ms; /* TIMEOUT where no block has moved for so long; 0: 5 minutes */
+  int64_t still_ms; /* TIMEOUT where no block has moved for so long; 0: half an hour */
 } ddla_stream_plan;
 
 /* Returns when all blocks are through here. Errors: those of fill and take; of the link; INVALID
