@@ -248,8 +248,7 @@
 
 #define DDLA_JOB_ROWS_share(X)                                                                     \
   X(share, mode, CHOICE, "none", 0, 0, "none|broadcast|gather|tiered|exchange", FREE,              \
-    "none: every host reads the files itself, once for all its agents; broadcast: the first host " \
-    "sends its data to all; gather: all send theirs to the first, which sends the whole to all")   \
+    "none: hosts read the files; broadcast: the first sends its to all; gather: and gets theirs")  \
   X(share, directory, TEXT, "", 0, 0, "", FREE,                                                    \
     "broadcast, gather: where each host keeps the prepared set that it gets")
 

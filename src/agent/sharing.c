@@ -2,10 +2,7 @@
 
 #include "share/talk.h"
 
-enum {
-  PATIENCE_MS = 1800000, /* until a source is read, and until disks have what was sent */
-  SILENCE_MS = 30000     /* after which a host is given up */
-};
+enum { PATIENCE_MS = 21600000 }; /* until a source is read, and until disks have what was sent */
 
 const char *ddla_sharing_host(const ddla_join *join) {
   return join ? ddla_join_host_name(join, ddla_join_agent(join)) : "this machine";
@@ -45,7 +42,6 @@ ddla_status ddla_sharing_run(ddla_join *join, ddla_status prepared, const ddla_j
     return work_on_link(&broken, NULL, private_data, work, argument);
   }
   const ddla_cluster *cluster = ddla_join_cluster(join);
-  ddla_join_limit(join, SILENCE_MS);
   ddla_join_patience(join, PATIENCE_MS);
   DDLA_TRY(ddla_join_agree(join, prepared, facts ? facts : &none));
   if (cluster->first[cluster->host] == ddla_join_agent(join))

@@ -11,7 +11,8 @@ typedef ddla_status ddla_sharing_work(ddla_transport *link, ddla_wire *wire, voi
 
 /* Collective over all agents. join: null where this process is alone; then the link has one rank
  * and carries nothing. prepared: how the preparation of this agent ended; work is only begun where
- * it was well for all, and facts are alike (null: none). Errors: the first failure of any, the same
+ * it was well for all, and facts are alike (null: none). A host that is silent for longer than
+ * ddla_join_limit says is given up. Errors: the first failure of any, the same
  * for all where they could still talk. */
 ddla_status ddla_sharing_run(ddla_join *join, ddla_status prepared, const ddla_join_fact *facts,
                              bool private_data, ddla_sharing_work *work, void *argument);

@@ -157,6 +157,7 @@ static ddla_status start(share_call *call) {
   bool joined = false;
   DDLA_TRY(ddla_join_wanted(&joined));
   if (joined) DDLA_TRY(ddla_join_start(&call->join, false, START_TIMEOUT_MS));
+  if (joined) ddla_join_limit(call->join, (int64_t)(call->data.job->parallel.timeout * 1000));
   call->first = !call->join || ddla_join_agent(call->join) == 0;
   return DDLA_OK;
 }

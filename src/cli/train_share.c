@@ -159,6 +159,7 @@ ddla_status ddla_train_share(bool *apart, ddla_job *job, ddla_join *join, ddla_s
                        .join = join,
                        .gathers = gathers,
                        .screen = shows && ddla_join_agent(join) == 0 ? stdout : NULL};
+  ddla_join_limit(join, (int64_t)(job->parallel.timeout * 1000));
   ddla_status status = prepare(call, facts);
   status = ddla_sharing_run(join, status, facts, job->data.private, share_on, call);
   *apart = status != DDLA_OK;

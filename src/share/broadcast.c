@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "share/announcement.h"
+#include "share/aside.h"
 #include "share/stream.h"
 #include "share/talk.h"
 #include "share/tier.h"
@@ -16,6 +17,7 @@ typedef struct spread {
   ddla_prepared_index index[DDLA_PREPARED_PARTS]; /* as this host writes it */
   ddla_tier tier;
   uint64_t total, block_bytes;
+  bool has_not;                            /* this host is to get it */
   bool agreed;                             /* a failure is everybody's */
   int part;                                /* that is being read, of rank 0 */
   uint64_t part_left;                      /* bytes of it that are to be read */
@@ -40,19 +42,19 @@ cleanup:
 
 /* ---- before ---- */
 
-static ddla_status prepare(bool *takes, spread *s) {
+static ddla_status prepare(void *argument) {
+  spread *s = argument;
   bool has = false;
   s->tier = (ddla_tier){.directory = s->call->directory, .index = s->index};
   DDLA_TRY(ddla_tier_find(&has, s->call->directory, s->index));
-  *takes = !has;
+  s->has_not = !has;
   return has ? DDLA_OK : ddla_tier_begin(&s->tier);
 }
 
 /* Who takes part, told by rank 0, when all are ready. */
 static ddla_status form(spread *s) {
-  bool takes = false;
-  const ddla_status status = prepare(&takes, s);
-  const uint8_t mine = takes;
+  const ddla_status status = ddla_aside_run(s->link, s->call->threadless, prepare, s);
+  const uint8_t mine = s->has_not;
   DDLA_TRY(ddla_talk_agree(&s->agreed, s->link, status, s->call->host));
   DDLA_TRY(ddla_talk_collect(s->link, s->takes, &mine, sizeof mine));
   return ddla_talk_tell(s->link, s->takes, sizeof s->takes);
@@ -140,12 +142,17 @@ static ddla_status compare(const spread *s, const ddla_prepared_index *told) {
   return DDLA_OK;
 }
 
+static ddla_status commit(void *argument) {
+  spread *s = argument;
+  return ddla_tier_commit(&s->tier);
+}
+
 static ddla_status finish(spread *s) {
   ddla_prepared_index told[DDLA_PREPARED_PARTS] = {0};
   ddla_status status = tell_indexes(told, s), mine = DDLA_OK;
   if (status == DDLA_OK && s->takes[s->rank]) {
     mine = compare(s, told);
-    if (mine == DDLA_OK) mine = ddla_tier_commit(&s->tier);
+    if (mine == DDLA_OK) mine = ddla_aside_run(s->link, s->call->threadless, commit, s);
   }
   ddla_announcement_release(told);
   DDLA_TRY(status);

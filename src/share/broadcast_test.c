@@ -116,8 +116,7 @@ static void who_has_it_takes_nothing(void **state) {
     assert_int_equal(s.results[r].took, r == 1 || r == 3);
     assert_int_equal(s.sent[r] > 0, r < 2);
   }
-  directory_of(path, sizeof path, &s, 2);
-  strcat(path, "/train-features-00000.part");
+  snprintf(path, sizeof path, "%s/r2/train-features-00000.part", s.folder);
   flip(path, 5000, 1);
   run(&s, &result, 9, 0);
   for (int r = 0; r < 4; r++) {

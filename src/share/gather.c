@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "data/sealer.h"
 #include "share/announcement.h"
+#include "share/aside.h"
 #include "share/manifest.h"
 #include "share/stream.h"
 #include "share/talk.h"
@@ -27,9 +28,11 @@ typedef struct gathering {
   ddla_wire *wire;
   int rank, ranks;
   size_t block_bytes;
-  bool agreed;                          /* a failure is everybody's */
-  ddla_united *united;                  /* of rank 0 */
-  uint8_t *chosen[DDLA_PREPARED_PARTS]; /* of this host: a bit for each sample */
+  bool agreed; /* a failure is everybody's */
+  ddla_gather_result made;
+  ddla_united *united;                              /* of rank 0 */
+  ddla_data_sample_hash *hash[DDLA_PREPARED_PARTS]; /* of this host's samples */
+  uint8_t *chosen[DDLA_PREPARED_PARTS];             /* of this host: a bit for each sample */
   int32_t *renumber[DDLA_PREPARED_PARTS];
   ddla_data_selection selection[DDLA_PREPARED_PARTS];
   ddla_tier tier; /* from here on of rank 0 */
@@ -95,42 +98,41 @@ static ddla_status read_found(ddla_prepared_index index[DDLA_PREPARED_PARTS],
 }
 
 /* A set that was made of the same parts is looked at, byte for byte. */
-static ddla_status find(ddla_gather_result *out, const gathering *g) {
+static ddla_status find(void *argument) {
+  gathering *g = argument;
   const char *directory = g->call->directory;
   ddla_prepared_index index[DDLA_PREPARED_PARTS] = {0};
+  DDLA_TRY(ddla_united_agree(g->united));
   if (!ddla_manifest_is_of(directory, g->united)) return ddla_prepared_check_target(directory);
   ddla_status status = read_found(index, directory);
-  if (status == DDLA_OK) status = ddla_tier_find(&out->found, directory, index);
-  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) out->samples += index[p].records.count;
-  out->bytes = (int64_t)ddla_tier_bytes(index);
+  if (status == DDLA_OK) status = ddla_tier_find(&g->made.found, directory, index);
+  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) g->made.samples += index[p].records.count;
+  g->made.bytes = (int64_t)ddla_tier_bytes(index);
   ddla_announcement_release(index);
   return status;
 }
 
 /* Rank 0 judges. */
-static ddla_status agree(ddla_gather_result *out, gathering *g) {
+static ddla_status agree(gathering *g) {
   ddla_status status = DDLA_OK;
-  uint8_t found = 0;
-  if (g->rank == 0) status = ddla_united_agree(g->united);
-  if (g->rank == 0 && status == DDLA_OK) status = find(out, g);
+  if (g->rank == 0) status = ddla_aside_run(g->link, g->call->threadless, find, g);
   DDLA_TRY(ddla_talk_agree(&g->agreed, g->link, status, g->call->host));
-  found = out->found;
+  uint8_t found = g->made.found;
   DDLA_TRY(ddla_talk_tell(g->link, &found, sizeof found));
-  out->found = found != 0;
+  g->made.found = found != 0;
   return DDLA_OK;
 }
 
 /* ---- which samples are wanted ---- */
 
-static ddla_status hash_part(ddla_data_sample_hash **out, const gathering *g, int part) {
-  ddla_data_sample_hash *made = NULL;
-  *out = NULL;
-  if (!g->call->sets[part]) return DDLA_OK;
-  DDLA_TRY(DDLA_NEW(made, count_of(g, part)));
-  ddla_status status = ddla_data_sample_hashes(made, g->call->sets[part]);
-  if (status == DDLA_OK) *out = made;
-  else ddla_free(made);
-  return status;
+static ddla_status hash_all(void *argument) {
+  gathering *g = argument;
+  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
+    if (!g->call->sets[p]) continue;
+    DDLA_TRY(DDLA_NEW(g->hash[p], count_of(g, p)));
+    DDLA_TRY(ddla_data_sample_hashes(g->hash[p], g->call->sets[p]));
+  }
+  return DDLA_OK;
 }
 
 static int64_t count_at(const gathering *g, int host, int part) {
@@ -175,38 +177,48 @@ static ddla_status give_answers(gathering *g, int part, uint8_t **chosen) {
   return DDLA_OK;
 }
 
-static ddla_status choose(gathering *g, int part) {
-  ddla_data_sample_hash *hash[DDLA_TRANSPORT_RANKS_MAX] = {NULL};
+/* Who is asked to choose, and from what. */
+typedef struct choice {
+  gathering *g;
+  int part;
+  ddla_data_sample_hash *hash[DDLA_TRANSPORT_RANKS_MAX];
+  uint8_t *chosen[DDLA_TRANSPORT_RANKS_MAX];
+} choice;
+
+static ddla_status choose_among(void *argument) {
+  choice *c = argument;
   const ddla_data_sample_hash *all[DDLA_TRANSPORT_RANKS_MAX];
-  uint8_t *chosen[DDLA_TRANSPORT_RANKS_MAX] = {NULL};
+  for (int h = 0; h < c->g->ranks; h++) all[h] = c->hash[h];
+  return ddla_united_choose(c->g->united, c->part, all, c->chosen);
+}
+
+static ddla_status choose(gathering *g, int part) {
+  choice c = {.g = g, .part = part};
   ddla_status status = DDLA_OK;
-  DDLA_TRY_CLEAN(status, hash_part(&hash[0], g, part));
+  c.hash[0] = g->hash[part];
+  g->hash[part] = NULL;
   for (int h = 0; h < g->ranks; h++) {
     if (h > 0 && ddla_united_has(g->united, h, part))
-      DDLA_TRY_CLEAN(status, recv_hashes(&hash[h], g, h, part));
-    DDLA_TRY_CLEAN(status, DDLA_NEW(chosen[h], bits(count_at(g, h, part))));
-    all[h] = hash[h];
+      DDLA_TRY_CLEAN(status, recv_hashes(&c.hash[h], g, h, part));
+    DDLA_TRY_CLEAN(status, DDLA_NEW(c.chosen[h], bits(count_at(g, h, part))));
   }
-  DDLA_TRY_CLEAN(status, ddla_united_choose(g->united, part, all, chosen));
-  status = give_answers(g, part, chosen);
+  DDLA_TRY_CLEAN(status, ddla_aside_run(g->link, g->call->threadless, choose_among, &c));
+  status = give_answers(g, part, c.chosen);
 cleanup:
   for (int h = 0; h < g->ranks; h++) {
-    ddla_free(hash[h]);
-    ddla_free(chosen[h]);
+    ddla_free(c.hash[h]);
+    ddla_free(c.chosen[h]);
   }
   return status;
 }
 
 static ddla_status ask(gathering *g, int part) {
   const ddla_dataset *set = g->call->sets[part];
-  ddla_data_sample_hash *hash = NULL;
   uint8_t *renumber = NULL;
   size_t classes = 0, length = 0;
   if (!set) return DDLA_OK;
-  DDLA_TRY(hash_part(&hash, g, part));
-  ddla_status status = ddla_talk_send(g->link, 0, hash, (size_t)count_of(g, part) * sizeof *hash);
-  ddla_free(hash);
-  DDLA_TRY(status);
+  DDLA_TRY(
+      ddla_talk_send(g->link, 0, g->hash[part], (size_t)count_of(g, part) * sizeof *g->hash[part]));
   DDLA_TRY(ddla_talk_recv(g->link, 0, &renumber, &classes));
   g->renumber[part] = (int32_t *)(void *)renumber;
   DDLA_TRY(ddla_talk_recv(g->link, 0, &g->chosen[part], &length));
@@ -217,6 +229,7 @@ static ddla_status ask(gathering *g, int part) {
 }
 
 static ddla_status choose_all(gathering *g) {
+  DDLA_TRY(ddla_aside_run(g->link, g->call->threadless, hash_all, g));
   for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
     DDLA_TRY(g->rank == 0 ? choose(g, p) : ask(g, p));
     g->selection[p] = (ddla_data_selection){
@@ -350,7 +363,8 @@ static ddla_status run_stream(gathering *g) {
 
 /* ---- the set ---- */
 
-static ddla_status begin_set(gathering *g) {
+static ddla_status begin_set(void *argument) {
+  gathering *g = argument;
   DDLA_TRY(ddla_united_plan(g->united));
   g->tier = (ddla_tier){.directory = g->call->directory, .index = g->united->index};
   for (int p = 0; p < DDLA_PREPARED_PARTS; p++)
@@ -359,7 +373,8 @@ static ddla_status begin_set(gathering *g) {
   return ddla_tier_begin(&g->tier);
 }
 
-static ddla_status end_set(gathering *g) {
+static ddla_status end_set(void *argument) {
+  gathering *g = argument;
   DDLA_TRY(put_until(g, g->segment_count));
   for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
     ddla_prepared_index *index = &g->united->index[p];
@@ -371,7 +386,8 @@ static ddla_status end_set(gathering *g) {
   return ddla_tier_commit(&g->tier);
 }
 
-static void sum_up(ddla_gather_result *out, const gathering *g) {
+static void sum_up(gathering *g) {
+  ddla_gather_result *out = &g->made;
   out->bytes = (int64_t)ddla_tier_bytes(g->united->index);
   for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
     out->samples += g->united->index[p].records.count;
@@ -381,18 +397,18 @@ static void sum_up(ddla_gather_result *out, const gathering *g) {
   out->came = came_of(g);
 }
 
-static ddla_status gather(ddla_gather_result *out, gathering *g) {
+static ddla_status gather(gathering *g) {
   ddla_status status = DDLA_OK;
   DDLA_TRY(introduce(g));
-  DDLA_TRY(agree(out, g));
-  if (out->found) return DDLA_OK;
+  DDLA_TRY(agree(g));
+  if (g->made.found) return DDLA_OK;
   DDLA_TRY(choose_all(g));
-  if (g->rank == 0) status = begin_set(g);
+  if (g->rank == 0) status = ddla_aside_run(g->link, g->call->threadless, begin_set, g);
   DDLA_TRY(ddla_talk_agree(&g->agreed, g->link, status, g->call->host));
   DDLA_TRY(run_stream(g));
-  if (g->rank == 0) status = end_set(g);
+  if (g->rank == 0) status = ddla_aside_run(g->link, g->call->threadless, end_set, g);
   DDLA_TRY(ddla_talk_agree(&g->agreed, g->link, status, g->call->host));
-  if (g->rank == 0) sum_up(out, g);
+  if (g->rank == 0) sum_up(g);
   return DDLA_OK;
 }
 
@@ -401,6 +417,7 @@ static void destroy(gathering *g) {
   ddla_tier_fini(&g->tier);
   for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
     ddla_data_sealer_destroy(g->sealer[p]);
+    ddla_free(g->hash[p]);
     ddla_free(g->chosen[p]);
     ddla_free(g->renumber[p]);
   }
@@ -412,7 +429,6 @@ static void destroy(gathering *g) {
 ddla_status ddla_share_gather(ddla_gather_result *out, ddla_transport *link, ddla_wire *wire,
                               const ddla_gather_call *call) {
   gathering *g = NULL;
-  ddla_gather_result made = {0};
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, DDLA_NEW(g, 1));
   g->call = call;
@@ -423,8 +439,8 @@ ddla_status ddla_share_gather(ddla_gather_result *out, ddla_transport *link, ddl
   g->block_bytes = call->block_bytes ? call->block_bytes : DDLA_STREAM_BLOCK_BYTES;
   if (g->rank == 0) DDLA_TRY_CLEAN(status, DDLA_NEW(g->united, 1));
   if (g->rank == 0) g->united->hosts = g->ranks;
-  DDLA_TRY_CLEAN(status, gather(&made, g));
-  *out = made;
+  DDLA_TRY_CLEAN(status, gather(g));
+  *out = g->made;
 cleanup:
   status = ddla_talk_end(link, status, g && g->agreed);
   destroy(g);

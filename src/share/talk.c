@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 
-enum { TAG_COLLECT = 0x74616c6b, TAG_TELL, TAG_LENGTH, TAG_BLOCK, WAIT_MS = 1800000 };
+enum { TAG_COLLECT = 0x74616c6b, TAG_TELL, TAG_LENGTH, TAG_BLOCK, WAIT_MS = 21600000 };
 
 typedef struct awaited {
   ddla_transport *link;

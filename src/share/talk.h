@@ -1,5 +1,5 @@
 /* Small messages between all hosts and the first one: what they say before and after samples
- * travel. Every wait ends with the death of a host, or after WAIT. Threads: that of the link. */
+ * travel. Every wait ends with the death of a host, or after 6 hours. Threads: that of the link. */
 #ifndef DDLA_SHARE_TALK_H
 #define DDLA_SHARE_TALK_H
 
