@@ -15,7 +15,7 @@ enum { EVERY_MS = 1000, ONCE_MS = 500, LINE_BYTES = 512 };
 
 /* What a lane has done so far. */
 typedef struct lane_sums {
-  int64_t samples, phase_ns[DDLA_WATCH_PHASES_MAX];
+  int64_t samples, phase_ns[DDLA_WATCH_PHASES_MAX], tier_ns[DDLA_TIERS];
 } lane_sums;
 
 typedef struct top_view {
@@ -41,6 +41,16 @@ static int64_t phase_ns(const ddla_watch_scene *scene, const ddla_watch_view *vi
   return spent;
 }
 
+/* The same of waiting for data of a tier. */
+static int64_t tier_ns(const ddla_watch_scene *scene, const ddla_watch_view *view, ddla_tier tier) {
+  const ddla_watch_lane_head *lane = ddla_watch_lane_at(scene->watch, view->agent, view->lane);
+  int64_t spent = atomic_load_explicit(&lane->tier_ns[tier], memory_order_relaxed);
+  if (view->now.phase == DDLA_PHASE_SUPPLY && view->now.detail >> 56 == (uint64_t)tier &&
+      scene->now_ns > view->now.time_ns)
+    spent += scene->now_ns - view->now.time_ns;
+  return spent;
+}
+
 /* What is compared must be of the moment of a look: the run goes on between two. */
 static void look(top_view *top) {
   lane_sums *before = top->now;
@@ -54,6 +64,8 @@ static void look(top_view *top) {
     top->now[w].samples = top->scene->view[w].samples;
     for (int p = 0; p < DDLA_WATCH_PHASES_MAX; p++)
       top->now[w].phase_ns[p] = phase_ns(top->scene, &top->scene->view[w], (ddla_phase)p);
+    for (int t = 0; t < DDLA_TIERS; t++)
+      top->now[w].tier_ns[t] = tier_ns(top->scene, &top->scene->view[w], (ddla_tier)t);
   }
 }
 
@@ -99,7 +111,8 @@ static void print_lane(const top_view *top, int worker, double seconds) {
   const lane_sums *now = &top->now[worker], *before = &top->before[worker];
   char doing[160], processor[16] = "-", line[LINE_BYTES];
   double compute = share_of(top, worker, DDLA_PHASE_COMPUTE, seconds);
-  double data = share_of(top, worker, DDLA_PHASE_DATA, seconds);
+  double data = share_of(top, worker, DDLA_PHASE_DATA, seconds) +
+                share_of(top, worker, DDLA_PHASE_SUPPLY, seconds);
   double waiting = share_of(top, worker, DDLA_PHASE_WAIT, seconds);
   double update = share_of(top, worker, DDLA_PHASE_UPDATE, seconds);
   double memory = view->elsewhere ? 0 : (double)ddla_process_memory(view->process) / 1048576;
@@ -116,9 +129,29 @@ static void print_lane(const top_view *top, int worker, double seconds) {
   put_line(top, line);
 }
 
+/* "waited for data: 0.3 % (loader 0.1 %, peer 0.2 %)", of all lanes' time. */
+static void print_waits(const top_view *top, double seconds) {
+  char line[LINE_BYTES], sources[LINE_BYTES / 2] = "";
+  const double all = 1e9 * seconds * top->scene->workers;
+  double sum = 0;
+  size_t used = 0;
+  for (int t = 0; t < DDLA_TIERS && all > 0; t++) {
+    int64_t ns = 0;
+    for (int w = 0; w < top->scene->workers; w++)
+      ns += top->now[w].tier_ns[t] - top->before[w].tier_ns[t];
+    sum += 100 * (double)ns / all;
+    if (ns > 0)
+      used += (size_t)snprintf(sources + used, sizeof sources - used, "%s%s %.1f %%",
+                               used ? ", " : " (", ddla_tier_name((ddla_tier)t),
+                               100 * (double)ns / all);
+  }
+  snprintf(line, sizeof line, "waited for data: %.1f %%%s%s", sum, sources, used ? ")" : "");
+  put_line(top, line);
+}
+
 /* As many lanes as the terminal has rows for. */
 static void print_lanes(const top_view *top, double seconds) {
-  enum { ROWS_ELSEWHERE = 7 };
+  enum { ROWS_ELSEWHERE = 8 };
   int room = top->rows > ROWS_ELSEWHERE + 1 ? top->rows - ROWS_ELSEWHERE : 1;
   int shown = top->rows == 0 || top->scene->workers <= room ? top->scene->workers : room;
   for (int w = 0; w < shown; w++) print_lane(top, w, seconds);
@@ -128,6 +161,7 @@ static void print_lanes(const top_view *top, double seconds) {
 static void print(const top_view *top, const char *directory, double seconds) {
   print_head(top, directory, seconds);
   print_lanes(top, seconds);
+  print_waits(top, seconds);
   if (!ddla_watch_any_alive(top->scene))
     printf("\nthe run is over; `ddla why %s` says how it ended\n", directory);
   fflush(stdout);

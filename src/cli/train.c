@@ -197,6 +197,7 @@ static void show_plan(const train_call *call, const ddla_training_memory *memory
   if (call->isa[0]) puts(call->isa);
   printf("binding: %s%s (parallel.bind: %s)\n", training->binding->bound ? "" : "none, ",
          training->binding->words, training->job->parallel.bind);
+  printf("loader: %s (data.ahead: %s)\n", training->ahead.words, training->job->data.ahead);
 }
 
 static ddla_status print_file(const char *directory, const char *name) {

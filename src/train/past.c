@@ -30,6 +30,7 @@ static void add_report(ddla_worker_report *sum, const ddla_worker_report *report
   sum->compute_ns += report->compute_ns;
   sum->data_ns += report->data_ns;
   sum->waiting_ns += report->waiting_ns;
+  ddla_data_waits_add(&sum->waits, &report->waits);
   sum->exchange_ns += report->exchange_ns;
   sum->samples += report->samples;
   sum->shards += report->shards;

@@ -28,6 +28,7 @@ static ddla_watch_options options_for(const ddla_training *training, const char 
                               .total_steps = training->total_steps,
                               .batches_per_epoch = training->batches_per_epoch,
                               .ring_events = ring_for(training),
+                              .loaders = training->ahead_wanted != 0,
                               .ops = job->output.trace_steps > 0,
                               .threads =
                                   agents == 1 || strcmp(job->parallel.agents_as, "threads") == 0};

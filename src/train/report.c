@@ -15,6 +15,7 @@
 #include "train/past.h"
 #include "train/run.h"
 #include "train/segments.h"
+#include "train/waited.h"
 
 /* Everything that both forms tell, worked out once. */
 typedef struct summary {
@@ -208,6 +209,7 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
   json_object_set_new(report, "agents", agents_json(run, worker));
   json_object_set_new(report, "hosts", hosts_json(run, worker));
   json_object_set_new(report, "sync", sync_json(run, worker));
+  json_object_set_new(report, "data", ddla_waited_json(worker, sum->seconds));
   if (training->parts) json_object_set_new(report, "partition", ddla_holdings_json(training));
   if (run->tested) json_object_set_new(report, "test", evaluation_json(run, &run->test));
   if (training->job->train.check_every > 0)
@@ -300,6 +302,7 @@ static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worke
           "other %.1f %%\n",
           100 * sum->compute, 100 * sum->exchange, 100 * sum->waiting, 100 * sum->data,
           100 * sum->other);
+  ddla_waited_print(file, worker, sum->seconds);
   const crossing sum_of_hosts = cross(run, worker);
   const int hosts = run->training->cluster.hosts;
   const double steps = fmax(1, (double)(sum->steps - run->start_step));

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/machine.h"
+#include "train/loading.h"
 
 void ddla_seat_card_of(ddla_seat_card *out, bool exchanges) {
   ddla_seat_card made = {.seat.exchanges = exchanges, .others = ddla_machine_others()};
@@ -14,6 +15,35 @@ void ddla_seat_card_of(ddla_seat_card *out, bool exchanges) {
   CPU_ZERO(&made.seat.allowed);
   (void)sched_getaffinity(0, sizeof made.seat.allowed, &made.seat.allowed); /* else none */
   *out = made;
+}
+
+/* Cores that any of these agents may use; without a topology, processors. */
+static int count_cores(const ddla_binding_case *what) {
+  bool seen[DDLA_PROCESSORS_MAX] = {false};
+  int cores = 0;
+  for (int s = 0; s < what->seats; s++)
+    for (int i = 0; i < DDLA_PROCESSORS_MAX; i++) {
+      const ddla_topology *t = what->topology;
+      const int core = t && t->there[i] ? t->core[i] : i;
+      if (!CPU_ISSET((size_t)i, &what->seat[s].allowed) || seen[core]) continue;
+      seen[core] = true;
+      cores++;
+    }
+  return cores;
+}
+
+/* Whether agents have loaders follows from what their lanes leave of the machine. Programs that
+ * compute elsewhere take nothing from agents that may use a part of it. */
+static void decide_ahead(ddla_training *training, const ddla_binding_case *what) {
+  const bool whole = ddla_machine_processors_affinity() == ddla_machine_processors_all();
+  ddla_ahead_case found = {.cores = count_cores(what),
+                           .quota = what->quota,
+                           .agents = what->seats,
+                           .threads = what->seats * what->lanes,
+                           .others = whole ? what->others : 0,
+                           .why = ddla_loading_unknown(training)};
+  for (int s = 0; s < what->seats; s++) found.threads += what->seat[s].exchanges;
+  training->ahead = ddla_ahead_decide(training->ahead_wanted, &found);
 }
 
 /* What hwloc cannot tell is no failure: nobody is bound. */
@@ -31,6 +61,7 @@ static ddla_status seat(ddla_training *training, const ddla_binding_seat *seats,
     if (ddla_topology_read(&topology, NULL) == DDLA_OK) what.topology = &topology;
     else what.why_unknown = ddla_status_message(DDLA_UNSUPPORTED);
   }
+  decide_ahead(training, &what);
   ddla_status status = ddla_binding_plan(&training->binding, &what);
   if (status != DDLA_INVALID) return status;
   char words[DDLA_STATUS_TEXT_BYTES];

@@ -5,8 +5,7 @@
 
 #include "base/alloc.h"
 #include "task/metrics.h"
-#include "train/feed.h"
-#include "train/worker.h"
+#include "train/loading.h"
 
 /* One shard while it is computed. */
 typedef struct shard_work {
@@ -18,27 +17,6 @@ typedef struct shard_work {
 } shard_work;
 
 static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); }
-
-static size_t sample_bytes(const ddla_tensor *value, int64_t batch) {
-  return (size_t)ddla_shape_count(&value->shape) * ddla_dtype_bytes(value->dtype) / (size_t)batch;
-}
-
-/* The samples at positions [span.first, span.end) go into the plan's inputs. */
-static void feed(ddla_worker *worker, ddla_plan *plan, const ddla_supply *supply,
-                 ddla_batch_span span) {
-  const ddla_task_graph *graph = &worker->training->graph;
-  const ddla_tensor input = ddla_plan_value(plan, graph->input);
-  const ddla_tensor label = ddla_plan_value(plan, graph->label);
-  const int64_t batch = input.shape.dim[0];
-  const ddla_feed to = {.input = input.data,
-                        .label = label.data,
-                        .input_bytes = sample_bytes(&input, batch),
-                        .label_bytes = sample_bytes(&label, batch),
-                        .key = graph->key == DDLA_NO_VALUE ? NULL
-                                                           : ddla_plan_value(plan, graph->key).data,
-                        .indices = worker->indices};
-  ddla_feed_samples(&to, worker->training, supply, span);
-}
 
 /* What was fed is written down, by the numbers that it was fetched by. */
 static ddla_status note_samples(const ddla_worker *worker, const ddla_sync_work *given, int shard,
@@ -100,11 +78,10 @@ static ddla_status compute_micro_batch(shard_work *work, const ddla_plan_run *ru
 
 static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_sync_work *given,
                                  const ddla_supply *supply, ddla_batch_span span) {
-  const ddla_training *training = worker->training;
   shard_work work = {.worker = worker, .shard = shard, .record = {.agent = worker->agent}};
   ddla_sync_leaf leaf = ddla_sync_leaf_place(worker->sync, worker->worker, shard);
   uint64_t step = ddla_sync_committed(worker->shared->sync_control);
-  int64_t parts = (ddla_batch_span_count(span) + training->micro_batch - 1) / training->micro_batch;
+  const int64_t parts = ddla_supply_parts(worker->training, span);
   for (int64_t part = 0; part < parts; part++) {
     ddla_batch_span piece = ddla_batch_shard(span, part, parts);
     bool last = part + 1 == parts;
@@ -112,7 +89,9 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_sync
     uint64_t place = (uint64_t)shard | (uint64_t)part << 32;
     int64_t start_ns = now_ns();
     ddla_watch_mark_at(&worker->pen, DDLA_PHASE_DATA, place, start_ns);
-    feed(worker, work.plan, supply, piece);
+    const ddla_loading_place from = {
+        .supply = supply, .span = piece, .at = {given->step, shard, part}};
+    DDLA_TRY(ddla_loading_bring(worker, work.plan, &from));
     if (worker->audit) DDLA_TRY(note_samples(worker, given, shard, supply->epoch, piece));
     int64_t fed_ns = now_ns();
     ddla_watch_mark_at(&worker->pen, DDLA_PHASE_COMPUTE, place, fed_ns);
@@ -154,24 +133,12 @@ static ddla_status find_work(ddla_sync_work *work, ddla_worker *worker) {
   return DDLA_OK;
 }
 
-/* Positions of one of its shards. A replica divides its part anew. */
-static ddla_batch_span shard_span(const ddla_worker *worker, const ddla_sync_work *work,
-                                  int shard) {
-  const ddla_training *training = worker->training;
-  const int64_t batch = (int64_t)work->step % training->batches_per_epoch;
-  if (training->strategy->replicated)
-    return ddla_batch_shard(ddla_supply_span(training, work), shard, work->end - work->first);
-  return ddla_batch_shard(
-      ddla_batch_positions(ddla_dataset_count(training->train), training->batch, batch),
-      work->first + shard, training->shards);
-}
-
 /* Names step, shard and samples of a loss that is not finite. */
 static ddla_status explain_non_finite(const ddla_worker *worker, const ddla_sync_work *work,
                                       int shard, const ddla_supply *supply) {
   char samples[256] = "";
   size_t used = 0;
-  const ddla_batch_span span = shard_span(worker, work, shard);
+  const ddla_batch_span span = ddla_supply_shard(worker->training, work, shard);
   for (int64_t i = span.first; i < span.end && used + 24 < sizeof samples; i++) {
     int64_t sample = 0, pass = 0;
     (void)ddla_supply_fill(&sample, &pass, supply, i, 1); /* how many: one */
@@ -194,7 +161,7 @@ static ddla_status compute_work(ddla_worker *worker, const ddla_sync_work *work,
   ddla_sync_begin(worker->sync, worker->worker,
                   ddla_batch_span_count(ddla_supply_span(worker->training, work)));
   while (ddla_sync_claim(worker->sync, worker->worker, &shard))
-    DDLA_TRY(compute_shard(worker, shard, work, supply, shard_span(worker, work, shard)));
+    DDLA_TRY(compute_shard(worker, shard, work, supply, ddla_supply_shard(worker->training, work, shard)));
   if (worker->audit) DDLA_TRY(ddla_audit_write(worker->audit)); /* before the step can count */
   ddla_sync_final(worker->sync, worker->worker, 0);
   return DDLA_OK;

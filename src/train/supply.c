@@ -74,6 +74,20 @@ ddla_batch_span ddla_supply_span(const ddla_training *training, const ddla_sync_
                  work->end);
 }
 
+ddla_batch_span ddla_supply_shard(const ddla_training *training, const ddla_sync_work *work,
+                                  int shard) {
+  const int64_t batch = (int64_t)work->step % training->batches_per_epoch;
+  if (training->strategy->replicated)
+    return ddla_batch_shard(ddla_supply_span(training, work), shard, work->end - work->first);
+  return ddla_batch_shard(
+      ddla_batch_positions(ddla_dataset_count(training->train), training->batch, batch),
+      work->first + shard, training->shards);
+}
+
+int64_t ddla_supply_parts(const ddla_training *training, ddla_batch_span span) {
+  return (ddla_batch_span_count(span) + training->micro_batch - 1) / training->micro_batch;
+}
+
 /* Samples that these shards have of batches [0, batches) of an epoch: all but the last batch are
  * alike. */
 static int64_t taken_before(const ddla_training *training, const ddla_sync_work *work,

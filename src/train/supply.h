@@ -24,6 +24,12 @@ ddla_status ddla_supply_prepare(ddla_training *training);
 /* Positions in the epoch's batches that shards [work->first, work->end) are; none if equal. */
 ddla_batch_span ddla_supply_span(const ddla_training *training, const ddla_sync_work *work);
 
+/* Of these, those of one shard, numbered from 0 in the work: a replica divides its part anew. And
+ * in how many micro-batches they are computed: part p is ddla_batch_shard(span, p, parts). */
+ddla_batch_span ddla_supply_shard(const ddla_training *training, const ddla_sync_work *work,
+                                  int shard);
+int64_t ddla_supply_parts(const ddla_training *training, ddla_batch_span span);
+
 /* What a replica computes in a step. */
 ddla_supply ddla_supply_of(const ddla_training *training, const ddla_sync_work *work, int replica);
 

@@ -11,6 +11,7 @@
 #include "base/pages.h"
 #include "train/divided.h"
 #include "train/identity.h"
+#include "train/loading.h"
 #include "train/save.h"
 #include "train/seating.h"
 #include "train/segments.h"
@@ -42,6 +43,7 @@ typedef struct agent_trainer {
   ddla_sync *sync;
   ddla_statistic *statistic; /* of the graph */
   ddla_pack_cache *packs;
+  ddla_loading *loading; /* null: there is none */
   pthread_t *thread;
   ddla_failure *failure; /* [lanes]; code DDLA_OK: went well */
   ddla_loaded loaded;    /* by the first host's first agent */
@@ -469,11 +471,13 @@ static ddla_status run_segment(agent_trainer *trainer, int segment) {
   DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
   DDLA_TRY(open_run(trainer));
   DDLA_TRY(make_workers(trainer));
+  DDLA_TRY(ddla_loading_open(&trainer->loading, trainer->worker, trainer->start_step));
   return run_lanes(trainer);
 }
 
 /* What belongs to a segment. */
 static void close_segment(agent_trainer *trainer) {
+  ddla_loading_close(trainer->loading);
   for (int lane = 0; trainer->worker && lane < trainer->whole->lanes; lane++)
     ddla_worker_fini(&trainer->worker[lane]);
   ddla_checkpoint_close(trainer->loaded.file);
@@ -485,6 +489,7 @@ static void close_segment(agent_trainer *trainer) {
   ddla_free(trainer->thread);
   ddla_free(trainer->failure);
   trainer->loaded = (ddla_loaded){0};
+  trainer->loading = NULL;
   trainer->packs = NULL;
   trainer->sync = NULL;
   trainer->statistic = NULL;

@@ -13,6 +13,7 @@
 #include "state/state.h"
 #include "train/combination.h"
 #include "train/identity.h"
+#include "train/loading.h"
 #include "train/plugins.h"
 #include "train/run.h"
 #include "train/seating.h"
@@ -551,6 +552,7 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(choose_codec(training));
   DDLA_TRY(choose_heterogeneity(training));
   DDLA_TRY(check_group(training));
+  DDLA_TRY(ddla_ahead_read(&training->ahead_wanted, job));
   DDLA_TRY(check_isa(training));
   DDLA_TRY(choose_task(training));
   DDLA_TRY(choose_optimizer(training));
@@ -703,7 +705,7 @@ ddla_status ddla_training_estimate(ddla_training_memory *out, const ddla_trainin
   memory.region_bytes += ddla_identity_bytes(training->agents);
   DDLA_TRY(arena_estimate(&arena, training));
   size_t packs = 2 * sizeof(float) * (size_t)training->graph.graph->dense;
-  memory.agent_bytes = (size_t)training->lanes * arena + packs;
+  memory.agent_bytes = (size_t)training->lanes * arena + packs + ddla_loading_bytes(training);
   memory.data_bytes = ddla_dataset_memory(training->whole);
   ddla_machine_memory machine = ddla_machine_memory_of();
   memory.available_bytes = machine.available_bytes;

@@ -19,6 +19,7 @@
 #include "plugin/plugin.h"
 #include "sync/sync.h"
 #include "task/task.h"
+#include "train/ahead.h"
 
 /* What a prepared training shares with the launcher and between agents, outside the state. */
 typedef struct ddla_training_board {
@@ -73,6 +74,8 @@ typedef struct ddla_training {
   int64_t batch, micro_batch; /* micro_batch: at most so many samples at once, never 0 */
   bool direct;                /* every shard is one micro-batch */
   bool dynamic;               /* parallel.balance: shards go to who is free */
+  int64_t ahead_wanted;       /* data.ahead; -1: auto */
+  ddla_ahead ahead;           /* what is made of it when it is known who runs where */
   int64_t batches_per_epoch, epochs, total_steps;
   ddla_segments *segments;     /* of the run; owned */
   int segment;                 /* the one that this training is of, */

@@ -3,12 +3,14 @@
 #ifndef DDLA_TRAIN_WORKER_H
 #define DDLA_TRAIN_WORKER_H
 
+#include "base/tiers.h"
 #include "sync/sync.h"
 #include "train/audit.h"
 #include "train/shared.h"
 #include "train/training.h"
 
 struct ddla_run;
+struct ddla_loader;
 
 typedef struct ddla_worker {
   const ddla_training *training;
@@ -25,6 +27,8 @@ typedef struct ddla_worker {
   int first_shard, end_shard; /* of each batch: what this host, and those it sums with, compute */
   ddla_lane compute;
   ddla_audit *audit; /* what it computes is written down; owned; null: it is not */
+  struct ddla_loader *loader; /* borrowed: the agent's; null: the lane makes its inputs itself */
+  ddla_data_waits waits;      /* for inputs of training */
   int64_t *indices; /* [largest batch of one plan] */
   int64_t *counts;  /* [metric_count] merged */
   ddla_progress progress;

@@ -36,6 +36,10 @@ const char *ddla_watch_doing(char *text, size_t bytes, const ddla_watch_view *vi
   switch (view->now.phase) {
   case DDLA_PHASE_WAIT: wait_text(text, bytes, view, lanes); break;
   case DDLA_PHASE_DATA: snprintf(text, bytes, "reads data of shard %" PRIu64, low); break;
+  case DDLA_PHASE_SUPPLY:
+    snprintf(text, bytes, "waits for data of shard %" PRIu64 " from %s", low,
+             ddla_tier_words((ddla_tier)(view->now.detail >> 56)));
+    break;
   case DDLA_PHASE_COMPUTE:
     snprintf(text, bytes, "computes shard %" PRIu64 "%s%s", low, colon, view->op);
     break;
@@ -107,7 +111,7 @@ static void cause_of_reading(char *text, size_t bytes, const ddla_watch_scene *s
   char doing[160];
   ddla_watch_doing(doing, sizeof doing, view, scene->watch->lanes);
   double seconds = ddla_watch_seconds_since(scene, view->now.time_ns);
-  if (view->now.phase == DDLA_PHASE_DATA)
+  if (view->now.phase == DDLA_PHASE_DATA || view->now.phase == DDLA_PHASE_SUPPLY)
     snprintf(text, bytes, "%s %s for %.1f s%s: data source blocks: %s", who, doing, seconds,
              view->system.state == 'D' ? " and waits for the disk or the network" : "", source);
   else
@@ -151,7 +155,8 @@ static void name_lane(char *who, size_t bytes, const ddla_watch_scene *scene,
                       const ddla_watch_view *view) {
   char lane[24] = "";
   const char *host = view->elsewhere ? scene->watch->agent[view->agent]->host : "";
-  if (scene->watch->lanes > 1) snprintf(lane, sizeof lane, " lane %d", view->lane);
+  if (view->worker < 0) snprintf(lane, sizeof lane, " loader");
+  else if (scene->watch->lanes > 1) snprintf(lane, sizeof lane, " lane %d", view->lane);
   snprintf(who, bytes, "agent %d (process %d%s%.63s)%s", view->agent, (int)view->process,
            host[0] ? " on " : "", host, lane);
 }
@@ -167,7 +172,7 @@ const char *ddla_watch_cause(char *text, size_t bytes, const ddla_watch_scene *s
     snprintf(text, bytes, "all wait for each other at the same place (a bug of the program)");
     return text;
   }
-  const ddla_watch_view *view = &scene->view[worker];
+  const ddla_watch_view *view = ddla_watch_behind(scene, worker);
   name_lane(who, sizeof who, scene, view);
   switch (verdict) {
   case DDLA_VERDICT_GONE:

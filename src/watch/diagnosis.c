@@ -53,8 +53,17 @@ static ddla_verdict judge_elsewhere(const ddla_watch_view *view) {
   return view->moved ? DDLA_VERDICT_MOVES : DDLA_VERDICT_AWAY;
 }
 
-ddla_verdict ddla_watch_judge(const ddla_watch_scene *scene, int worker) {
+/* The view of whoever a lane is judged by: one that waits for its loader is as late as that is. */
+const ddla_watch_view *ddla_watch_behind(const ddla_watch_scene *scene, int worker) {
   const ddla_watch_view *view = &scene->view[worker];
+  const ddla_watch_view *loader = ddla_watch_loader_of(scene, view->agent);
+  const bool waits = view->now.phase == DDLA_PHASE_SUPPLY &&
+                     view->now.detail >> 56 == DDLA_TIER_LOADER && !view->missing;
+  return waits && loader ? loader : view;
+}
+
+ddla_verdict ddla_watch_judge(const ddla_watch_scene *scene, int worker) {
+  const ddla_watch_view *view = ddla_watch_behind(scene, worker);
   ddla_phase phase = view->now.phase;
   if (view->ended == DDLA_WATCH_DONE) return DDLA_VERDICT_ENDED;
   if (view->ended == DDLA_WATCH_KILLED || view->ended == DDLA_WATCH_LEFT) return DDLA_VERDICT_GONE;
@@ -70,10 +79,11 @@ ddla_verdict ddla_watch_judge(const ddla_watch_scene *scene, int worker) {
   case 'D': return view->moved ? DDLA_VERDICT_MOVES : DDLA_VERDICT_READS;
   default: break;
   }
-  if (phase == DDLA_PHASE_WAIT) return DDLA_VERDICT_WAITS;
+  if (phase == DDLA_PHASE_WAIT && view->worker >= 0) return DDLA_VERDICT_WAITS;
   if (view->system.state == 'R' || view->processor >= busy) return judge_running(scene, view);
   if (view->moved) return DDLA_VERDICT_MOVES;
-  return phase == DDLA_PHASE_DATA ? DDLA_VERDICT_READS : DDLA_VERDICT_SLEEPS;
+  return phase == DDLA_PHASE_DATA || phase == DDLA_PHASE_SUPPLY ? DDLA_VERDICT_READS
+                                                                : DDLA_VERDICT_SLEEPS;
 }
 
 bool ddla_watch_any_alive(const ddla_watch_scene *scene) {

@@ -28,6 +28,9 @@ const char *ddla_verdict_word(ddla_verdict verdict);
 /* A lane's verdict by itself; SKIPPED comes only from ddla_watch_blame. */
 ddla_verdict ddla_watch_judge(const ddla_watch_scene *scene, int worker);
 
+/* A lane's own view, or where it waits for its agent's loader, the loader's. */
+const ddla_watch_view *ddla_watch_behind(const ddla_watch_scene *scene, int worker);
+
 /* The lane that holds up the run, and why. Worker in *out; -1: nobody is to blame. */
 ddla_verdict ddla_watch_blame(int *out, const ddla_watch_scene *scene);
 

@@ -1,6 +1,6 @@
 /* The file agents/N.events of a run directory: what an agent does and did, as
- * docs/formats/events.md has it. One page of head, then a block for each lane: its head, names of
- * ops, and a ring of events. All numbers are those of the machine that wrote it. Everything that
+ * docs/formats/events.md has it. One page of head, then a block for each lane, and one for the
+ * loader where the agent has one: its head, names of ops, and a ring of events. All numbers are those of the machine that wrote it. Everything that
  * changes while the agent runs is atomic, and an event carries its number twice over (see
  * ddla_watch_event), so that a reader in another process never takes a torn one, also after its
  * writer died. */
@@ -9,6 +9,8 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+
+#include "base/tiers.h"
 
 #define DDLA_WATCH_MAGIC "ddlaevts"
 
@@ -20,6 +22,7 @@ enum {
   DDLA_WATCH_RING = 512, /* events, where no trace is asked for */
   DDLA_WATCH_RING_MAX = 1 << 20,
   DDLA_WATCH_PHASES_MAX = 32,
+  DDLA_WATCH_TIERS_MAX = 8,
   DDLA_WATCH_TEXT_BYTES = 256
 };
 
@@ -41,7 +44,8 @@ enum {
   X(MODEL, 12, "writing the model")                                                                \
   X(CALLBACK, 13, "in the program's on_step")                                                      \
   X(OP, 14, "op") /* only in traces, within COMPUTE and EVALUATE; detail: name of the op */        \
-  X(END, 15, "ended")
+  X(END, 15, "ended")                                                                              \
+  X(SUPPLY, 16, "waiting for data") /* detail: ddla_watch_supply_pack */
 
 typedef enum ddla_phase {
 #define DDLA_PHASE_ENUM(name, number, words) DDLA_PHASE_##name = number,
@@ -57,7 +61,8 @@ typedef enum ddla_phase {
   X(STEP, 4, "the end of the step")                                                                \
   X(MET, 5, "the others at a barrier")                                                             \
   X(MESSAGE, 6, "a message")                                                                       \
-  X(HOSTS, 7, "the other hosts")
+  X(HOSTS, 7, "the other hosts")                                                                   \
+  X(ROOM, 8, "lanes to take samples") /* the loader */
 
 typedef enum ddla_watch_word {
 #define DDLA_WAIT_ENUM(name, number, words) DDLA_WAIT_##name = number,
@@ -70,6 +75,11 @@ enum { DDLA_WATCH_ALL = 0xffff }; /* whoever is not there yet */
 /* detail of WAIT: which word, whose, and the value it must reach (its low 40 bits). */
 static inline uint64_t ddla_watch_wait_pack(ddla_watch_word word, int worker, uint64_t value) {
   return (uint64_t)word << 56 | (uint64_t)(worker & 0xffff) << 40 | (value & 0xffffffffff);
+}
+
+/* detail of SUPPLY: where the samples are to come from, and of which shard. */
+static inline uint64_t ddla_watch_supply_pack(ddla_tier tier, uint32_t shard) {
+  return (uint64_t)tier << 56 | shard;
 }
 
 /* Event n of a lane lies in slot n % ring. number is n + 1; it is 0 while the slot is written. The
@@ -89,7 +99,8 @@ typedef struct ddla_watch_lane_head {
   _Atomic int64_t samples; /* computed in training */
   char reserved[32];
   _Atomic int64_t phase_ns[DDLA_WATCH_PHASES_MAX]; /* time spent in each phase that is over */
-  char reserved_too[192];
+  _Atomic int64_t tier_ns[DDLA_WATCH_TIERS_MAX];   /* of the phase SUPPLY, by tier */
+  char reserved_too[128];
 } ddla_watch_lane_head;
 
 _Static_assert(sizeof(ddla_watch_event) == 32, "part of the format");
@@ -116,7 +127,8 @@ typedef struct ddla_watch_head {
   _Atomic uint64_t ended;
   /* Of agent 0 after each committed step. */
   _Atomic uint64_t step, loss_bits, rate_bits; /* doubles as bits */
-  char reserved[112];
+  uint32_t loaders; /* 1: behind the blocks of lanes lies one of the agent's loader */
+  char reserved[108];
   char boot[64];                      /* of /proc/sys/kernel/random/boot_id */
   char host[64];                      /* its name */
   char source[DDLA_WATCH_TEXT_BYTES]; /* where the samples come from */

@@ -25,7 +25,8 @@ static ddla_status check_head(const ddla_watch_head *head, size_t bytes, const c
                head->lanes >= 1 && head->lanes <= LANES_MAX && head->agents >= 1 &&
                head->agents <= AGENTS_MAX && head->op_names == DDLA_WATCH_OPS_MAX &&
                head->lane_bytes == ddla_watch_lane_bytes(ring) &&
-               bytes >= DDLA_WATCH_HEAD_BYTES + head->lanes * head->lane_bytes;
+               head->loaders <= 1 &&
+               bytes >= DDLA_WATCH_HEAD_BYTES + (head->lanes + head->loaders) * head->lane_bytes;
   return sound ? DDLA_OK : DDLA_FAIL(CORRUPT, "%s is damaged: its sizes do not agree", path);
 }
 
@@ -54,6 +55,7 @@ static ddla_status add_missing(ddla_watch *watch) {
   if (mapping == MAP_FAILED) return DDLA_FAIL(NO_MEMORY, "no memory for events of agents");
   ddla_watch_head *head = mapping;
   head->lanes = first->lanes;
+  head->loaders = first->loaders;
   head->ring_events = first->ring_events;
   head->lane_bytes = first->lane_bytes;
   watch->agent[watch->agents++] = head;
@@ -131,6 +133,7 @@ static ddla_status map_agents(ddla_watch *watch, const char *directory) {
   DDLA_TRY(DDLA_NEW(watch->agent, AGENTS_MAX));
   DDLA_TRY(map_agent(watch, directory));
   watch->lanes = (int)watch->agent[0]->lanes;
+  watch->loaders = (int)watch->agent[0]->loaders;
   while (watch->agents < (int)watch->agent[0]->agents) DDLA_TRY(map_agent(watch, directory));
   return find_shifts(watch);
 }
@@ -203,18 +206,32 @@ static void place(ddla_watch_view *view, ddla_watch_scene *scene, int worker) {
   if (!view->elsewhere) scene->here = true;
 }
 
+/* After all lanes. */
+static void place_loader(ddla_watch_scene *scene, int agent) {
+  ddla_watch_view *view = &scene->view[scene->workers + agent];
+  *view = scene->view[agent * scene->watch->lanes];
+  view->lane = scene->watch->lanes;
+  view->worker = -1;
+}
+
+const ddla_watch_view *ddla_watch_loader_of(const ddla_watch_scene *scene, int agent) {
+  return scene->loaders > 0 ? &scene->view[scene->workers + agent] : NULL;
+}
+
 ddla_status ddla_watch_scene_create(ddla_watch_scene **out, const ddla_watch *watch) {
   ddla_watch_scene *scene = NULL;
   DDLA_TRY(DDLA_NEW(scene, 1));
   scene->watch = watch;
   scene->workers = watch->agents * watch->lanes;
+  scene->loaders = watch->agents * watch->loaders;
   scene->processors = ddla_machine_processors();
-  ddla_status status = DDLA_NEW(scene->view, scene->workers);
+  ddla_status status = DDLA_NEW(scene->view, scene->workers + scene->loaders);
   if (status != DDLA_OK) {
     ddla_watch_scene_destroy(scene);
     return status;
   }
   for (int w = 0; w < scene->workers; w++) place(&scene->view[w], scene, w);
+  for (int a = 0; a < scene->loaders; a++) place_loader(scene, a);
   *out = scene;
   return DDLA_OK;
 }
@@ -293,7 +310,7 @@ static void look_at_lane(ddla_watch_view *view, const ddla_watch_scene *scene) {
 void ddla_watch_scene_look(ddla_watch_scene *scene, bool system) {
   int64_t now_ns = ddla_clock_now_ns(ddla_clock_monotonic());
   double seconds = scene->looks > 0 ? (double)(now_ns - scene->now_ns) * 1e-9 : 0;
-  for (int w = 0; w < scene->workers; w++) {
+  for (int w = 0; w < scene->workers + scene->loaders; w++) {
     ddla_watch_view *view = &scene->view[w];
     uint64_t count = view->count, op_word = view->op_word;
     look_at_lane(view, scene);

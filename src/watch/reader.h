@@ -33,11 +33,11 @@ typedef struct ddla_watch_view {
   bool moved;       /* has another op or event than in the look before */
 } ddla_watch_view;
 
-/* All lanes of a run. Agents are counted from 0, so the watch must hold all. */
+/* All lanes of a run, and its loaders. Agents are counted from 0, so the watch must hold all. */
 typedef struct ddla_watch_scene {
   const ddla_watch *watch;
-  ddla_watch_view *view; /* [workers] */
-  int workers;
+  ddla_watch_view *view; /* [workers], and behind them those of the loaders [loaders] */
+  int workers, loaders;  /* loaders: one for each agent, or 0 */
   int64_t now_ns; /* of the newest look */
   int looks;
   bool here; /* some of the run's processes are those of this machine since its last start */
@@ -71,6 +71,9 @@ const char *ddla_watch_phase_text(ddla_phase phase);
 /* watch is borrowed. Errors: NO_MEMORY. */
 ddla_status ddla_watch_scene_create(ddla_watch_scene **out, const ddla_watch *watch);
 void ddla_watch_scene_destroy(ddla_watch_scene *scene);
+
+/* The view of an agent's loader; null: there are no loaders. */
+const ddla_watch_view *ddla_watch_loader_of(const ddla_watch_scene *scene, int agent);
 
 /* Looks at all lanes; with `system`, at their threads too, which reads /proc. Shares of processors
  * and `moved` are those since the look with `system` before. */

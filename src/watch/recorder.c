@@ -23,8 +23,8 @@ size_t ddla_watch_lane_bytes(uint32_t ring_events) {
   return (bytes + 63) / 64 * 64;
 }
 
-static size_t file_bytes(int lanes, uint32_t ring_events) {
-  size_t bytes = DDLA_WATCH_HEAD_BYTES + (size_t)lanes * ddla_watch_lane_bytes(ring_events);
+static size_t file_bytes(int blocks, uint32_t ring_events) {
+  size_t bytes = DDLA_WATCH_HEAD_BYTES + (size_t)blocks * ddla_watch_lane_bytes(ring_events);
   return (bytes + PAGE - 1) / PAGE * PAGE;
 }
 
@@ -83,6 +83,7 @@ static void fill_head(ddla_watch_head *head, const ddla_watch_options *options, 
   head->batches_per_epoch = options->batches_per_epoch;
   head->shards = (uint32_t)options->shards;
   head->threads = options->threads;
+  head->loaders = options->loaders;
   note_launcher(head, options->launcher > 0 ? options->launcher : getpid());
   if (!ddla_machine_line(head->boot, sizeof head->boot, "/proc/sys/kernel/random/boot_id"))
     head->boot[0] = '\0';
@@ -96,7 +97,8 @@ static ddla_status map_agents(ddla_watch *watch, const ddla_watch_options *optio
   uint32_t ring = options->ring_events > 0 ? (uint32_t)options->ring_events : DDLA_WATCH_RING;
   watch->first = options->first;
   watch->lanes = options->lanes;
-  watch->bytes = file_bytes(options->lanes, ring);
+  watch->loaders = options->loaders;
+  watch->bytes = file_bytes(options->lanes + watch->loaders, ring);
   watch->ops = options->ops;
   DDLA_TRY(DDLA_NEW(watch->agent, options->agents));
   for (int i = options->first; i < options->first + options->agents; i++) {
@@ -195,7 +197,7 @@ int64_t ddla_watch_all_ns(const ddla_watch *watch) {
 }
 
 ddla_watch_lane ddla_watch_lane_open(const ddla_watch *watch, int agent, int lane) {
-  if (!watch) return (ddla_watch_lane){0};
+  if (!watch || lane >= watch->lanes + watch->loaders) return (ddla_watch_lane){0};
   const ddla_watch_head *head = head_of(watch, agent);
   ddla_watch_lane made = {.head = lane_head(head, lane),
                           .mask = head->ring_events - 1,
@@ -231,12 +233,19 @@ void ddla_watch_mark(ddla_watch_lane *lane, ddla_phase phase, uint64_t detail) {
   ddla_watch_mark_at(lane, phase, detail, ddla_clock_now_ns(ddla_clock_monotonic()));
 }
 
+/* Only the lane itself adds. */
+static void add_ns(_Atomic int64_t *spent, int64_t ns) {
+  atomic_store_explicit(spent, atomic_load_explicit(spent, memory_order_relaxed) + ns,
+                        memory_order_relaxed);
+}
+
 void ddla_watch_mark_at(ddla_watch_lane *lane, ddla_phase phase, uint64_t detail, int64_t now_ns) {
   if (!lane || !lane->head) return;
-  _Atomic int64_t *spent = &lane->head->phase_ns[lane->phase];
-  int64_t sum = atomic_load_explicit(spent, memory_order_relaxed) + now_ns - lane->since_ns;
-  atomic_store_explicit(spent, sum, memory_order_relaxed);
+  add_ns(&lane->head->phase_ns[lane->phase], now_ns - lane->since_ns);
+  if (lane->phase == DDLA_PHASE_SUPPLY && lane->tier < DDLA_WATCH_TIERS_MAX)
+    add_ns(&lane->head->tier_ns[lane->tier], now_ns - lane->since_ns);
   lane->phase = phase;
+  lane->tier = (unsigned)(detail >> 56);
   lane->since_ns = now_ns;
   lane->since_us = (uint64_t)(now_ns - lane->opened_ns) / 1000 & 0xffffffffffff;
   write_event(lane, now_ns, (uint64_t)phase << 56 | lane->step, detail);

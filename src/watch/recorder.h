@@ -26,6 +26,7 @@ typedef struct ddla_watch_options {
   int64_t ring_events; /* a power of two; 0: DDLA_WATCH_RING */
   bool ops;            /* ops are events too */
   bool threads;        /* agents share the launcher's process */
+  bool loaders;        /* each has a loader, which records as lane number `lanes` */
 } ddla_watch_options;
 
 /* The mapped files of some agents, or of all. Plain value, copied by fork. */
@@ -34,6 +35,7 @@ typedef struct ddla_watch {
   int64_t *shift_ns;       /* [agents] from its machine's clock to ours; null: it is ours */
   size_t bytes;            /* of each */
   int first, agents, lanes;
+  int loaders; /* of an agent: 0 or 1 */
   bool ops;
 } ddla_watch;
 
@@ -46,6 +48,7 @@ typedef struct ddla_watch_lane {
   int64_t opened_ns, since_ns;
   uint64_t since_us; /* since_ns less opened_ns */
   ddla_phase phase;
+  unsigned tier; /* in the phase SUPPLY */
   bool ops;
 } ddla_watch_lane;
 
@@ -76,7 +79,8 @@ void ddla_watch_note_step(ddla_watch *watch, uint64_t step, double loss, double 
 int64_t ddla_watch_phase_ns(const ddla_watch *watch, ddla_phase phase);
 int64_t ddla_watch_all_ns(const ddla_watch *watch);
 
-/* The pen of a lane, taken by the lane's own thread. watch may be null: it then records nothing. */
+/* The pen of a lane, or of the loader, taken by its own thread. watch may be null, or without
+ * loaders: it then records nothing. */
 ddla_watch_lane ddla_watch_lane_open(const ddla_watch *watch, int agent, int lane);
 
 /* The calling thread is the lane's now; the one before has ended. */

@@ -14,15 +14,23 @@ typedef struct lane_events {
 typedef struct tracer {
   FILE *file;
   const ddla_watch *watch;
-  lane_events *lane; /* [workers] */
-  int workers;
+  lane_events *lane; /* [workers], then of the loaders [rows - workers] */
+  int workers, rows;
   uint64_t first, last; /* steps */
   int64_t start_ns, end_ns;
   bool begun; /* something was written, so a comma is due */
 } tracer;
 
-static ddla_status read_lane(lane_events *out, const ddla_watch *watch, int worker) {
-  int agent = worker / watch->lanes, lane = worker % watch->lanes;
+/* A row's agent and its block in the agent's file. */
+static void find_row(int *agent, int *lane, const ddla_watch *watch, int row) {
+  const int workers = watch->agents * watch->lanes;
+  *agent = row < workers ? row / watch->lanes : row - workers;
+  *lane = row < workers ? row % watch->lanes : watch->lanes;
+}
+
+static ddla_status read_lane(lane_events *out, const ddla_watch *watch, int row) {
+  int agent = 0, lane = 0;
+  find_row(&agent, &lane, watch, row);
   uint64_t ring = watch->agent[agent]->ring_events;
   uint64_t count = atomic_load(&ddla_watch_lane_at(watch, agent, lane)->count);
   DDLA_TRY(DDLA_NEW(out->at, ring));
@@ -31,7 +39,7 @@ static ddla_status read_lane(lane_events *out, const ddla_watch *watch, int work
   return DDLA_OK;
 }
 
-/* The newest step, and the oldest that every lane holds from its beginning. */
+/* The newest step, and the oldest that every lane holds from its beginning. Loaders are ahead. */
 static void find_steps(tracer *trace, int64_t steps) {
   uint64_t oldest = 1;
   for (int w = 0; w < trace->workers; w++) {
@@ -70,12 +78,36 @@ static void separate(tracer *trace) {
   trace->begun = true;
 }
 
-static void put_name(tracer *trace, const char *kind, int agent, int lane, const char *word,
-                     int number) {
+static void put_name(tracer *trace, const char *kind, int agent, int lane, const char *name) {
   separate(trace);
   fprintf(trace->file,
-          "{\"ph\":\"M\",\"name\":\"%s\",\"pid\":%d,\"tid\":%d,\"args\":{\"name\":\"%s %d\"}}",
-          kind, agent, lane, word, number);
+          "{\"ph\":\"M\",\"name\":\"%s\",\"pid\":%d,\"tid\":%d,\"args\":{\"name\":\"%s\"}}", kind,
+          agent, lane, name);
+}
+
+static void put_names(tracer *trace, int row) {
+  char name[32];
+  int agent = 0, lane = 0;
+  find_row(&agent, &lane, trace->watch, row);
+  if (lane == 0) {
+    snprintf(name, sizeof name, "agent %d", agent);
+    put_name(trace, "process_name", agent, 0, name);
+  }
+  snprintf(name, sizeof name, row < trace->workers ? "lane %d" : "loader", lane);
+  put_name(trace, "thread_name", agent, lane, name);
+}
+
+/* A bar's name; one that waits for samples names where from. */
+static void put_title(const tracer *trace, const ddla_watch_seen *seen, int agent, int lane) {
+  char title[64];
+  const char *name = ddla_watch_phase_text(seen->phase);
+  if (seen->phase == DDLA_PHASE_OP)
+    name = ddla_watch_op_text(trace->watch, agent, lane, seen->detail);
+  snprintf(title, sizeof title, "%s", name);
+  if (seen->phase == DDLA_PHASE_SUPPLY)
+    snprintf(title, sizeof title, "%s: %s", name,
+             ddla_tier_name((ddla_tier)(seen->detail >> 56)));
+  put_text(trace->file, title);
 }
 
 /* An event ends where the next of its kind begins; an op also at the end of its phase. */
@@ -86,10 +118,11 @@ static int64_t end_of(const tracer *trace, const lane_events *lane, int64_t inde
   return trace->end_ns;
 }
 
-static void put_event(tracer *trace, int worker, int64_t index) {
-  const lane_events *lane = &trace->lane[worker];
+static void put_event(tracer *trace, int row, int64_t index) {
+  const lane_events *lane = &trace->lane[row];
   const ddla_watch_seen *seen = &lane->at[index];
-  int agent = worker / trace->watch->lanes, number = worker % trace->watch->lanes;
+  int agent = 0, number = 0;
+  find_row(&agent, &number, trace->watch, row);
   bool op = seen->phase == DDLA_PHASE_OP;
   ddla_watch_view view = {.agent = agent, .lane = number, .now = *seen};
   char doing[160];
@@ -98,8 +131,7 @@ static void put_event(tracer *trace, int worker, int64_t index) {
           op ? "op" : "phase", agent, number, 1e-3 * (double)(seen->time_ns - trace->start_ns));
   fprintf(trace->file,
           "\"dur\":%.3f,\"name\":", 1e-3 * (double)(end_of(trace, lane, index) - seen->time_ns));
-  put_text(trace->file, op ? ddla_watch_op_text(trace->watch, agent, number, seen->detail)
-                           : ddla_watch_phase_text(seen->phase));
+  put_title(trace, seen, agent, number);
   fprintf(trace->file, ",\"args\":{\"step\":%" PRIu64, seen->step);
   if (!op) {
     fputs(",\"what\":", trace->file);
@@ -110,10 +142,8 @@ static void put_event(tracer *trace, int worker, int64_t index) {
 
 static void write_all(tracer *trace) {
   fputs("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[", trace->file);
-  for (int w = 0; w < trace->workers; w++) {
-    int agent = w / trace->watch->lanes, number = w % trace->watch->lanes;
-    if (number == 0) put_name(trace, "process_name", agent, 0, "agent", agent);
-    put_name(trace, "thread_name", agent, number, "lane", number);
+  for (int w = 0; w < trace->rows; w++) {
+    if (w < trace->workers || trace->lane[w].count > 0) put_names(trace, w);
     for (int64_t i = 0; i < trace->lane[w].count; i++)
       if (trace->lane[w].at[i].step >= trace->first) put_event(trace, w, i);
   }
@@ -123,8 +153,9 @@ static void write_all(tracer *trace) {
 ddla_status ddla_trace_write(int64_t *whole, FILE *file, const ddla_watch *watch, int64_t steps) {
   tracer trace = {.file = file, .watch = watch, .workers = watch->agents * watch->lanes};
   ddla_status status = DDLA_OK;
-  DDLA_TRY(DDLA_NEW(trace.lane, trace.workers));
-  for (int w = 0; w < trace.workers; w++)
+  trace.rows = trace.workers + watch->agents * watch->loaders;
+  DDLA_TRY(DDLA_NEW(trace.lane, trace.rows));
+  for (int w = 0; w < trace.rows; w++)
     DDLA_TRY_CLEAN(status, read_lane(&trace.lane[w], watch, w));
   find_steps(&trace, steps);
   if (trace.last == 0) {
@@ -135,7 +166,7 @@ ddla_status ddla_trace_write(int64_t *whole, FILE *file, const ddla_watch *watch
   write_all(&trace);
   *whole = (int64_t)(trace.last + 1 - trace.first);
 cleanup:
-  for (int w = 0; w < trace.workers; w++) ddla_free(trace.lane[w].at);
+  for (int w = 0; w < trace.rows; w++) ddla_free(trace.lane[w].at);
   ddla_free(trace.lane);
   return status;
 }
