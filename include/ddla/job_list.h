@@ -68,7 +68,7 @@
     "training: blank a random square of this side in each image")                                  \
   X(data, ahead, TEXT, "auto", 0, 0, "", FREE,                                                     \
     "micro-batches that a thread of each agent has ready for each lane; 0: lanes make their own; " \
-    "auto: 4 where lanes leave it a core")                                                         \
+    "auto: up to 16 where lanes leave it a core")                                                  \
   X(data, partition, NAME, "shared", 0, 0, "", SAME,                                               \
     "replicas: whose the samples are; shared: each batch is cut among all; iid, by-label, "        \
     "dirichlet, by-size, by-key: each replica has a part of its own")                              \

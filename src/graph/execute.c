@@ -7,7 +7,9 @@
 #include "graph/plan_parts.h"
 
 static void *arena_at(const ddla_plan *plan, int buffer) {
-  return buffer < 0 ? NULL : plan->arena + plan->buffer[buffer].offset;
+  if (buffer < 0) return NULL;
+  return plan->buffer[buffer].lent ? plan->buffer[buffer].lent
+                                   : plan->arena + plan->buffer[buffer].offset;
 }
 
 static void bind_place(const ddla_plan *plan, ddla_tensor *tensor, const plan_place *place) {
@@ -27,6 +29,21 @@ void ddla_plan_bind(ddla_plan *plan, void *arena) {
       bind_place(plan, &op->call.output_grad[k], &op->output_grad[k]);
     }
     op->call.saved = arena_at(plan, op->saved);
+  }
+}
+
+/* Ops see an input as it is, or by another shape. */
+void ddla_plan_lend(ddla_plan *plan, ddla_value input, void *data) {
+  const plan_place *place = &plan->place[input];
+  DDLA_ASSERT(plan->arena && place->kind == PLACE_ARENA && ddla_graph_is_input(plan->graph, input));
+  plan->buffer[place->buffer].lent = data;
+  for (int i = 0; i < plan->use_count; i++) {
+    plan_op *op = &plan->op[i];
+    for (int k = 0; k < op->call.input_count; k++)
+      if (op->input[k].buffer == place->buffer) bind_place(plan, &op->call.input[k], &op->input[k]);
+    for (int k = 0; k < op->call.output_count; k++)
+      if (op->output[k].buffer == place->buffer)
+        bind_place(plan, &op->call.output[k], &op->output[k]);
   }
 }
 

@@ -58,6 +58,11 @@ void ddla_plan_bind(ddla_plan *plan, void *arena);
  * after a run, or from the first final call on). Borrowed until the next bind. */
 ddla_tensor ddla_plan_value(const ddla_plan *plan, ddla_value value);
 
+/* From here on an input's values are read where they lie, in the caller's memory (64-byte aligned,
+ * as large as the value; borrowed until it is taken back with null), and not in the arena.
+ * Allocates nothing. */
+void ddla_plan_lend(ddla_plan *plan, ddla_value input, void *data);
+
 /* Runs all steps. Allocates nothing. Errors: those of kernels. */
 ddla_status ddla_plan_execute(ddla_plan *plan, const ddla_plan_run *run);
 

@@ -10,6 +10,7 @@
 typedef struct plan_buffer {
   size_t bytes, offset;
   int first, last;
+  void *lent; /* memory of the caller in its place; null: it is in the arena */
 } plan_buffer;
 
 typedef enum place_kind {

@@ -28,6 +28,12 @@ static int cores_left(const ddla_ahead_case *what) {
   return cores - what->threads - what->others;
 }
 
+static int64_t auto_count(const ddla_ahead_case *what) {
+  const size_t room = what->bytes > 0 ? DDLA_AHEAD_AUTO_BYTES / what->bytes : DDLA_AHEAD_AUTO;
+  if (room < DDLA_AHEAD_AUTO_LEAST) return DDLA_AHEAD_AUTO_LEAST;
+  return room < DDLA_AHEAD_AUTO ? (int64_t)room : DDLA_AHEAD_AUTO;
+}
+
 /* Why there is none though one is not forbidden; "": there is one. */
 static void refuse(char *words, size_t bytes, int64_t wanted, const ddla_ahead_case *what) {
   words[0] = '\0';
@@ -47,7 +53,7 @@ ddla_ahead ddla_ahead_decide(int64_t wanted, const ddla_ahead_case *what) {
   }
   refuse(made.words, sizeof made.words, wanted, what);
   if (made.words[0]) return made;
-  made.count = wanted > 0 ? wanted : DDLA_AHEAD_AUTO;
+  made.count = wanted > 0 ? wanted : auto_count(what);
   snprintf(made.words, sizeof made.words, "%d micro-batch%s ahead of each lane", (int)made.count,
            made.count == 1 ? "" : "es");
   return made;

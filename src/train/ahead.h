@@ -8,8 +8,16 @@
 
 #include "base/status.h"
 
-/* With data.ahead auto: micro-batches for each lane where there is a loader. */
-enum { DDLA_AHEAD_AUTO = 4, DDLA_AHEAD_TEXT_BYTES = 160 };
+/* With data.ahead auto, where there is a loader: so many micro-batches for each lane, but in at
+ * most so many bytes, and no fewer than LEAST. A loader sleeps while half of its queue is full, and
+ * waking it costs a lane more than taking a micro-batch: with 16 that is two or three times in a
+ * thousand samples (bench/loader.sh --steps). */
+enum {
+  DDLA_AHEAD_AUTO = 16,
+  DDLA_AHEAD_AUTO_LEAST = 2,
+  DDLA_AHEAD_AUTO_BYTES = 16 << 20,
+  DDLA_AHEAD_TEXT_BYTES = 160
+};
 
 typedef struct ddla_ahead {
   int64_t count; /* micro-batches that are ready before a lane wants them; 0: there is no loader */
@@ -22,6 +30,7 @@ typedef struct ddla_ahead_case {
   double quota;    /* processors' worth of time that is granted; 0: no limit */
   int agents;      /* of this machine */
   int threads;     /* that compute or exchange, of all these agents */
+  size_t bytes;    /* of a micro-batch; 0: as good as nothing */
   int others;      /* threads of other programs that compute on these cores now */
   const char *why; /* nobody knows which samples a lane takes next, because; null: one does */
 } ddla_ahead_case;

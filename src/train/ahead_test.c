@@ -36,6 +36,17 @@ static void auto_heeds_quotas_and_other_programs(void **state) {
   assert_non_null(strstr(decide(-1, what).words, "beside other programs"));
 }
 
+static void auto_heeds_what_a_micro_batch_takes(void **state) {
+  (void)state;
+  ddla_ahead_case what = {.cores = 2, .agents = 1, .threads = 1, .bytes = 1 << 20};
+  assert_int_equal(decide(-1, what).count, DDLA_AHEAD_AUTO);
+  what.bytes = 5 << 20;
+  assert_int_equal(decide(-1, what).count, 3);
+  what.bytes = (size_t)1 << 30;
+  assert_int_equal(decide(-1, what).count, DDLA_AHEAD_AUTO_LEAST);
+  assert_int_equal(decide(9, what).count, 9);
+}
+
 static void a_number_is_what_is_done(void **state) {
   (void)state;
   const ddla_ahead_case full = {.cores = 2, .agents = 2, .threads = 4, .others = 9};
@@ -79,6 +90,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(auto_wants_a_core_for_each_agent),
       cmocka_unit_test(auto_heeds_quotas_and_other_programs),
+      cmocka_unit_test(auto_heeds_what_a_micro_batch_takes),
       cmocka_unit_test(a_number_is_what_is_done),
       cmocka_unit_test(what_nobody_knows_ahead_is_not_prepared),
       cmocka_unit_test(other_words_are_refused),

@@ -10,19 +10,20 @@ enum { LINE_BYTES = 64 };
 
 /* One lane's ring. */
 typedef struct queue {
-  _Alignas(LINE_BYTES) ddla_word made; /* by the loader: micro-batches so far */
-  _Alignas(LINE_BYTES) ddla_word used; /* by the lane: of these, it needs no more */
+  _Alignas(LINE_BYTES) ddla_word made;          /* by the loader: micro-batches so far */
+  _Alignas(LINE_BYTES) ddla_word used;          /* by the lane: of these, it needs no more */
   _Alignas(LINE_BYTES) ddla_micro_batch wanted; /* the lane's: what it takes next; */
   bool more;                                    /* whether there is one */
   uint64_t taken;                               /* so many it has taken, or passed over */
   _Alignas(LINE_BYTES) ddla_micro_batch at;     /* the loader's: what it makes next; */
   bool goes_on;                                 /* whether there is one */
-  ddla_feed *slot;                              /* [ahead] */
+  ddla_feed *slot;                              /* [slots] */
 } queue;
 
 struct ddla_loader {
   ddla_loader_options options;
   queue *queue;                        /* [lanes] */
+  int64_t slots;                       /* of each */
   _Alignas(LINE_BYTES) ddla_word news; /* changes that the loader is woken for */
   _Atomic bool over;                   /* it is to end */
   _Atomic bool failed;                 /* it has ended, and failure says why */
@@ -35,8 +36,7 @@ struct ddla_loader {
 /* ---- the loader's side ---- */
 
 static bool has_room(const ddla_loader *loader, const queue *q) {
-  return q->goes_on &&
-         atomic_load(&q->made) - atomic_load(&q->used) < (uint64_t)loader->options.ahead;
+  return q->goes_on && atomic_load(&q->made) - atomic_load(&q->used) < (uint64_t)loader->slots;
 }
 
 static ddla_status make_one(ddla_loader *loader, int lane) {
@@ -46,8 +46,8 @@ static ddla_status make_one(ddla_loader *loader, int lane) {
   const uint64_t place = (uint64_t)q->at.shard | (uint64_t)q->at.part << 32;
   ddla_watch_set_step(&loader->pen, q->at.step + 1);
   ddla_watch_mark(&loader->pen, DDLA_PHASE_DATA, place);
-  DDLA_TRY(options->fill(options->argument, lane, &q->at,
-                         &q->slot[made % (uint64_t)options->ahead]));
+  DDLA_TRY(
+      options->fill(options->argument, lane, &q->at, &q->slot[made % (uint64_t)loader->slots]));
   q->goes_on = options->next(options->argument, lane, &q->at);
   ddla_transport_word_publish(options->transport, &q->made, made + 1);
   return DDLA_OK;
@@ -151,9 +151,8 @@ static ddla_status await(const ddla_loader *loader, const queue *q, ddla_data_wa
     return DDLA_OK;
   }
   const int64_t start_ns = now_ns();
-  ddla_watch_mark_at(
-      pen, DDLA_PHASE_SUPPLY,
-      ddla_watch_supply_pack(DDLA_TIER_LOADER, (uint32_t)q->wanted.shard), start_ns);
+  ddla_watch_mark_at(pen, DDLA_PHASE_SUPPLY,
+                     ddla_watch_supply_pack(DDLA_TIER_LOADER, (uint32_t)q->wanted.shard), start_ns);
   ddla_status status = wait_made(loader, q);
   const int64_t end_ns = now_ns();
   ddla_data_waits_wait(waits, DDLA_TIER_LOADER, end_ns - start_ns);
@@ -186,7 +185,7 @@ ddla_status ddla_loader_take(const ddla_feed **out, ddla_loader *loader, int lan
   *out = NULL;
   if (!q->more || is_before(at, &q->wanted)) return DDLA_OK;
   DDLA_TRY(await(loader, q, waits, pen));
-  *out = &q->slot[q->taken % (uint64_t)loader->options.ahead];
+  *out = &q->slot[q->taken % (uint64_t)loader->slots];
   return DDLA_OK;
 }
 
@@ -206,17 +205,19 @@ static ddla_status make_slot(ddla_feed *slot, const ddla_loader_room *room) {
   return DDLA_NEW(slot->indices, room->samples);
 }
 
-static ddla_status make_queue(queue *q, const ddla_loader_options *options, int lane) {
+static ddla_status make_queue(ddla_loader *loader, int lane) {
+  const ddla_loader_options *options = &loader->options;
+  queue *q = &loader->queue[lane];
   q->wanted = options->first;
   q->more = q->goes_on = options->next(options->argument, lane, &q->wanted);
   q->at = q->wanted;
-  DDLA_TRY(DDLA_NEW(q->slot, options->ahead));
-  for (int64_t i = 0; i < options->ahead; i++) DDLA_TRY(make_slot(&q->slot[i], &options->room));
+  DDLA_TRY(DDLA_NEW(q->slot, loader->slots));
+  for (int64_t i = 0; i < loader->slots; i++) DDLA_TRY(make_slot(&q->slot[i], &options->room));
   return DDLA_OK;
 }
 
-static void free_queue(queue *q, int64_t ahead) {
-  for (int64_t i = 0; q->slot && i < ahead; i++) {
+static void free_queue(queue *q, int64_t slots) {
+  for (int64_t i = 0; q->slot && i < slots; i++) {
     ddla_free(q->slot[i].input);
     ddla_free(q->slot[i].label);
     ddla_free(q->slot[i].key);
@@ -228,8 +229,7 @@ static void free_queue(queue *q, int64_t ahead) {
 static ddla_status start(ddla_loader *loader) {
   const ddla_loader_options *options = &loader->options;
   DDLA_TRY(DDLA_NEW(loader->queue, options->lanes));
-  for (int lane = 0; lane < options->lanes; lane++)
-    DDLA_TRY(make_queue(&loader->queue[lane], options, lane));
+  for (int lane = 0; lane < options->lanes; lane++) DDLA_TRY(make_queue(loader, lane));
   if (pthread_create(&loader->thread, NULL, loader_main, loader) != 0)
     return DDLA_FAIL(NO_MEMORY, "cannot start a thread that prepares samples; set data.ahead to 0");
   loader->started = true;
@@ -240,6 +240,7 @@ ddla_status ddla_loader_open(ddla_loader **out, const ddla_loader_options *optio
   ddla_loader *loader = NULL;
   DDLA_TRY(DDLA_NEW(loader, 1));
   loader->options = *options;
+  loader->slots = options->ahead + 1;
   ddla_status status = start(loader);
   if (status == DDLA_OK) *out = loader;
   else ddla_loader_close(loader);
@@ -255,7 +256,7 @@ void ddla_loader_close(ddla_loader *loader) {
     pthread_join(loader->thread, NULL);
   }
   for (int lane = 0; loader->queue && lane < loader->options.lanes; lane++)
-    free_queue(&loader->queue[lane], loader->options.ahead);
+    free_queue(&loader->queue[lane], loader->slots);
   ddla_free(loader->queue);
   ddla_free(loader);
 }

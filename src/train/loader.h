@@ -2,7 +2,8 @@
  * for each lane. Lanes take them in the order in which the loader was told that they come. It knows
  * neither samples nor strategies: what comes next and how it is made is told by who opens it.
  *
- * A queue is a ring of slots, made when the loader is opened. The loader counts up how many are
+ * A queue is a ring of slots, made when the loader is opened: one that the lane uses, and those
+ * that are ahead. The loader counts up how many are
  * made, the lane how many it has taken; each side waits on the other's count and sleeps at once.
  *
  * Threads: open and close by one thread, while no lane is in take; take and done by the lane's own
@@ -38,7 +39,7 @@ typedef struct ddla_loader_room {
 
 typedef struct ddla_loader_options {
   int lanes;
-  int64_t ahead; /* slots of each lane, from 1 to DDLA_LOADER_AHEAD_MAX */
+  int64_t ahead; /* slots of each lane beside the one in use, from 1 to DDLA_LOADER_AHEAD_MAX */
   ddla_loader_room room;
   ddla_micro_batch first; /* in front of each lane's first one */
   /* Moves *at on to the lane's next micro-batch; false: there is none. A pure function. */

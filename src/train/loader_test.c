@@ -44,8 +44,7 @@ static int64_t mark_of(int lane, const ddla_micro_batch *at) {
   return ((lane * 1000 + (int64_t)at->step) * 10 + at->shard) * 10 + at->part;
 }
 
-static ddla_status fill(void *argument, int lane, const ddla_micro_batch *at,
-                        const ddla_feed *to) {
+static ddla_status fill(void *argument, int lane, const ddla_micro_batch *at, const ddla_feed *to) {
   source *from = argument;
   if (from->fails_at > 0 && at->step == from->fails_at)
     return DDLA_FAIL(CORRUPT, "block 7 is damaged");
@@ -135,9 +134,8 @@ static void every_lane_gets_its_own_in_order(void **state) {
     for (int lane = 0; lane < LANES; lane++) {
       assert_int_equal(run[lane].failure.code, DDLA_OK);
       assert_int_equal(run[lane].wrong, 0);
-      assert_int_equal(run[lane].waits.hits[DDLA_TIER_LOADER] +
-                           run[lane].waits.waits[DDLA_TIER_LOADER],
-                       ALL);
+      assert_int_equal(
+          run[lane].waits.hits[DDLA_TIER_LOADER] + run[lane].waits.waits[DDLA_TIER_LOADER], ALL);
     }
     assert_int_equal(atomic_load(&from.filled), LANES * ALL);
     ddla_transport_close(transport);
@@ -152,17 +150,17 @@ static void it_is_ahead_by_so_many(void **state) {
   source from = {.slow_lane = -1};
   assert_int_equal(ddla_transport_open(&transport, "self", NULL), DDLA_OK);
   assert_int_equal(open_loader(&loader, transport, &from, 4, NULL), DDLA_OK);
-  assert_true(comes_to(&from.filled, 4 * LANES));
+  assert_true(comes_to(&from.filled, 5 * LANES));
   pause_ms(20);
-  assert_int_equal(atomic_load(&from.filled), 4 * LANES);
+  assert_int_equal(atomic_load(&from.filled), 5 * LANES);
   lane_run run = {.loader = loader, .lane = 1};
   ddla_micro_batch at = {.part = -1};
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 3; i++) {
     assert_true(next(NULL, 1, &at));
     assert_int_equal(take_one(&run, &at), DDLA_OK);
   }
-  assert_true(comes_to(&from.filled, 4 * LANES + 2)); /* half of the queue is free */
-  assert_int_equal(run.waits.hits[DDLA_TIER_LOADER], 2);
+  assert_true(comes_to(&from.filled, 5 * LANES + 3)); /* half of the queue is free */
+  assert_int_equal(run.waits.hits[DDLA_TIER_LOADER], 3);
   assert_int_equal(run.waits.waits[DDLA_TIER_LOADER], 0);
   assert_int_equal(run.waits.ns[DDLA_TIER_LOADER], 0);
   ddla_loader_close(loader);

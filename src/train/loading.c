@@ -21,7 +21,8 @@ struct ddla_loading {
 };
 
 const char *ddla_loading_unknown(const ddla_training *training) {
-  if (training->dynamic) return "lanes claim shards as they come to them (parallel.balance: dynamic)";
+  if (training->dynamic)
+    return "lanes claim shards as they come to them (parallel.balance: dynamic)";
   if (training->strategy->claims) return "agents claim work as they come to it (sync.mode)";
   return NULL;
 }
@@ -29,8 +30,7 @@ const char *ddla_loading_unknown(const ddla_training *training) {
 /* ---- what comes next ---- */
 
 static ddla_sync_work work_of(const ddla_worker *worker, uint64_t step) {
-  return (ddla_sync_work){
-      .step = step, .first = worker->first_shard, .end = worker->end_shard};
+  return (ddla_sync_work){.step = step, .first = worker->first_shard, .end = worker->end_shard};
 }
 
 /* The shards that a static share gives the worker: of its replica's, or of all. */
@@ -69,8 +69,7 @@ static bool next(void *argument, int lane, ddla_micro_batch *at) {
 
 /* ---- the loader's side ---- */
 
-static ddla_status fill(void *argument, int lane, const ddla_micro_batch *at,
-                        const ddla_feed *to) {
+static ddla_status fill(void *argument, int lane, const ddla_micro_batch *at, const ddla_feed *to) {
   ddla_loading *loading = argument;
   const ddla_worker *worker = &loading->worker[lane];
   const ddla_training *training = worker->training;
@@ -94,17 +93,23 @@ static size_t value_bytes(const ddla_graph *graph, ddla_value value) {
 static ddla_loader_room room_of(const ddla_training *training) {
   const ddla_task_graph *graph = &training->graph;
   const int64_t shard = ddla_batch_shard_bound(training->batch, training->shards);
-  return (ddla_loader_room){
-      .samples = shard < training->micro_batch ? shard : training->micro_batch,
-      .input_bytes = value_bytes(graph->graph, graph->input),
-      .label_bytes = value_bytes(graph->graph, graph->label),
-      .keyed = graph->key != DDLA_NO_VALUE};
+  return (ddla_loader_room){.samples =
+                                shard < training->micro_batch ? shard : training->micro_batch,
+                            .input_bytes = value_bytes(graph->graph, graph->input),
+                            .label_bytes = value_bytes(graph->graph, graph->label),
+                            .keyed = graph->key != DDLA_NO_VALUE};
+}
+
+size_t ddla_loading_slot_bytes(const ddla_training *training) {
+  const ddla_loader_room room = room_of(training);
+  const size_t sample = room.input_bytes + room.label_bytes + 2 * sizeof(int64_t);
+  return (size_t)room.samples * sample;
 }
 
 size_t ddla_loading_bytes(const ddla_training *training) {
-  const ddla_loader_room room = room_of(training);
-  const size_t sample = room.input_bytes + room.label_bytes + 2 * sizeof(int64_t);
-  return (size_t)(training->lanes * training->ahead.count * room.samples) * sample;
+  if (training->ahead.count == 0) return 0;
+  return (size_t)(training->lanes * (training->ahead.count + 1)) *
+         ddla_loading_slot_bytes(training);
 }
 
 static ddla_status open_loader(ddla_loading *loading, uint64_t first) {
@@ -122,7 +127,8 @@ static ddla_status open_loader(ddla_loading *loading, uint64_t first) {
       .fill = fill,
       .argument = loading,
       .transport = worker->transport,
-      .set = ddla_seating_exchange(training, worker->agent), /* where no lane is, if there is room */
+      .set =
+          ddla_seating_exchange(training, worker->agent), /* where no lane is, if there is room */
       .watch = worker->watch,
       .agent = worker->agent};
   return ddla_loader_open(&loading->loader, &options);
@@ -172,25 +178,32 @@ static ddla_feed inputs_of(const ddla_worker *worker, ddla_plan *plan) {
                      .indices = worker->indices};
 }
 
-static void copy(const ddla_feed *to, const ddla_feed *from, size_t count) {
-  memcpy(to->input, from->input, count * to->input_bytes);
-  memcpy(to->label, from->label, count * to->label_bytes);
-  memcpy(to->indices, from->indices, count * sizeof *to->indices);
-  if (to->key) memcpy(to->key, from->key, count * sizeof *to->key);
+/* Where the samples lie: in a slot of the loader, or, with null, in the plan's own memory. */
+static void lend(const ddla_worker *worker, ddla_plan *plan, const ddla_feed *ready) {
+  const ddla_task_graph *graph = &worker->training->graph;
+  ddla_plan_lend(plan, graph->input, ready ? ready->input : NULL);
+  ddla_plan_lend(plan, graph->label, ready ? ready->label : NULL);
+  if (graph->key != DDLA_NO_VALUE) ddla_plan_lend(plan, graph->key, ready ? ready->key : NULL);
 }
 
-ddla_status ddla_loading_bring(ddla_worker *worker, ddla_plan *plan,
+ddla_status ddla_loading_begin(const int64_t **indices, ddla_worker *worker, ddla_plan *plan,
                                const ddla_loading_place *place) {
-  const ddla_feed to = inputs_of(worker, plan), *ready = NULL;
-  if (worker->loader)
+  const ddla_feed *ready = NULL;
+  if (worker->loader) {
     DDLA_TRY(ddla_loader_take(&ready, worker->loader, worker->lane, &place->at, &worker->waits,
                               &worker->pen));
-  if (!ready) {
-    ddla_feed_samples(&to, worker->training, place->supply, place->span);
-    ddla_data_waits_hit(&worker->waits, DDLA_TIER_MEMORY);
-    return DDLA_OK;
+    lend(worker, plan, ready);
   }
-  copy(&to, ready, (size_t)ddla_batch_span_count(place->span));
-  ddla_loader_done(worker->loader, worker->lane);
+  worker->holds_slot = ready != NULL;
+  *indices = ready ? ready->indices : worker->indices;
+  if (ready) return DDLA_OK;
+  const ddla_feed to = inputs_of(worker, plan);
+  ddla_feed_samples(&to, worker->training, place->supply, place->span);
+  ddla_data_waits_hit(&worker->waits, DDLA_TIER_MEMORY);
   return DDLA_OK;
+}
+
+void ddla_loading_end(ddla_worker *worker) {
+  if (worker->holds_slot) ddla_loader_done(worker->loader, worker->lane);
+  worker->holds_slot = false;
 }

@@ -41,6 +41,7 @@ static void decide_ahead(ddla_training *training, const ddla_binding_case *what)
                            .agents = what->seats,
                            .threads = what->seats * what->lanes,
                            .others = whole ? what->others : 0,
+                           .bytes = ddla_loading_slot_bytes(training),
                            .why = ddla_loading_unknown(training)};
   for (int s = 0; s < what->seats; s++) found.threads += what->seat[s].exchanges;
   training->ahead = ddla_ahead_decide(training->ahead_wanted, &found);

@@ -26,7 +26,7 @@ typedef struct ddla_worker_report {
   int64_t shards;     /* computed */
   int64_t peak_bytes; /* of the worker's agent */
   int64_t process;
-  ddla_data_waits waits; /* for samples: part of data_ns */
+  ddla_data_waits waits;                    /* for samples: part of data_ns */
   int64_t sent_bytes, hosts_ns, exposed_ns; /* to other hosts: ddla_sync_traffic, on the first
                                                worker of a host */
 } ddla_worker_report;

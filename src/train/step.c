@@ -20,11 +20,11 @@ static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); 
 
 /* What was fed is written down, by the numbers that it was fetched by. */
 static ddla_status note_samples(const ddla_worker *worker, const ddla_sync_work *given, int shard,
-                                int64_t epoch, ddla_batch_span span) {
+                                int64_t epoch, ddla_batch_span span, const int64_t *samples) {
   const ddla_audit_row row = {.step = (int64_t)given->step + 1,
                               .epoch = epoch,
                               .shard = given->first + shard,
-                              .samples = worker->indices,
+                              .samples = samples,
                               .count = ddla_batch_span_count(span)};
   return ddla_audit_add(worker->audit, &row);
 }
@@ -91,8 +91,9 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_sync
     ddla_watch_mark_at(&worker->pen, DDLA_PHASE_DATA, place, start_ns);
     const ddla_loading_place from = {
         .supply = supply, .span = piece, .at = {given->step, shard, part}};
-    DDLA_TRY(ddla_loading_bring(worker, work.plan, &from));
-    if (worker->audit) DDLA_TRY(note_samples(worker, given, shard, supply->epoch, piece));
+    const int64_t *samples = NULL;
+    DDLA_TRY(ddla_loading_begin(&samples, worker, work.plan, &from));
+    if (worker->audit) DDLA_TRY(note_samples(worker, given, shard, supply->epoch, piece, samples));
     int64_t fed_ns = now_ns();
     ddla_watch_mark_at(&worker->pen, DDLA_PHASE_COMPUTE, place, fed_ns);
     ddla_plan_run run = {.parameters = given->parameters,
@@ -105,11 +106,12 @@ static ddla_status compute_shard(ddla_worker *worker, int shard, const ddla_sync
                          .final_argument = &work,
                          .profile_ns = work.plan == worker->profiled ? worker->profile_ns : NULL};
     DDLA_TRY(compute_micro_batch(&work, &run));
-    if (!last) add_record(&work);
+    if (last) put_record(&work);
+    else add_record(&work);
+    ddla_loading_end(worker);
     worker->data_ns += fed_ns - start_ns;
     worker->compute_ns += now_ns() - fed_ns;
   }
-  put_record(&work);
   worker->shards++;
   worker->samples += ddla_batch_span_count(span);
   ddla_watch_add_samples(&worker->pen, ddla_batch_span_count(span));
@@ -161,7 +163,8 @@ static ddla_status compute_work(ddla_worker *worker, const ddla_sync_work *work,
   ddla_sync_begin(worker->sync, worker->worker,
                   ddla_batch_span_count(ddla_supply_span(worker->training, work)));
   while (ddla_sync_claim(worker->sync, worker->worker, &shard))
-    DDLA_TRY(compute_shard(worker, shard, work, supply, ddla_supply_shard(worker->training, work, shard)));
+    DDLA_TRY(compute_shard(worker, shard, work, supply,
+                           ddla_supply_shard(worker->training, work, shard)));
   if (worker->audit) DDLA_TRY(ddla_audit_write(worker->audit)); /* before the step can count */
   ddla_sync_final(worker->sync, worker->worker, 0);
   return DDLA_OK;

@@ -32,18 +32,23 @@ void ddla_waited_print(FILE *file, const ddla_worker *worker, double seconds) {
   fprintf(file, "%s; loader: %s\n", before[0] == ',' ? ")" : "", worker->training->ahead.words);
 }
 
-json_t *ddla_waited_json(const ddla_worker *worker, double seconds) {
-  const ddla_training *training = worker->training;
-  const ddla_data_waits sum = sum_up(worker);
-  json_t *made = json_pack("{s:I, s:s, s:f}", "ahead", (json_int_t)training->ahead.count, "loader",
-                           training->ahead.words, "waited",
-                           share_of(all_ns(&sum), worker, seconds));
+/* Of each tier that brought any. */
+static json_t *sources_json(const ddla_data_waits *sum) {
+  json_t *made = json_object();
   for (int tier = 0; made && tier < DDLA_TIERS; tier++) {
-    if (sum.hits[tier] + sum.waits[tier] == 0) continue;
+    if (sum->hits[tier] + sum->waits[tier] == 0) continue;
     json_object_set_new(made, ddla_tier_name((ddla_tier)tier),
-                        json_pack("{s:I, s:I, s:f}", "hits", (json_int_t)sum.hits[tier], "waits",
-                                  (json_int_t)sum.waits[tier], "seconds",
-                                  1e-9 * (double)sum.ns[tier]));
+                        json_pack("{s:I, s:I, s:f}", "hits", (json_int_t)sum->hits[tier], "waits",
+                                  (json_int_t)sum->waits[tier], "seconds",
+                                  1e-9 * (double)sum->ns[tier]));
   }
   return made;
+}
+
+json_t *ddla_waited_json(const ddla_worker *worker, double seconds) {
+  const ddla_ahead *ahead = &worker->training->ahead;
+  const ddla_data_waits sum = sum_up(worker);
+  return json_pack("{s:I, s:s, s:f, s:o}", "ahead", (json_int_t)ahead->count, "loader",
+                   ahead->words, "waited", share_of(all_ns(&sum), worker, seconds), "from",
+                   sources_json(&sum));
 }

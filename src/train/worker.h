@@ -26,11 +26,12 @@ typedef struct ddla_worker {
   int replica;                /* this host's number */
   int first_shard, end_shard; /* of each batch: what this host, and those it sums with, compute */
   ddla_lane compute;
-  ddla_audit *audit; /* what it computes is written down; owned; null: it is not */
+  ddla_audit *audit;          /* what it computes is written down; owned; null: it is not */
   struct ddla_loader *loader; /* borrowed: the agent's; null: the lane makes its inputs itself */
+  bool holds_slot;            /* the plan's inputs lie in a slot of it */
   ddla_data_waits waits;      /* for inputs of training */
-  int64_t *indices; /* [largest batch of one plan] */
-  int64_t *counts;  /* [metric_count] merged */
+  int64_t *indices;           /* [largest batch of one plan] */
+  int64_t *counts;            /* [metric_count] merged */
   ddla_progress progress;
   ddla_sync_result last;    /* newest committed step */
   bool checkpoint_due;      /* at the next step that can be saved */

@@ -1,9 +1,9 @@
 /* The file agents/N.events of a run directory: what an agent does and did, as
  * docs/formats/events.md has it. One page of head, then a block for each lane, and one for the
- * loader where the agent has one: its head, names of ops, and a ring of events. All numbers are those of the machine that wrote it. Everything that
- * changes while the agent runs is atomic, and an event carries its number twice over (see
- * ddla_watch_event), so that a reader in another process never takes a torn one, also after its
- * writer died. */
+ * loader where the agent has one: its head, names of ops, and a ring of events. All numbers are
+ * those of the machine that wrote it. Everything that changes while the agent runs is atomic, and
+ * an event carries its number twice over (see ddla_watch_event), so that a reader in another
+ * process never takes a torn one, also after its writer died. */
 #ifndef DDLA_WATCH_FORMAT_H
 #define DDLA_WATCH_FORMAT_H
 

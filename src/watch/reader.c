@@ -24,8 +24,7 @@ static ddla_status check_head(const ddla_watch_head *head, size_t bytes, const c
   bool sound = ring >= 1 && ring <= DDLA_WATCH_RING_MAX && (ring & (ring - 1)) == 0 &&
                head->lanes >= 1 && head->lanes <= LANES_MAX && head->agents >= 1 &&
                head->agents <= AGENTS_MAX && head->op_names == DDLA_WATCH_OPS_MAX &&
-               head->lane_bytes == ddla_watch_lane_bytes(ring) &&
-               head->loaders <= 1 &&
+               head->lane_bytes == ddla_watch_lane_bytes(ring) && head->loaders <= 1 &&
                bytes >= DDLA_WATCH_HEAD_BYTES + (head->lanes + head->loaders) * head->lane_bytes;
   return sound ? DDLA_OK : DDLA_FAIL(CORRUPT, "%s is damaged: its sizes do not agree", path);
 }

@@ -38,7 +38,7 @@ typedef struct ddla_watch_scene {
   const ddla_watch *watch;
   ddla_watch_view *view; /* [workers], and behind them those of the loaders [loaders] */
   int workers, loaders;  /* loaders: one for each agent, or 0 */
-  int64_t now_ns; /* of the newest look */
+  int64_t now_ns;        /* of the newest look */
   int looks;
   bool here; /* some of the run's processes are those of this machine since its last start */
   ddla_process_load load;

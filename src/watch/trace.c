@@ -105,8 +105,7 @@ static void put_title(const tracer *trace, const ddla_watch_seen *seen, int agen
     name = ddla_watch_op_text(trace->watch, agent, lane, seen->detail);
   snprintf(title, sizeof title, "%s", name);
   if (seen->phase == DDLA_PHASE_SUPPLY)
-    snprintf(title, sizeof title, "%s: %s", name,
-             ddla_tier_name((ddla_tier)(seen->detail >> 56)));
+    snprintf(title, sizeof title, "%s: %s", name, ddla_tier_name((ddla_tier)(seen->detail >> 56)));
   put_text(trace->file, title);
 }
 
@@ -155,8 +154,7 @@ ddla_status ddla_trace_write(int64_t *whole, FILE *file, const ddla_watch *watch
   ddla_status status = DDLA_OK;
   trace.rows = trace.workers + watch->agents * watch->loaders;
   DDLA_TRY(DDLA_NEW(trace.lane, trace.rows));
-  for (int w = 0; w < trace.rows; w++)
-    DDLA_TRY_CLEAN(status, read_lane(&trace.lane[w], watch, w));
+  for (int w = 0; w < trace.rows; w++) DDLA_TRY_CLEAN(status, read_lane(&trace.lane[w], watch, w));
   find_steps(&trace, steps);
   if (trace.last == 0) {
     status = DDLA_FAIL(INVALID, "the run has not recorded a step yet");

@@ -51,7 +51,7 @@ says out "the run is over; \`ddla why going\` says how it ended"
 # No line is longer than the terminal is wide, and lanes without a row are counted.
 if command -v script >/dev/null; then
   script -qec "stty cols 40 rows 10; exec '$DDLA' top run" /dev/null | tr -d '\r' >out
-  says out "… 1 lanes more"
+  says out "… 2 lanes more" "waited for data: 0.0 %"
   [ "$(sed 's/^.*\[2J//' out | awk '{ if (length($0) > most) most = length($0) } END { print most }')" -le 60 ] ||
     fail "lines are longer than the terminal: $(cat out)"
 fi
