@@ -56,7 +56,7 @@ static void find_steps(tracer *trace, int64_t steps) {
 
 static void find_start(tracer *trace) {
   trace->start_ns = trace->end_ns;
-  for (int w = 0; w < trace->workers; w++)
+  for (int w = 0; w < trace->rows; w++)
     for (int64_t i = 0; i < trace->lane[w].count; i++) {
       const ddla_watch_seen *seen = &trace->lane[w].at[i];
       if (seen->step >= trace->first && seen->time_ns < trace->start_ns)
