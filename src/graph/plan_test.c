@@ -266,6 +266,67 @@ static void adding_equals_computing_apart(void **state) {
   ddla_graph_destroy(model.graph);
 }
 
+/* A model that sees its input by another shape first. */
+static test_model make_flat_model(void) {
+  ddla_graph *graph = NULL;
+  ddla_value image = 0, key = 0, label = 0;
+  ddla_attrs flat = {0};
+  assert_int_equal(ddla_graph_create(&graph), DDLA_OK);
+  assert_int_equal(
+      ddla_graph_input(&image, graph, "image", DDLA_F32, &DDLA_SHAPE(1, EDGE, EDGE, 2)), 0);
+  assert_int_equal(ddla_graph_input(&key, graph, "key", DDLA_I64, &DDLA_SHAPE(1)), 0);
+  assert_int_equal(ddla_graph_input(&label, graph, "label", DDLA_I32, &DDLA_SHAPE(1)), 0);
+  ddla_attrs_set_ints(&flat, "shape", (int64_t[]){0, -1}, 2);
+  ddla_value y = apply(graph, "reshape", image, -1, -1, &flat);
+  y = apply(graph, "linear", y,
+            parameter(graph, "out.weight", DDLA_SHAPE(CLASSES, EDGE * EDGE * 2)), -1, NULL);
+  assert_int_equal(ddla_graph_output(graph, "logits", y), DDLA_OK);
+  test_model made = {graph, apply(graph, "cross_entropy", y, label, -1, NULL)};
+  assert_int_equal(ddla_graph_output(graph, "loss", made.loss), DDLA_OK);
+  return made;
+}
+
+static double run_as_it_is(const test_model *model, const test_machine *machine, float *gradients) {
+  static float theta[SPACE_MAX];
+  ddla_graph_initialise(model->graph, 5, theta);
+  const ddla_plan_run run = {.parameters = theta, .gradients = gradients};
+  assert_int_equal(ddla_plan_execute(machine->plan, &run), DDLA_OK);
+  return *(double *)ddla_plan_value(machine->plan, model->loss).data;
+}
+
+/* What the arena holds in an input's place does not matter while another memory is lent. */
+static void check_lent(test_model model) {
+  static float own[SPACE_MAX], lent[SPACE_MAX];
+  const size_t bytes = (size_t)ddla_graph_space(model.graph) * sizeof(float);
+  const ddla_value image = ddla_graph_find(model.graph, "image");
+  test_machine machine = make_machine(&model, false, NULL);
+  feed(&model, &machine);
+  const double loss = run_as_it_is(&model, &machine, own);
+  const ddla_tensor in_arena = ddla_plan_value(machine.plan, image);
+  const size_t input_bytes = (size_t)ddla_shape_count(&in_arena.shape) * sizeof(float);
+  float *other = ddla_alloc_array(1, input_bytes);
+  memcpy(other, in_arena.data, input_bytes);
+  memset(in_arena.data, 0, input_bytes);
+  ddla_plan_lend(machine.plan, image, other);
+  assert_ptr_equal(ddla_plan_value(machine.plan, image).data, other);
+  assert_true(run_as_it_is(&model, &machine, lent) == loss);
+  assert_memory_equal(own, lent, bytes);
+  ddla_plan_bind(machine.plan, machine.arena); /* an arena that moves takes nothing back */
+  assert_true(run_as_it_is(&model, &machine, lent) == loss);
+  ddla_plan_lend(machine.plan, image, NULL);
+  assert_ptr_equal(ddla_plan_value(machine.plan, image).data, in_arena.data);
+  assert_true(run_as_it_is(&model, &machine, lent) != loss);
+  destroy_machine(&machine);
+  ddla_free(other);
+  ddla_graph_destroy(model.graph);
+}
+
+static void inputs_may_lie_elsewhere(void **state) {
+  (void)state;
+  check_lent(make_model());
+  check_lent(make_flat_model());
+}
+
 typedef struct finals {
   int64_t last;
   int calls;
@@ -341,6 +402,7 @@ int main(void) {
                                      cmocka_unit_test(rewrites_keep_every_bit),
                                      cmocka_unit_test(joining_batch_norm_keeps_every_bit),
                                      cmocka_unit_test(adding_equals_computing_apart),
+                                     cmocka_unit_test(inputs_may_lie_elsewhere),
                                      cmocka_unit_test(ranges_become_final_from_the_top_down),
                                      cmocka_unit_test(whole_numbers_have_no_gradient)};
   return cmocka_run_group_tests(tests, NULL, NULL);

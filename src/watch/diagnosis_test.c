@@ -119,6 +119,47 @@ static void data_that_do_not_come_are_told(void **state) {
   expect(scene, 3, DDLA_VERDICT_READS, "shard 7 for 10.0 s and waits for the disk|: /data/set");
 }
 
+/* Lane 0 of agent 3 waits for its loader, which is at `phase`. */
+static ddla_watch_scene *waiting_for_loader(ddla_phase phase, uint64_t detail, char state) {
+  ddla_watch *watch = NULL;
+  ddla_watch_scene *scene = NULL, *four = four_waiting();
+  const ddla_watch_options options = {
+      .agents = AGENTS, .lanes = 1, .source = "/data/set", .shards = 8, .loaders = true};
+  assert_int_equal(ddla_watch_create(&watch, &options), DDLA_OK);
+  assert_int_equal(ddla_watch_scene_create(&scene, watch), DDLA_OK);
+  scene->now_ns = four->now_ns;
+  scene->processors = four->processors;
+  scene->looks = four->looks;
+  memcpy(scene->view, four->view, AGENTS * sizeof *scene->view);
+  end(four);
+  scene->view[3].now.phase = DDLA_PHASE_SUPPLY;
+  scene->view[3].now.detail = ddla_watch_supply_pack(DDLA_TIER_LOADER, 6);
+  ddla_watch_view *loader = &scene->view[AGENTS + 3];
+  loader->process = 1003;
+  loader->now = (ddla_watch_seen){
+      .number = 9, .time_ns = 90 * second, .phase = phase, .step = 9, .detail = detail};
+  loader->system.state = state;
+  return scene;
+}
+
+static void a_loader_is_named_by_who_waits_for_it(void **state) {
+  (void)state;
+  expect(waiting_for_loader(DDLA_PHASE_DATA, 7, 'S'), 3, DDLA_VERDICT_READS,
+         "agent 3 (process 1003) loader reads data of shard 7 for 10.0 s|blocks: /data/set");
+  expect(waiting_for_loader(DDLA_PHASE_DATA, 7, 'D'), 3, DDLA_VERDICT_READS,
+         "loader reads data of shard 7|waits for the disk");
+  expect(waiting_for_loader(DDLA_PHASE_DATA, 7, 'R'), 3, DDLA_VERDICT_COMPUTES,
+         "loader reads data of shard 7 for 10.0 s: endless loop");
+  expect(waiting_for_loader(DDLA_PHASE_WAIT,
+                            ddla_watch_wait_pack(DDLA_WAIT_ROOM, DDLA_WATCH_ALL, 3), 'S'),
+         3, DDLA_VERDICT_SLEEPS, "loader waits for lanes to take samples|something in it blocks");
+  /* a lane that waits for another tier is at it itself */
+  ddla_watch_scene *scene = waiting_for_loader(DDLA_PHASE_WAIT, 0, 'S');
+  scene->view[3].now.detail = ddla_watch_supply_pack(DDLA_TIER_PEER, 6);
+  expect(scene, 3, DDLA_VERDICT_READS,
+         "agent 3 (process 1003) waits for data of shard 6 from a peer for 1.0 s|blocks");
+}
+
 static void the_dead_are_told_from_the_gone(void **state) {
   (void)state;
   ddla_watch_scene *scene = computing('Z', 0, false);
@@ -227,6 +268,7 @@ int main(void) {
       cmocka_unit_test(a_sleeping_op_blocks),
       cmocka_unit_test(a_stopped_agent_is_named_whatever_it_was_at),
       cmocka_unit_test(data_that_do_not_come_are_told),
+      cmocka_unit_test(a_loader_is_named_by_who_waits_for_it),
       cmocka_unit_test(the_dead_are_told_from_the_gone),
       cmocka_unit_test(who_skips_is_told_from_who_does_more),
       cmocka_unit_test(other_hosts_are_not_skipped),

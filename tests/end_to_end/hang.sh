@@ -1,6 +1,6 @@
 # hang.sh ROUNDS [KIND]: a run that hangs says which agent is late, at what, and why, within three seconds of the limit.
-# Six kinds in turn, or KIND alone (for tests/hang/full.sh): an agent is stopped, loops, reads from a source that
-# blocks, leaves out a barrier; is dead and nobody reaps it; the launcher is gone. `ddla why` says the same, and of the
+# Seven kinds in turn, or KIND alone (for tests/hang/full.sh): an agent is stopped, loops, reads from a source that
+# blocks, or its loader does; leaves out a barrier; is dead and nobody reaps it; the launcher is gone. `ddla why` says the same, and of the
 # last two it alone can.
 . "${0%/*}/training.sh"
 rounds=$1
@@ -106,7 +106,7 @@ mishap() {
   lanes=$((drawn + 1))
   draw 2
   as=processes
-  [ "$drawn" = 0 ] || as=threads
+  [ "$drawn" = 0 ] || [ "$1" = loader ] || as=threads
   "$program" "$1" $victim 1500 $agents $lanes $as run >run.out 2>run.err &
   launcher=$!
   began=$(now_ms)
@@ -155,6 +155,13 @@ reading() {
   end
 }
 
+loading() {
+  mishap loader
+  screen_blames "agent $victim (" " loader reads data of shard" "data source blocks: synthetic:8x8x1:10:640"
+  grep -q "from the loader" run.err || fail "$kind: nobody waits for the loader: $(cat run.err)"
+  end
+}
+
 skipping() {
   mishap skip
   screen_blames "agent $victim (" "waits for" "barrier" "agent $victim has skipped"
@@ -194,7 +201,7 @@ finished() {
 [ $# -gt 1 ] || finished
 round=0
 while [ $round -lt "$rounds" ]; do
-  case $((round % 6)) in 0) kind=stopped ;; 1) kind=looping ;; 2) kind=reading ;; 3) kind=skipping ;; 4) kind=unreaped ;; 5) kind=orphaned ;; esac
+  case $((round % 7)) in 0) kind=stopped ;; 1) kind=looping ;; 2) kind=reading ;; 3) kind=skipping ;; 4) kind=unreaped ;; 5) kind=orphaned ;; 6) kind=loading ;; esac
   kind=${2:-$kind}
   $kind
   round=$((round + 1))

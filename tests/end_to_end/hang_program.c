@@ -2,6 +2,7 @@
  *   hang_program KIND AGENT STEP AGENTS LANES processes|threads RUN
  * KIND  loop   an op of this agent never ends
  *       read   reading the data of a shard blocks
+ *       loader the same in the agent's loader; agents are processes
  *       skip   the agent leaves out a barrier that all others are in
  * It is the training of `ddla train` on made-up data; the linker puts the functions below in the
  * place of the library's (--wrap). */
@@ -25,6 +26,8 @@ typedef struct mishap {
 static mishap planned;
 static _Thread_local int this_agent = -1;
 static _Thread_local uint64_t this_step;
+static _Atomic int agent_here = -1; /* the last one that began a step in this process */
+static _Atomic uint64_t step_here;
 
 const ddla_kernel *__real_ddla_kernel_choose(const ddla_op_call *call, const char *only);
 const ddla_kernel *__wrap_ddla_kernel_choose(const ddla_op_call *call, const char *only);
@@ -36,6 +39,12 @@ void __wrap_ddla_batch_fill(float *to, int32_t *labels, const ddla_dataset *set,
 static bool is_time(const char *kind) {
   return strcmp(planned.kind, kind) == 0 && this_agent == planned.agent &&
          this_step == planned.step;
+}
+
+/* A thread that is no lane is the loader of its process's agent, some steps ahead. */
+static bool is_loaders_time(void) {
+  return strcmp(planned.kind, "loader") == 0 && this_agent < 0 &&
+         atomic_load(&agent_here) == planned.agent && atomic_load(&step_here) >= planned.step;
 }
 
 static const ddla_kernel *true_linear;
@@ -64,7 +73,8 @@ void __wrap_ddla_batch_fill(float *to, int32_t *labels, const ddla_dataset *set,
                             const int64_t *index, int64_t count, const ddla_augment *augment) {
   int ends[2];
   char byte;
-  if (is_time("read") && pipe(ends) == 0 && read(ends[0], &byte, 1) != 1) abort();
+  if ((is_time("read") || is_loaders_time()) && pipe(ends) == 0 && read(ends[0], &byte, 1) != 1)
+    abort();
   __real_ddla_batch_fill(to, labels, set, index, count, augment);
 }
 
@@ -73,6 +83,8 @@ static ddla_status work(ddla_worker *worker, void *argument) {
   this_agent = worker->agent;
   for (int64_t i = 0; i < worker->training->total_steps; i++) {
     this_step = worker->last.step + 1;
+    atomic_store(&agent_here, this_agent);
+    atomic_store(&step_here, this_step);
     DDLA_TRY(ddla_worker_step(worker));
     ddla_watch_note_step(worker->agent == 0 ? worker->watch : NULL, worker->last.step, 0, 0);
     if (worker->last.step % 5 == 0 && !is_time("skip"))
@@ -101,6 +113,8 @@ static ddla_status prepare(ddla_job **job, int agents, const char *lanes) {
   DDLA_TRY(ddla_job_set(*job, "data.train=synthetic:8x8x1:10:640"));
   DDLA_TRY(ddla_job_set(*job, "model.kind=mlp"));
   DDLA_TRY(ddla_job_set(*job, "train.batch=32"));
+  DDLA_TRY(
+      ddla_job_set(*job, strcmp(planned.kind, "loader") == 0 ? "data.ahead=2" : "data.ahead=0"));
   return ddla_job_set(*job, "train.steps=2000");
 }
 

@@ -18,7 +18,7 @@ write_job() {
   fi
   cat >job.yaml <<J
 $task
-data: {train: "$data", validation_fraction: 0.25}
+data: {train: "$data", validation_fraction: 0.25, ahead: 0}
 model: {$words}
 train: {batch: $batch, shards: 8, steps: $steps, optimizer: adamw, learning_rate: 0.001$more}
 checkpoint: {every_epochs: $checkpoints}
