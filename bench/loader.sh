@@ -2,6 +2,7 @@
 # Samples brought to a model on one core, against PyTorch's DataLoader, in turns, medians.
 #
 #   PYTHON=torch/bin/python bench/loader.sh [--json] [--rounds N] [--files N] [--build DIR]
+#   bench/loader.sh --steps [--rounds N] [--ahead N] [--build DIR]
 #
 # images    Fashion-MNIST out of memory: shifted by up to 2 pixels, mirrored, standardised, in batches of 128, whole epochs
 # files     N PNG files (400) of 96 to 320 pixels each way, made by the peer: read, decoded, scaled to 64 x 64
@@ -9,17 +10,22 @@
 # The peer (bench/loader_torch.py) augments one image at a time, or whole batches, with 0, 1 and 2 workers; the fastest
 # counts. `passed` is the time that went by, in which other programs may run; `worked` is processor time, for the peer without
 # workers, whose processes it does not count. PYTHON needs torch and pillow.
+#
+# With --steps: a training step with and without a loader (data.ahead N, 16) in turns: of one agent with one lane, which leaves
+# a processor of two free, and with a lane for each of two processors. The least and the median of the rounds' medians.
 set -eu
 cd "$(dirname "$0")/.."
 . bench/measure.sh
-rounds=7 files=400 json=0 build=build python=${PYTHON:-python3}
+rounds=7 files=400 json=0 steps=0 ahead=16 build=build python=${PYTHON:-python3}
 while [ $# -gt 0 ]; do
   case $1 in
     --json) json=1 ;;
     --rounds) rounds=$2; shift ;;
     --files) files=$2; shift ;;
+    --steps) steps=1 ;;
+    --ahead) ahead=$2; shift ;;
     --build) build=$2; shift ;;
-    *) echo "usage: bench/loader.sh [--json] [--rounds N] [--files N] [--build DIR]" >&2; exit 2 ;;
+    *) echo "usage: bench/loader.sh [--json] [--rounds N] [--files N] [--steps] [--ahead N] [--build DIR]" >&2; exit 2 ;;
   esac
   shift
 done
@@ -31,6 +37,40 @@ trap 'if [ -n "$peer" ]; then kill $peer 2>/dev/null || true; fi; rm -rf "$work"
 machine=$(machine)
 core=$(processor_list 1)
 fashion=/usr/share/datasets/fashion-mnist
+
+# step MODEL LANES AHEAD COUNT: a round into MODEL.LANES.AHEAD.*, in milliseconds and shares.
+step() {
+  "$program" bench step "$work/$1.yaml" -n 1 --lanes "$2" --steps "$4" --set "data.ahead=$3" --json >"$work/step"
+  field median <"$work/step" | awk '{ print 1e3 * $1 }' >>"$work/$1.$2.$3.ms"
+  field data <"$work/step" | awk '{ print 100 * $1 }' >>"$work/$1.$2.$3.data"
+}
+# both MODEL LANES: a row of the table.
+both() {
+  for side in 0 "$ahead"; do
+    printf '%-6s %5s %6s %10.4f %10.4f %7.2f %%\n' "$1" "$2" "$side" "$(median <"$work/$1.$2.$side.ms")" \
+      "$(sort -g "$work/$1.$2.$side.ms" | head -n 1)" "$(median <"$work/$1.$2.$side.data")"
+  done
+}
+if [ $steps = 1 ]; then
+  heavy="data: {train: $fashion, shift: 2, flip: true, cutout: 8}"
+  printf '%s\ntrain: {batch: 128}\nmodel: {kind: cnn}\n' "$heavy" >"$work/cnn.yaml"
+  printf '%s\ntrain: {batch: 128}\nmodel: {kind: mlp, hidden: [128]}\n' "$heavy" >"$work/mlp.yaml"
+  for round in $(seq 1 "$rounds"); do
+    for lanes in 1 2; do
+      for side in 0 "$ahead"; do
+        step mlp $lanes "$side" 1500
+        step cnn $lanes "$side" 60
+      done
+    done
+  done
+  printf 'a step of 128 augmented images, %d rounds in turns\n%s\n\n' "$rounds" "$machine"
+  printf '%-6s %5s %6s %10s %10s %9s\n' model lanes ahead 'median ms' least data
+  for model in mlp cnn; do
+    for lanes in 1 2; do both $model $lanes; done
+  done
+  exit 0
+fi
+
 "$python" bench/loader_torch.py make "$work/png" "$files"
 printf 'data: {train: %s, shift: 2, flip: true}\ntrain: {batch: 128}\nmodel: {kind: mlp, hidden: [8]}\n' $fashion >"$work/images.yaml"
 printf 'data: {train: %s, size: [64, 64]}\nmodel: {kind: mlp, hidden: [8]}\n' "$work/png" >"$work/files.yaml"

@@ -32,7 +32,7 @@ void ddla_plan_bind(ddla_plan *plan, void *arena) {
   }
 }
 
-/* Ops see an input as it is, or by another shape. */
+/* Ops read an input as it is or by another shape, which has the same buffer. */
 void ddla_plan_lend(ddla_plan *plan, ddla_value input, void *data) {
   const plan_place *place = &plan->place[input];
   DDLA_ASSERT(plan->arena && place->kind == PLACE_ARENA && ddla_graph_is_input(plan->graph, input));
@@ -41,9 +41,6 @@ void ddla_plan_lend(ddla_plan *plan, ddla_value input, void *data) {
     plan_op *op = &plan->op[i];
     for (int k = 0; k < op->call.input_count; k++)
       if (op->input[k].buffer == place->buffer) bind_place(plan, &op->call.input[k], &op->input[k]);
-    for (int k = 0; k < op->call.output_count; k++)
-      if (op->output[k].buffer == place->buffer)
-        bind_place(plan, &op->call.output[k], &op->output[k]);
   }
 }
 
