@@ -9,7 +9,9 @@
 #include "base/alloc.h"
 #include "transport/mpi.h"
 
-enum { SPOKEN_MS = 100, LEAVE_MS = 600, START_MS = 120000 };
+/* Who has nothing to say waits for who has, however busy the machine is: launchers end the others
+ * when the first one ends. */
+enum { SPOKEN_MS = 100, LEAVE_MS = 5000, START_MS = 120000 };
 
 struct ddla_join {
   ddla_mpi_world *world;
@@ -287,7 +289,7 @@ bool ddla_join_speaks(const ddla_join *join) {
 _Noreturn void ddla_join_leave(const ddla_join *join, ddla_status status) {
   const bool speaks = ddla_join_speaks(join);
   const int ms = speaks ? SPOKEN_MS : LEAVE_MS;
-  const struct timespec pause = {.tv_nsec = ms * 1000000L};
+  const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
   fflush(NULL);
   nanosleep(&pause, NULL);
   if (speaks && ddla_mpi_world_lost(join->world) >= 0)

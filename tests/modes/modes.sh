@@ -3,7 +3,8 @@
 # gives. Methods that promise it have the same model when they are resumed.
 #
 #   modes.sh pairs     so few combinations that every value of one thing meets every value of every other
-#   modes.sh full      all of them
+#   modes.sh triples   the same of any three things: the full form
+#   modes.sh all       all of them, which takes many hours
 kind=$1
 . "${0%/*}/../end_to_end/training.sh"
 methods="allreduce sharded average diloco streaming elastic admm gradient bounded push gossip backup"
@@ -51,25 +52,32 @@ combinations() {
       if (a > axes) { put(row); return }
       for (i = 0; i < count[a]; i++) { row[a] = i; all(a + 1, row) }
     }
-    # Pairs of a row that no earlier one has.
-    function fresh(row,   a, b, n) {
-      for (a = 1; a < axes; a++) for (b = a + 1; b <= axes; b++) if (!((a, row[a], b, row[b]) in met)) n++
+    # Pairs, or triples, of a row that no earlier one has; with mark they are had from now on.
+    function fresh(row, mark,   a, b, c, n) {
+      for (a = 1; a < axes; a++) for (b = a + 1; b <= axes; b++)
+        for (c = kind == "pairs" ? axes : b + 1; c <= axes; c++) {
+          last = kind == "pairs" ? "" : c SUBSEP row[c]
+          if ((a, row[a], b, row[b], last) in met) continue
+          n++
+          if (mark) met[a, row[a], b, row[b], last] = 1
+        }
       return n
     }
     END {
       seed = 4711
-      if (kind == "full") { all(1, row); exit }
-      for (a = 1; a < axes; a++) for (b = a + 1; b <= axes; b++) left += count[a] * count[b]
+      if (kind == "all") { all(1, row); exit }
+      for (a = 1; a < axes; a++) for (b = a + 1; b <= axes; b++)
+        for (c = kind == "pairs" ? axes : b + 1; c <= axes; c++)
+          left += count[a] * count[b] * (kind == "pairs" ? 1 : count[c])
       while (left > 0) {
         best = -1
         for (try = 0; try < 300; try++) {
           for (a = 1; a <= axes; a++) row[a] = random(count[a])
-          n = fresh(row)
+          n = fresh(row, 0)
           if (n > best) { best = n; for (a = 1; a <= axes; a++) kept[a] = row[a] }
         }
         left -= best
-        for (a = 1; a < axes; a++) for (b = a + 1; b <= axes; b++) met[a, kept[a], b, kept[b]] = 1
-        if (best > 0) put(kept)
+        if (fresh(kept, 1) > 0) put(kept)
       }
     }' axes
 }
