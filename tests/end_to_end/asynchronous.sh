@@ -148,6 +148,10 @@ refused train.optimizer "use sgd" --set train.optimizer=lamb
 refused train.optimizer "whole tensors" --set train.optimizer=adafactor
 refused train.clip_norm "use push" --set train.clip_norm=1
 refused train.shards "no shard may be empty" --set train.batch=102
+refused train.last_batch "all 920 training samples do not fill the 1000" --set train.batch=1000 --set train.last_batch=drop
+refused train.last_batch "do not fill the 1000 of one step" --set train.last_batch=drop --set sync.mode=accumulated \
+  --set sync.method=gradient --set sync.interval=10 --set sync.staleness=1
+train 0 dropped job.yaml -n 2 --set train.batch=102 --set train.last_batch=drop --set train.epochs=1
 refused sync.method "running statistics" --set model.kind=resnet --set model.depth=8 --set model.width=8
 
 # Numbers that are none end all, with the words of the one that found them.

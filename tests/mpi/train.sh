@@ -1,6 +1,7 @@
 # train.sh LIBRARY: `ddla train` started by an MPI launcher (openmpi, mpich): the same bits as without, on one host and on
 # several (which processes of this machine play); one message for what is wrong on any of them; and an end when one dies.
 . "${0%/*}/../end_to_end/training.sh"
+. "${0%/*}/../order/audited.sh"
 library=$1
 mpirun="sh $SOURCE/tests/mpi/mpirun.sh $library $BUILD/plugins"
 $mpirun -n 1 true || exit $?
@@ -55,6 +56,16 @@ same_model "$bits" apart
 joined 0 both 5 2 job.yaml
 same_model "$bits" both
 says both.out "5 agents on 3 hosts"
+# Processes of all hosts together compute every sample once in an epoch, also where others go on.
+joined 0 audited 4 2 job.yaml --set output.audit=true
+same_model "$bits" audited
+checked audited 903 903 2
+sums="--set output.audit=true --set sync.mode=accumulated --set sync.method=average --set sync.interval=2 --set train.schedule=constant"
+# shellcheck disable=SC2086 # words
+joined 0 gone-on 4 2 job.yaml $sums --set train.steps=2
+# shellcheck disable=SC2086 # words
+joined 0 gone-on 2 1 job.yaml $sums --resume
+checked gone-on 903 903 2
 joined 0 divided 5 2 job.yaml --set sync.method=sharded --set sync.range_bytes=16384
 same_model "$bits" divided
 

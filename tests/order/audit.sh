@@ -2,7 +2,9 @@
 # times in all; every row of output.audit together name every sample of every epoch once, and the model is that of a run in
 # one piece.
 . "${0%/*}/../end_to_end/training.sh"
+. "${0%/*}/audited.sh"
 stops=$1
+counts="1 2 3 4" # of agents
 
 samples train 703 data
 random=20240101
@@ -11,29 +13,11 @@ next_of() { # BOUND: the next number below it, in $drawn
   drawn=$((random / 65536 % $1))
 }
 
-# checked RUN SAMPLES USED EPOCHS: of so many samples every epoch has used so many, each once.
-checked() {
-  cat "$1"/agents/*.audit >rows
-  awk -v samples="$2" -v used="$3" -v epochs="$4" '
-    !/^{"step": [0-9]+, "epoch": [0-9]+, "shard": [0-9]+, "samples": \[[0-9, ]+\]}$/ { print "no row: " $0; bad = 1; exit }
-    {
-      match($0, /"epoch": [0-9]+/)
-      epoch = substr($0, RSTART + 9, RLENGTH - 9) + 0
-      match($0, /\[.*\]/)
-      count = split(substr($0, RSTART + 1, RLENGTH - 2), list, ", ")
-      for (i = 1; i <= count; i++) {
-        if (list[i] + 0 >= samples) { print "no sample: " list[i]; bad = 1; exit }
-        if (seen[epoch, list[i]]++) { print "epoch " epoch ": sample " list[i] " comes twice"; bad = 1; exit }
-        have[epoch]++
-      }
-    }
-    END {
-      if (bad) exit 1
-      for (epoch in have) found++
-      if (found != epochs) { print found + 0 " epochs, not " epochs; exit 1 }
-      for (epoch = 0; epoch < epochs; epoch++)
-        if (have[epoch] != used) { print "epoch " epoch ": " have[epoch] + 0 " samples, not " used; exit 1 }
-    }' rows >rows.wrong || fail "$1: $(cat rows.wrong)"
+# draw_agents: one of the counts, in $drawn.
+draw_agents() {
+  # shellcheck disable=SC2086 # numbers
+  next_of "$(echo $counts | wc -w)"
+  drawn=$(echo "$counts" | cut -d' ' -f$((drawn + 1)))
 }
 
 # attempt RUN ARGUMENT...: trains on with a random number of agents; a random time after its first rows comes a random signal.
@@ -42,8 +26,8 @@ attempt() {
   going=$1
   shift
   : >marker
-  next_of 4
-  agents=$((drawn + 1))
+  draw_agents
+  agents=$drawn
   # shellcheck disable=SC2086 # two words or none
   "$DDLA" train -q $as_threads job.yaml -n $agents --out "$going" --resume "$@" >"$going.out" 2>"$going.err" &
   program=$!
@@ -63,7 +47,7 @@ attempt() {
 stopped() {
   name=$1 stops_wanted=$2 there=$3 used=$4 epochs=$5
   shift 5
-  train 0 "$name-whole" job.yaml -n 1 --set output.audit=false "$@"
+  train 0 "$name-whole" job.yaml -n "${counts%% *}" --set output.audit=false "$@"
   model=$(sha "$name-whole/model.safetensors")
   count=0 part=0 kills=0
   while [ $count -lt "$stops_wanted" ]; do
@@ -74,8 +58,8 @@ stopped() {
       if [ $ended -ne 0 ]; then count=$((count + 1)); fi
       if [ $ended -eq 137 ]; then kills=$((kills + 1)); fi
     done
-    next_of 4
-    train 0 "$name-$part" job.yaml -n $((drawn + 1)) --resume "$@"
+    draw_agents
+    train 0 "$name-$part" job.yaml -n "$drawn" --resume "$@"
     checked "$name-$part" "$there" "$used" "$epochs"
     same_model "$model" "$name-$part"
     rm -rf "${name:?}-$part"
@@ -97,3 +81,8 @@ stopped held $((stops / 12)) 563 450 60 --set train.last_batch=drop --set data.v
 stopped dynamic $((stops / 12)) 703 600 60 --set train.last_batch=drop --set parallel.balance=dynamic
 stopped gradient $((stops / 6)) 703 600 30 --set train.epochs=30 --set train.last_batch=drop --set sync.mode=accumulated \
   --set sync.method=gradient --set sync.interval=2
+# Replicas have the same shares with one agent each and with two.
+[ -z "$as_threads" ] || exit 0
+counts="2 4"
+stopped replicas $((stops / 12)) 703 703 30 --set train.epochs=30 --set parallel.hosts=2 --set sync.replica=host \
+  --set sync.mode=accumulated --set sync.method=average --set sync.interval=3
