@@ -195,7 +195,7 @@ static json_t *result_json(const step_call *call, const step_result *result, boo
   const ddla_training *training = call->training;
   json_t *made = json_pack(
       "{s:s, s:s, s:I, s:i, s:i, s:i, s:I, s:I, s:{s:f, s:f, s:f}, s:f, s:f, s:f, s:f,"
-      " s:{s:f, s:f, s:f, s:f}, s:s, s:s}",
+      " s:{s:f, s:f, s:f, s:f}, s:s, s:s, s:s}",
       "bench", "step", "model", training->job->model.kind, "parameters",
       (json_int_t)ddla_graph_parameter_total(training->graph.graph), "agents", training->agents,
       "lanes", training->lanes, "shards", training->shards, "batch", (json_int_t)training->batch,
@@ -204,7 +204,7 @@ static json_t *result_json(const step_call *call, const step_result *result, boo
       result->samples_per_second, "gflops", result->gflops, "peak_gflops", result->peak_gflops,
       "time", "compute", result->compute, "exchange", result->exchange, "waiting", result->waiting,
       "data", result->data, "library", ddla_backend_version((char[DDLA_BACKEND_TEXT_BYTES]){0}),
-      "binding", training->binding->words);
+      "binding", training->binding->words, "loader", training->ahead.words);
   if (made && profile) json_object_set_new(made, "profile", profile_json(call->times));
   return made;
 }
@@ -235,6 +235,7 @@ static void print_result(const step_call *call, const step_result *result, bool 
          100 * result->compute, 100 * result->exchange, 100 * result->waiting, 100 * result->data);
   printf("binding          %s%s\n", training->binding->bound ? "" : "none, ",
          training->binding->words);
+  printf("loader           %s\n", training->ahead.words);
   if (profile) print_profile(call->times);
 }
 

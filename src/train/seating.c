@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/machine.h"
 #include "train/loading.h"
+#include "train/segments.h"
 
 void ddla_seat_card_of(ddla_seat_card *out, bool exchanges) {
   ddla_seat_card made = {.seat.exchanges = exchanges, .others = ddla_machine_others()};
@@ -32,6 +33,17 @@ static int count_cores(const ddla_binding_case *what) {
   return cores;
 }
 
+/* Why loaders would be of no use in any segment; null: they are in one. */
+static const char *find_unknown(const ddla_training *training) {
+  const char *why = NULL;
+  for (int i = 0; i < ddla_segments_count(training); i++) {
+    const ddla_training part = ddla_segments_training(training, i);
+    why = ddla_loading_unknown(&part);
+    if (!why) return NULL;
+  }
+  return why;
+}
+
 /* Whether agents have loaders follows from what their lanes leave of the machine. Programs that
  * compute elsewhere take nothing from agents that may use a part of it. */
 static void decide_ahead(ddla_training *training, const ddla_binding_case *what) {
@@ -42,7 +54,7 @@ static void decide_ahead(ddla_training *training, const ddla_binding_case *what)
                            .threads = what->seats * what->lanes,
                            .others = whole ? what->others : 0,
                            .bytes = ddla_loading_slot_bytes(training),
-                           .why = ddla_loading_unknown(training)};
+                           .why = find_unknown(training)};
   for (int s = 0; s < what->seats; s++) found.threads += what->seat[s].exchanges;
   training->ahead = ddla_ahead_decide(training->ahead_wanted, &found);
 }

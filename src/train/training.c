@@ -649,12 +649,13 @@ static ddla_status check_address_space(const ddla_training *training,
   enum {
     LIBRARY_BYTES = 64 << 20,
     LANE_BYTES = 192 << 20
-  }; /* a lane: its stack, and the heap that libc reserves */
+  }; /* a lane or a loader: its stack, and the heap that libc reserves */
   bool together =
       training->agents == 1 || strcmp(training->job->parallel.agents_as, "threads") == 0;
   size_t agents = together ? (size_t)training->agents : 1;
-  size_t wanted = memory->region_bytes + LIBRARY_BYTES +
-                  agents * (memory->agent_bytes + (size_t)training->lanes * LANE_BYTES);
+  size_t threads = (size_t)training->lanes + (training->ahead.count > 0);
+  size_t wanted =
+      memory->region_bytes + LIBRARY_BYTES + agents * (memory->agent_bytes + threads * LANE_BYTES);
   if (left == 0 || wanted <= left) return DDLA_OK;
   return DDLA_FAIL(NO_MEMORY,
                    "this job needs about %zu MiB more address space in each process, the limit "
