@@ -150,8 +150,7 @@
 #define DDLA_JOB_ROWS_share(X)                                                                     \
   X(share, mode, CHOICE, "none", 0, 0, "none|broadcast|gather|tiered|exchange", FREE,              \
     "none: hosts read the files; broadcast: the first sends its to all; gather: and gets theirs")  \
-  X(share, directory, TEXT, "", 0, 0, "", FREE,                                                    \
-    "broadcast, gather: where each host keeps the prepared set that it gets")
+  X(share, directory, TEXT, "", 0, 0, "", FREE, "broadcast, gather: each host's set lies here")
 
 #define DDLA_JOB_ROWS_parallel(X)                                                                  \
   X(parallel, agents, INT, "1", 1, 65536, "agents", FREE,                                          \
