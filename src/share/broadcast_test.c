@@ -17,13 +17,14 @@ typedef struct story {
   const char *folder; /* directory of rank r: FOLDER/rR */
   const char *source; /* null: the open set */
   bool private_data;
+  bool one_directory; /* all have the first one's */
   ddla_broadcast_result results[DDLA_TRANSPORT_RANKS_MAX];
   int64_t sent[DDLA_TRANSPORT_RANKS_MAX];
   ddla_failure failure[DDLA_TRANSPORT_RANKS_MAX];
 } story;
 
 static void directory_of(char *out, size_t bytes, const story *s, int rank) {
-  snprintf(out, bytes, "%s/r%d", s->folder, rank);
+  snprintf(out, bytes, "%s/r%d", s->folder, s->one_directory ? 0 : rank);
 }
 
 static ddla_status run_rank(ddla_transport *link, story *s) {
@@ -146,6 +147,21 @@ static void what_is_there_stays(void **state) {
   remove_folder(s.folder);
 }
 
+/* Processes of one machine that count as hosts: the first one's set stays. */
+static void hosts_may_have_one_directory(void **state) {
+  (void)state;
+  ddla_sim_result result;
+  story s = {.ranks = 3, .folder = make_directory("one"), .one_directory = true};
+  run(&s, &result, 2, 0);
+  for (int r = 0; r < 3; r++) {
+    if (result.statuses[r] != DDLA_OK) fail_msg("rank %d: %s", r, s.failure[r].text);
+    assert_true(s.results[r].took);
+  }
+  assert_true(is_whole(&s, 0));
+  check_nothing_else(&s);
+  remove_folder(s.folder);
+}
+
 static void compressed_files_travel_as_they_are(void **state) {
   (void)state;
   ddla_sim_result result;
@@ -227,6 +243,7 @@ int main(void) {
       cmocka_unit_test(all_hosts_have_the_set),
       cmocka_unit_test(who_has_it_takes_nothing),
       cmocka_unit_test(what_is_there_stays),
+      cmocka_unit_test(hosts_may_have_one_directory),
       cmocka_unit_test(compressed_files_travel_as_they_are),
       cmocka_unit_test(private_data_stay),
       cmocka_unit_test(crashes_leave_no_half_set),
