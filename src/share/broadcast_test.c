@@ -1,6 +1,6 @@
 #include "share/broadcast.h"
 
-#include <fcntl.h>
+#include <pthread.h>
 
 #include "base/file.h"
 #include "data/test_prepared.h"
@@ -18,6 +18,7 @@ typedef struct story {
   const char *source; /* null: the open set */
   bool private_data;
   bool one_directory; /* all have the first one's */
+  bool threaded;
   ddla_broadcast_result results[DDLA_TRANSPORT_RANKS_MAX];
   int64_t sent[DDLA_TRANSPORT_RANKS_MAX];
   ddla_failure failure[DDLA_TRANSPORT_RANKS_MAX];
@@ -34,7 +35,7 @@ static ddla_status run_rank(ddla_transport *link, story *s) {
   snprintf(host, sizeof host, "h%d", rank);
   directory_of(directory, sizeof directory, s, rank);
   ddla_broadcast_call call = {
-      .directory = directory, .host = host, .block_bytes = BLOCK, .threadless = true};
+      .directory = directory, .host = host, .block_bytes = BLOCK, .threadless = !s->threaded};
   ddla_status status = ddla_wire_create(&wire, link, s->private_data);
   if (status == DDLA_OK && rank == 0)
     status = s->source ? ddla_prepared_source_of_files(&call.parts[0], s->source, DDLA_DATA_TRAIN)
@@ -55,6 +56,38 @@ static void run(story *s, ddla_sim_result *result, uint64_t seed, int crashes) {
   const ddla_sim_options options = {
       .ranks = s->ranks, .seed = seed, .crashes = crashes, .crash_before = 600};
   CHECK_OK(ddla_sim_run(&options, result, rank_main, s));
+}
+
+/* A rank that is a thread of this process, with another one for its files. */
+typedef struct player {
+  story *s;
+  ddla_local_region *region;
+  int rank;
+} player;
+
+static void *play(void *argument) {
+  const player *p = argument;
+  const ddla_local_setup setup = {.region = p->region, .rank = p->rank};
+  ddla_transport *link = NULL;
+  ddla_status status = ddla_transport_open(&link, "local", &setup);
+  if (status == DDLA_OK) (void)!run_rank(link, p->s); /* its failure is in the story */
+  else ddla_status_take(&p->s->failure[p->rank], status);
+  ddla_transport_close(link);
+  return NULL;
+}
+
+static void run_threads(story *s) {
+  player players[RANKS_MAX];
+  pthread_t threads[RANKS_MAX];
+  ddla_local_region *region = NULL;
+  s->threaded = true;
+  CHECK_OK(ddla_local_region_create(&region, s->ranks, 1 << 20));
+  for (int r = 0; r < s->ranks; r++) {
+    players[r] = (player){s, region, r};
+    assert_int_equal(pthread_create(&threads[r], NULL, play, &players[r]), 0);
+  }
+  for (int r = 0; r < s->ranks; r++) pthread_join(threads[r], NULL);
+  ddla_local_region_destroy(region);
 }
 
 static void remove_folder(const char *path) { nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS); }
@@ -126,6 +159,31 @@ static void who_has_it_takes_nothing(void **state) {
     assert_non_null(strstr(s.failure[r].text, path));
   }
   remove_folder(s.folder);
+}
+
+static void threads_do_as_one_does(void **state) {
+  (void)state;
+  story s = {.ranks = 4, .folder = make_directory("threads")};
+  run_threads(&s);
+  for (int r = 0; r < 4; r++) {
+    if (s.failure[r].code != DDLA_OK) fail_msg("rank %d: %s", r, s.failure[r].text);
+    assert_true(is_whole(&s, r));
+    assert_int_equal(s.sent[r], r < 3 ? 1200 * 788 : 0);
+  }
+  /* A source that is damaged ends all, in whatever thread it is seen. */
+  char path[700];
+  remove_folder(s.folder);
+  s.source = prepare("threads-source", set, &(ddla_prepared_options){.block_bytes = 65536});
+  snprintf(path, sizeof path, "%s/train-features-00000.part", s.source);
+  flip(path, 500000, 1);
+  s.folder = make_directory("threads-damaged");
+  run_threads(&s);
+  for (int r = 0; r < 4; r++) {
+    assert_int_equal(s.failure[r].code, r > 0 ? DDLA_PEER_LOST : DDLA_CORRUPT);
+    if (!strstr(s.failure[r].text, path)) fail_msg("rank %d: %s", r, s.failure[r].text);
+    assert_false(is_whole(&s, r));
+  }
+  check_nothing_else(&s);
 }
 
 static void what_is_there_stays(void **state) {
@@ -242,6 +300,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(all_hosts_have_the_set),
       cmocka_unit_test(who_has_it_takes_nothing),
+      cmocka_unit_test(threads_do_as_one_does),
       cmocka_unit_test(what_is_there_stays),
       cmocka_unit_test(hosts_may_have_one_directory),
       cmocka_unit_test(compressed_files_travel_as_they_are),

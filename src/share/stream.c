@@ -168,6 +168,9 @@ static ddla_ready look(void *argument) {
   if (r->plan->threadless)
     while (work(r)) moved = true;
   r->status = look_locked(r, &moved);
+  /* A message that was given up is less than why. */
+  if (r->status == DDLA_PEER_LOST && ddla_transport_check(r->link) != DDLA_OK)
+    r->status = ddla_transport_check(r->link);
   if (moved) pthread_cond_signal(&r->changed);
   const bool done = r->status != DDLA_OK || count_through(r) == r->plan->blocks;
   unlock(r);
@@ -227,6 +230,8 @@ static ddla_status run(ring *r) {
   unlock(r);
   if (threaded) pthread_join(thread, NULL);
   if (status == DDLA_OK) return DDLA_OK;
+  /* First the reason: who sees that a message is given up would else tell of that. */
+  if (status != DDLA_PEER_LOST) ddla_transport_fail(r->link, &failure);
   give_up(r);
   return ddla_status_raise(&failure);
 }

@@ -39,8 +39,8 @@ typedef struct ddla_stream_plan {
 } ddla_stream_plan;
 
 /* Returns when all blocks are through here. Errors: those of fill and take; of the link; INVALID
- * from the wire; TIMEOUT; NO_MEMORY. After a failure the others' streams end only when the link is
- * told of it (ddla_transport_fail). Threads: that of the link. */
+ * from the wire; TIMEOUT; NO_MEMORY. A failure is told to the link, which ends the others' streams.
+ * Threads: that of the link. */
 ddla_status ddla_stream_run(ddla_transport *link, ddla_wire *wire, const ddla_stream_plan *plan);
 
 #endif

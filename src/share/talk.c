@@ -22,6 +22,9 @@ static ddla_ready look(void *argument) {
     a->status = ddla_transport_test(a->link, &a->requests[a->done], &done);
     if (done) a->done++;
   }
+  /* A message that was given up is less than why. */
+  if (a->status == DDLA_PEER_LOST && ddla_transport_check(a->link) != DDLA_OK)
+    a->status = ddla_transport_check(a->link);
   if (a->status != DDLA_OK || a->done == a->count) return DDLA_READY_DONE;
   return moved ? DDLA_READY_MOVED : DDLA_READY_NOTHING;
 }
