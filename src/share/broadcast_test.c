@@ -202,6 +202,17 @@ static void what_is_there_stays(void **state) {
     assert_false(r != 1 && is_whole(&s, r));
   }
   check_nothing_else(&s);
+  remove_folder(path);
+  /* Another set is something else, too. */
+  ddla_dataset *other = open_images("other", 1201);
+  ddla_dataset *const sets[DDLA_PREPARED_PARTS] = {other, NULL, NULL};
+  CHECK_OK(ddla_prepared_write(path, sets, &(ddla_prepared_options){0}));
+  run(&s, &result, 4, 0);
+  for (int r = 0; r < 3; r++) {
+    assert_int_equal(result.statuses[r], DDLA_INVALID);
+    assert_non_null(strstr(s.failure[r].text, path));
+  }
+  ddla_dataset_close(other);
   remove_folder(s.folder);
 }
 
