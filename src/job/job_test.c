@@ -161,6 +161,29 @@ static void is_set_from_words(void **state) {
   ddla_job_destroy(job);
 }
 
+/* Keys of data that are shared, and of those that must not be. */
+static void sharing_goes_together(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *words; /* null: it is well */
+  } rows[] = {
+      {"share: {mode: broadcast, directory: /tier}\n", NULL},
+      {"share: {mode: gather, directory: /tier}\ndata: {train: part}\n", NULL},
+      {"data: {private: true}\n", NULL},
+      {"share: {mode: broadcast}\n", "share.directory is empty"},
+      {"share: {mode: gather, directory: a}\nparallel: {agents: 2, hosts: 2}\n", "parallel.hosts"},
+      {"share: {mode: gather, directory: a}\ndata: {private: true}\n", "data.private is true"},
+      {"share: {mode: exchange}\ndata: {private: true}\n", "data.private is true"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    ddla_job *job = job_from(rows[i].text);
+    const ddla_status status = ddla_job_check(job);
+    assert_int_equal(status, rows[i].words ? DDLA_INVALID : DDLA_OK);
+    if (rows[i].words) assert_non_null(strstr(ddla_status_message(status), rows[i].words));
+    ddla_job_destroy(job);
+  }
+}
+
 static void chooses_a_name(void **state) {
   (void)state;
   static const char *const names[] = {"sgd", "adamw"};
@@ -287,6 +310,7 @@ int main(void) {
       cmocka_unit_test(writes_what_it_reads),
       cmocka_unit_test(writes_the_same_in_any_locale),
       cmocka_unit_test(is_set_from_words),
+      cmocka_unit_test(sharing_goes_together),
       cmocka_unit_test(chooses_a_name),
       cmocka_unit_test(every_row_is_complete),
       cmocka_unit_test(help_names_every_key),

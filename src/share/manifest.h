@@ -1,5 +1,5 @@
-/* manifest.json of a gathered set: who gave what. docs/formats/manifest.md describes it. Threads:
- * pure functions on files. */
+/* manifest.json of a gathered set: who gave what. docs/concepts/sharing-data.md describes it.
+ * Threads: pure functions on files. */
 #ifndef DDLA_SHARE_MANIFEST_H
 #define DDLA_SHARE_MANIFEST_H
 
