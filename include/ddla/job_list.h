@@ -73,7 +73,8 @@
     "auto: up to 16 where lanes leave it a core")                                                  \
   X(data, partition, NAME, "shared", 0, 0, "", SAME,                                               \
     "replicas: whose the samples are; shared: each batch is cut among all; iid, by-label, "        \
-    "dirichlet, by-size, by-key: each replica has a part of its own")                              \
+    "dirichlet, by-size, by-key: each replica has a part of its own; files: each host's own "      \
+    "files, {host} in a path of data is its number")                                               \
   X(data, partition_labels, INT, "2", 1, 65536, "labels", SAME,                                    \
     "partition by-label: labels of each replica")                                                  \
   X(data, partition_alpha, REAL, "0.5", 1e-6, 1e9, "", SAME,                                       \

@@ -10,6 +10,7 @@
 #include "agent/join.h"
 #include "agent/launch.h"
 #include "agent/lookout.h"
+#include "agent/meeting.h"
 #include "agent/reading.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -19,6 +20,7 @@
 #include "cli/train_facts.h"
 #include "cli/train_share.h"
 #include "cli/words.h"
+#include "train/owned.h"
 #include "train/recording.h"
 #include "train/save.h"
 #include "train/seating.h"
@@ -30,6 +32,8 @@ typedef struct train_call {
   ddla_job *job;
   char directory[DDLA_PATH_BYTES]; /* the run directory, where nothing names one */
   ddla_join *join;                 /* null: agents are started here */
+  ddla_training_meeting meeting;   /* of those that MPI has started; where meets */
+  bool meets;
   ddla_training *training;
   ddla_trainer_options options;
   char isa[DDLA_TRAIN_ISA_BYTES]; /* what is said of the instruction set; may be "" */
@@ -270,6 +274,7 @@ static ddla_status open_played_share(ddla_transport **link, void *argument) {
 static ddla_status be_host(int host, const ddla_host_links *links, void *argument) {
   train_call *call = argument;
   call->training->cluster.host = host;
+  ddla_owned_keep(call->training);
   call->links = *links;
   call->options.hosts = (ddla_trainer_hosts){
       .open = open_played_link, .open_share = open_played_share, .argument = call};
@@ -388,10 +393,14 @@ static ddla_status read_job(train_call *call, const train_given *given,
 static ddla_status prepare(train_call *call, const train_given *given,
                            const ddla_cluster *cluster) {
   ddla_reading *reading = NULL;
+  ddla_status status = DDLA_OK;
+  if (call->join)
+    status = ddla_join_meeting(&call->meeting, &call->meets, call->join, status, call->job);
+  DDLA_TRY(status);
+  const ddla_training_own own = {.meeting = call->meets ? &call->meeting : NULL};
   DDLA_TRY(
       ddla_reading_start(&reading, call->job->data.train, call->job->output.hang_seconds, stderr));
-  ddla_status status =
-      ddla_training_prepare(&call->training, call->job, NULL, cluster, given->start_ns);
+  status = ddla_training_prepare(&call->training, call->job, &own, cluster, given->start_ns);
   ddla_reading_stop(reading); /* while nothing comes, somebody says so */
   return status;
 }

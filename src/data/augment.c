@@ -245,7 +245,7 @@ static void fill_one(float *out, const picture *from, const ddla_augment *augmen
   if (augment->cutout > 0) cut_square(out, shape, &drawn, augment->cutout);
 }
 
-/* Label or target of a root's sample `row` as number i of a batch. */
+/* Label or target of a root's record `row` as number i of a batch. */
 static void copy_label(void *labels, int64_t i, const ddla_dataset *set, int64_t row) {
   const int64_t count = set->target_count;
   if (set->targets)
@@ -254,11 +254,11 @@ static void copy_label(void *labels, int64_t i, const ddla_dataset *set, int64_t
 }
 
 /* Samples lie anywhere: without this the processor waits for each. */
-static void fetch_ahead(const ddla_dataset *root, int64_t row) {
+static void fetch_ahead(const ddla_dataset *set, int64_t index) {
   enum { LINE = 64, LINES_MAX = 64 };
-  const char *record = ddla_dataset_features(root, row);
+  const char *record = ddla_dataset_features(set, index);
   const int64_t bytes =
-      ddla_data_shape_count(root->shape) * (int64_t)ddla_data_type_bytes(root->type);
+      ddla_data_shape_count(set->shape) * (int64_t)ddla_data_type_bytes(set->type);
   for (int64_t at = 0; at < bytes && at < LINE * LINES_MAX; at += LINE)
     __builtin_prefetch(record + at);
 }
@@ -272,17 +272,17 @@ void ddla_batch_fill(void *out, void *labels, const ddla_dataset *set, const int
     return;
   }
   affine map = affine_make(set->type, set->shape.channels, augment);
-  const ddla_dataset *root = ddla_dataset_root(set);
   int64_t values = ddla_data_shape_count(set->shape);
   for (int64_t i = 0; i < count; i++) {
-    if (i + AHEAD < count) fetch_ahead(root, ddla_dataset_root_index(set, indices[i + AHEAD]));
-    int64_t row = ddla_dataset_root_index(set, indices[i]);
+    if (i + AHEAD < count) fetch_ahead(set, indices[i + AHEAD]);
+    int64_t row = 0;
+    const ddla_dataset *root = ddla_dataset_record(&row, set, indices[i]);
     picture from = {.features = ddla_dataset_features(root, row),
                     .type = set->type,
                     .shape = set->shape,
                     .map = &map};
     fill_one((float *)out + i * values, &from, augment, indices[i]);
-    if (labels) copy_label(labels, i, set, row);
+    if (labels) copy_label(labels, i, root, row);
   }
 }
 

@@ -104,6 +104,9 @@ size_t ddla_dataset_memory(const ddla_dataset *set);
 /* Name of a class, "0", "1", … where the data have none. Borrowed until set is closed. */
 const char *ddla_dataset_class_name(const ddla_dataset *set, int class_index);
 
+/* Number of the class of this name; -1: there is none. */
+int ddla_dataset_class_find(const ddla_dataset *set, const char *name);
+
 /* Numbers that each sample has as its target; 0: it has none. */
 int64_t ddla_dataset_targets(const ddla_dataset *set);
 
@@ -127,5 +130,23 @@ const void *ddla_dataset_features(const ddla_dataset *set, int64_t index);
  * [channels]. Take them from the training part and keep them with the model, so that evaluation
  * applies the same. */
 void ddla_dataset_moments(float *mean, float *deviation, const ddla_dataset *set);
+
+/* What moments are made from, of one channel, so that those of several sets can be made into their
+ * whole's. Of uint8 sum and squares, exact; of float32 average, and the sum of squares about it. */
+typedef struct ddla_channel_sums {
+  double values; /* how many */
+  uint64_t sum, squares;
+  double average, spread;
+} ddla_channel_sums;
+
+/* out: [channels] */
+void ddla_dataset_sums(ddla_channel_sums *out, const ddla_dataset *set);
+
+/* *to becomes that of both; zero is that of nothing. */
+void ddla_channel_sums_add(ddla_channel_sums *to, const ddla_channel_sums *more);
+
+/* As ddla_dataset_moments of all sets that were added. mean, deviation, sums: [channels] */
+void ddla_channel_sums_moments(float *mean, float *deviation, const ddla_channel_sums *sums,
+                               int64_t channels, ddla_data_type type);
 
 #endif

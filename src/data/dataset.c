@@ -30,22 +30,36 @@ int64_t ddla_dataset_root_index(const ddla_dataset *set, int64_t index) {
   return index;
 }
 
+const ddla_dataset *ddla_dataset_record(int64_t *row, const ddla_dataset *set, int64_t index) {
+  const ddla_dataset *in = ddla_dataset_piece_of(&index, set, index);
+  *row = ddla_dataset_root_index(in, index);
+  return ddla_dataset_root(in);
+}
+
 int64_t ddla_dataset_count(const ddla_dataset *set) { return set->count; }
 ddla_data_shape ddla_dataset_shape(const ddla_dataset *set) { return set->shape; }
 ddla_data_type ddla_dataset_type(const ddla_dataset *set) { return set->type; }
 int ddla_dataset_classes(const ddla_dataset *set) { return ddla_dataset_root(set)->classes.count; }
 bool ddla_dataset_labelled(const ddla_dataset *set) {
-  return set->labels || set->targets || set->type == DDLA_DATA_TOKENS;
+  const ddla_dataset *any = ddla_dataset_piece_here(set);
+  return any->labels || any->targets || any->type == DDLA_DATA_TOKENS;
 }
 ddla_data_fingerprint ddla_dataset_fingerprint(const ddla_dataset *set) { return set->fingerprint; }
 
 int64_t ddla_dataset_targets(const ddla_dataset *set) { return set->target_count; }
 
 size_t ddla_dataset_bytes(const ddla_dataset *set) {
-  return set->features_block.bytes + set->labels_block.bytes + set->targets_block.bytes;
+  size_t bytes = 0;
+  for (int p = 0; p < set->pieces; p++)
+    if (set->piece[p].set) bytes += ddla_dataset_bytes(ddla_dataset_root(set->piece[p].set));
+  return bytes + set->features_block.bytes + set->labels_block.bytes + set->targets_block.bytes;
 }
 
 size_t ddla_dataset_memory(const ddla_dataset *set) {
+  size_t bytes = 0;
+  for (int p = 0; p < set->pieces; p++)
+    if (set->piece[p].set) bytes += ddla_dataset_memory(ddla_dataset_root(set->piece[p].set));
+  if (set->pieces > 0) return bytes;
   return set->mapped ? set->labels_block.bytes : ddla_dataset_bytes(set);
 }
 
@@ -54,8 +68,14 @@ const char *ddla_dataset_class_name(const ddla_dataset *set, int class_index) {
   return ddla_dataset_root(set)->classes.names[class_index];
 }
 
+int ddla_dataset_class_find(const ddla_dataset *set, const char *name) {
+  return ddla_classes_find(&ddla_dataset_root(set)->classes, name, strlen(name));
+}
+
 int32_t ddla_dataset_label(const ddla_dataset *set, int64_t index) {
-  return set->labels ? set->labels[ddla_dataset_root_index(set, index)] : -1;
+  int64_t row = 0;
+  const ddla_dataset *at = ddla_dataset_record(&row, set, index);
+  return at->labels ? at->labels[row] : -1;
 }
 
 int ddla_dataset_keys(const ddla_dataset *set) { return ddla_dataset_root(set)->key_names.count; }
@@ -66,7 +86,9 @@ int32_t ddla_dataset_key(const ddla_dataset *set, int64_t index) {
 
 const void *ddla_dataset_features(const ddla_dataset *set, int64_t index) {
   size_t bytes = (size_t)ddla_data_shape_count(set->shape) * ddla_data_type_bytes(set->type);
-  return (const uint8_t *)set->features + (size_t)ddla_dataset_root_index(set, index) * bytes;
+  int64_t row = 0;
+  const ddla_dataset *at = ddla_dataset_record(&row, set, index);
+  return (const uint8_t *)at->features + (size_t)row * bytes;
 }
 
 uint64_t ddla_data_fingerprint_seed(ddla_data_fingerprint older) {
@@ -124,8 +146,14 @@ void ddla_dataset_seal(ddla_dataset *set) {
 
 int64_t ddla_dataset_left_out(int64_t *blocks, const ddla_dataset *set) {
   const ddla_dataset *root = ddla_dataset_root(set);
+  int64_t left_out = root->left_out, some = 0;
   *blocks = root->left_out_for;
-  return root->left_out;
+  for (int p = 0; p < root->pieces; p++) {
+    if (!root->piece[p].set) continue;
+    left_out += ddla_dataset_left_out(&some, root->piece[p].set);
+    *blocks += some;
+  }
+  return left_out;
 }
 
 ddla_status ddla_dataset_number_classes(ddla_dataset *set, const ddla_data_source *source,
@@ -263,5 +291,6 @@ void ddla_dataset_close(ddla_dataset *set) {
   ddla_classes_fini(&set->classes);
   ddla_classes_fini(&set->key_names);
   if (!set->parent) ddla_free(set->keys);
+  ddla_free(set->piece);
   ddla_free(set);
 }

@@ -8,10 +8,14 @@
 #include "data/data.h"
 #include "data/file.h"
 #include "data/order.h"
+#include "data/united.h"
 
-/* A view has a parent and owns nothing but itself; features, labels and classes are the root's. */
+/* A view has a parent and owns nothing but itself; features, labels and classes are the root's. A
+ * united set is a root without records of its own: sample i is one of a piece's. */
 struct ddla_dataset {
   const ddla_dataset *parent;
+  ddla_data_piece *piece; /* [pieces] of a united set, owned; else null */
+  int pieces;
   ddla_order order; /* view: sample i is sample order(first + i) of the parent */
   int64_t first;
   int64_t count;
@@ -47,6 +51,10 @@ int64_t ddla_data_shape_count(ddla_data_shape shape);
 /* Index of a view's sample in its root. */
 int64_t ddla_dataset_root_index(const ddla_dataset *set, int64_t index);
 const ddla_dataset *ddla_dataset_root(const ddla_dataset *set);
+
+/* The root that has a sample's record, and which one it is there: of a united set a piece's, which
+ * must lie here. */
+const ddla_dataset *ddla_dataset_record(int64_t *row, const ddla_dataset *set, int64_t index);
 
 /* Bytes of features (of a text: its tokens), labels (int32) and targets of a root. */
 enum { DDLA_DATA_STREAMS = 3 };

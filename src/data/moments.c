@@ -41,22 +41,16 @@ static void add_channels(byte_sums *total, const uint8_t *bytes, ddla_data_shape
     }
 }
 
-/* Exact in integers (2^48 values are far more than fit a machine) up to the last divisions. */
-static void byte_moments(float *mean, float *deviation, const ddla_dataset *set, int64_t first,
-                         int64_t count) {
+static void sum_bytes(ddla_channel_sums *out, const ddla_dataset *set, int64_t first,
+                      int64_t count) {
   byte_sums total[BLOCK] = {0};
   for (int64_t i = 0; i < set->count; i++) {
     const uint8_t *bytes = ddla_dataset_features(set, i);
     if (set->shape.channels == 1) add_gray(total, bytes, set->shape.height * set->shape.width);
     else add_channels(total, bytes + first, set->shape, count);
   }
-  double values = (double)(set->shape.height * set->shape.width) * (double)set->count;
-  for (int64_t c = 0; c < count; c++) {
-    double average = (double)total[c].sum / values;
-    double variance = (double)total[c].squares / values - average * average;
-    mean[c] = (float)(average / 255.0);
-    deviation[c] = variance > 1e-9 ? (float)(sqrt(variance) / 255.0) : 1.0f;
-  }
+  for (int64_t c = 0; c < count; c++)
+    out[c] = (ddla_channel_sums){.sum = total[c].sum, .squares = total[c].squares};
 }
 
 /* sums[c] += (x - origin[c])^power over the set, in its order */
@@ -72,26 +66,76 @@ static void add_powers(double *sums, const ddla_dataset *set, int64_t first, int
   }
 }
 
-static void float_moments(float *mean, float *deviation, const ddla_dataset *set, int64_t first,
-                          int64_t count) {
-  double average[BLOCK] = {0}, squares[BLOCK] = {0};
-  double values = (double)(set->shape.height * set->shape.width) * (double)set->count;
+static double values_of(const ddla_dataset *set) {
+  return (double)(set->shape.height * set->shape.width) * (double)set->count;
+}
+
+static void sum_floats(ddla_channel_sums *out, const ddla_dataset *set, int64_t first,
+                       int64_t count) {
+  double average[BLOCK] = {0}, spread[BLOCK] = {0};
   add_powers(average, set, first, count, NULL);
-  for (int64_t c = 0; c < count; c++) average[c] /= values;
-  add_powers(squares, set, first, count, average);
-  for (int64_t c = 0; c < count; c++) {
-    double spread = sqrt(squares[c] / values);
-    mean[c] = (float)average[c];
-    /* what is left of a constant that has no exact mean is rounding, not spread */
-    deviation[c] = spread > 1e-9 * fabs(average[c]) && (float)spread > 0 ? (float)spread : 1.0f;
-  }
+  for (int64_t c = 0; c < count; c++) average[c] /= values_of(set);
+  add_powers(spread, set, first, count, average);
+  for (int64_t c = 0; c < count; c++)
+    out[c] = (ddla_channel_sums){.average = average[c], .spread = spread[c]};
+}
+
+static void sum_block(ddla_channel_sums *out, const ddla_dataset *set, int64_t first,
+                      int64_t count) {
+  if (set->type == DDLA_DATA_UINT8) sum_bytes(out, set, first, count);
+  else sum_floats(out, set, first, count);
+  for (int64_t c = 0; c < count; c++) out[c].values = values_of(set);
+}
+
+static int64_t block_at(const ddla_dataset *set, int64_t first) {
+  const int64_t rest = set->shape.channels - first;
+  return rest < BLOCK ? rest : BLOCK;
+}
+
+void ddla_dataset_sums(ddla_channel_sums *out, const ddla_dataset *set) {
+  for (int64_t first = 0; first < set->shape.channels; first += BLOCK)
+    sum_block(out + first, set, first, block_at(set, first));
+}
+
+/* Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance",
+ * doi:10.1080/00031305.1983.10483115, (2.1) */
+void ddla_channel_sums_add(ddla_channel_sums *to, const ddla_channel_sums *more) {
+  const double all = to->values + more->values, apart = more->average - to->average;
+  if (all == 0) return;
+  to->spread += more->spread + apart * apart * (to->values / all) * more->values;
+  to->average += apart * (more->values / all);
+  to->sum += more->sum;
+  to->squares += more->squares;
+  to->values = all;
+}
+
+/* Exact in integers (2^48 values are far more than fit a machine) up to the last divisions. */
+static void byte_moments(float *mean, float *deviation, const ddla_channel_sums *sums) {
+  double average = (double)sums->sum / sums->values;
+  double variance = (double)sums->squares / sums->values - average * average;
+  *mean = (float)(average / 255.0);
+  *deviation = variance > 1e-9 ? (float)(sqrt(variance) / 255.0) : 1.0f;
+}
+
+static void float_moments(float *mean, float *deviation, const ddla_channel_sums *sums) {
+  double spread = sqrt(sums->spread / sums->values);
+  *mean = (float)sums->average;
+  /* what is left of a constant that has no exact mean is rounding, not spread */
+  *deviation = spread > 1e-9 * fabs(sums->average) && (float)spread > 0 ? (float)spread : 1.0f;
+}
+
+void ddla_channel_sums_moments(float *mean, float *deviation, const ddla_channel_sums *sums,
+                               int64_t channels, ddla_data_type type) {
+  for (int64_t c = 0; c < channels; c++)
+    if (type == DDLA_DATA_UINT8) byte_moments(mean + c, deviation + c, sums + c);
+    else float_moments(mean + c, deviation + c, sums + c);
 }
 
 void ddla_dataset_moments(float *mean, float *deviation, const ddla_dataset *set) {
+  ddla_channel_sums sums[BLOCK];
   for (int64_t first = 0; first < set->shape.channels; first += BLOCK) {
-    int64_t rest = set->shape.channels - first, count = rest < BLOCK ? rest : BLOCK;
-    if (set->type == DDLA_DATA_UINT8)
-      byte_moments(mean + first, deviation + first, set, first, count);
-    else float_moments(mean + first, deviation + first, set, first, count);
+    const int64_t count = block_at(set, first);
+    sum_block(sums, set, first, count);
+    ddla_channel_sums_moments(mean + first, deviation + first, sums, count, set->type);
   }
 }

@@ -61,6 +61,9 @@ static ddla_status check_needs(const ddla_partition_kind *kind,
                      "%s keeps samples of one key together, and these have no keys; name their "
                      "column (csv) in data.partition_key",
                      kind->name);
+  if (kind->needs_homes && !samples->home)
+    return DDLA_FAIL(INVALID, "%s is for samples that lie on hosts of their own, and these do not",
+                     kind->name);
   if (samples->count >= rule->parts) return DDLA_OK;
   return DDLA_FAIL(INVALID, "%lld samples cannot be divided among %d replicas",
                    (long long)samples->count, rule->parts);

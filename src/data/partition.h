@@ -16,6 +16,8 @@ typedef struct ddla_partition_samples {
   int64_t count;
   int labels, keys;           /* how many there may be; 0: samples have none */
   const int32_t *label, *key; /* [count] from 0; null: samples have none */
+  int homes;                  /* hosts that they lie on; 0: they lie everywhere */
+  const int32_t *home;        /* [count] from 0; null: they lie everywhere */
 } ddla_partition_samples;
 
 /* How they are divided. */
@@ -30,7 +32,7 @@ typedef struct ddla_partition_rule {
 typedef struct ddla_partition_kind {
   const char *name, *help;
   const char *mend; /* what to change where a part would be empty */
-  bool needs_labels, needs_keys;
+  bool needs_labels, needs_keys, needs_homes;
   /* owner[i]: the part of sample i. Parts may stay empty: who calls refuses that. Errors: INVALID
    * for a rule that cannot be followed; NO_MEMORY. */
   ddla_status (*assign)(int32_t *owner, const ddla_partition_samples *samples,

@@ -13,7 +13,11 @@ enum { WEIGHT_BITS = 18 }; /* 64 parts of weight up to 64: 24 bits, as a float h
 
 /* ---- what is known of the samples ---- */
 
-/* Labels, or keys, of a set; null where it has none. */
+static int32_t home_of(const ddla_dataset *set, int64_t index) {
+  return ddla_dataset_home(set, index);
+}
+
+/* Labels, keys or homes of a set; null where it has none. */
 static ddla_status copy_numbers(int32_t **out, const ddla_dataset *set,
                                 int32_t (*number_of)(const ddla_dataset *, int64_t), bool has) {
   const int64_t count = ddla_dataset_count(set);
@@ -26,18 +30,23 @@ static ddla_status copy_numbers(int32_t **out, const ddla_dataset *set,
 
 static ddla_status assign(int32_t *owner, const ddla_dataset *set, const ddla_partition_kind *kind,
                           const ddla_partition_rule *rule) {
-  int32_t *label = NULL, *key = NULL;
+  int32_t *label = NULL, *key = NULL, *home = NULL;
+  const bool homed = kind->needs_homes && ddla_dataset_pieces(set) > 0;
   const bool labelled = kind->needs_labels && set->labels, keyed = kind->needs_keys && set->keys;
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, copy_numbers(&label, set, ddla_dataset_label, labelled));
   DDLA_TRY_CLEAN(status, copy_numbers(&key, set, ddla_dataset_key, keyed));
+  DDLA_TRY_CLEAN(status, copy_numbers(&home, set, home_of, homed));
   const ddla_partition_samples samples = {.count = ddla_dataset_count(set),
                                           .labels = labelled ? ddla_dataset_classes(set) : 0,
                                           .keys = keyed ? ddla_dataset_keys(set) : 0,
                                           .label = label,
-                                          .key = key};
+                                          .key = key,
+                                          .homes = homed ? ddla_dataset_pieces(set) : 0,
+                                          .home = home};
   DDLA_TRY_CLEAN(status, ddla_partition_assign(owner, kind, &samples, rule));
 cleanup:
+  ddla_free(home);
   ddla_free(key);
   ddla_free(label);
   return status;

@@ -7,11 +7,12 @@
 #include "base/text.h"
 #include "data/format.h"
 
-/* First token of a sample. Views of texts are in order, so the set's last sample is the text's last
- * too. */
-static int64_t start_of(const ddla_dataset *set, int64_t index, const ddla_augment *augment) {
+/* The first token of a sample, which is number `place` of a set that is no united one. Views of
+ * texts are in order, so the set's last sample is the text's last too. */
+static int64_t start_of(const ddla_dataset *set, int64_t place, int64_t index,
+                        const ddla_augment *augment) {
   const int64_t window = set->shape.height;
-  const int64_t place = ddla_dataset_root_index(set, index) * window;
+  place = ddla_dataset_root_index(set, place) * window;
   if (!augment || !augment->slide) return place;
   const int64_t last = ddla_dataset_root_index(set, set->count - 1) * window;
   const int64_t room = last - place < window - 1 ? last - place : window - 1;
@@ -24,7 +25,10 @@ void ddla_tokens_fill(int32_t *tokens, int32_t *targets, const ddla_dataset *set
                       const int64_t *indices, int64_t count, const ddla_augment *augment) {
   const int64_t window = set->shape.height;
   for (int64_t i = 0; i < count; i++) {
-    const uint16_t *from = (const uint16_t *)set->features + start_of(set, indices[i], augment);
+    int64_t place = 0;
+    const ddla_dataset *in = ddla_dataset_piece_of(&place, set, indices[i]);
+    const uint16_t *from =
+        (const uint16_t *)in->features + start_of(in, place, indices[i], augment);
     for (int64_t k = 0; k < window; k++) tokens[i * window + k] = from[k];
     for (int64_t k = 0; targets && k < window; k++) targets[i * window + k] = from[k + 1];
   }

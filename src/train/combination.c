@@ -125,6 +125,11 @@ static ddla_status check_heterogeneity(const ddla_training *training) {
                            "is %s, which is about parts of the data that replicas own, but "
                            "data.partition is shared; choose a partition, or leave it out",
                            row->name);
+  if (row->spreads && training->owned)
+    return ddla_job_refuse(job, key,
+                           "is %s, which shows some samples to all replicas, but with "
+                           "data.partition files they are on their hosts alone; leave it out",
+                           row->name);
   if (!row->exact || !training->codec) return DDLA_OK;
   return ddla_job_refuse(
       job, "sync.codec",

@@ -4,6 +4,7 @@
 
 #include "data/augment.h"
 #include "data/batch.h"
+#include "data/united.h"
 #include "optim/norm.h"
 #include "task/metrics.h"
 
@@ -15,7 +16,40 @@ static ddla_status execute(ddla_plan *plan, const ddla_forward *forward) {
 }
 
 int64_t ddla_forward_batches(const ddla_task_graph *graph, const ddla_dataset *set) {
-  return ddla_batch_count(ddla_dataset_count(set), ddla_task_evaluation_batch(graph));
+  const int pieces = ddla_dataset_pieces(set);
+  int64_t first = 0, end = 0;
+  if (pieces == 0)
+    return ddla_batch_count(ddla_dataset_count(set), ddla_task_evaluation_batch(graph));
+  ddla_forward_piece(&first, &end, graph, set, pieces - 1);
+  return end;
+}
+
+void ddla_forward_piece(int64_t *first, int64_t *end, const ddla_task_graph *graph,
+                        const ddla_dataset *set, int piece) {
+  const int64_t batch = ddla_task_evaluation_batch(graph);
+  *end = 0;
+  for (int p = 0; p <= piece; p++) {
+    *first = *end;
+    *end += ddla_batch_count(ddla_dataset_piece_count(set, p), batch);
+  }
+}
+
+/* Positions in the set of one of its batches. */
+static ddla_batch_span span_of(const ddla_task_graph *graph, const ddla_dataset *set,
+                               int64_t batch) {
+  const int64_t size = ddla_task_evaluation_batch(graph);
+  int64_t before = 0, first = 0, end = 0;
+  int piece = 0;
+  if (ddla_dataset_pieces(set) == 0)
+    return ddla_batch_positions(ddla_dataset_count(set), size, batch);
+  for (;; piece++) {
+    ddla_forward_piece(&first, &end, graph, set, piece);
+    if (batch < end) break;
+    before += ddla_dataset_piece_count(set, piece);
+  }
+  const ddla_batch_span span =
+      ddla_batch_positions(ddla_dataset_piece_count(set, piece), size, batch - first);
+  return (ddla_batch_span){before + span.first, before + span.end};
 }
 
 int ddla_forward_columns(const ddla_task *task) { return task->add ? 2 + task->sum_count : 1; }
@@ -35,8 +69,7 @@ static void record_sums(double *record, const ddla_plan *plan, const ddla_task_g
 ddla_status ddla_forward_evaluate(int64_t *counts, double *record, const ddla_forward *forward,
                                   const ddla_dataset *set, int64_t batch) {
   const ddla_task_graph *graph = forward->graph;
-  ddla_batch_span span =
-      ddla_batch_positions(ddla_dataset_count(set), ddla_task_evaluation_batch(graph), batch);
+  ddla_batch_span span = span_of(graph, set, batch);
   int64_t count = ddla_batch_span_count(span);
   ddla_plan *plan = NULL;
   DDLA_TRY(ddla_lane_plan_for(&plan, forward->lane, count, false));
@@ -46,7 +79,6 @@ ddla_status ddla_forward_evaluate(int64_t *counts, double *record, const ddla_fo
   ddla_batch_fill(ddla_plan_value(plan, graph->input).data, labels, set, forward->indices, count,
                   &plain);
   DDLA_TRY(execute(plan, forward));
-  record += batch * ddla_forward_columns(graph->task);
   if (graph->task->add) {
     record_sums(record, plan, graph);
     return DDLA_OK;

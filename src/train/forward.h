@@ -30,8 +30,7 @@ typedef struct ddla_forward {
 int ddla_forward_columns(const ddla_task *task);
 
 /* Evaluates batch `batch` of the set: adds into counts (task/metrics.h) where the task is a
- * classifier's, and writes the batch's columns of record [ddla_forward_batches, columns]. Errors:
- * those of plans and kernels. */
+ * classifier's, and writes the batch's record [columns]. Errors: those of plans and kernels. */
 ddla_status ddla_forward_evaluate(int64_t *counts, double *record, const ddla_forward *forward,
                                   const ddla_dataset *set, int64_t batch);
 
@@ -39,8 +38,11 @@ ddla_status ddla_forward_evaluate(int64_t *counts, double *record, const ddla_fo
 void ddla_forward_conclude(ddla_evaluation *out, const ddla_task_graph *graph,
                            const ddla_dataset *set, const double *record, const int64_t *counts);
 
-/* Batches of a set in evaluation. */
+/* Batches of a set in evaluation. Of a united set (data/united.h) each piece's begin anew: those of
+ * a piece are [*first, *end). */
 int64_t ddla_forward_batches(const ddla_task_graph *graph, const ddla_dataset *set);
+void ddla_forward_piece(int64_t *first, int64_t *end, const ddla_task_graph *graph,
+                        const ddla_dataset *set, int piece);
 
 /* Where the samples of a batch go before ddla_forward_run: the graph's input, float [count, height,
  * width, channels] after standardising, or int32 [count, length]. Borrowed until the next place.

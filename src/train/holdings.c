@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "chart/bars.h"
+#include "train/owned.h"
 #include "train/run.h"
 
 enum { SHOWN = 8 /* labels in a line */, WIDTH = 860, LINE_BYTES = 640, NAME_BYTES = 24 };
@@ -31,7 +32,9 @@ static ddla_status count(holdings *out, const ddla_training *training) {
   holdings made = {.parts = parts->count, .labels = 1};
   if (is_labelled(training)) made.labels = ddla_dataset_classes(training->whole);
   DDLA_TRY(DDLA_NEW(made.count, (int64_t)made.parts * made.labels));
-  if (is_labelled(training)) ddla_parts_count(made.count, parts, training->train, made.labels);
+  if (is_labelled(training) && training->owned)
+    ddla_owned_counts(made.count, training, made.labels);
+  else if (is_labelled(training)) ddla_parts_count(made.count, parts, training->train, made.labels);
   else memcpy(made.count, parts->own, (size_t)made.parts * sizeof *made.count);
   *out = made;
   return DDLA_OK;

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "data/batch.h"
 #include "task/metrics.h"
+#include "train/owned.h"
 #include "train/plugins.h"
 #include "train/run.h"
 #include "train/save.h"
@@ -188,6 +189,11 @@ ddla_status ddla_inference_data(ddla_dataset **out, ddla_dataset **whole,
   const char *key = NULL;
   ddla_dataset *set = NULL, *views[2] = {NULL, NULL};
   DDLA_TRY(find_part(&source, &key, inference, part));
+  if (ddla_owned_is_path(source.path))
+    return ddla_job_refuse(job, key,
+                           "names a file of each host; name the one that is meant "
+                           "(--set %s=PATH)",
+                           key);
   if (description->name_count > 0) {
     source.class_names = (const char *const *)description->class_names;
     source.class_count = description->name_count;
@@ -246,7 +252,9 @@ static ddla_status run_lane(evaluation_lane *work) {
   const int64_t batches = ddla_forward_batches(&inference->graph, work->set);
   ddla_status status = DDLA_OK;
   for (int64_t b = work->first; b < batches && status == DDLA_OK; b += work->stride)
-    status = ddla_forward_evaluate(work->counts, work->losses, &forward, work->set, b);
+    status = ddla_forward_evaluate(work->counts,
+                                   work->losses + b * ddla_forward_columns(inference->graph.task),
+                                   &forward, work->set, b);
   ddla_lane_fini(&lane);
   ddla_free(indices);
   return status;

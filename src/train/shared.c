@@ -331,13 +331,9 @@ static ddla_status make_state(ddla_shared *shared, const ddla_training *training
                                           .copies = 1});
 }
 
-static int64_t eval_batches(const ddla_training *training, const ddla_dataset *set) {
-  return set ? ddla_forward_batches(&training->graph, set) : 0;
-}
-
 static void size_metrics(ddla_shared *shared, const ddla_training *training) {
-  const int64_t test = eval_batches(training, training->test),
-                validation = eval_batches(training, training->validation);
+  const int64_t test = ddla_evaluation_records(training, training->test),
+                validation = ddla_evaluation_records(training, training->validation);
   shared->loss_count =
       (test > validation ? test : validation) * ddla_forward_columns(training->task);
   shared->metric_count = ddla_metrics_count(training->graph.classes);

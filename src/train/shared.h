@@ -63,9 +63,13 @@ typedef struct ddla_shared {
   ddla_worker_report *report; /* [places] */
   ddla_epoch_sums *sums_of;   /* [places] */
   int64_t *metrics;           /* [places][metric_count]: evaluation counts */
-  double *losses;             /* [eval batches, columns]: see ddla_forward_evaluate */
+  double *losses;             /* [ddla_evaluation_records, columns] */
   int64_t metric_count, loss_count;
 } ddla_shared;
+
+/* Records of batches (train/forward.h) that an evaluation has room for in shared memory. set may be
+ * null. */
+int64_t ddla_evaluation_records(const ddla_training *training, const ddla_dataset *set);
 
 /* Bytes of memory for a host's agents together, and how many of them are ever touched: of the host
  * that needs most. And those of this host. Errors: NO_MEMORY. */

@@ -8,12 +8,14 @@
 #include "base/alloc.h"
 #include "base/machine.h"
 #include "data/batch.h"
+#include "data/united.h"
 #include "graph/plan.h"
 #include "optim/norm.h"
 #include "state/state.h"
 #include "train/combination.h"
 #include "train/identity.h"
 #include "train/loading.h"
+#include "train/owned.h"
 #include "train/plugins.h"
 #include "train/run.h"
 #include "train/seating.h"
@@ -111,6 +113,7 @@ static ddla_status open_data(ddla_training *training) {
   ddla_data_source all[DDLA_TRAINING_PARTS], source[DDLA_TRAINING_PARTS];
   ddla_dataset *set[DDLA_TRAINING_PARTS] = {NULL};
   int count = 1, validation = 0, test = 0;
+  if (ddla_owned_wanted(job)) return ddla_owned_open(training);
   ddla_training_sources(all, job, training->plugins);
   source[0] = all[DDLA_DATA_TRAIN];
   if (all[DDLA_DATA_TEST].path) source[test = count++] = all[DDLA_DATA_TEST];
@@ -171,7 +174,9 @@ static ddla_status make_moments(ddla_training *training) {
   if (given && (job->data.mean.count != channels || job->data.std.count != channels))
     return ddla_job_refuse(job, "data.mean", "and data.std need %lld numbers each, one per channel",
                            (long long)channels);
-  if (!given) ddla_dataset_moments(training->mean, training->deviation, training->train);
+  if (!given && training->owned)
+    DDLA_TRY(ddla_owned_moments(training->mean, training->deviation, training));
+  else if (!given) ddla_dataset_moments(training->mean, training->deviation, training->train);
   for (int64_t c = 0; given && c < channels; c++) {
     training->mean[c] = (float)job->data.mean.at[c];
     training->deviation[c] = (float)job->data.std.at[c];
@@ -544,7 +549,8 @@ ddla_status ddla_training_change_sync(ddla_training *training, const ddla_job *j
   return ddla_combination_check(training);
 }
 
-static ddla_status prepare(ddla_training *training, bool started_here) {
+/* What is done before hosts can meet that have data of their own. */
+static ddla_status prepare_alone(ddla_training *training) {
   const ddla_job *job = training->job;
   DDLA_TRY(ddla_train_plugins(&training->plugins, job, training->own.plugin));
   DDLA_TRY(ddla_job_check(job));
@@ -558,7 +564,24 @@ static ddla_status prepare(ddla_training *training, bool started_here) {
   DDLA_TRY(choose_optimizer(training));
   DDLA_TRY(choose_reduction(training));
   choose_average(training);
-  DDLA_TRY(open_data(training));
+  return open_data(training);
+}
+
+/* Of whoever's parts: sizes that were asked for, and everybody's other sets. */
+static ddla_status fit_owned(const ddla_training *training) {
+  if (!training->owned) return DDLA_OK;
+  DDLA_TRY(check_shape(training));
+  if (training->test && ddla_dataset_pieces(training->test) == 0)
+    DDLA_TRY(fit_part(training, training->test, "data.test"));
+  if (training->validation && ddla_dataset_pieces(training->validation) == 0)
+    DDLA_TRY(fit_part(training, training->validation, "data.validation"));
+  return DDLA_OK;
+}
+
+static ddla_status prepare(ddla_training *training, bool started_here) {
+  const ddla_job *job = training->job;
+  DDLA_TRY(ddla_owned_meet(training, prepare_alone(training)));
+  DDLA_TRY(fit_owned(training));
   DDLA_TRY(check_text(training));
   DDLA_TRY(check_labels(training));
   DDLA_TRY(check_samples(training));
@@ -591,6 +614,7 @@ ddla_status ddla_training_prepare(ddla_training **out, const ddla_job *job,
   training->precision = ddla_precision_of(job->train.precision);
   training->start_ns = start_ns;
   if (cluster) training->cluster = *cluster;
+  training->played = cluster == NULL;
   ddla_status status = prepare(training, cluster == NULL);
   if (status != DDLA_OK) {
     ddla_training_destroy(training);
@@ -618,6 +642,7 @@ void ddla_training_destroy(ddla_training *training) {
   ddla_dataset_close(training->validation);
   ddla_dataset_close(training->test);
   ddla_dataset_close(training->whole);
+  ddla_owned_destroy(training);
   ddla_segments_destroy(training);
   ddla_binding_destroy(training->binding);
   ddla_free(training->class_names);

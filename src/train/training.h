@@ -35,14 +35,28 @@ typedef enum ddla_average_kind {
   DDLA_AVERAGE_SWA  /* equal mean over ends of epochs */
 } ddla_average_kind;
 
-/* What a program brings besides the job. Borrowed; null: nothing. */
+/* How agents that another program has started tell each other of the data that lie on their hosts
+ * alone. Both are collective. agree: how everybody's preparation went so far; its failure is the
+ * first of all. gather: `all` gets every agent's bytes, by agent. */
+typedef struct ddla_training_meeting {
+  ddla_status (*agree)(void *argument, ddla_status prepared);
+  ddla_status (*gather)(void *argument, void *all, const void *mine, size_t bytes);
+  void *argument;
+} ddla_training_meeting;
+
+/* What a program brings besides the job. Borrowed; null: nothing. meeting: where all agents that
+ * are prepared so have the same data.partition, files. */
 typedef struct ddla_training_own {
+  const ddla_training_meeting *meeting;
   const ddla_own_model *model; /* instead of the job's */
   const ddla_plugin *plugin;
 } ddla_training_own;
 
 /* train/segments.h */
 typedef struct ddla_segments ddla_segments;
+
+/* train/owned.h */
+typedef struct ddla_owned ddla_owned;
 
 typedef struct ddla_training {
   const ddla_job *job;   /* borrowed */
@@ -52,6 +66,8 @@ typedef struct ddla_training {
   ddla_task_graph graph; /* graph and its values; owned */
   ddla_dataset *whole;   /* training file; train and validation may be views of it */
   ddla_dataset *train, *validation, *test; /* validation and test may be null */
+  ddla_owned *owned;       /* owned; what these are united from; null: they lie everywhere */
+  bool played;             /* who is where follows from the job: this machine plays all hosts */
   ddla_parts *parts;       /* of train, that replicas own; owned; null: all data are everybody's */
   float *mean, *deviation; /* by channel */
   int64_t channels;

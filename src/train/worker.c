@@ -24,6 +24,7 @@ ddla_status ddla_worker_init(ddla_worker *worker) {
   const int64_t most = training->micro_batch > batch ? training->micro_batch : batch;
   worker->progress.best_metric = -1;
   DDLA_TRY(DDLA_NEW(worker->indices, most));
+  if (training->owned) DDLA_TRY(DDLA_NEW(worker->records, worker->shared->loss_count));
   return DDLA_NEW(worker->counts, worker->shared->metric_count);
 }
 
@@ -33,7 +34,9 @@ void ddla_worker_fini(ddla_worker *worker) {
   worker->audit = NULL;
   ddla_free(worker->indices);
   ddla_free(worker->counts);
+  ddla_free(worker->records);
   worker->indices = worker->counts = NULL;
+  worker->records = NULL;
 }
 
 static float *theta_now(const ddla_worker *worker) {

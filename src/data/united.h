@@ -1,0 +1,48 @@
+/* A set whose samples lie on several hosts, each of which has one piece of it: numbered through
+ * over all pieces, by host. Every host knows how many there are in each and, by label, of what; but
+ * only those of its own piece can be read there. Threads: made and forgotten by one; then only
+ * read. */
+#ifndef DDLA_DATA_UNITED_H
+#define DDLA_DATA_UNITED_H
+
+#include "data/classes.h"
+#include "data/data.h"
+
+/* What is known of a piece everywhere. */
+typedef struct ddla_data_piece {
+  const ddla_dataset *set; /* borrowed; null: it lies elsewhere */
+  int64_t first;           /* number of its first sample in the whole; filled by unite */
+  int64_t count;
+  ddla_data_fingerprint fingerprint;
+} ddla_data_piece;
+
+/* Unites pieces [count], of which at least one lies here and all are of its type and shape. classes
+ * become the whole's (moved out of *classes). The fingerprint is that of all pieces' together, in
+ * their order, with the names of the classes. Errors: NO_MEMORY. */
+ddla_status ddla_dataset_unite(ddla_dataset **out, const ddla_data_piece *pieces, int count,
+                               ddla_classes *classes) DDLA_MUST_USE;
+
+/* The names of all lists, each once, in an order that does not depend on who has which: where all
+ * are whole numbers by these, as readers number them, else by their bytes. names: [lists] each
+ * counts[l] names that follow each other, each ended by a zero. Errors: INVALID for too many;
+ * NO_MEMORY. */
+ddla_status ddla_classes_unite(ddla_classes *out, const char *const *names, const int *counts,
+                               int lists);
+
+/* How many pieces, 0: it is no united set; their samples; where a sample lies, and as which number
+ * there (the set itself where it is no united one; else the piece must lie here). */
+int ddla_dataset_pieces(const ddla_dataset *set);
+int64_t ddla_dataset_piece_count(const ddla_dataset *set, int piece);
+int ddla_dataset_home(const ddla_dataset *set, int64_t index);
+const ddla_dataset *ddla_dataset_piece_of(int64_t *place, const ddla_dataset *set, int64_t index);
+
+/* One that lies here; the set itself where it is no united one. */
+const ddla_dataset *ddla_dataset_piece_here(const ddla_dataset *set);
+
+/* All but one piece are forgotten: the process becomes the host that has it. */
+void ddla_dataset_keep_piece(ddla_dataset *set, int piece);
+
+/* Another set of as many records takes the place of a piece. */
+void ddla_dataset_replace_piece(ddla_dataset *set, int piece, const ddla_dataset *by);
+
+#endif
