@@ -122,7 +122,7 @@
     "shared-set: part of the training samples that every replica has")                             \
   X(sync, penalty, REAL, "0.1", 0, 1e12, "", FREE,                                                 \
     "admm: weight of the distance between a replica and the global model, at the beginning")       \
-  X(sync, penalty_ratio, REAL, "0", 0, 1e12, "", FREE,                                            \
+  X(sync, penalty_ratio, REAL, "0", 0, 1e12, "", FREE,                                             \
     "admm: residuals that differ by more double or halve the penalty; 0: it stays; 10 is usual")   \
   X(sync, staleness, INT, "2", -1, 1000000, "steps", FREE,                                         \
     "bounded: parameters may be so many steps older than the batch; push, gossip: so many "        \

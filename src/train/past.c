@@ -37,6 +37,7 @@ static void add_report(ddla_worker_report *sum, const ddla_worker_report *report
   sum->sent_bytes += report->sent_bytes;
   sum->hosts_ns += report->hosts_ns;
   sum->exposed_ns += report->exposed_ns;
+  sum->sample_bytes = report->sample_bytes; /* counted through all segments */
   if (report->peak_bytes > sum->peak_bytes) sum->peak_bytes = report->peak_bytes;
   sum->process = report->process;
 }

@@ -28,7 +28,8 @@ typedef struct summary {
 
 /* What went between hosts. */
 typedef struct crossing {
-  int64_t sent_bytes;           /* by all hosts */
+  int64_t sent_bytes;           /* by all hosts: parameters, and what they agree on */
+  int64_t sample_bytes;         /* by all hosts */
   double exchange_s, exposed_s; /* mean over hosts */
 } crossing;
 
@@ -73,6 +74,7 @@ static crossing cross(const ddla_run *run, const ddla_worker *worker) {
   for (int w = 0; w < worker->places; w++) {
     const ddla_worker_report *report = &worker->shared->report[w];
     made.sent_bytes += report->sent_bytes;
+    made.sample_bytes += report->sample_bytes;
     made.exchange_s += 1e-9 * (double)report->hosts_ns / hosts;
     made.exposed_s += 1e-9 * (double)report->exposed_ns / hosts;
   }
@@ -82,8 +84,9 @@ static crossing cross(const ddla_run *run, const ddla_worker *worker) {
 static json_t *hosts_json(const ddla_run *run, const ddla_worker *worker) {
   const crossing sum = cross(run, worker);
   const ddla_training_start *start = worker->shared->start;
-  return json_pack("{s:i, s:I, s:f, s:f, s:I, s:f}", "count", run->training->cluster.hosts,
-                   "bytes_sent", (json_int_t)sum.sent_bytes, "exchange_seconds", sum.exchange_s,
+  return json_pack("{s:i, s:I, s:I, s:f, s:f, s:I, s:f}", "count", run->training->cluster.hosts,
+                   "bytes_sent", (json_int_t)sum.sent_bytes, "sample_bytes_sent",
+                   (json_int_t)sum.sample_bytes, "exchange_seconds", sum.exchange_s,
                    "exposed_seconds", sum.exposed_s, "range_bytes", (json_int_t)start->range_bytes,
                    "link_bytes_per_second", start->pace.bytes_per_s);
 }
@@ -137,18 +140,20 @@ static json_t *agents_json(const ddla_run *run, const ddla_worker *worker) {
   json_t *agents = json_array();
   int lanes = run->training->lanes;
   for (int a = 0; a < run->training->agents; a++) {
-    int64_t shards = 0, samples = 0, peak = 0, sent = 0;
+    int64_t shards = 0, samples = 0, peak = 0, sent = 0, sample_bytes = 0;
     for (int lane = 0; lane < lanes; lane++) {
       const ddla_worker_report *report = &worker->shared->report[a * lanes + lane];
       shards += report->shards;
       samples += report->samples;
       sent += report->sent_bytes;
+      sample_bytes += report->sample_bytes;
       if (report->peak_bytes > peak) peak = report->peak_bytes;
     }
-    json_array_append_new(agents, json_pack("{s:i, s:I, s:I, s:I, s:i}", "agent", a, "shards",
-                                            (json_int_t)shards, "samples", (json_int_t)samples,
-                                            "peak_bytes", (json_int_t)peak, "bytes_sent",
-                                            (json_int_t)sent));
+    json_array_append_new(agents,
+                          json_pack("{s:i, s:I, s:I, s:I, s:I, s:I}", "agent", a, "shards",
+                                    (json_int_t)shards, "samples", (json_int_t)samples,
+                                    "peak_bytes", (json_int_t)peak, "bytes_sent", (json_int_t)sent,
+                                    "sample_bytes_sent", (json_int_t)sample_bytes));
   }
   return agents;
 }
@@ -292,6 +297,20 @@ static void write_segments(FILE *file, const ddla_run *run) {
   }
 }
 
+/* What has left each host, where somebody minds: owned data. */
+static void write_left(FILE *file, const ddla_run *run, const ddla_worker *worker) {
+  const ddla_training *training = run->training;
+  const ddla_cluster *cluster = &training->cluster;
+  if (cluster->hosts == 1 || (!training->owned && !training->job->data.private)) return;
+  for (int h = 0; h < cluster->hosts; h++) {
+    const ddla_worker_report *report = &worker->shared->report[cluster->first[h] * training->lanes];
+    fprintf(file,
+            "left host %-6d %" PRId64 " bytes of parameters, %" PRId64 " bytes of samples%s\n", h,
+            report->sent_bytes, report->sample_bytes,
+            training->job->data.private ? " (data.private)" : "");
+  }
+}
+
 static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worker,
                        const summary *sum) {
   fprintf(file, "training time    %.2f s, %.0f %s/s, first step after %.3f s\n", sum->seconds,
@@ -315,6 +334,7 @@ static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worke
   write_replicas(file, run, worker);
   write_segments(file, run);
   ddla_holdings_print(file, run->training);
+  write_left(file, run, worker);
   int lanes = run->training->lanes;
   for (int a = 0; a < run->training->agents; a++) {
     int64_t shards = 0;

@@ -29,6 +29,7 @@ typedef struct ddla_worker_report {
   ddla_data_waits waits;                    /* for samples: part of data_ns */
   int64_t sent_bytes, hosts_ns, exposed_ns; /* to other hosts: ddla_sync_traffic, on the first
                                                worker of a host */
+  int64_t sample_bytes; /* of samples, to other hosts: of the whole run so far; ditto */
 } ddla_worker_report;
 
 /* What the steps of an epoch added up to; with replicas, of one of them. */

@@ -30,6 +30,7 @@ typedef struct agent_trainer {
   ddla_transport *transport;     /* of this host's agents */
   ddla_transport *link;       /* between hosts: of the first agent of each of several; else null */
   ddla_transport *share_link; /* the same for samples; null where none travel while it trains */
+  ddla_wire *wire;            /* on it */
   ddla_cluster cluster;
   const ddla_trainer_options *options;
   segment_board *board;
@@ -278,6 +279,7 @@ static ddla_status make_workers(agent_trainer *trainer) {
         .transport = trainer->transport,
         .shared = &trainer->shared,
         .sync = trainer->sync,
+        .wire = trainer->wire,
         .stop = trainer->options->stop,
         .watch = trainer->options->watch,
         .pen = worker->pen,
@@ -399,7 +401,9 @@ static ddla_status open_link(agent_trainer *trainer) {
   if (!hosts->open || ddla_transport_rank(trainer->transport) > 0) return DDLA_OK;
   DDLA_TRY(hosts->open(&trainer->link, &trainer->cluster, hosts->argument));
   if (!ddla_training_shares(trainer->training)) return DDLA_OK;
-  return hosts->open_share(&trainer->share_link, hosts->argument);
+  DDLA_TRY(hosts->open_share(&trainer->share_link, hosts->argument));
+  return ddla_wire_create(&trainer->wire, trainer->share_link,
+                          trainer->training->job->data.private);
 }
 
 /* Lanes record from the start on; the first one's pen is taken here, by its own thread. */
@@ -568,6 +572,7 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
   if (status != DDLA_OK) tell_hosts(&trainer, status);
   close_segment(&trainer);
   ddla_run_close(&trainer.run);
+  ddla_wire_destroy(trainer.wire);
   ddla_transport_close(trainer.share_link);
   ddla_transport_close(trainer.link);
   ddla_free(trainer.worker);

@@ -294,19 +294,19 @@ static void write_report(ddla_worker *worker) {
   ddla_sync_time time = ddla_sync_time_of(worker->sync, worker->worker);
   ddla_sync_traffic traffic = {0};
   if (worker->worker == 0) traffic = ddla_sync_traffic_of(worker->sync);
-  worker->shared->report[worker->place] =
-      (ddla_worker_report){.compute_ns = worker->compute_ns,
-                           .data_ns = worker->data_ns,
-                           .waits = worker->waits,
-                           .waiting_ns = time.waiting_ns,
-                           .exchange_ns = time.exchange_ns,
-                           .samples = worker->samples,
-                           .shards = worker->shards,
-                           .peak_bytes = (int64_t)usage.ru_maxrss * 1024,
-                           .sent_bytes = traffic.sent_bytes,
-                           .hosts_ns = traffic.exchange_ns,
-                           .exposed_ns = traffic.exposed_ns,
-                           .process = getpid()};
+  worker->shared->report[worker->place] = (ddla_worker_report){
+      .compute_ns = worker->compute_ns,
+      .data_ns = worker->data_ns,
+      .waiting_ns = time.waiting_ns,
+      .exchange_ns = time.exchange_ns,
+      .samples = worker->samples,
+      .shards = worker->shards,
+      .peak_bytes = (int64_t)usage.ru_maxrss * 1024,
+      .sent_bytes = traffic.sent_bytes,
+      .hosts_ns = traffic.exchange_ns,
+      .exposed_ns = traffic.exposed_ns,
+      .sample_bytes = worker->worker == 0 && worker->wire ? ddla_wire_bytes(worker->wire) : 0,
+      .process = getpid()};
 }
 
 /* Everybody's report is everywhere. */

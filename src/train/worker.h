@@ -4,6 +4,7 @@
 #define DDLA_TRAIN_WORKER_H
 
 #include "base/tiers.h"
+#include "share/wire.h"
 #include "sync/sync.h"
 #include "train/audit.h"
 #include "train/shared.h"
@@ -17,6 +18,7 @@ typedef struct ddla_worker {
   ddla_transport *transport;
   ddla_shared *shared;        /* the agent's view */
   ddla_sync *sync;            /* the agent's */
+  const ddla_wire *wire;      /* on which this host sends samples; null: on none */
   ddla_watch *watch;          /* of all agents; may be null */
   ddla_watch_lane pen;        /* this lane's; taken by its thread */
   struct ddla_run *run;       /* files and terminal; null but on the first worker of agent 0 */
