@@ -150,8 +150,12 @@
 
 #define DDLA_JOB_ROWS_share(X)                                                                     \
   X(share, mode, CHOICE, "none", 0, 0, "none|broadcast|gather|tiered|exchange", FREE,              \
-    "none: hosts read the files; broadcast: the first sends its to all; gather: and gets theirs")  \
-  X(share, directory, TEXT, "", 0, 0, "", FREE, "broadcast, gather: each host's set lies here")
+    "none: hosts read the files; broadcast: the first sends its to all; gather: and gets theirs; " \
+    "exchange: replicas exchange a fraction of their parts at every epoch's end")                  \
+  X(share, directory, TEXT, "", 0, 0, "", FREE,                                                    \
+    "broadcast, gather: where each host keeps the prepared set that it gets")                      \
+  X(share, fraction, REAL, "0.1", 0, 1, "", SAME,                                                  \
+    "exchange: so much of its samples each replica gives to others, and gets")
 
 #define DDLA_JOB_ROWS_parallel(X)                                                                  \
   X(parallel, agents, INT, "1", 1, 65536, "agents", FREE,                                          \

@@ -16,7 +16,8 @@ typedef enum ddla_purpose {
   DDLA_PURPOSE_SIM = 6,
   DDLA_PURPOSE_GENERATE = 7,
   DDLA_PURPOSE_PEER = 8,
-  DDLA_PURPOSE_PARTITION = 9
+  DDLA_PURPOSE_PARTITION = 9,
+  DDLA_PURPOSE_SWAP = 10
 } ddla_purpose;
 
 /* 64-bit key of (seed, purpose, a, b); a mixing function, the same on every machine. */

@@ -292,5 +292,6 @@ void ddla_dataset_close(ddla_dataset *set) {
   ddla_classes_fini(&set->key_names);
   if (!set->parent) ddla_free(set->keys);
   ddla_free(set->piece);
+  ddla_free(set->moved);
   ddla_free(set);
 }

@@ -165,6 +165,10 @@ const ddla_dataset *ddla_dataset_piece_of(int64_t *place, const ddla_dataset *se
   *place = index;
   if (root->pieces == 0) return set;
   const int64_t number = ddla_dataset_root_index(set, index);
+  if (root->where) {
+    *place = root->where[number];
+    return root->moved;
+  }
   const ddla_data_piece *piece = &root->piece[find_piece(root, number)];
   DDLA_ASSERT(piece->set); /* who asks for a record must be where it lies */
   *place = number - piece->first;
@@ -181,7 +185,88 @@ void ddla_dataset_keep_piece(ddla_dataset *set, int piece) {
     if (p != piece) set->piece[p].set = NULL;
 }
 
-void ddla_dataset_replace_piece(ddla_dataset *set, int piece, const ddla_dataset *by) {
-  DDLA_ASSERT(by->count == set->piece[piece].count);
-  set->piece[piece].set = by;
+/* ---- records that move ---- */
+
+static size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/* Bytes of features, label and targets of one record. */
+static void parts_of(size_t part[3], const ddla_dataset *set) {
+  const ddla_dataset *any = ddla_dataset_piece_here(set);
+  part[0] = (size_t)ddla_data_shape_count(set->shape) * ddla_data_type_bytes(set->type);
+  part[1] = any->labels ? sizeof(int32_t) : 0;
+  part[2] = any->targets ? (size_t)any->target_count * sizeof(float) : 0;
+}
+
+size_t ddla_dataset_record_bytes(const ddla_dataset *set) {
+  size_t part[3];
+  DDLA_ASSERT(set->type != DDLA_DATA_TOKENS);
+  parts_of(part, set);
+  return part[0] + part[1] + part[2];
+}
+
+size_t ddla_data_store_bytes(const ddla_dataset *set, int64_t count) {
+  size_t part[3], bytes = 0;
+  parts_of(part, set);
+  for (int i = 0; i < 3; i++) bytes += rounded(part[i] * (size_t)count);
+  return bytes;
+}
+
+ddla_data_store ddla_data_store_at(void *memory, const ddla_dataset *set, int64_t count) {
+  size_t part[3];
+  unsigned char *at = memory;
+  parts_of(part, set);
+  ddla_data_store store = {.count = count, .features = at};
+  at += rounded(part[0] * (size_t)count);
+  if (part[1] > 0) store.labels = (int32_t *)(void *)at;
+  at += rounded(part[1] * (size_t)count);
+  if (part[2] > 0) store.targets = (float *)(void *)at;
+  return store;
+}
+
+void ddla_dataset_take_record(unsigned char *record, const ddla_dataset *set, int64_t index) {
+  size_t part[3];
+  int64_t row = 0;
+  const ddla_dataset *at = ddla_dataset_record(&row, set, index);
+  parts_of(part, set);
+  memcpy(record, ddla_dataset_features(set, index), part[0]);
+  if (part[1] > 0) memcpy(record + part[0], at->labels + row, part[1]);
+  if (part[2] > 0)
+    memcpy(record + part[0] + part[1], at->targets + row * at->target_count, part[2]);
+}
+
+void ddla_data_store_take_record(unsigned char *record, const ddla_data_store *store,
+                                 const ddla_dataset *like, int64_t row) {
+  size_t part[3];
+  parts_of(part, like);
+  memcpy(record, store->features + part[0] * (size_t)row, part[0]);
+  if (part[1] > 0) memcpy(record + part[0], store->labels + row, part[1]);
+  if (part[2] > 0)
+    memcpy(record + part[0] + part[1], store->targets + row * like->target_count, part[2]);
+}
+
+void ddla_data_store_put_record(const ddla_data_store *store, const ddla_dataset *like, int64_t row,
+                                const unsigned char *record) {
+  size_t part[3];
+  parts_of(part, like);
+  memcpy(store->features + part[0] * (size_t)row, record, part[0]);
+  if (part[1] > 0) memcpy(store->labels + row, record + part[0], part[1]);
+  if (part[2] > 0)
+    memcpy(store->targets + row * like->target_count, record + part[0] + part[1], part[2]);
+}
+
+ddla_status ddla_dataset_move(ddla_dataset *set, const ddla_data_store *store,
+                              const int64_t *where) {
+  ddla_dataset *moved = NULL;
+  DDLA_TRY(DDLA_NEW(moved, 1));
+  moved->count = store->count;
+  moved->type = set->type;
+  moved->shape = set->shape;
+  moved->features = store->features;
+  moved->labels = store->labels;
+  moved->targets = store->targets;
+  moved->target_count = set->target_count;
+  ddla_free(set->moved);
+  set->moved = moved;
+  set->where = where;
+  return DDLA_OK;
 }

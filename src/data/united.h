@@ -42,7 +42,31 @@ const ddla_dataset *ddla_dataset_piece_here(const ddla_dataset *set);
 /* All but one piece are forgotten: the process becomes the host that has it. */
 void ddla_dataset_keep_piece(ddla_dataset *set, int piece);
 
-/* Another set of as many records takes the place of a piece. */
-void ddla_dataset_replace_piece(ddla_dataset *set, int piece, const ddla_dataset *by);
+/* Room for records of a set, in the caller's memory. */
+typedef struct ddla_data_store {
+  int64_t count; /* rows */
+  unsigned char *features;
+  int32_t *labels; /* null where samples have none */
+  float *targets;  /* the same */
+} ddla_data_store;
+
+/* Bytes of a record as it travels (features, label, targets), and of `count` rows of a store; and
+ * the store in so many bytes at a place that is 64-byte aligned. Not for texts, whose samples are
+ * windows of one record. */
+size_t ddla_dataset_record_bytes(const ddla_dataset *set);
+size_t ddla_data_store_bytes(const ddla_dataset *set, int64_t count);
+ddla_data_store ddla_data_store_at(void *memory, const ddla_dataset *set, int64_t count);
+
+/* A sample's record, and what becomes of it in a row. like: any set of these records. */
+void ddla_dataset_take_record(unsigned char *record, const ddla_dataset *set, int64_t index);
+void ddla_data_store_take_record(unsigned char *record, const ddla_data_store *store,
+                                 const ddla_dataset *like, int64_t row);
+void ddla_data_store_put_record(const ddla_data_store *store, const ddla_dataset *like, int64_t row,
+                                const unsigned char *record);
+
+/* From here on samples of a united set are read from a store: sample i is row where[i], which
+ * changes as samples move; both are borrowed. Errors: NO_MEMORY. */
+ddla_status ddla_dataset_move(ddla_dataset *set, const ddla_data_store *store,
+                              const int64_t *where) DDLA_MUST_USE;
 
 #endif

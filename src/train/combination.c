@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "train/swapping.h"
+
 /* Whole tensors' numbers, and a mean that every step moves, would need every row in every step. */
 static ddla_status check_sparse(const ddla_training *training) {
   const ddla_graph *graph = training->graph.graph;
@@ -198,6 +200,7 @@ static ddla_status check_share(const ddla_training *training) {
   const ddla_job *job = training->job;
   for (size_t i = 0; i < sizeof there / sizeof there[0]; i++)
     if (strcmp(job->share.mode, there[i]) == 0) return DDLA_OK;
+  if (strcmp(job->share.mode, "exchange") == 0) return ddla_swapping_check(training);
   return ddla_job_refuse(job, "share.mode", "is %s, which is not there yet; use none",
                          job->share.mode);
 }

@@ -326,6 +326,10 @@ void ddla_owned_counts(int64_t *counts, const ddla_training *training, int label
   }
 }
 
+const ddla_dataset *ddla_owned_train(const ddla_training *training, int host) {
+  return set_of(&training->owned->host[host], DDLA_DATA_TRAIN);
+}
+
 static void close_host(owned_host *at) {
   for (int i = 0; i < 2; i++) ddla_dataset_close(at->split[i]);
   for (int i = 0; i < DDLA_CARD_SETS; i++) ddla_dataset_close(at->set[i]);

@@ -34,6 +34,9 @@ ddla_status ddla_owned_moments(float *mean, float *deviation, const ddla_trainin
 /* counts[host * labels + label]: training samples that a host has. */
 void ddla_owned_counts(int64_t *counts, const ddla_training *training, int labels);
 
+/* Training samples of a host before any exchange; null where they lie elsewhere. Borrowed. */
+const ddla_dataset *ddla_owned_train(const ddla_training *training, int host);
+
 /* This process becomes a host of those that it plays: what other ones have is closed. */
 void ddla_owned_keep(ddla_training *training);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "share/exchange.h"
 #include "task/metrics.h"
 #include "train/loading.h"
 
@@ -174,6 +175,10 @@ ddla_status ddla_worker_step(ddla_worker *worker) {
   ddla_sync_work work;
   int bad_shard = -1;
   DDLA_TRY(find_work(&work, worker));
+  if (worker->training->exchange)
+    DDLA_TRY(ddla_exchange_enter(worker->training->exchange,
+                                 (int64_t)work.step / worker->training->batches_per_epoch,
+                                 worker->worker == 0));
   const ddla_supply supply = ddla_supply_of(worker->training, &work, worker->replica);
   if (work.first < work.end) DDLA_TRY(compute_work(worker, &work, &supply));
   if (worker->stop && atomic_load(worker->stop)) ddla_sync_ask_stop(worker->sync);

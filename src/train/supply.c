@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "share/exchange.h"
 #include "train/segments.h"
 
 /* ---- who has what ---- */
@@ -109,6 +110,11 @@ ddla_supply ddla_supply_of(const ddla_training *training, const ddla_sync_work *
   }
   supply.stream = ddla_part_stream_of(training->parts, replica, training->heterogeneity->spreads,
                                       training->seed);
+  if (training->exchange) {
+    supply.stream.sample =
+        ddla_exchange_held(training->exchange, supply.epoch) + training->parts->first[replica];
+    supply.sample = training->parts->sample;
+  }
   supply.ahead = supply.epoch * taken_before(training, work, batches) +
                  taken_before(training, work, step % batches) -
                  ddla_supply_span(training, work).first;
@@ -117,8 +123,11 @@ ddla_supply ddla_supply_of(const ddla_training *training, const ddla_sync_work *
 
 int64_t ddla_supply_fill(int64_t *out, int64_t *pass, const ddla_supply *supply, int64_t position,
                          int64_t count) {
-  if (supply->stream.sample)
-    return ddla_part_stream_fill(out, pass, &supply->stream, position + supply->ahead, count);
+  if (supply->stream.sample) {
+    count = ddla_part_stream_fill(out, pass, &supply->stream, position + supply->ahead, count);
+    for (int64_t i = 0; supply->sample && i < count; i++) out[i] = supply->sample[out[i]];
+    return count;
+  }
   ddla_order_fill(out, &supply->order, position, count);
   *pass = supply->epoch;
   return count;

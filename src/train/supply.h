@@ -1,8 +1,9 @@
 /* Which samples a step's positions are. With data.partition shared a position is one of the
  * epoch's order of all samples. Where replicas own parts, each has a stream of its own
  * (data/parts.h), of which it takes as many samples in every step as its shards of the batch would
- * have: where it is in its stream follows from the step alone. Threads: made by one; a supply is a
- * plain value of who asked for it. */
+ * have: where it is in its stream follows from the step alone. Where replicas exchange samples the
+ * stream is of places, in which other samples lie in every epoch (share/exchange.h). Threads: made
+ * by one; a supply is a plain value of who asked for it. */
 #ifndef DDLA_TRAIN_SUPPLY_H
 #define DDLA_TRAIN_SUPPLY_H
 
@@ -15,6 +16,8 @@ typedef struct ddla_supply {
   int64_t epoch;
   ddla_part_stream stream; /* else the replica's; without samples where there are no parts */
   int64_t ahead;           /* a position is so many places further on in the stream */
+  const int64_t *sample; /* of what the stream names, where it names places that samples had before
+                            they were exchanged; null: it names samples */
 } ddla_supply;
 
 /* Divides the training samples, where the job says so. After the data are open and replicas are

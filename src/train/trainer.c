@@ -15,6 +15,7 @@
 #include "train/save.h"
 #include "train/seating.h"
 #include "train/segments.h"
+#include "train/swapping.h"
 
 /* Words at the head of a host's memory, by which its agents go from segment to segment. */
 typedef struct segment_board {
@@ -31,6 +32,7 @@ typedef struct agent_trainer {
   ddla_transport *link;       /* between hosts: of the first agent of each of several; else null */
   ddla_transport *share_link; /* the same for samples; null where none travel while it trains */
   ddla_wire *wire;            /* on it */
+  ddla_exchange *exchange;    /* of samples; null: none */
   ddla_cluster cluster;
   const ddla_trainer_options *options;
   segment_board *board;
@@ -461,6 +463,14 @@ static ddla_status open_run(agent_trainer *trainer) {
   return DDLA_OK;
 }
 
+/* Samples are where they are in the epoch in which the run begins, or goes on. */
+static ddla_status start_exchange(const agent_trainer *trainer) {
+  const int64_t step = (int64_t)trainer->start_step;
+  if (!trainer->exchange || trainer->round > 1 || ddla_transport_rank(trainer->transport) > 0)
+    return DDLA_OK;
+  return ddla_exchange_start(trainer->exchange, step / trainer->whole->batches_per_epoch);
+}
+
 static ddla_status run_segment(agent_trainer *trainer, int segment) {
   trainer->round++;
   trainer->part = ddla_segments_training(trainer->whole, segment);
@@ -468,9 +478,11 @@ static ddla_status run_segment(agent_trainer *trainer, int segment) {
     ddla_log_line(DDLA_LOG_INFO, "from step %lld: sync.mode %s, sync.method %s",
                   (long long)trainer->part.from_step, trainer->part.strategy->mode,
                   trainer->part.strategy->method);
+  trainer->part.exchange = trainer->exchange;
   trainer->training = &trainer->part;
   DDLA_TRY(ddla_shared_open(&trainer->shared, trainer->training, trainer->memory));
   DDLA_TRY(start_state(trainer));
+  DDLA_TRY(start_exchange(trainer));
   DDLA_TRY(open_sync_bound(trainer));
   DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
   DDLA_TRY(open_run(trainer));
@@ -524,6 +536,8 @@ static ddla_status run_agent(agent_trainer *trainer) {
   DDLA_TRY(open_link(trainer));
   DDLA_TRY(check_identity(trainer));
   DDLA_TRY(take_memory(trainer));
+  DDLA_TRY(ddla_swapping_open(&trainer->exchange, trainer->whole, trainer->transport,
+                              trainer->share_link, trainer->wire));
   int segment = ddla_segments_at(trainer->whole, trainer->whole->resume_step);
   DDLA_TRY(run_segment(trainer, segment));
   while (trainer->worker[0].bordered) {
@@ -571,6 +585,7 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
     write_result(options->result, &trainer);
   if (status != DDLA_OK) tell_hosts(&trainer, status);
   close_segment(&trainer);
+  ddla_exchange_close(trainer.exchange);
   ddla_run_close(&trainer.run);
   ddla_wire_destroy(trainer.wire);
   ddla_transport_close(trainer.share_link);

@@ -22,6 +22,7 @@
 #include "train/segments.h"
 #include "train/shared.h"
 #include "train/supply.h"
+#include "train/swapping.h"
 #include "train/trainer.h"
 
 enum { SHARDS_MAX = 65536 }; /* as of train.shards */
@@ -720,7 +721,8 @@ static ddla_status region_estimate(ddla_training_memory *memory, const ddla_trai
     if (region > memory->region_bytes) memory->region_bytes = region;
     if (touched > memory->shared_bytes) memory->shared_bytes = touched;
   }
-  memory->region_bytes += ddla_trainer_board_bytes();
+  memory->region_bytes += ddla_trainer_board_bytes() + ddla_swapping_bytes(training);
+  memory->shared_bytes += ddla_swapping_bytes(training);
   return DDLA_OK;
 }
 

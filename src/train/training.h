@@ -66,8 +66,9 @@ typedef struct ddla_training {
   ddla_task_graph graph; /* graph and its values; owned */
   ddla_dataset *whole;   /* training file; train and validation may be views of it */
   ddla_dataset *train, *validation, *test; /* validation and test may be null */
-  ddla_owned *owned;       /* owned; what these are united from; null: they lie everywhere */
-  bool played;             /* who is where follows from the job: this machine plays all hosts */
+  ddla_owned *owned; /* owned; what these are united from; null: they lie everywhere */
+  bool played;       /* who is where follows from the job: this machine plays all hosts */
+  struct ddla_exchange *exchange; /* of samples of parts, while agents run; borrowed; null: none */
   ddla_parts *parts;       /* of train, that replicas own; owned; null: all data are everybody's */
   float *mean, *deviation; /* by channel */
   int64_t channels;

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "share/exchange.h"
 #include "sync/checks.h"
 #include "train/average.h"
 #include "train/description.h"
@@ -338,6 +339,7 @@ static ddla_status finish(ddla_worker *worker) {
   ddla_evaluation found = {0};
   bool test = training->test && !worker->stopped;
   if (worker->run) worker->run->train_end_ns = now_ns();
+  ddla_exchange_stop(training->exchange); /* before hosts meet for the last time */
   write_report(worker);
   if (test)
     DDLA_TRY(ddla_worker_evaluate(&found, worker, training->test,
