@@ -39,11 +39,11 @@ static void count_labels(int64_t *counts, const ddla_dataset *set) {
   for (int64_t i = 0; set->labels && i < set->count; i++) counts[ddla_dataset_label(set, i)]++;
 }
 
-ddla_status ddla_card_make(ddla_card **out, const ddla_dataset *const *sets) {
+ddla_status ddla_card_make(ddla_card **out, const ddla_dataset *const *sets, bool with_sums) {
   const ddla_dataset *train = sets[DDLA_DATA_TRAIN];
-  const bool text = train->type == DDLA_DATA_TOKENS;
+  const bool summed = with_sums && train->type != DDLA_DATA_TOKENS;
   ddla_card head = {.classes = ddla_dataset_classes(train),
-                    .channels = text ? 0 : train->shape.channels};
+                    .channels = summed ? train->shape.channels : 0};
   for (int i = 0; i < DDLA_CARD_SETS; i++) head.set[i] = describe(sets[i]);
   head.bytes = sizeof head + counts_bytes(&head) + sums_bytes(&head);
   for (int c = 0; c < head.classes; c++)
@@ -54,7 +54,7 @@ ddla_status ddla_card_make(ddla_card **out, const ddla_dataset *const *sets) {
   *made = head;
   count_labels((int64_t *)(void *)(block + sizeof head), train);
   unsigned char *at = block + sizeof head + counts_bytes(&head);
-  if (!text) ddla_dataset_sums((ddla_channel_sums *)(void *)at, train);
+  if (summed) ddla_dataset_sums((ddla_channel_sums *)(void *)at, train);
   at += sums_bytes(&head);
   for (int c = 0; c < head.classes; c++) {
     const size_t length = strlen(ddla_dataset_class_name(train, c)) + 1;

@@ -19,13 +19,14 @@ typedef struct ddla_card_set {
 typedef struct ddla_card {
   uint64_t bytes; /* of all of it */
   ddla_card_set set[DDLA_CARD_SETS];
-  int64_t classes, channels; /* channels: 0 where there are no moments, as of texts */
+  int64_t classes, channels; /* channels: 0 where no sums are told */
   /* int64_t counts[classes], ddla_channel_sums sums[channels], names ended by zeros */
 } ddla_card;
 
 /* sets: [DDLA_CARD_SETS], null where there is none; the first one is there. Counts by class and
- * sums are of the training samples. The caller frees *out. Errors: NO_MEMORY. */
-ddla_status ddla_card_make(ddla_card **out, const ddla_dataset *const *sets);
+ * sums are of the training samples; with_sums: what mean and deviation are made from is told, but
+ * not of texts. The caller frees *out. Errors: NO_MEMORY. */
+ddla_status ddla_card_make(ddla_card **out, const ddla_dataset *const *sets, bool with_sums);
 
 /* Whether a block of so many bytes is a card. Errors: CORRUPT. */
 ddla_status ddla_card_check(const ddla_card *card, size_t bytes);

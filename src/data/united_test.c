@@ -48,7 +48,7 @@ static void open_hosts(hosts *out, bool everything_here) {
   for (int h = 0; h < HOSTS; h++) {
     out->set[h] = open_host(h);
     const ddla_dataset *sets[DDLA_CARD_SETS] = {out->set[h]};
-    CHECK_OK(ddla_card_make(&out->card[h], sets));
+    CHECK_OK(ddla_card_make(&out->card[h], sets, true));
     CHECK_OK(ddla_card_check(out->card[h], out->card[h]->bytes));
     names[h] = ddla_card_names(out->card[h]);
     counts[h] = (int)out->card[h]->classes;

@@ -362,6 +362,10 @@ ddla_status ddla_exchange_enter(ddla_exchange *x, int64_t epoch, bool begins) {
   return ddla_transport_word_wait(transport, &x->board->ready, (uint64_t)epoch + 1, -1);
 }
 
+bool ddla_exchange_is_ready(const ddla_exchange *x, int64_t epoch) {
+  return atomic_load(&x->board->ready) >= (uint64_t)epoch + 1;
+}
+
 const int64_t *ddla_exchange_held(const ddla_exchange *x, int64_t epoch) {
   return x->held[epoch % 2];
 }

@@ -55,6 +55,9 @@ ddla_status ddla_exchange_start_alone(ddla_exchange *exchange, int64_t epoch);
 /* What this epoch's end brings is fetched: the host has both then. Errors: as start. */
 ddla_status ddla_exchange_turn(ddla_exchange *exchange, int64_t epoch);
 
+/* Any thread: whether what an epoch needs is there. */
+bool ddla_exchange_is_ready(const ddla_exchange *exchange, int64_t epoch);
+
 /* Any worker, before it reads samples of an epoch: waits until they are there. begins: says that
  * nobody of this host reads those of the epoch before any more. Errors: PEER_LOST, with the words
  * of what failed. */

@@ -118,7 +118,8 @@ static ddla_status open_host(ddla_training *training, int host) {
   DDLA_TRY(open_validation(at, training, host));
   const ddla_dataset *sets[DDLA_CARD_SETS];
   for (int i = 0; i < DDLA_CARD_SETS; i++) sets[i] = set_of(at, i);
-  return ddla_card_make(&at->card, sets);
+  const bool with_sums = training->job->data.standardize && training->job->data.mean.count == 0;
+  return ddla_card_make(&at->card, sets, with_sums);
 }
 
 ddla_status ddla_owned_open(ddla_training *training) {

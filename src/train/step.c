@@ -171,14 +171,24 @@ static ddla_status compute_work(ddla_worker *worker, const ddla_sync_work *work,
   return DDLA_OK;
 }
 
+/* Until the samples that replicas exchange for this step's epoch are there. */
+static ddla_status await_samples(ddla_worker *worker, const ddla_sync_work *work) {
+  const ddla_training *training = worker->training;
+  const int64_t epoch = (int64_t)work->step / training->batches_per_epoch, start_ns = now_ns();
+  if (!training->exchange) return DDLA_OK;
+  if (!ddla_exchange_is_ready(training->exchange, epoch))
+    ddla_watch_mark(&worker->pen, DDLA_PHASE_WAIT,
+                    ddla_watch_wait_pack(DDLA_WAIT_HOSTS, DDLA_WATCH_ALL, (uint64_t)epoch + 1));
+  DDLA_TRY(ddla_exchange_enter(training->exchange, epoch, worker->worker == 0));
+  worker->data_ns += now_ns() - start_ns;
+  return DDLA_OK;
+}
+
 ddla_status ddla_worker_step(ddla_worker *worker) {
   ddla_sync_work work;
   int bad_shard = -1;
   DDLA_TRY(find_work(&work, worker));
-  if (worker->training->exchange)
-    DDLA_TRY(ddla_exchange_enter(worker->training->exchange,
-                                 (int64_t)work.step / worker->training->batches_per_epoch,
-                                 worker->worker == 0));
+  DDLA_TRY(await_samples(worker, &work));
   const ddla_supply supply = ddla_supply_of(worker->training, &work, worker->replica);
   if (work.first < work.end) DDLA_TRY(compute_work(worker, &work, &supply));
   if (worker->stop && atomic_load(worker->stop)) ddla_sync_ask_stop(worker->sync);

@@ -70,6 +70,20 @@ ls folders/checkpoints | tail -n +3 | while read -r step; do rm -r "folders/chec
 joined 0 folders 3 1 --set data.train=table/rows.csv --resume
 same_model "$bits" folders
 
+# Samples that travel: as between played hosts, and over a resume in the midst of an epoch.
+export apart=""
+set -- --set share.mode=exchange --set share.fraction=0.4 --set train.epochs=4
+train 0 playing job.yaml -n 3 --set parallel.hosts=3 "$@"
+bits=$(sha playing/model.safetensors)
+joined 0 exchange 6 2 "$@"
+same_model "$bits" exchange
+ls exchange/checkpoints | tail -n +4 | while read -r step; do rm -r "exchange/checkpoints/$step"; done
+joined 0 exchange 3 1 "$@" --resume
+same_model "$bits" exchange
+[ "$(of_agents exchange sample_bytes_sent)" != "0 0 0 " ] || fail "no sample was sent"
+set --
+export apart=yes
+
 # Who does not fit is named once, wherever it is found out.
 mkdir -p of1/narrow of0/narrow of2/narrow
 for h in 0 1 2; do cp of$h/table/rows.csv of$h/narrow; done
