@@ -393,14 +393,11 @@ static ddla_status read_job(train_call *call, const train_given *given,
 static ddla_status prepare(train_call *call, const train_given *given,
                            const ddla_cluster *cluster) {
   ddla_reading *reading = NULL;
-  ddla_status status = DDLA_OK;
-  if (call->join)
-    status = ddla_join_meeting(&call->meeting, &call->meets, call->join, status, call->job);
-  DDLA_TRY(status);
   const ddla_training_own own = {.meeting = call->meets ? &call->meeting : NULL};
   DDLA_TRY(
       ddla_reading_start(&reading, call->job->data.train, call->job->output.hang_seconds, stderr));
-  status = ddla_training_prepare(&call->training, call->job, &own, cluster, given->start_ns);
+  ddla_status status =
+      ddla_training_prepare(&call->training, call->job, &own, cluster, given->start_ns);
   ddla_reading_stop(reading); /* while nothing comes, somebody says so */
   return status;
 }
@@ -529,6 +526,10 @@ static ddla_status train_joined(train_call *call, const train_given *given) {
   ddla_status status = read_job(call, given, ddla_join_cluster(call->join));
   if (status == DDLA_OK)
     status = ddla_train_share(&apart, call->job, call->join, call->options.show);
+  if (!apart) {
+    status = ddla_join_meeting(&call->meeting, &call->meets, call->join, status, call->job);
+    apart = status != DDLA_OK; /* all know it */
+  }
   if (status == DDLA_OK) status = prepare(call, given, ddla_join_cluster(call->join));
   if (!apart) status = prepare_joined(&finished, call, status);
   if (status == DDLA_OK && !finished) {

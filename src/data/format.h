@@ -16,7 +16,7 @@ struct ddla_dataset {
   const ddla_dataset *parent;
   ddla_data_piece *piece; /* [pieces] of a united set, owned; else null */
   int pieces;
-  ddla_dataset *moved;  /* of a united set: the store that its records have moved to, owned; where: */
+  ddla_dataset *moved;  /* of a united set: the store its records have moved to, owned; or null */
   const int64_t *where; /* [count] a sample's row in it */
   ddla_order order; /* view: sample i is sample order(first + i) of the parent */
   int64_t first;

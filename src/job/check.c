@@ -165,6 +165,11 @@ static ddla_status check_share(const ddla_job *job) {
         "is true, but share.mode %s sends samples to other hosts; use share.mode "
         "none",
         mode);
+  if (before && is(job->data.partition, "files"))
+    return ddla_job_refuse(job, "data.partition",
+                           "is files, by which every host has data of its own, but with share.mode "
+                           "%s all hosts get the same; use another partition, or share.mode none",
+                           mode);
   if (before && job->parallel.hosts > 1)
     return ddla_job_refuse(job, "share.mode",
                            "is %s, but the hosts that parallel.hosts plays are one machine, which "

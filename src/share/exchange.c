@@ -102,12 +102,14 @@ ddla_status ddla_exchange_open(ddla_exchange **out, const ddla_exchange_options 
 }
 
 void ddla_exchange_stop(ddla_exchange *x) {
-  if (x) atomic_store(&x->stop, true);
+  if (!x) return;
+  atomic_store(&x->stop, true);
+  ddla_transport_word_wake(x->options.transport, &x->board->ready); /* a loader may wait for it */
 }
 
 void ddla_exchange_close(ddla_exchange *x) {
   if (!x) return;
-  ddla_exchange_stop(x);
+  if (x->board) ddla_exchange_stop(x);
   if (x->running) pthread_join(x->thread, NULL);
   for (int i = 0; i < 2; i++) {
     ddla_free(x->list[i]);
@@ -355,15 +357,33 @@ ddla_status ddla_exchange_start(ddla_exchange *x, int64_t epoch) {
 
 /* ---- workers ---- */
 
+bool ddla_exchange_is_ready(const ddla_exchange *x, int64_t epoch) {
+  return atomic_load(&x->board->ready) >= (uint64_t)epoch + 1;
+}
+
+typedef struct entering {
+  const ddla_exchange *x;
+  int64_t epoch;
+} entering;
+
+static ddla_ready may_enter(void *argument) {
+  const entering *entry = argument;
+  const bool over = atomic_load(&entry->x->stop) || ddla_exchange_is_ready(entry->x, entry->epoch);
+  return over ? DDLA_READY_DONE : DDLA_READY_NOTHING;
+}
+
 ddla_status ddla_exchange_enter(ddla_exchange *x, int64_t epoch, bool begins) {
   ddla_transport *transport = x->options.transport;
   if (begins && atomic_load(&x->board->begun) < (uint64_t)epoch + 1)
     ddla_transport_word_publish(transport, &x->board->begun, (uint64_t)epoch + 1);
-  return ddla_transport_word_wait(transport, &x->board->ready, (uint64_t)epoch + 1, -1);
-}
-
-bool ddla_exchange_is_ready(const ddla_exchange *x, int64_t epoch) {
-  return atomic_load(&x->board->ready) >= (uint64_t)epoch + 1;
+  entering entry = {x, epoch};
+  const ddla_waiting waiting = {
+      .ready = may_enter, .argument = &entry, .word = &x->board->ready, .calm = true};
+  if (ddla_exchange_is_ready(x, epoch)) return DDLA_OK;
+  DDLA_TRY(ddla_transport_wait(transport, &waiting, -1));
+  if (ddla_exchange_is_ready(x, epoch)) return DDLA_OK;
+  return DDLA_FAIL(CANCELLED, "the run ends before samples of epoch %lld are there",
+                   (long long)epoch);
 }
 
 const int64_t *ddla_exchange_held(const ddla_exchange *x, int64_t epoch) {

@@ -60,7 +60,7 @@ bool ddla_exchange_is_ready(const ddla_exchange *exchange, int64_t epoch);
 
 /* Any worker, before it reads samples of an epoch: waits until they are there. begins: says that
  * nobody of this host reads those of the epoch before any more. Errors: PEER_LOST, with the words
- * of what failed. */
+ * of what failed; CANCELLED behind stop. */
 ddla_status ddla_exchange_enter(ddla_exchange *exchange, int64_t epoch, bool begins);
 
 /* Samples of all parts in an epoch that was entered: part p's follow each other from

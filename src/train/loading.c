@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "share/exchange.h"
 #include "sync/leaves.h"
 #include "train/seating.h"
 
@@ -75,6 +76,9 @@ static ddla_status fill(void *argument, int lane, const ddla_micro_batch *at, co
   const ddla_training *training = worker->training;
   lane_plan *plan = &loading->lane[lane];
   const ddla_sync_work work = work_of(worker, at->step);
+  if (training->exchange)
+    DDLA_TRY(ddla_exchange_enter(training->exchange,
+                                 (int64_t)at->step / training->batches_per_epoch, false));
   if (plan->supply_step != at->step + 1) {
     plan->supply = ddla_supply_of(training, &work, worker->replica);
     plan->supply_step = at->step + 1;

@@ -298,6 +298,7 @@ static void write_report(ddla_worker *worker) {
   worker->shared->report[worker->place] = (ddla_worker_report){
       .compute_ns = worker->compute_ns,
       .data_ns = worker->data_ns,
+      .waits = worker->waits,
       .waiting_ns = time.waiting_ns,
       .exchange_ns = time.exchange_ns,
       .samples = worker->samples,

@@ -97,7 +97,7 @@ refused() { # WORDS ARGUMENT...
   [ "$(wc -l <refused.err)" = 1 ] || fail "more than one word: $(cat refused.err)"
   [ ! -e refused/job.yaml ] || fail "a refused job has a run directory"
 }
-refused "no sample leaves its host" --set data.private=true
+refused "sends samples to other hosts" --set data.private=true
 refused "no replica owns samples" --set data.partition=shared --set data.train=table0/rows.csv
 refused "some samples are everybody's" --set data.partition=iid --set data.train=table0/rows.csv --set sync.heterogeneity=shared-set \
   --set sync.shared_fraction=0.1

@@ -125,6 +125,7 @@ synchronous="--set sync.mode=synchronous --set sync.method=allreduce --set sync.
 # shellcheck disable=SC2086 # words
 refused "one batch of all data" -n 3 $synchronous
 refused "what comes next" -n 3 --set sync.mode=asynchronous --set sync.method=push --set sync.interval=1
+refused "all hosts get the same" -n 3 --set share.mode=broadcast --set share.directory=here
 refused "every agent is a replica" -n 3 --set sync.replica=agent
 refused "write {host}" -n 3 --set data.train=table0/rows.csv
 refused "shows some samples to all" -n 3 --set sync.heterogeneity=shared-set
