@@ -14,8 +14,11 @@ static ddla_status gather(void *argument, void *all, const void *mine, size_t by
 
 ddla_status ddla_join_meeting(ddla_training_meeting *out, bool *meets, ddla_join *join,
                               ddla_status read, const ddla_job *job) {
-  ddla_join_fact facts[] = {{.name = "data.partition"}, {.name = NULL}};
-  if (read == DDLA_OK) snprintf(facts[0].value, sizeof facts[0].value, "%s", job->data.partition);
+  ddla_join_fact facts[] = {{.name = "share.mode"}, {.name = "data.partition"}, {.name = NULL}};
+  if (read == DDLA_OK) {
+    snprintf(facts[0].value, sizeof facts[0].value, "%s", job->share.mode);
+    snprintf(facts[1].value, sizeof facts[1].value, "%s", job->data.partition);
+  }
   DDLA_TRY(ddla_join_agree(join, read, facts));
   *meets = ddla_owned_wanted(job);
   *out = (ddla_training_meeting){.agree = agree, .gather = gather, .argument = join};

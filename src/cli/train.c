@@ -524,12 +524,10 @@ static ddla_status train_joined(train_call *call, const train_given *given) {
   bool finished = false, apart = false;
   DDLA_TRY(ddla_join_start(&call->join, has_replicas(given), DDLA_TRAIN_START_MS));
   ddla_status status = read_job(call, given, ddla_join_cluster(call->join));
+  status = ddla_join_meeting(&call->meeting, &call->meets, call->join, status, call->job);
+  apart = status != DDLA_OK; /* all know it */
   if (status == DDLA_OK)
     status = ddla_train_share(&apart, call->job, call->join, call->options.show);
-  if (!apart) {
-    status = ddla_join_meeting(&call->meeting, &call->meets, call->join, status, call->job);
-    apart = status != DDLA_OK; /* all know it */
-  }
   if (status == DDLA_OK) status = prepare(call, given, ddla_join_cluster(call->join));
   if (!apart) status = prepare_joined(&finished, call, status);
   if (status == DDLA_OK && !finished) {

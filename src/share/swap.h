@@ -3,12 +3,12 @@
  * deep learning", IPDPS). A part keeps its size: it is so many places, and an exchange changes what
  * lies in some of them. Threads: pure functions of their arguments, the same on every host.
  *
- * Each part gives round(fraction * count) of its samples, chosen by the key of (seed, epoch, part),
- * and none gets one of its own back: given samples are written in a row, part by part in a drawn
- * order, and moved on by as many as the part gives that gives most; then pairs are drawn, four times
- * as many, that swap where they go. A part that would give more than all others together gives as
- * many as they do. Differs from the paper, where workers draw partners in turns, in that parts may
- * be of unequal size. */
+ * Each part gives round(fraction * count) of its samples, chosen by the key of (seed, epoch,
+ * part), and none gets one of its own back: given samples are written in a row, part by part in a
+ * drawn order, and moved on by as many as the part gives that gives most; then pairs are drawn,
+ * four times as many, that swap where they go. A part that would give more than all others together
+ * gives as many as they do. Differs from the paper, where workers draw partners in turns, in that
+ * parts may be of unequal size. */
 #ifndef DDLA_SHARE_SWAP_H
 #define DDLA_SHARE_SWAP_H
 
