@@ -35,6 +35,11 @@ train 0 six job.yaml -n 6
 same_model "$bits" six
 train 0 lanes job.yaml -n 3 --set parallel.lanes=2 --set parallel.balance=dynamic
 same_model "$bits" lanes
+# Loaders are ahead of the lanes, also over the ends of epochs.
+for ahead in 1 8 40; do
+  train 0 ahead job.yaml -n 6 --set data.ahead=$ahead --set output.overwrite=true
+  same_model "$bits" ahead
+done
 train 0 none job.yaml -n 3 --set share.mode=none
 [ "$(sha none/model.safetensors)" != "$bits" ] || fail "an exchange changes nothing"
 train 0 less job.yaml -n 3 --set share.fraction=0.1
@@ -70,7 +75,7 @@ same_model "$(sha segments/model.safetensors)" segmentsone
 
 # Stopped in the midst of it: in order, and gone on with.
 for round in 1 2 3; do
-  train 130 stopped$round job.yaml -n 3 --set train.epochs=40000 --set train.seconds=0.$round
+  train 130 stopped$round job.yaml -n 3 --set train.epochs=40000 --set train.seconds=0.$round --set data.ahead=$((8 * round - 8))
   train 130 stopped$round job.yaml -n 3 --set train.epochs=40000 --set train.seconds=0.2 --resume
 done
 
