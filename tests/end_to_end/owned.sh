@@ -29,6 +29,16 @@ owned() {
   sed -n '/^  "partition": {/,/^  }/p' "$1/report.json" | sed -n 's/^ *"samples": \([0-9]*\),*$/\1/p' | tr '\n' ' '
 }
 
+# measured RUN LIKE: both have the same validations and the same test.
+measured() {
+  for run_of in "$1" "$2"; do
+    grep -o '"validation_[a-z]*": [0-9.e-]*' "$run_of/metrics.jsonl" >"$run_of.found" || true
+    sed -n '/^  "test": {/,/^  }/p' "$run_of/report.json" >>"$run_of.found"
+  done
+  grep -q loss "$1.found" || fail "$1: nothing was measured"
+  cmp "$1.found" "$2.found" || fail "$1 was measured otherwise than $2"
+}
+
 train 0 three job.yaml -n 3
 [ "$(owned three)" = "270 108 162 " ] || fail "parts: $(owned three)"
 says three/report.json '"kind": "files"' '"k2":'
@@ -45,7 +55,7 @@ train 0 lanes job.yaml -n 3 --set parallel.lanes=2
 same_model "$bits" lanes
 for run in six lanes; do
   [ "$(sha $run/best.safetensors)" = "$(sha three/best.safetensors)" ] || fail "$run: another best model"
-  [ "$(grep '"test_loss"' $run/report.json)" = "$(grep '"test_loss"' three/report.json)" ] || fail "$run: another test"
+  measured $run three
 done
 
 # A run that is cut in mid-epoch and gone on with.
@@ -111,6 +121,7 @@ train 0 image image.yaml -n 2
 says image/report.txt "140 samples"
 train 0 image4 image.yaml -n 4
 same_model "$(sha image/model.safetensors)" image4
+measured image4 image
 
 # What cannot be.
 refused() { # WORDS ARGUMENT...
