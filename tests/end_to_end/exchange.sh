@@ -3,7 +3,8 @@
 # makes the lists itself; whatever agents and lanes hosts have, and over a resume; refusals.
 . "${0%/*}/training.sh"
 
-# Hosts 0, 1 and 2 have 300, 180 and 120 rows; all.csv has them in this order, with a column that says whose they are.
+# Hosts 0, 1 and 2 have 300, 180 and 120 rows, of classes that others do not all have; all.csv has them in this order, with a
+# column that says whose they are.
 awk 'BEGIN { srand(1)
   for (h = 0; h < 3; h++) {
     system("mkdir -p table" h)
@@ -11,7 +12,7 @@ awk 'BEGIN { srand(1)
     print "a,b,c,d,label" >file
     if (h == 0) print "who,a,b,c,d,label" >"all.csv"
     for (i = 0; i < (h == 0 ? 300 : h == 1 ? 180 : 120); i++) {
-      row = sprintf("%d,%d,%.3f,%d,k%d", i % 13, (i * 7 + h) % 17, i / 64 + h, i * i % 11, (i % 13 + i % 7 + h) % 3)
+      row = sprintf("%d,%d,%.3f,%d,k%d", i % 13, (i * 7 + h) % 17, i / 64 + h, i * i % 11, (i % 13 + i % 7) % 3 + h)
       print row >file
       print "host" h "," row >"all.csv"
     }
