@@ -149,9 +149,17 @@
 
 #define DDLA_JOB_ROWS_share(X)                                                                     \
   X(share, mode, CHOICE, "none", 0, 0, "none|broadcast|gather|tiered|exchange", FREE,              \
-    "none: hosts read the files; broadcast: the first sends its to all; gather: and gets theirs")  \
+    "none: hosts read the files; broadcast: the first sends its to all; gather: and gets theirs; " \
+    "tiered: samples of a prepared set, maybe at an http(s) address, are fetched when needed")     \
   X(share, directory, TEXT, "", 0, 0, "", FREE,                                                    \
-    "broadcast, gather: where each host keeps the prepared set that it gets")
+    "broadcast, gather: where each host keeps the prepared set that it gets; tiered: its disk tier") \
+  X(share, memory, REAL, "1", 0, 1e18, "", FREE,                                                   \
+    "tiered: of each host, for samples: up to 1 a part of all of them, above that bytes")          \
+  X(share, disk, REAL, "0", 0, 1e18, "", FREE, "tiered: the same of each host's disk; 0: none")    \
+  X(share, peers, BOOL, "true", 0, 0, "", FREE,                                                    \
+    "tiered: each block is read by one host, which others ask; false: each host reads for itself") \
+  X(share, ahead, INT, "0", 0, 65536, "steps", FREE,                                               \
+    "tiered: samples are fetched so many steps before they are needed; 0: as many as 32 MiB hold")
 
 #define DDLA_JOB_ROWS_parallel(X)                                                                  \
   X(parallel, agents, INT, "1", 1, 65536, "agents", FREE,                                          \

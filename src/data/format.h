@@ -8,6 +8,7 @@
 #include "data/data.h"
 #include "data/file.h"
 #include "data/order.h"
+#include "data/prepared.h"
 
 /* A view has a parent and owns nothing but itself; features, labels and classes are the root's. */
 struct ddla_dataset {
@@ -26,6 +27,7 @@ struct ddla_dataset {
   int64_t target_count;
   int32_t *keys;          /* [count]; null if the data have none */
   ddla_classes key_names; /* of a root, which owns both */
+  ddla_prepared_index *far; /* of a root whose features are not in memory: where they lie; owned */
   ddla_data_block features_block, labels_block, targets_block;
   ddla_classes classes; /* of a root */
   uint64_t features_hash;
@@ -44,8 +46,6 @@ struct ddla_dataset {
 size_t ddla_data_type_bytes(ddla_data_type type);
 int64_t ddla_data_shape_count(ddla_data_shape shape);
 
-/* Index of a view's sample in its root. */
-int64_t ddla_dataset_root_index(const ddla_dataset *set, int64_t index);
 const ddla_dataset *ddla_dataset_root(const ddla_dataset *set);
 
 /* Bytes of features (of a text: its tokens), labels (int32) and targets of a root. */

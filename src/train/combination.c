@@ -189,7 +189,7 @@ static ddla_status check_claims(const ddla_training *training) {
 }
 
 static ddla_status check_share(const ddla_training *training) {
-  static const char *const there[] = {"none", "broadcast", "gather"};
+  static const char *const there[] = {"none", "broadcast", "gather", "tiered"};
   const ddla_job *job = training->job;
   for (size_t i = 0; i < sizeof there / sizeof there[0]; i++)
     if (strcmp(job->share.mode, there[i]) == 0) return DDLA_OK;

@@ -18,7 +18,9 @@ static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
                                 .version = (uint64_t)1 << 62 | (uint64_t)worker->evaluation_version,
                                 .mean = training->mean,
                                 .deviation = training->deviation,
-                                .indices = worker->indices};
+                                .indices = worker->indices,
+                                .sharing = worker->sharing,
+                                .worker = worker->worker};
   memset(counts, 0, (size_t)shared->metric_count * sizeof *counts);
   const int64_t first = batches * worker->place / worker->places,
                 end = batches * (worker->place + 1) / worker->places;

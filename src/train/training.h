@@ -17,6 +17,7 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "plugin/plugin.h"
+#include "share/origin.h"
 #include "sync/sync.h"
 #include "task/task.h"
 #include "train/ahead.h"
@@ -41,6 +42,13 @@ typedef struct ddla_training_own {
   const ddla_plugin *plugin;
 } ddla_training_own;
 
+/* Sets whose features stay where they are (train/sharing.h): by number, and where each is. */
+typedef struct ddla_training_far {
+  ddla_dataset *set[3]; /* borrowed: the training's */
+  ddla_origin *of[3], *origin[3]; /* origin: each one once; owned */
+  int count, origin_count;
+} ddla_training_far;
+
 /* train/segments.h */
 typedef struct ddla_segments ddla_segments;
 
@@ -52,6 +60,7 @@ typedef struct ddla_training {
   ddla_task_graph graph; /* graph and its values; owned */
   ddla_dataset *whole;   /* training file; train and validation may be views of it */
   ddla_dataset *train, *validation, *test; /* validation and test may be null */
+  ddla_training_far far;   /* the first is whole, if there is any */
   ddla_parts *parts;       /* of train, that replicas own; owned; null: all data are everybody's */
   float *mean, *deviation; /* by channel */
   int64_t channels;

@@ -1,0 +1,67 @@
+/* Training with features that are not in memory (share.mode tiered): the data are opened where they
+ * lie, each host has a thread that fetches samples (share/tiers.h), and lanes ask it for those of
+ * their micro-batches. Threads: prepared by one, before agents exist; opened, begun and ended by an
+ * agent's main thread; filled by each lane. */
+#ifndef DDLA_TRAIN_SHARING_H
+#define DDLA_TRAIN_SHARING_H
+
+#include "share/board.h"
+#include "train/supply.h"
+#include "train/training.h"
+#include "transport/transport.h"
+
+/* Whether a source is opened where it lies: share.mode is tiered, and it is an address or a prepared
+ * set. */
+bool ddla_sharing_wants(const ddla_training *training, const ddla_data_source *source);
+
+/* Opens it so; the origin is the training's. Errors: INVALID naming the key; those of origins. */
+ddla_status ddla_sharing_open_data(ddla_dataset **out, ddla_training *training,
+                                   const ddla_data_source *source);
+
+/* Whether there is such a part beside another. Errors: those of origins. */
+ddla_status ddla_sharing_has_part(bool *out, ddla_training *training,
+                                  const ddla_data_source *source);
+
+/* When data are open. Errors: INVALID naming a key that tiers do not go together with, and why. */
+ddla_status ddla_sharing_check(const ddla_training *training);
+
+/* What ddla_sharing_wants has opened; part of destroying a training. */
+void ddla_sharing_close_data(ddla_training *training);
+
+/* Bytes that a host's agents share for this; 0: none. And what the memory tier takes at most. */
+size_t ddla_sharing_region_bytes(const ddla_training *training);
+size_t ddla_sharing_tier_bytes(const ddla_training *training);
+
+/* What an agent has of it. */
+typedef struct ddla_sharing ddla_sharing;
+
+/* memory: ddla_sharing_region_bytes of the host's; link: of the first agent of each of several
+ * hosts, else null. Everything is borrowed. *out is null where features are in memory. Errors:
+ * NO_MEMORY; those of the disk tier. */
+ddla_status ddla_sharing_open(ddla_sharing **out, const ddla_training *training,
+                              ddla_transport *local, ddla_transport *link, void *memory);
+void ddla_sharing_close(ddla_sharing *sharing); /* null is allowed */
+
+/* A segment's steps from `step` on are fetched ahead, until it is ended. Null is allowed. Errors:
+ * NO_MEMORY. */
+ddla_status ddla_sharing_begin(ddla_sharing *sharing, const ddla_training *training, int64_t step);
+void ddla_sharing_end(ddla_sharing *sharing);
+
+/* By a worker: the features of samples of a set, by their numbers there, one behind another; until
+ * it brings others. *out is null where the set is in memory; sharing may be null. `worker` is its
+ * number on this host. Errors: PEER_LOST. */
+ddla_status ddla_sharing_bring(const void **out, ddla_sharing *sharing, int worker,
+                               const ddla_dataset *set, const int64_t *indices, int64_t count);
+
+/* The same of the positions of a step, which may have been foreseen; they are those at indices. */
+typedef struct ddla_sharing_place {
+  int64_t step, position;
+} ddla_sharing_place;
+ddla_status ddla_sharing_bring_step(const void **out, ddla_sharing *sharing, int worker,
+                                    const ddla_sharing_place *place, const int64_t *indices,
+                                    int64_t count);
+
+/* What this host has counted; zeros where sharing is null. */
+ddla_tier_counts ddla_sharing_counts(const ddla_sharing *sharing);
+
+#endif
