@@ -41,6 +41,10 @@ void ddla_origin_close(ddla_origin *origin) {
   ddla_free(origin);
 }
 
+void ddla_origin_rest(ddla_origin *origin) {
+  if (origin->address) ddla_origin_http_close(origin);
+}
+
 int64_t ddla_origin_bytes(const ddla_origin *origin) { return atomic_load(&origin->bytes); }
 
 void ddla_origin_stop(ddla_origin *origin) { atomic_store(&origin->stopped, true); }

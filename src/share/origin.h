@@ -24,6 +24,9 @@ void ddla_origin_close(ddla_origin *origin);
 /* Its files; borrowed until close. */
 ddla_far_files ddla_origin_files(ddla_origin *origin);
 
+/* Closes connections that are kept. Before a process forks: two would talk on one. */
+void ddla_origin_rest(ddla_origin *origin);
+
 /* Bytes that were read since open. Any thread. */
 int64_t ddla_origin_bytes(const ddla_origin *origin);
 

@@ -1,5 +1,6 @@
 #include "train/sharing.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -80,6 +81,7 @@ static ddla_status check_tiered(const ddla_training *training) {
 }
 
 ddla_status ddla_sharing_check(const ddla_training *training) {
+  for (int i = 0; i < training->far.origin_count; i++) ddla_origin_rest(training->far.origin[i]);
   return is_tiered(training->job) ? check_tiered(training) : DDLA_OK;
 }
 
@@ -167,9 +169,10 @@ size_t ddla_sharing_region_bytes(const ddla_training *training) {
   return ddla_board_bytes(&sizes);
 }
 
-/* Of share.memory or share.disk. */
+/* Of share.memory or share.disk; a part of the data is one of its blocks. */
 static int64_t bytes_of(double asked, const ddla_catalog *catalog) {
-  return (int64_t)(asked <= 1 ? asked * (double)catalog->bytes + 0.5 * (asked > 0) : asked);
+  if (asked > 1) return (int64_t)asked;
+  return (int64_t)ceil(asked * (double)catalog->blocks) * (int64_t)catalog->block_bytes;
 }
 
 size_t ddla_sharing_tier_bytes(const ddla_training *training) {

@@ -22,7 +22,7 @@ ddla_status ddla_sharing_open_data(ddla_dataset **out, ddla_training *training,
 ddla_status ddla_sharing_has_part(bool *out, ddla_training *training,
                                   const ddla_data_source *source);
 
-/* When data are open. Errors: INVALID naming a key that tiers do not go together with, and why. */
+/* When data are open, before agents are forked. Errors: INVALID naming a key that tiers do not go together with, and why. */
 ddla_status ddla_sharing_check(const ddla_training *training);
 
 /* What ddla_sharing_wants has opened; part of destroying a training. */
