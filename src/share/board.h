@@ -1,7 +1,7 @@
-/* The memory by which a host's lanes get samples from the thread that fetches them (tiers.h): a ring
- * of the coming steps' samples, laid down before anybody asks; for each worker a slip on which it
- * asks for samples that were not foreseen; and counts. In memory of the transport that the host's
- * agents share. Words only grow.
+/* The memory by which a host's lanes get samples from the thread that fetches them (tiers.h): a
+ * ring of the coming steps' samples, laid down before anybody asks; for each worker a slip on which
+ * it asks for samples that were not foreseen; and counts. In memory of the transport that the
+ * host's agents share. Words only grow.
  *
  * Threads: each worker its own slip; the fetching thread all. */
 #ifndef DDLA_SHARE_BOARD_H
@@ -17,19 +17,19 @@ typedef struct ddla_tier_counts {
   int64_t pieces[DDLA_TIERS], bytes[DDLA_TIERS]; /* of samples for this host's lanes, by where they
                                                     were when they were wanted */
   int64_t waits[DDLA_TIERS], waited_ns[DDLA_TIERS]; /* of lanes, by the farthest that was awaited */
-  int64_t ready;        /* times that a lane found its samples there */
-  int64_t origin_bytes; /* read by this host, for whomever */
-  int64_t sent_bytes;   /* of samples, to other hosts */
-  int64_t misses;       /* pieces that their home did not give */
+  int64_t ready;                                    /* times that a lane found its samples there */
+  int64_t origin_bytes;                             /* read by this host, for whomever */
+  int64_t sent_bytes;                               /* of samples, to other hosts */
+  int64_t misses;                                   /* pieces that their home did not give */
 } ddla_tier_counts;
 
 /* What the layout depends on; the same on all agents of a host. */
 typedef struct ddla_board_sizes {
-  int workers;          /* lanes of the host */
-  int64_t ahead;        /* steps in the ring */
-  size_t step_bytes;    /* samples of a step of this host, at most */
-  int64_t ask_rows;     /* samples on a slip, at most */
-  size_t sample_bytes;  /* of the largest */
+  int workers;         /* lanes of the host */
+  int64_t ahead;       /* steps in the ring */
+  size_t step_bytes;   /* samples of a step of this host, at most */
+  int64_t ask_rows;    /* samples on a slip, at most */
+  size_t sample_bytes; /* of the largest */
 } ddla_board_sizes;
 
 typedef struct ddla_board_slot {
@@ -44,7 +44,7 @@ typedef struct ddla_board_slip {
 } ddla_board_slip;
 
 typedef struct ddla_board_head {
-  _Alignas(64) ddla_word now; /* the step that lanes are in: all before are over */
+  _Alignas(64) ddla_word now;    /* the step that lanes are in: all before are over */
   _Alignas(64) ddla_word events; /* counts what the fetching thread should look at */
   _Alignas(64) _Atomic int64_t counts[sizeof(ddla_tier_counts) / sizeof(int64_t)];
 } ddla_board_head;

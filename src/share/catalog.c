@@ -8,11 +8,11 @@ int ddla_catalog_add(ddla_catalog *catalog, const ddla_prepared_index *index,
   DDLA_ASSERT(catalog->sets < DDLA_CATALOG_SETS);
   const ddla_data_records *r = &index->records;
   ddla_catalog_set *set = &catalog->set[catalog->sets];
-  *set = (ddla_catalog_set){
-      .index = index,
-      .files = *files,
-      .sample_bytes = (size_t)ddla_data_shape_count(r->shape) * ddla_data_type_bytes(r->type),
-      .first = catalog->blocks};
+  *set = (ddla_catalog_set){.index = index,
+                            .files = *files,
+                            .sample_bytes = (size_t)ddla_data_shape_count(r->shape) *
+                                            ddla_data_type_bytes(r->type),
+                            .first = catalog->blocks};
   catalog->blocks += index->stream_blocks[DDLA_PREPARED_FEATURES];
   catalog->bytes += index->stream_bytes[DDLA_PREPARED_FEATURES];
   if (index->block_bytes > catalog->block_bytes) catalog->block_bytes = index->block_bytes;

@@ -1,6 +1,6 @@
 /* In which steps blocks will be needed next, as far as has been looked ahead: the order of samples
- * is a function of seed, epoch and position, so that nothing has to be guessed. Memory is bounded by
- * `room`: what does not fit is not known yet. Threads: one. */
+ * is a function of seed, epoch and position, so that nothing has to be guessed. Memory is bounded
+ * by `room`: what does not fit is not known yet. Threads: one. */
 #ifndef DDLA_SHARE_FORESIGHT_H
 #define DDLA_SHARE_FORESIGHT_H
 

@@ -90,10 +90,10 @@ static void set_up(CURL *curl, ddla_origin *origin, const char *url, char *error
 /* What one try came to. */
 typedef struct outcome {
   CURLcode code;
-  long status;     /* HTTP's */
-  bool refused;    /* not the range */
-  size_t got;      /* bytes of the range */
-  int64_t length;  /* of the file, where that was asked */
+  long status;    /* HTTP's */
+  bool refused;   /* not the range */
+  size_t got;     /* bytes of the range */
+  int64_t length; /* of the file, where that was asked */
   char words[CURL_ERROR_SIZE];
 } outcome;
 
@@ -143,8 +143,8 @@ static ddla_status ask(outcome *out, ddla_origin *origin, const char *url, answe
   for (int t = 0; t < TRIES; t++) {
     if (t > 0) pause_before(t);
     *out = try_once(origin, curl, url, to, range);
-    const bool short_of = range && out->code == CURLE_OK && out->status == 206 &&
-                          out->got < to->bytes;
+    const bool short_of =
+        range && out->code == CURLE_OK && out->status == 206 && out->got < to->bytes;
     if (atomic_load(&origin->stopped) || (!may_pass(out) && !short_of)) break;
   }
   give_connection(origin, curl);

@@ -34,11 +34,11 @@ static ddla_reading *remove_first(list *from) {
 static ddla_status work_on(const ddla_readers_options *o, const ddla_reading *r, void *scratch) {
   const ddla_piece *piece = &r->piece;
   switch (r->kind) {
-    case DDLA_READING_BLOCK: return ddla_catalog_read(r->data, scratch, o->catalog, piece->block);
-    case DDLA_READING_PIECE: return ddla_catalog_read_piece(r->data, o->catalog, piece);
-    case DDLA_READING_SPILLED:
-      return ddla_spill_read(r->data, o->spill, r->place, piece->offset, piece->bytes);
-    case DDLA_READING_SPILL: return ddla_spill_write(o->spill, r->place, r->data, piece->bytes);
+  case DDLA_READING_BLOCK: return ddla_catalog_read(r->data, scratch, o->catalog, piece->block);
+  case DDLA_READING_PIECE: return ddla_catalog_read_piece(r->data, o->catalog, piece);
+  case DDLA_READING_SPILLED:
+    return ddla_spill_read(r->data, o->spill, r->place, piece->offset, piece->bytes);
+  case DDLA_READING_SPILL: return ddla_spill_write(o->spill, r->place, r->data, piece->bytes);
   }
   return DDLA_FAIL(INTERNAL, "no such reading");
 }

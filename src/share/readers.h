@@ -16,10 +16,10 @@ typedef enum ddla_reading_kind {
 /* Of the caller, until it is taken again. */
 typedef struct ddla_reading {
   ddla_reading_kind kind;
-  ddla_piece piece; /* of a whole block: all of it */
-  void *data;       /* where to, or from */
-  int64_t place;    /* on disk */
-  void *owner;      /* the caller's */
+  ddla_piece piece;     /* of a whole block: all of it */
+  void *data;           /* where to, or from */
+  int64_t place;        /* on disk */
+  void *owner;          /* the caller's */
   ddla_failure failure; /* code DDLA_OK: it went well */
   struct ddla_reading *next;
 } ddla_reading;

@@ -9,10 +9,10 @@
 #include "share/tiers_parts.h"
 
 enum {
-  IDLE_MS = 100,             /* how long the thread sleeps at most where nothing rings, */
-  LOOK_NS = 1000000,         /* and where lanes of other agents ask, which cannot wake a link */
-  FORESEEN_STEPS = 4096,     /* how far is looked ahead at most, */
-  FORESEEN_USES = 1 << 20    /* and how many uses of blocks are kept */
+  IDLE_MS = 100,          /* how long the thread sleeps at most where nothing rings, */
+  LOOK_NS = 1000000,      /* and where lanes of other agents ask, which cannot wake a link */
+  FORESEEN_STEPS = 4096,  /* how far is looked ahead at most, */
+  FORESEEN_USES = 1 << 20 /* and how many uses of blocks are kept */
 };
 
 /* ---- wants ---- */
@@ -188,7 +188,7 @@ static ddla_ready look(void *argument) {
   bool moved = false;
   r->status = advance(r->tiers, &moved);
   return moved || r->status != DDLA_OK || atomic_load(&r->tiers->closing) ? DDLA_READY_DONE
-                                                                           : DDLA_READY_NOTHING;
+                                                                          : DDLA_READY_NOTHING;
 }
 
 static void describe(void *argument, char *text, size_t bytes) {
@@ -295,8 +295,7 @@ static void free_wants(ddla_want *first) {
 void ddla_tiers_destroy(ddla_tiers *tiers) {
   if (!tiers) return;
   atomic_store(&tiers->closing, true);
-  for (int i = 0; i < tiers->options.origin_count; i++)
-    ddla_origin_stop(tiers->options.origins[i]);
+  for (int i = 0; i < tiers->options.origin_count; i++) ddla_origin_stop(tiers->options.origins[i]);
   if (tiers->started) pthread_join(tiers->thread, NULL);
   ddla_tiers_close_peers(tiers);
   ddla_tiers_close_blocks(tiers);

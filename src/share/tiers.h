@@ -25,10 +25,10 @@ typedef struct ddla_tiers_options {
   ddla_board board;
   int64_t memory_bytes, disk_bytes; /* of blocks */
   const char *directory;            /* of the disk tier */
-  bool peers;           /* else each host is the home of all blocks */
-  bool trusts;          /* a piece may be read alone, so that nobody checks its hash */
-  bool private_samples; /* no sample leaves the host */
-  int64_t limit_ms;     /* a home that is not heard of for so long is passed by */
+  bool peers;                       /* else each host is the home of all blocks */
+  bool trusts;                      /* a piece may be read alone, so that nobody checks its hash */
+  bool private_samples;             /* no sample leaves the host */
+  int64_t limit_ms;                 /* a home that is not heard of for so long is passed by */
 } ddla_tiers_options;
 
 /* What comes: the samples of steps [from, end). Writes those that a host needs in a step, by their

@@ -7,7 +7,7 @@
 #include "share/tiers_parts.h"
 
 enum {
-  READERS = 4,    /* so many requests to the origin at once */
+  READERS = 4,         /* so many requests to the origin at once */
   SPARES = 2 * READERS /* blocks that are read or written and have no place in memory */
 };
 
@@ -58,8 +58,7 @@ static void end_errand(ddla_tiers *tiers, ddla_errand *errand) {
 
 static ddla_piece whole(const ddla_tiers *tiers, int64_t block) {
   return (ddla_piece){.block = block,
-                      .bytes =
-                          (uint32_t)ddla_catalog_block_bytes(tiers->options.catalog, block)};
+                      .bytes = (uint32_t)ddla_catalog_block_bytes(tiers->options.catalog, block)};
 }
 
 /* Blocks are read in the order in which they were asked for. */
@@ -213,10 +212,10 @@ static ddla_status take_piece(ddla_tiers *tiers, ddla_errand *errand) {
 static ddla_status take_done(ddla_tiers *tiers, ddla_errand *errand) {
   const ddla_reading *done = &errand->reading;
   switch (done->kind) {
-    case DDLA_READING_BLOCK: return take_block(tiers, done);
-    case DDLA_READING_PIECE:
-    case DDLA_READING_SPILLED: return take_piece(tiers, errand);
-    case DDLA_READING_SPILL: break;
+  case DDLA_READING_BLOCK: return take_block(tiers, done);
+  case DDLA_READING_PIECE:
+  case DDLA_READING_SPILLED: return take_piece(tiers, errand);
+  case DDLA_READING_SPILL: break;
   }
   tiers->blocks[done->piece.block].spilling = NULL;
   if (done->failure.code != DDLA_OK) warn_disk(tiers, done->piece.block, &done->failure);
@@ -284,7 +283,8 @@ static void free_wants(ddla_wants *list) {
   for (ddla_want *want = ddla_tiers_pop(list); want; want = ddla_tiers_pop(list)) ddla_free(want);
 }
 
-/* With what it holds where it was under way: bytes that are nowhere else, or what waits for a piece.
+/* With what it holds where it was under way: bytes that are nowhere else, or what waits for a
+ * piece.
  */
 static void free_errand(ddla_errand *errand) {
   const ddla_reading_kind kind = errand->reading.kind;

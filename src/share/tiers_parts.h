@@ -1,5 +1,5 @@
-/* What the files of the fetching thread have in common: tiers.c is the thread, with what lanes want;
- * tiers_blocks.c has the blocks of this host; tiers_peers.c talks to other hosts. */
+/* What the files of the fetching thread have in common: tiers.c is the thread, with what lanes
+ * want; tiers_blocks.c has the blocks of this host; tiers_peers.c talks to other hosts. */
 #ifndef DDLA_SHARE_TIERS_PARTS_H
 #define DDLA_SHARE_TIERS_PARTS_H
 
@@ -12,9 +12,9 @@
 #include "share/wire.h"
 
 enum {
-  DDLA_ASK_PIECES = 256,     /* of one request between hosts */
-  DDLA_ASK_BYTES = 1 << 20,  /* of its answer, but for a piece that is larger */
-  DDLA_ASK_UNDER_WAY = 16    /* requests of one host to one other */
+  DDLA_ASK_PIECES = 256,    /* of one request between hosts */
+  DDLA_ASK_BYTES = 1 << 20, /* of its answer, but for a piece that is larger */
+  DDLA_ASK_UNDER_WAY = 16   /* requests of one host to one other */
 };
 
 /* Pieces that somebody waits for together. */
@@ -50,7 +50,7 @@ typedef struct ddla_tier_block {
 /* What a reader does for us. */
 typedef struct ddla_errand {
   ddla_reading reading;
-  ddla_want *want;          /* of a piece */
+  ddla_want *want; /* of a piece */
   bool under_way;
   struct ddla_errand *next; /* of those that wait, or that are free; */
   struct ddla_errand *made; /* and of all */
@@ -81,7 +81,7 @@ struct ddla_tiers {
   ddla_tier_block *blocks;   /* [catalog's] */
   unsigned char **memory;    /* [places] of the cache */
   int64_t memory_places;
-  unsigned char **spare;     /* buffers of a block that hold none */
+  unsigned char **spare; /* buffers of a block that hold none */
   int spare_count, spare_made;
   ddla_errand *delayed, **delayed_last; /* blocks to be read when there is a spare buffer */
   ddla_spill *spill;

@@ -60,7 +60,7 @@ typedef struct peer {
 } peer;
 
 struct ddla_tier_peers {
-  peer *peer; /* [hosts] */
+  peer *peer;      /* [hosts] */
   uint32_t number; /* of the last question */
   int64_t now_ns;
 };
@@ -207,8 +207,7 @@ static ddla_status begin_answer(ddla_tiers *tiers, peer *p, answering *a) {
   a->under_way = true;
   a->ready = false;
   a->number = q->number;
-  a->ticket = (ddla_ticket){
-      .arrived = answer_arrived, .owner = a, .missing = 1, .for_peer = true};
+  a->ticket = (ddla_ticket){.arrived = answer_arrived, .owner = a, .missing = 1, .for_peer = true};
   for (uint32_t i = 0; i < q->count; at += q->piece[i++].bytes) {
     a->ticket.missing++;
     DDLA_TRY(ddla_tiers_supply(tiers, &q->piece[i], a->answer + at, &a->ticket));

@@ -44,8 +44,8 @@ ddla_status ddla_feed_samples(const ddla_feed *to, const ddla_training *training
   passed next = {.position = span.first};
   for (; next.position < span.end; next.position += next.count) {
     const ddla_feed rest = behind(to, next.position - span.first);
-    next.count = ddla_supply_fill(rest.indices, &next.pass, supply, next.position,
-                                  span.end - next.position);
+    next.count =
+        ddla_supply_fill(rest.indices, &next.pass, supply, next.position, span.end - next.position);
     DDLA_TRY(feed_pass(&rest, training, &next));
   }
   return DDLA_OK;

@@ -21,6 +21,6 @@ typedef struct ddla_feed {
 /* Writes the samples at positions [first, end) of the supply. Errors: PEER_LOST, where they are
  * fetched. */
 ddla_status ddla_feed_samples(const ddla_feed *to, const ddla_training *training,
-                       const ddla_supply *supply, ddla_batch_span span);
+                              const ddla_supply *supply, ddla_batch_span span);
 
 #endif

@@ -65,10 +65,11 @@ static ddla_status check_tiered(const ddla_training *training) {
                            "is no prepared set, and share.mode tiered fetches blocks of one; make "
                            "it by `ddla data prepare`, or set share.mode: none");
   if (job->data.standardize && job->data.mean.count == 0)
-    return ddla_job_refuse(job, "data.standardize",
-                           "is true, and mean and deviation follow from all training samples, which "
-                           "share.mode tiered does not read at the start; give data.mean and "
-                           "data.std (`ddla data stats` shows them), or set it to false");
+    return ddla_job_refuse(
+        job, "data.standardize",
+        "is true, and mean and deviation follow from all training samples, which "
+        "share.mode tiered does not read at the start; give data.mean and "
+        "data.std (`ddla data stats` shows them), or set it to false");
   if (strcmp(job->data.on_error, "skip") == 0)
     return ddla_job_refuse(job, "data.on_error",
                            "is skip, but with share.mode tiered a damaged block is found when its "
@@ -141,7 +142,8 @@ static ddla_board_sizes sizes_of(const ddla_training *training) {
   const ddla_catalog catalog = catalog_of(training);
   const int64_t batch = ddla_task_evaluation_batch(&training->graph);
   ddla_board_sizes made = {.sample_bytes = catalog.set[0].sample_bytes,
-                           .ask_rows = training->micro_batch > batch ? training->micro_batch : batch,
+                           .ask_rows =
+                               training->micro_batch > batch ? training->micro_batch : batch,
                            .ahead = training->job->share.ahead};
   int64_t rows = 1;
   for (int i = 0; i < ddla_segments_count(training); i++) {
@@ -196,18 +198,18 @@ struct ddla_sharing {
 static ddla_status open_tiers(ddla_sharing *sharing, const ddla_training *training,
                               ddla_transport *link) {
   const ddla_job *job = training->job;
-  const ddla_tiers_options options = {
-      .link = link,
-      .catalog = &sharing->catalog,
-      .origins = training->far.origin,
-      .origin_count = training->far.origin_count,
-      .board = sharing->board,
-      .memory_bytes = bytes_of(job->share.memory, &sharing->catalog),
-      .disk_bytes = bytes_of(job->share.disk, &sharing->catalog),
-      .directory = job->share.directory,
-      .peers = job->share.peers,
-      .trusts = strcmp(job->data.verify, "index") == 0,
-      .limit_ms = (int64_t)(job->parallel.timeout * 1000)};
+  const ddla_tiers_options options = {.link = link,
+                                      .catalog = &sharing->catalog,
+                                      .origins = training->far.origin,
+                                      .origin_count = training->far.origin_count,
+                                      .board = sharing->board,
+                                      .memory_bytes =
+                                          bytes_of(job->share.memory, &sharing->catalog),
+                                      .disk_bytes = bytes_of(job->share.disk, &sharing->catalog),
+                                      .directory = job->share.directory,
+                                      .peers = job->share.peers,
+                                      .trusts = strcmp(job->data.verify, "index") == 0,
+                                      .limit_ms = (int64_t)(job->parallel.timeout * 1000)};
   return ddla_tiers_create(&sharing->tiers, &options);
 }
 
@@ -221,8 +223,7 @@ ddla_status ddla_sharing_open(ddla_sharing **out, const ddla_training *training,
   made->catalog = catalog_of(training);
   made->board = ddla_board_open(&sizes, local, memory);
   made->sample_bytes = sizes.sample_bytes;
-  ddla_status status =
-      ddla_transport_rank(local) == 0 ? open_tiers(made, training, link) : DDLA_OK;
+  ddla_status status = ddla_transport_rank(local) == 0 ? open_tiers(made, training, link) : DDLA_OK;
   if (status == DDLA_OK) *out = made;
   else ddla_sharing_close(made);
   return status;
@@ -276,10 +277,9 @@ ddla_status ddla_sharing_bring_step(const void **out, ddla_sharing *sharing, int
   const ddla_training *training = sharing->training;
   const ddla_sync_work work = part_of(training, place->step, training->cluster.host);
   const ddla_batch_span span = ddla_supply_span(training, &work);
-  const bool foreseen = sharing->planned && place->position >= span.first &&
-                        place->position + count <= span.end;
-  if (!foreseen)
-    return ddla_sharing_bring(out, sharing, worker, training->train, indices, count);
+  const bool foreseen =
+      sharing->planned && place->position >= span.first && place->position + count <= span.end;
+  if (!foreseen) return ddla_sharing_bring(out, sharing, worker, training->train, indices, count);
   const void *step = NULL;
   DDLA_TRY(ddla_board_foreseen(&step, &sharing->board, place->step));
   *out = (const char *)step + (size_t)(place->position - span.first) * sharing->sample_bytes;

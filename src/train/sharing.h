@@ -10,8 +10,8 @@
 #include "train/training.h"
 #include "transport/transport.h"
 
-/* Whether a source is opened where it lies: share.mode is tiered, and it is an address or a prepared
- * set. */
+/* Whether a source is opened where it lies: share.mode is tiered, and it is an address or a
+ * prepared set. */
 bool ddla_sharing_wants(const ddla_training *training, const ddla_data_source *source);
 
 /* Opens it so; the origin is the training's. Errors: INVALID naming the key; those of origins. */
@@ -22,7 +22,8 @@ ddla_status ddla_sharing_open_data(ddla_dataset **out, ddla_training *training,
 ddla_status ddla_sharing_has_part(bool *out, ddla_training *training,
                                   const ddla_data_source *source);
 
-/* When data are open, before agents are forked. Errors: INVALID naming a key that tiers do not go together with, and why. */
+/* When data are open, before agents are forked. Errors: INVALID naming a key that tiers do not go
+ * together with, and why. */
 ddla_status ddla_sharing_check(const ddla_training *training);
 
 /* What ddla_sharing_wants has opened; part of destroying a training. */

@@ -89,17 +89,18 @@ static bool send_file(int line, int file, uint64_t offset, uint64_t bytes, uint6
 
 static bool send_status(int line, const char *status) {
   char head[256];
-  const int bytes =
-      snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n", status);
+  const int bytes = snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n", status);
   return send_all(line, head, (size_t)bytes);
 }
 
-/* Reads one head, byte by byte: questions come one at a time. */
+/* Reads one head: questions come one at a time, the next when this one is answered. */
 static bool read_head(int line, char head[HEAD_BYTES]) {
-  for (size_t used = 0; used + 1 < HEAD_BYTES; used++) {
-    if (recv(line, head + used, 1, 0) != 1) return false;
-    head[used + 1] = 0;
-    if (used >= 3 && strcmp(head + used - 3, "\r\n\r\n") == 0) return true;
+  for (size_t used = 0; used + 1 < HEAD_BYTES;) {
+    const ssize_t got = recv(line, head + used, HEAD_BYTES - 1 - used, 0);
+    if (got <= 0) return false;
+    used += (size_t)got;
+    head[used] = 0;
+    if (used >= 4 && strcmp(head + used - 4, "\r\n\r\n") == 0) return true;
   }
   return false;
 }
@@ -150,7 +151,8 @@ static bool serve_one(int line) {
 static void *serve(void *argument) {
   const int line = (int)(intptr_t)argument, on = 1;
   setsockopt(line, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  while (serve_one(line)) {}
+  while (serve_one(line)) {
+  }
   close(line);
   return NULL;
 }
