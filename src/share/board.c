@@ -9,7 +9,7 @@ enum { LINE = 64 };
 static size_t rounded(size_t bytes) { return (bytes + LINE - 1) / LINE * LINE; }
 
 static size_t rows_bytes(const ddla_board_sizes *s) {
-  return rounded((size_t)s->ask_rows * (size_t)s->workers * sizeof(int64_t));
+  return rounded((size_t)s->ask_rows * (size_t)s->slips * sizeof(int64_t));
 }
 
 static size_t answer_bytes(const ddla_board_sizes *s) {
@@ -18,8 +18,8 @@ static size_t answer_bytes(const ddla_board_sizes *s) {
 
 size_t ddla_board_bytes(const ddla_board_sizes *s) {
   return rounded(sizeof(ddla_board_head)) + (size_t)s->ahead * sizeof(ddla_board_slot) +
-         (size_t)s->workers * sizeof(ddla_board_slip) + rows_bytes(s) +
-         (size_t)s->workers * answer_bytes(s) + (size_t)s->ahead * rounded(s->step_bytes);
+         (size_t)s->slips * sizeof(ddla_board_slip) + rows_bytes(s) +
+         (size_t)s->slips * answer_bytes(s) + (size_t)s->ahead * rounded(s->step_bytes);
 }
 
 ddla_board ddla_board_open(const ddla_board_sizes *s, ddla_transport *local, void *memory) {
@@ -27,9 +27,9 @@ ddla_board ddla_board_open(const ddla_board_sizes *s, ddla_transport *local, voi
   ddla_board board = {.sizes = *s, .local = local, .head = memory};
   board.slot = (ddla_board_slot *)(void *)(at += rounded(sizeof *board.head));
   board.slip = (ddla_board_slip *)(void *)(at += (size_t)s->ahead * sizeof *board.slot);
-  board.rows = (int64_t *)(void *)(at += (size_t)s->workers * sizeof *board.slip);
+  board.rows = (int64_t *)(void *)(at += (size_t)s->slips * sizeof *board.slip);
   board.answer = (unsigned char *)(at += rows_bytes(s));
-  board.steps = (unsigned char *)(at + (size_t)s->workers * answer_bytes(s));
+  board.steps = (unsigned char *)(at + (size_t)s->slips * answer_bytes(s));
   return board;
 }
 
@@ -47,8 +47,8 @@ unsigned char *ddla_board_step(const ddla_board *board, int64_t index) {
   return board->steps + (size_t)index * rounded(board->sizes.step_bytes);
 }
 
-unsigned char *ddla_board_answer(const ddla_board *board, int worker) {
-  return board->answer + (size_t)worker * answer_bytes(&board->sizes);
+unsigned char *ddla_board_answer(const ddla_board *board, int number) {
+  return board->answer + (size_t)number * answer_bytes(&board->sizes);
 }
 
 ddla_tier_counts ddla_board_counts(const ddla_board *board) {
@@ -81,11 +81,10 @@ static void ring(ddla_board *board) {
   ddla_transport_word_wake(board->local, &board->head->events);
 }
 
-/* Whoever is first in a step says that those before it are over. */
-static void enter_step(ddla_board *board, uint64_t step) {
+void ddla_board_enter(ddla_board *board, int64_t step) {
   uint64_t before = atomic_load(&board->head->now);
-  while (before < step)
-    if (atomic_compare_exchange_weak(&board->head->now, &before, step)) {
+  while (before < (uint64_t)step)
+    if (atomic_compare_exchange_weak(&board->head->now, &before, (uint64_t)step)) {
       ring(board);
       return;
     }
@@ -94,25 +93,24 @@ static void enter_step(ddla_board *board, uint64_t step) {
 ddla_status ddla_board_foreseen(const void **out, ddla_board *board, int64_t step) {
   const int64_t index = step % board->sizes.ahead;
   const ddla_board_slot *slot = &board->slot[index];
-  enter_step(board, (uint64_t)step);
   DDLA_TRY(wait_for(board, &slot->filled, (uint64_t)step + 1, &slot->tier));
   *out = ddla_board_step(board, index);
   return DDLA_OK;
 }
 
-int64_t *ddla_board_rows(const ddla_board *board, int worker) {
-  return board->rows + worker * board->sizes.ask_rows;
+int64_t *ddla_board_rows(const ddla_board *board, int number) {
+  return board->rows + number * board->sizes.ask_rows;
 }
 
-ddla_status ddla_board_ask(const void **out, ddla_board *board, int worker, int set,
+ddla_status ddla_board_ask(const void **out, ddla_board *board, int number, int set,
                            int64_t count) {
-  ddla_board_slip *slip = &board->slip[worker];
-  const uint64_t number = atomic_load(&slip->asked) + 1;
+  ddla_board_slip *slip = &board->slip[number];
+  const uint64_t question = atomic_load(&slip->asked) + 1;
   slip->set = set;
   slip->count = count;
-  atomic_store(&slip->asked, number);
+  atomic_store(&slip->asked, question);
   ring(board);
-  DDLA_TRY(wait_for(board, &slip->answered, number, &slip->tier));
-  *out = ddla_board_answer(board, worker);
+  DDLA_TRY(wait_for(board, &slip->answered, question, &slip->tier));
+  *out = ddla_board_answer(board, number);
   return DDLA_OK;
 }

@@ -1,9 +1,9 @@
 /* The memory by which a host's lanes get samples from the thread that fetches them (tiers.h): a
- * ring of the coming steps' samples, laid down before anybody asks; for each worker a slip on which
- * it asks for samples that were not foreseen; and counts. In memory of the transport that the
+ * ring of the coming steps' samples, laid down before anybody asks; slips on which
+ * workers ask for samples that were not foreseen; and counts. In memory of the transport that the
  * host's agents share. Words only grow.
  *
- * Threads: each worker its own slip; the fetching thread all. */
+ * Threads: each slip has one at a time that asks; the fetching thread has all. */
 #ifndef DDLA_SHARE_BOARD_H
 #define DDLA_SHARE_BOARD_H
 
@@ -25,7 +25,7 @@ typedef struct ddla_tier_counts {
 
 /* What the layout depends on; the same on all agents of a host. */
 typedef struct ddla_board_sizes {
-  int workers;         /* lanes of the host */
+  int slips;           /* as many as may ask at once */
   int64_t ahead;       /* steps in the ring */
   size_t step_bytes;   /* samples of a step of this host, at most */
   int64_t ask_rows;    /* samples on a slip, at most */
@@ -55,9 +55,9 @@ typedef struct ddla_board {
   ddla_transport *local; /* borrowed */
   ddla_board_head *head;
   ddla_board_slot *slot; /* [ahead] */
-  ddla_board_slip *slip; /* [workers] */
-  int64_t *rows;         /* [workers][ask_rows] */
-  unsigned char *answer; /* [workers][ask_rows, sample_bytes] */
+  ddla_board_slip *slip; /* [slips] */
+  int64_t *rows;         /* [slips][ask_rows] */
+  unsigned char *answer; /* [slips][ask_rows, sample_bytes] */
   unsigned char *steps;  /* [ahead][step_bytes] */
 } ddla_board;
 
@@ -67,23 +67,27 @@ size_t ddla_board_bytes(const ddla_board_sizes *sizes);
 /* Lays out zeroed memory. */
 ddla_board ddla_board_open(const ddla_board_sizes *sizes, ddla_transport *local, void *memory);
 
-/* By a worker: waits for the samples of a step that is foreseen; where they lie, one behind
- * another, until the step is over. Errors: PEER_LOST. */
+/* By a worker that begins with a step: all before it are over, on all of the host's workers, and
+ * their samples are not needed any more. */
+void ddla_board_enter(ddla_board *board, int64_t step);
+
+/* By whoever feeds a worker: waits for the samples of a step that is foreseen; where they lie, one
+ * behind another, until the step is over. Errors: PEER_LOST. */
 ddla_status ddla_board_foreseen(const void **out, ddla_board *board, int64_t step);
 
-/* By a worker: where it writes the rows of the samples that it wants, at most ask_rows; asks for
- * them, 1 <= count, and waits. Where they lie until the worker asks again. Errors: PEER_LOST. */
-int64_t *ddla_board_rows(const ddla_board *board, int worker);
-ddla_status ddla_board_ask(const void **out, ddla_board *board, int worker, int set, int64_t count);
+/* Where the rows of the samples that are wanted are to be written, at most ask_rows; asks for them,
+ * 1 <= count, and waits. Where they lie until the slip is used again. Errors: PEER_LOST. */
+int64_t *ddla_board_rows(const ddla_board *board, int slip);
+ddla_status ddla_board_ask(const void **out, ddla_board *board, int slip, int set, int64_t count);
 
 /* Adds to a count: offsetof its member of ddla_tier_counts, and which of an array; sets one. */
 void ddla_board_count(ddla_board *board, size_t member, int tier, int64_t more);
 
 void ddla_board_set(ddla_board *board, size_t member, int64_t value);
 
-/* Where the samples of a slot of the ring go, and the answer to a worker. */
+/* Where the samples of a slot of the ring go, and the answer to a slip. */
 unsigned char *ddla_board_step(const ddla_board *board, int64_t index);
-unsigned char *ddla_board_answer(const ddla_board *board, int worker);
+unsigned char *ddla_board_answer(const ddla_board *board, int slip);
 
 /* What was counted so far. */
 ddla_tier_counts ddla_board_counts(const ddla_board *board);

@@ -154,7 +154,7 @@ static void slip_arrived(ddla_tiers *tiers, ddla_ticket *ticket) {
 
 static ddla_status read_slips(ddla_tiers *tiers, bool *moved) {
   const ddla_board *board = tiers->board;
-  for (int w = 0; w < board->sizes.workers; w++) {
+  for (int w = 0; w < board->sizes.slips; w++) {
     const ddla_board_slip *slip = &board->slip[w];
     const uint64_t asked = atomic_load(&slip->asked);
     if (asked == tiers->taken[w]) continue;
@@ -234,8 +234,8 @@ static void *thread_main(void *argument) {
 static ddla_status open_all(ddla_tiers *tiers) {
   const ddla_board_sizes *sizes = &tiers->board->sizes;
   DDLA_TRY(DDLA_NEW(tiers->steps, sizes->ahead));
-  DDLA_TRY(DDLA_NEW(tiers->slips, sizes->workers));
-  DDLA_TRY(DDLA_NEW(tiers->taken, sizes->workers));
+  DDLA_TRY(DDLA_NEW(tiers->slips, sizes->slips));
+  DDLA_TRY(DDLA_NEW(tiers->taken, sizes->slips));
   DDLA_TRY(ddla_tiers_open_blocks(tiers));
   if (tiers->memory_places < tiers->options.catalog->blocks)
     DDLA_TRY(

@@ -73,8 +73,8 @@ struct ddla_tiers {
   int64_t seen_step;  /* up to which foresight goes */
   int64_t *rows;      /* [plan.rows_max] scratch */
   ddla_ticket *steps; /* [ahead] of the ring */
-  ddla_ticket *slips; /* [workers] */
-  uint64_t *taken;    /* [workers] questions of slips that are under way or answered */
+  ddla_ticket *slips; /* [slips] */
+  uint64_t *taken;    /* [slips] questions of slips that are under way or answered */
 
   ddla_cache *cache;
   ddla_foresight *foresight; /* null: everything fits */

@@ -155,8 +155,8 @@ static ddla_board_sizes sizes_of(const ddla_training *training) {
   for (int h = 0; h < training->cluster.hosts; h++) {
     ddla_cluster cluster = training->cluster;
     cluster.host = h;
-    const int workers = ddla_cluster_here(&cluster) * training->lanes;
-    if (workers > made.workers) made.workers = workers;
+    const int slips = 2 * ddla_cluster_here(&cluster) * training->lanes;
+    if (slips > made.slips) made.slips = slips;
   }
   if (made.ahead > 0) return made;
   made.ahead = AHEAD_BYTES / (int64_t)made.step_bytes;
@@ -254,19 +254,29 @@ void ddla_sharing_end(ddla_sharing *sharing) {
 
 /* ---- lanes ---- */
 
+void ddla_sharing_enter(ddla_sharing *sharing, int64_t step) {
+  if (sharing && sharing->planned) ddla_board_enter(&sharing->board, step);
+}
+
 static int set_number(const ddla_training *training, const ddla_dataset *root) {
   for (int i = 0; i < training->far.count; i++)
     if (ddla_dataset_far(training->far.set[i]) == ddla_dataset_far(root)) return i;
   return -1;
 }
 
+/* Of the two slips of a worker: what feeds it may be another thread than what evaluates. */
+static ddla_status ask(const void **out, ddla_sharing *sharing, int slip, const ddla_dataset *set,
+                       const int64_t *indices, int64_t count) {
+  int64_t *rows = ddla_board_rows(&sharing->board, slip);
+  for (int64_t i = 0; i < count; i++) rows[i] = ddla_dataset_root_index(set, indices[i]);
+  return ddla_board_ask(out, &sharing->board, slip, set_number(sharing->training, set), count);
+}
+
 ddla_status ddla_sharing_bring(const void **out, ddla_sharing *sharing, int worker,
                                const ddla_dataset *set, const int64_t *indices, int64_t count) {
   *out = NULL;
   if (!sharing || !ddla_dataset_far(set)) return DDLA_OK;
-  int64_t *rows = ddla_board_rows(&sharing->board, worker);
-  for (int64_t i = 0; i < count; i++) rows[i] = ddla_dataset_root_index(set, indices[i]);
-  return ddla_board_ask(out, &sharing->board, worker, set_number(sharing->training, set), count);
+  return ask(out, sharing, 2 * worker, set, indices, count);
 }
 
 ddla_status ddla_sharing_bring_step(const void **out, ddla_sharing *sharing, int worker,
@@ -279,7 +289,7 @@ ddla_status ddla_sharing_bring_step(const void **out, ddla_sharing *sharing, int
   const ddla_batch_span span = ddla_supply_span(training, &work);
   const bool foreseen =
       sharing->planned && place->position >= span.first && place->position + count <= span.end;
-  if (!foreseen) return ddla_sharing_bring(out, sharing, worker, training->train, indices, count);
+  if (!foreseen) return ask(out, sharing, 2 * worker + 1, training->train, indices, count);
   const void *step = NULL;
   DDLA_TRY(ddla_board_foreseen(&step, &sharing->board, place->step));
   *out = (const char *)step + (size_t)(place->position - span.first) * sharing->sample_bytes;

@@ -48,13 +48,17 @@ void ddla_sharing_close(ddla_sharing *sharing); /* null is allowed */
 ddla_status ddla_sharing_begin(ddla_sharing *sharing, const ddla_training *training, int64_t step);
 void ddla_sharing_end(ddla_sharing *sharing);
 
+/* By a worker that begins with a step, when the one before is committed. Null is allowed. */
+void ddla_sharing_enter(ddla_sharing *sharing, int64_t step);
+
 /* By a worker: the features of samples of a set, by their numbers there, one behind another; until
  * it brings others. *out is null where the set is in memory; sharing may be null. `worker` is its
  * number on this host. Errors: PEER_LOST. */
 ddla_status ddla_sharing_bring(const void **out, ddla_sharing *sharing, int worker,
                                const ddla_dataset *set, const int64_t *indices, int64_t count);
 
-/* The same of the positions of a step, which may have been foreseen; they are those at indices. */
+/* The same of the positions of a step, which may have been foreseen; they are those at indices. By
+ * the worker, or by another thread that feeds it. */
 typedef struct ddla_sharing_place {
   int64_t step, position;
 } ddla_sharing_place;
