@@ -152,7 +152,8 @@
     "none: hosts read the files; broadcast: the first sends its to all; gather: and gets theirs; " \
     "tiered: samples of a prepared set, maybe at an http(s) address, are fetched when needed")     \
   X(share, directory, TEXT, "", 0, 0, "", FREE,                                                    \
-    "broadcast, gather: where each host keeps the prepared set that it gets; tiered: its disk tier") \
+    "broadcast, gather: where each host keeps the prepared set that it gets; tiered: where its "   \
+    "disk tier is")                                                                                \
   X(share, memory, REAL, "1", 0, 1e18, "", FREE,                                                   \
     "tiered: of each host, for samples: up to 1 a part of all of them, above that bytes")          \
   X(share, disk, REAL, "0", 0, 1e18, "", FREE, "tiered: the same of each host's disk; 0: none")    \

@@ -7,10 +7,8 @@
 #ifndef DDLA_SHARE_BOARD_H
 #define DDLA_SHARE_BOARD_H
 
+#include "base/tiers.h"
 #include "transport/transport.h"
-
-/* Where samples come from, the nearest first. */
-enum { DDLA_TIER_MEMORY, DDLA_TIER_DISK, DDLA_TIER_PEER, DDLA_TIER_ORIGIN, DDLA_TIERS };
 
 /* Of a host. Plain value. */
 typedef struct ddla_tier_counts {
@@ -72,13 +70,18 @@ ddla_board ddla_board_open(const ddla_board_sizes *sizes, ddla_transport *local,
 void ddla_board_enter(ddla_board *board, int64_t step);
 
 /* By whoever feeds a worker: waits for the samples of a step that is foreseen; where they lie, one
- * behind another, until the step is over. Errors: PEER_LOST. */
-ddla_status ddla_board_foreseen(const void **out, ddla_board *board, int64_t step);
+ * behind another, until the step is over. Counted in waits too, where it is not null. Errors:
+ * PEER_LOST.
+ */
+ddla_status ddla_board_foreseen(const void **out, ddla_board *board, int64_t step,
+                                ddla_data_waits *waits);
 
 /* Where the rows of the samples that are wanted are to be written, at most ask_rows; asks for them,
- * 1 <= count, and waits. Where they lie until the slip is used again. Errors: PEER_LOST. */
+ * 1 <= count, and waits. Where they lie until the slip is used again.
+ * waits: as above. Errors: PEER_LOST. */
 int64_t *ddla_board_rows(const ddla_board *board, int slip);
-ddla_status ddla_board_ask(const void **out, ddla_board *board, int slip, int set, int64_t count);
+ddla_status ddla_board_ask(const void **out, ddla_board *board, int slip, int set, int64_t count,
+                           ddla_data_waits *waits);
 
 /* Adds to a count: offsetof its member of ddla_tier_counts, and which of an array; sets one. */
 void ddla_board_count(ddla_board *board, size_t member, int tier, int64_t more);

@@ -57,12 +57,12 @@ static ddla_status use_steps(host *h) {
   int64_t row[BATCH];
   for (int64_t step = 0; step < STEPS; step++) {
     ddla_board_enter(&h->board, step);
-    DDLA_TRY(ddla_board_foreseen(&found, &h->board, step));
+    DDLA_TRY(ddla_board_foreseen(&found, &h->board, step, NULL));
     rows(NULL, row, step, h->number);
     DDLA_TRY(check(h, found, row, BATCH));
     int64_t *asked = ddla_board_rows(&h->board, 0);
     for (int64_t i = 0; i < 3; i++) asked[i] = row[i] = (step * 91 + i * 333 + h->number) % IMAGES;
-    DDLA_TRY(ddla_board_ask(&found, &h->board, 0, 0, 3));
+    DDLA_TRY(ddla_board_ask(&found, &h->board, 0, 0, 3, NULL));
     DDLA_TRY(check(h, found, row, 3));
   }
   return DDLA_OK;

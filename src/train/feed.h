@@ -15,7 +15,8 @@ typedef struct ddla_feed {
   int64_t *indices;                /* [n], of the samples in the training part */
   ddla_sharing *sharing;           /* null: samples are in memory; else */
   int worker;                      /* who asks, by its number on this host, */
-  int64_t step;                    /* and for which step */
+  int64_t step;                    /* for which step, */
+  ddla_data_waits *waits;          /* and where waiting is counted; null: nowhere */
 } ddla_feed;
 
 /* Writes the samples at positions [first, end) of the supply. Errors: PEER_LOST, where they are

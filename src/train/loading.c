@@ -168,7 +168,7 @@ static size_t sample_bytes(const ddla_tensor *value) {
          (size_t)value->shape.dim[0];
 }
 
-static ddla_feed inputs_of(const ddla_worker *worker, ddla_plan *plan) {
+static ddla_feed inputs_of(const ddla_worker *worker, ddla_plan *plan, ddla_data_waits *waits) {
   const ddla_task_graph *graph = &worker->training->graph;
   const ddla_tensor input = ddla_plan_value(plan, graph->input);
   const ddla_tensor label = ddla_plan_value(plan, graph->label);
@@ -180,7 +180,8 @@ static ddla_feed inputs_of(const ddla_worker *worker, ddla_plan *plan) {
                                                         : ddla_plan_value(plan, graph->key).data,
                      .indices = worker->indices,
                      .sharing = worker->sharing,
-                     .worker = worker->worker};
+                     .worker = worker->worker,
+                     .waits = waits};
 }
 
 /* Where the samples lie: in a slot of the loader, or, with null, in the plan's own memory. */
@@ -202,7 +203,7 @@ ddla_status ddla_loading_begin(const int64_t **indices, ddla_worker *worker, ddl
   worker->holds_slot = ready != NULL;
   *indices = ready ? ready->indices : worker->indices;
   if (ready) return DDLA_OK;
-  ddla_feed to = inputs_of(worker, plan);
+  ddla_feed to = inputs_of(worker, plan, &worker->waits);
   to.step = (int64_t)place->at.step;
   if (!worker->sharing) ddla_data_waits_hit(&worker->waits, DDLA_TIER_MEMORY);
   return ddla_feed_samples(&to, worker->training, place->supply, place->span);

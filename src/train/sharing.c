@@ -264,19 +264,29 @@ static int set_number(const ddla_training *training, const ddla_dataset *root) {
   return -1;
 }
 
-/* Of the two slips of a worker: what feeds it may be another thread than what evaluates. */
-static ddla_status ask(const void **out, ddla_sharing *sharing, int slip, const ddla_dataset *set,
-                       const int64_t *indices, int64_t count) {
-  int64_t *rows = ddla_board_rows(&sharing->board, slip);
-  for (int64_t i = 0; i < count; i++) rows[i] = ddla_dataset_root_index(set, indices[i]);
-  return ddla_board_ask(out, &sharing->board, slip, set_number(sharing->training, set), count);
+/* What is asked for on a slip. */
+typedef struct asking {
+  int slip;
+  const ddla_dataset *set;
+  const int64_t *indices; /* [count] */
+  int64_t count;
+  ddla_data_waits *waits; /* may be null */
+} asking;
+
+static ddla_status ask(const void **out, ddla_sharing *sharing, const asking *what) {
+  int64_t *rows = ddla_board_rows(&sharing->board, what->slip);
+  for (int64_t i = 0; i < what->count; i++)
+    rows[i] = ddla_dataset_root_index(what->set, what->indices[i]);
+  return ddla_board_ask(out, &sharing->board, what->slip, set_number(sharing->training, what->set),
+                        what->count, what->waits);
 }
 
+/* A worker has two slips: what feeds it may be another thread than what evaluates. */
 ddla_status ddla_sharing_bring(const void **out, ddla_sharing *sharing, int worker,
                                const ddla_dataset *set, const int64_t *indices, int64_t count) {
+  const asking what = {.slip = 2 * worker, .set = set, .indices = indices, .count = count};
   *out = NULL;
-  if (!sharing || !ddla_dataset_far(set)) return DDLA_OK;
-  return ask(out, sharing, 2 * worker, set, indices, count);
+  return sharing && ddla_dataset_far(set) ? ask(out, sharing, &what) : DDLA_OK;
 }
 
 ddla_status ddla_sharing_bring_step(const void **out, ddla_sharing *sharing, int worker,
@@ -287,11 +297,15 @@ ddla_status ddla_sharing_bring_step(const void **out, ddla_sharing *sharing, int
   const ddla_training *training = sharing->training;
   const ddla_sync_work work = part_of(training, place->step, training->cluster.host);
   const ddla_batch_span span = ddla_supply_span(training, &work);
-  const bool foreseen =
-      sharing->planned && place->position >= span.first && place->position + count <= span.end;
-  if (!foreseen) return ask(out, sharing, 2 * worker + 1, training->train, indices, count);
+  const asking what = {.slip = 2 * worker + 1,
+                       .set = training->train,
+                       .indices = indices,
+                       .count = count,
+                       .waits = place->waits};
   const void *step = NULL;
-  DDLA_TRY(ddla_board_foreseen(&step, &sharing->board, place->step));
+  if (!sharing->planned || place->position < span.first || place->position + count > span.end)
+    return ask(out, sharing, &what);
+  DDLA_TRY(ddla_board_foreseen(&step, &sharing->board, place->step, place->waits));
   *out = (const char *)step + (size_t)(place->position - span.first) * sharing->sample_bytes;
   return DDLA_OK;
 }

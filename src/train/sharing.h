@@ -61,6 +61,7 @@ ddla_status ddla_sharing_bring(const void **out, ddla_sharing *sharing, int work
  * the worker, or by another thread that feeds it. */
 typedef struct ddla_sharing_place {
   int64_t step, position;
+  ddla_data_waits *waits; /* counts them; null: nobody does */
 } ddla_sharing_place;
 ddla_status ddla_sharing_bring_step(const void **out, ddla_sharing *sharing, int worker,
                                     const ddla_sharing_place *place, const int64_t *indices,

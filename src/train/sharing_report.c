@@ -1,6 +1,6 @@
 #include "train/sharing_report.h"
 
-static const char *const names[DDLA_TIERS] = {"memory", "disk", "peers", "origin"};
+enum { TIERS = DDLA_TIER_ORIGIN + 1 }; /* those that bring samples to a host */
 
 static ddla_tier_counts add_up(const ddla_worker *worker) {
   ddla_tier_counts sum = {0};
@@ -23,8 +23,8 @@ json_t *ddla_sharing_json(const ddla_worker *worker) {
   if (worker->training->far.count == 0) return NULL;
   const ddla_tier_counts sum = add_up(worker);
   json_t *tiers = json_object();
-  for (int t = 0; t < DDLA_TIERS; t++)
-    json_object_set_new(tiers, names[t],
+  for (int t = 0; t < TIERS; t++)
+    json_object_set_new(tiers, ddla_tier_name((ddla_tier)t),
                         json_pack("{s:I, s:I, s:I, s:f}", "pieces", (json_int_t)sum.pieces[t],
                                   "bytes", (json_int_t)sum.bytes[t], "waits",
                                   (json_int_t)sum.waits[t], "waiting_seconds",
@@ -43,7 +43,7 @@ void ddla_sharing_print(FILE *file, const ddla_worker *worker) {
   const double data = (double)data_bytes(worker);
   double bytes = 0, seconds = 0;
   int64_t waits = 0;
-  for (int t = 0; t < DDLA_TIERS; t++) {
+  for (int t = 0; t < TIERS; t++) {
     bytes += (double)sum.bytes[t];
     waits += sum.waits[t];
     seconds += 1e-9 * (double)sum.waited_ns[t];
@@ -55,8 +55,9 @@ void ddla_sharing_print(FILE *file, const ddla_worker *worker) {
           part(sum.bytes[3], bytes), data > 0 ? (double)sum.origin_bytes / data : 0);
   fprintf(file, "samples there    %.1f %% of %lld times; waited %.2f s:",
           part(sum.ready, (double)(sum.ready + waits)), (long long)(sum.ready + waits), seconds);
-  for (int t = 0; t < DDLA_TIERS; t++)
-    fprintf(file, "%s %s %.2f", t > 0 ? "," : "", names[t], 1e-9 * (double)sum.waited_ns[t]);
+  for (int t = 0; t < TIERS; t++)
+    fprintf(file, "%s %s %.2f", t > 0 ? "," : "", ddla_tier_name((ddla_tier)t),
+            1e-9 * (double)sum.waited_ns[t]);
   fputc('\n', file);
   if (sum.misses > 0)
     fprintf(file, "samples missed   %lld pieces that other hosts did not give\n",
