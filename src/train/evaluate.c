@@ -19,7 +19,7 @@ static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
                                 .mean = training->mean,
                                 .deviation = training->deviation,
                                 .indices = worker->indices,
-                                .sharing = worker->sharing,
+                                .tiered = worker->tiered,
                                 .worker = worker->worker};
   memset(counts, 0, (size_t)shared->metric_count * sizeof *counts);
   const int64_t first = batches * worker->place / worker->places,

@@ -10,11 +10,11 @@ typedef struct passed {
 /* Samples to->indices [count]. */
 static ddla_status feed_pass(const ddla_feed *to, const ddla_training *training,
                              const passed *samples) {
-  const ddla_sharing_place place = {
+  const ddla_tiered_place place = {
       .step = to->step, .position = samples->position, .waits = to->waits};
   const int64_t pass = samples->pass, count = samples->count;
   const void *features = NULL;
-  DDLA_TRY(ddla_sharing_bring_step(&features, to->sharing, to->worker, &place, to->indices, count));
+  DDLA_TRY(ddla_tiered_bring_step(&features, to->tiered, to->worker, &place, to->indices, count));
   const ddla_augment augment = {.seed = training->seed,
                                 .epoch = pass,
                                 .shift = (int)training->job->data.shift,

@@ -4,7 +4,7 @@
 #ifndef DDLA_TRAIN_FEED_H
 #define DDLA_TRAIN_FEED_H
 
-#include "train/sharing.h"
+#include "train/tiered.h"
 
 /* Where samples go. [n] are those of the span. */
 typedef struct ddla_feed {
@@ -13,7 +13,7 @@ typedef struct ddla_feed {
   size_t input_bytes, label_bytes; /* of one sample */
   int64_t *key;                    /* [n], of random numbers; null: the graph has none */
   int64_t *indices;                /* [n], of the samples in the training part */
-  ddla_sharing *sharing;           /* null: samples are in memory; else */
+  ddla_tiered *tiered;           /* null: samples are in memory; else */
   int worker;                      /* who asks, by its number on this host, */
   int64_t step;                    /* for which step, */
   ddla_data_waits *waits;          /* and where waiting is counted; null: nowhere */

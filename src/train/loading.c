@@ -81,7 +81,7 @@ static ddla_status fill(void *argument, int lane, const ddla_micro_batch *at, co
   }
   const ddla_batch_span span = ddla_supply_shard(training, &work, at->shard);
   ddla_feed from = *to;
-  from.sharing = worker->sharing;
+  from.tiered = worker->tiered;
   from.worker = worker->worker;
   from.step = (int64_t)at->step;
   return ddla_feed_samples(&from, training, &plan->supply,
@@ -179,7 +179,7 @@ static ddla_feed inputs_of(const ddla_worker *worker, ddla_plan *plan, ddla_data
                      .key = graph->key == DDLA_NO_VALUE ? NULL
                                                         : ddla_plan_value(plan, graph->key).data,
                      .indices = worker->indices,
-                     .sharing = worker->sharing,
+                     .tiered = worker->tiered,
                      .worker = worker->worker,
                      .waits = waits};
 }
@@ -205,7 +205,7 @@ ddla_status ddla_loading_begin(const int64_t **indices, ddla_worker *worker, ddl
   if (ready) return DDLA_OK;
   ddla_feed to = inputs_of(worker, plan, &worker->waits);
   to.step = (int64_t)place->at.step;
-  if (!worker->sharing) ddla_data_waits_hit(&worker->waits, DDLA_TIER_MEMORY);
+  if (!worker->tiered) ddla_data_waits_hit(&worker->waits, DDLA_TIER_MEMORY);
   return ddla_feed_samples(&to, worker->training, place->supply, place->span);
 }
 

@@ -15,7 +15,7 @@
 #include "train/save.h"
 #include "train/seating.h"
 #include "train/segments.h"
-#include "train/sharing.h"
+#include "train/tiered.h"
 
 /* Words at the head of a host's memory, by which its agents go from segment to segment. */
 typedef struct segment_board {
@@ -36,7 +36,7 @@ typedef struct agent_trainer {
   segment_board *board;
   char *memory;        /* behind the board; of the host's agents */
   size_t memory_bytes; /* as the largest segment needs */
-  ddla_sharing *sharing; /* null: samples are in memory */
+  ddla_tiered *tiered; /* null: samples are in memory */
   ddla_run run;
   ddla_worker *worker;    /* [lanes] */
   ddla_watch_lane **pens; /* [lanes] the workers' */
@@ -280,7 +280,7 @@ static ddla_status make_workers(agent_trainer *trainer) {
         .transport = trainer->transport,
         .shared = &trainer->shared,
         .sync = trainer->sync,
-        .sharing = trainer->sharing,
+        .tiered = trainer->tiered,
         .stop = trainer->options->stop,
         .watch = trainer->options->watch,
         .pen = worker->pen,
@@ -446,12 +446,12 @@ static ddla_status take_memory(agent_trainer *trainer) {
 }
 
 /* Before the first state is made, so that the first samples are on their way. */
-static ddla_status open_sharing(agent_trainer *trainer) {
-  const size_t bytes = ddla_sharing_region_bytes(trainer->whole);
+static ddla_status open_tiered(agent_trainer *trainer) {
+  const size_t bytes = ddla_tiered_region_bytes(trainer->whole);
   void *memory = NULL;
   if (bytes == 0) return DDLA_OK;
   DDLA_TRY(ddla_transport_alloc(trainer->transport, &memory, bytes, DDLA_MEMORY_ONE));
-  return ddla_sharing_open(&trainer->sharing, trainer->training, trainer->transport,
+  return ddla_tiered_open(&trainer->tiered, trainer->training, trainer->transport,
                            trainer->share_link, memory);
 }
 
@@ -480,7 +480,7 @@ static ddla_status run_segment(agent_trainer *trainer, int segment) {
   trainer->training = &trainer->part;
   DDLA_TRY(ddla_shared_open(&trainer->shared, trainer->training, trainer->memory));
   DDLA_TRY(start_state(trainer));
-  DDLA_TRY(ddla_sharing_begin(trainer->sharing, trainer->training, (int64_t)trainer->start_step));
+  DDLA_TRY(ddla_tiered_begin(trainer->tiered, trainer->training, (int64_t)trainer->start_step));
   DDLA_TRY(open_sync_bound(trainer));
   DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
   DDLA_TRY(open_run(trainer));
@@ -492,7 +492,7 @@ static ddla_status run_segment(agent_trainer *trainer, int segment) {
 /* What belongs to a segment. */
 static void close_segment(agent_trainer *trainer) {
   ddla_loading_close(trainer->loading);
-  ddla_sharing_end(trainer->sharing);
+  ddla_tiered_end(trainer->tiered);
   for (int lane = 0; trainer->worker && lane < trainer->whole->lanes; lane++)
     ddla_worker_fini(&trainer->worker[lane]);
   ddla_checkpoint_close(trainer->loaded.file);
@@ -535,7 +535,7 @@ static ddla_status run_agent(agent_trainer *trainer) {
   DDLA_TRY(open_link(trainer));
   DDLA_TRY(check_identity(trainer));
   DDLA_TRY(take_memory(trainer));
-  DDLA_TRY(open_sharing(trainer));
+  DDLA_TRY(open_tiered(trainer));
   int segment = ddla_segments_at(trainer->whole, trainer->whole->resume_step);
   DDLA_TRY(run_segment(trainer, segment));
   while (trainer->worker[0].bordered) {
@@ -584,7 +584,7 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
   if (status != DDLA_OK) tell_hosts(&trainer, status);
   close_segment(&trainer);
   ddla_run_close(&trainer.run);
-  ddla_sharing_close(trainer.sharing);
+  ddla_tiered_close(trainer.tiered);
   ddla_transport_close(trainer.share_link);
   ddla_transport_close(trainer.link);
   ddla_free(trainer.worker);

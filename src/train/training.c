@@ -19,7 +19,7 @@
 #include "train/seating.h"
 #include "train/segments.h"
 #include "train/shared.h"
-#include "train/sharing.h"
+#include "train/tiered.h"
 #include "train/supply.h"
 #include "train/trainer.h"
 
@@ -114,8 +114,8 @@ static ddla_status open_sets(ddla_dataset **set, ddla_training *training,
   ddla_dataset *opened[3] = {NULL};
   int place[3], many = 0;
   for (int i = 0; i < count; i++) {
-    if (ddla_sharing_wants(training, &source[i])) {
-      DDLA_TRY(ddla_sharing_open_data(&set[i], training, &source[i]));
+    if (ddla_tiered_wants(training, &source[i])) {
+      DDLA_TRY(ddla_tiered_open_data(&set[i], training, &source[i]));
     } else {
       place[many] = i;
       near[many++] = source[i];
@@ -133,8 +133,8 @@ static ddla_status find_test(ddla_data_source *out, ddla_training *training) {
   const ddla_data_source beside =
       ddla_training_source(job, training->plugins, job->data.train, DDLA_DATA_TEST);
   bool has_test = false;
-  if (job->data.test[0] || !ddla_sharing_wants(training, &beside)) return DDLA_OK;
-  DDLA_TRY(ddla_sharing_has_part(&has_test, training, &beside));
+  if (job->data.test[0] || !ddla_tiered_wants(training, &beside)) return DDLA_OK;
+  DDLA_TRY(ddla_tiered_has_part(&has_test, training, &beside));
   if (has_test) *out = beside;
   return DDLA_OK;
 }
@@ -164,7 +164,7 @@ static ddla_status open_data(ddla_training *training) {
   if (test) training->test = set[test];
   if (validation) training->validation = set[validation];
   DDLA_TRY(status);
-  DDLA_TRY(ddla_sharing_check(training));
+  DDLA_TRY(ddla_tiered_check(training));
   DDLA_TRY(check_shape(training));
   if (test) DDLA_TRY(fit_part(training, training->test, "data.test"));
   if (validation) DDLA_TRY(fit_part(training, training->validation, "data.validation"));
@@ -664,7 +664,7 @@ void ddla_training_destroy(ddla_training *training) {
   ddla_dataset_close(training->validation);
   ddla_dataset_close(training->test);
   ddla_dataset_close(training->whole);
-  ddla_sharing_close_data(training);
+  ddla_tiered_close_data(training);
   ddla_segments_destroy(training);
   ddla_binding_destroy(training->binding);
   ddla_free(training->class_names);
@@ -741,9 +741,9 @@ static ddla_status region_estimate(ddla_training_memory *memory, const ddla_trai
     if (region > memory->region_bytes) memory->region_bytes = region;
     if (touched > memory->shared_bytes) memory->shared_bytes = touched;
   }
-  const size_t samples = ddla_sharing_region_bytes(training);
+  const size_t samples = ddla_tiered_region_bytes(training);
   memory->region_bytes += ddla_trainer_board_bytes() + samples;
-  memory->shared_bytes += samples + ddla_sharing_tier_bytes(training);
+  memory->shared_bytes += samples + ddla_tiered_tier_bytes(training);
   return DDLA_OK;
 }
 

@@ -42,7 +42,7 @@ typedef struct ddla_training_own {
   const ddla_plugin *plugin;
 } ddla_training_own;
 
-/* Sets whose features stay where they are (train/sharing.h): by number, and where each is. */
+/* Sets whose features stay where they are (train/tiered.h): by number, and where each is. */
 typedef struct ddla_training_far {
   ddla_dataset *set[3]; /* borrowed: the training's */
   ddla_origin *of[3], *origin[3]; /* origin: each one once; owned */

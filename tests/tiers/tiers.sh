@@ -154,6 +154,7 @@ refused "data.train" --set data.train=data
 refused "data.standardize" --set data.mean=[] --set data.std=[]
 refused "data.on_error" --set data.on_error=skip
 refused "share.directory" --set share.disk=0.5
+refused "data.private" --set data.private=true --set parallel.hosts=2
 train 2 refused job.yaml --set data.train=http://127.0.0.1:9/data
 says refused.err "data.train" "is an address" "share.mode: tiered"
 text 20000 words.txt

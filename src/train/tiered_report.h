@@ -1,6 +1,6 @@
 /* What a run with share.mode tiered tells of its tiers, of all hosts together. Threads: one. */
-#ifndef DDLA_TRAIN_SHARING_REPORT_H
-#define DDLA_TRAIN_SHARING_REPORT_H
+#ifndef DDLA_TRAIN_TIERED_REPORT_H
+#define DDLA_TRAIN_TIERED_REPORT_H
 
 #include <jansson.h>
 #include <stdio.h>
@@ -8,9 +8,9 @@
 #include "train/worker.h"
 
 /* For report.json; null where samples are in memory. worker's shared reports are complete. */
-json_t *ddla_sharing_json(const ddla_worker *worker);
+json_t *ddla_tiered_json(const ddla_worker *worker);
 
 /* For report.txt; nothing where samples are in memory. */
-void ddla_sharing_print(FILE *file, const ddla_worker *worker);
+void ddla_tiered_print(FILE *file, const ddla_worker *worker);
 
 #endif

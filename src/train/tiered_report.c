@@ -1,4 +1,4 @@
-#include "train/sharing_report.h"
+#include "train/tiered_report.h"
 
 enum { TIERS = DDLA_TIER_ORIGIN + 1 }; /* those that bring samples to a host */
 
@@ -19,7 +19,7 @@ static size_t data_bytes(const ddla_worker *worker) {
   return bytes;
 }
 
-json_t *ddla_sharing_json(const ddla_worker *worker) {
+json_t *ddla_tiered_json(const ddla_worker *worker) {
   if (worker->training->far.count == 0) return NULL;
   const ddla_tier_counts sum = add_up(worker);
   json_t *tiers = json_object();
@@ -37,7 +37,7 @@ json_t *ddla_sharing_json(const ddla_worker *worker) {
 
 static double part(int64_t a, double all) { return all > 0 ? 100 * (double)a / all : 0; }
 
-void ddla_sharing_print(FILE *file, const ddla_worker *worker) {
+void ddla_tiered_print(FILE *file, const ddla_worker *worker) {
   if (worker->training->far.count == 0) return;
   const ddla_tier_counts sum = add_up(worker);
   const double data = (double)data_bytes(worker);

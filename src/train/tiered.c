@@ -1,4 +1,4 @@
-#include "train/sharing.h"
+#include "train/tiered.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,16 +14,24 @@ static bool is_tiered(const ddla_job *job) { return strcmp(job->share.mode, "tie
 
 /* ---- data ---- */
 
-bool ddla_sharing_wants(const ddla_training *training, const ddla_data_source *source) {
+bool ddla_tiered_wants(const ddla_training *training, const ddla_data_source *source) {
   return is_tiered(training->job) &&
          (ddla_origin_is_address(source->path) || ddla_dataset_is_prepared(source->path));
+}
+
+/* But for slashes at the end. */
+static bool same_path(const char *a, const char *b) {
+  size_t m = strlen(a), n = strlen(b);
+  while (m > 1 && a[m - 1] == '/') m--;
+  while (n > 1 && b[n - 1] == '/') n--;
+  return m == n && memcmp(a, b, n) == 0;
 }
 
 /* One for each path. */
 static ddla_status find_origin(ddla_origin **out, ddla_training *training, const char *path) {
   ddla_training_far *far = &training->far;
   for (int i = 0; i < far->origin_count; i++)
-    if (strcmp(ddla_origin_files(far->origin[i]).where, path) == 0) {
+    if (same_path(ddla_origin_files(far->origin[i]).where, path)) {
       *out = far->origin[i];
       return DDLA_OK;
     }
@@ -32,8 +40,8 @@ static ddla_status find_origin(ddla_origin **out, ddla_training *training, const
   return DDLA_OK;
 }
 
-ddla_status ddla_sharing_open_data(ddla_dataset **out, ddla_training *training,
-                                   const ddla_data_source *source) {
+ddla_status ddla_tiered_open_data(ddla_dataset **out, ddla_training *training,
+                                  const ddla_data_source *source) {
   ddla_training_far *far = &training->far;
   ddla_origin *origin = NULL;
   DDLA_TRY(find_origin(&origin, training, source->path));
@@ -44,15 +52,15 @@ ddla_status ddla_sharing_open_data(ddla_dataset **out, ddla_training *training,
   return DDLA_OK;
 }
 
-ddla_status ddla_sharing_has_part(bool *out, ddla_training *training,
-                                  const ddla_data_source *source) {
+ddla_status ddla_tiered_has_part(bool *out, ddla_training *training,
+                                 const ddla_data_source *source) {
   ddla_origin *origin = NULL;
   DDLA_TRY(find_origin(&origin, training, source->path));
   const ddla_far_files files = ddla_origin_files(origin);
   return ddla_far_has(out, &files, source->part);
 }
 
-void ddla_sharing_close_data(ddla_training *training) {
+void ddla_tiered_close_data(ddla_training *training) {
   ddla_training_far *far = &training->far;
   for (int i = 0; i < far->origin_count; i++) ddla_origin_close(far->origin[i]);
   *far = (ddla_training_far){0};
@@ -74,6 +82,10 @@ static ddla_status check_tiered(const ddla_training *training) {
     return ddla_job_refuse(job, "data.on_error",
                            "is skip, but with share.mode tiered a damaged block is found when its "
                            "samples are needed, too late to leave them out; use fail");
+  if (job->data.private && job->share.peers && training->cluster.hosts > 1)
+    return ddla_job_refuse(job, "data.private",
+                           "is true, but with share.mode tiered hosts ask each other for samples; "
+                           "set share.peers: false, or share.mode: none");
   if (job->share.disk > 0 && !job->share.directory[0])
     return ddla_job_refuse(job, "share.directory",
                            "is empty, but share.disk asks for a tier on disk; say where, or set "
@@ -81,7 +93,7 @@ static ddla_status check_tiered(const ddla_training *training) {
   return DDLA_OK;
 }
 
-ddla_status ddla_sharing_check(const ddla_training *training) {
+ddla_status ddla_tiered_check(const ddla_training *training) {
   for (int i = 0; i < training->far.origin_count; i++) ddla_origin_rest(training->far.origin[i]);
   return is_tiered(training->job) ? check_tiered(training) : DDLA_OK;
 }
@@ -165,7 +177,7 @@ static ddla_board_sizes sizes_of(const ddla_training *training) {
   return made;
 }
 
-size_t ddla_sharing_region_bytes(const ddla_training *training) {
+size_t ddla_tiered_region_bytes(const ddla_training *training) {
   if (training->far.count == 0) return 0;
   const ddla_board_sizes sizes = sizes_of(training);
   return ddla_board_bytes(&sizes);
@@ -177,7 +189,7 @@ static int64_t bytes_of(double asked, const ddla_catalog *catalog) {
   return (int64_t)ceil(asked * (double)catalog->blocks) * (int64_t)catalog->block_bytes;
 }
 
-size_t ddla_sharing_tier_bytes(const ddla_training *training) {
+size_t ddla_tiered_tier_bytes(const ddla_training *training) {
   const ddla_catalog catalog = catalog_of(training);
   const int64_t asked = bytes_of(training->job->share.memory, &catalog);
   const uint64_t most = catalog.bytes;
@@ -186,7 +198,7 @@ size_t ddla_sharing_tier_bytes(const ddla_training *training) {
 
 /* ---- an agent's part ---- */
 
-struct ddla_sharing {
+struct ddla_tiered {
   const ddla_training *training; /* of the segment under way */
   ddla_catalog catalog;
   ddla_board board;
@@ -195,27 +207,27 @@ struct ddla_sharing {
   size_t sample_bytes;
 };
 
-static ddla_status open_tiers(ddla_sharing *sharing, const ddla_training *training,
+static ddla_status open_tiers(ddla_tiered *tiered, const ddla_training *training,
                               ddla_transport *link) {
   const ddla_job *job = training->job;
   const ddla_tiers_options options = {.link = link,
-                                      .catalog = &sharing->catalog,
+                                      .catalog = &tiered->catalog,
                                       .origins = training->far.origin,
                                       .origin_count = training->far.origin_count,
-                                      .board = sharing->board,
-                                      .memory_bytes =
-                                          bytes_of(job->share.memory, &sharing->catalog),
-                                      .disk_bytes = bytes_of(job->share.disk, &sharing->catalog),
+                                      .board = tiered->board,
+                                      .memory_bytes = bytes_of(job->share.memory, &tiered->catalog),
+                                      .disk_bytes = bytes_of(job->share.disk, &tiered->catalog),
                                       .directory = job->share.directory,
                                       .peers = job->share.peers,
                                       .trusts = strcmp(job->data.verify, "index") == 0,
+                                      .private_samples = job->data.private,
                                       .limit_ms = (int64_t)(job->parallel.timeout * 1000)};
-  return ddla_tiers_create(&sharing->tiers, &options);
+  return ddla_tiers_create(&tiered->tiers, &options);
 }
 
-ddla_status ddla_sharing_open(ddla_sharing **out, const ddla_training *training,
-                              ddla_transport *local, ddla_transport *link, void *memory) {
-  ddla_sharing *made = NULL;
+ddla_status ddla_tiered_open(ddla_tiered **out, const ddla_training *training,
+                             ddla_transport *local, ddla_transport *link, void *memory) {
+  ddla_tiered *made = NULL;
   if (training->far.count == 0) return DDLA_OK;
   DDLA_TRY(DDLA_NEW(made, 1));
   const ddla_board_sizes sizes = sizes_of(training);
@@ -225,37 +237,37 @@ ddla_status ddla_sharing_open(ddla_sharing **out, const ddla_training *training,
   made->sample_bytes = sizes.sample_bytes;
   ddla_status status = ddla_transport_rank(local) == 0 ? open_tiers(made, training, link) : DDLA_OK;
   if (status == DDLA_OK) *out = made;
-  else ddla_sharing_close(made);
+  else ddla_tiered_close(made);
   return status;
 }
 
-void ddla_sharing_close(ddla_sharing *sharing) {
-  if (!sharing) return;
-  ddla_tiers_destroy(sharing->tiers);
-  ddla_free(sharing);
+void ddla_tiered_close(ddla_tiered *tiered) {
+  if (!tiered) return;
+  ddla_tiers_destroy(tiered->tiers);
+  ddla_free(tiered);
 }
 
-ddla_status ddla_sharing_begin(ddla_sharing *sharing, const ddla_training *training, int64_t step) {
-  if (!sharing) return DDLA_OK;
-  sharing->training = training;
-  sharing->planned = !training->strategy->claims;
-  if (!sharing->tiers || !sharing->planned) return DDLA_OK;
+ddla_status ddla_tiered_begin(ddla_tiered *tiered, const ddla_training *training, int64_t step) {
+  if (!tiered) return DDLA_OK;
+  tiered->training = training;
+  tiered->planned = !training->strategy->claims;
+  if (!tiered->tiers || !tiered->planned) return DDLA_OK;
   const ddla_tiers_plan plan = {.rows = plan_rows,
                                 .argument = (void *)(uintptr_t)training,
                                 .rows_max = rows_max(training),
                                 .from = step,
                                 .end = training->end_step};
-  return ddla_tiers_begin(sharing->tiers, &plan);
+  return ddla_tiers_begin(tiered->tiers, &plan);
 }
 
-void ddla_sharing_end(ddla_sharing *sharing) {
-  if (sharing && sharing->tiers) ddla_tiers_end(sharing->tiers);
+void ddla_tiered_end(ddla_tiered *tiered) {
+  if (tiered && tiered->tiers) ddla_tiers_end(tiered->tiers);
 }
 
 /* ---- lanes ---- */
 
-void ddla_sharing_enter(ddla_sharing *sharing, int64_t step) {
-  if (sharing && sharing->planned) ddla_board_enter(&sharing->board, step);
+void ddla_tiered_enter(ddla_tiered *tiered, int64_t step) {
+  if (tiered && tiered->planned) ddla_board_enter(&tiered->board, step);
 }
 
 static int set_number(const ddla_training *training, const ddla_dataset *root) {
@@ -273,28 +285,28 @@ typedef struct asking {
   ddla_data_waits *waits; /* may be null */
 } asking;
 
-static ddla_status ask(const void **out, ddla_sharing *sharing, const asking *what) {
-  int64_t *rows = ddla_board_rows(&sharing->board, what->slip);
+static ddla_status ask(const void **out, ddla_tiered *tiered, const asking *what) {
+  int64_t *rows = ddla_board_rows(&tiered->board, what->slip);
   for (int64_t i = 0; i < what->count; i++)
     rows[i] = ddla_dataset_root_index(what->set, what->indices[i]);
-  return ddla_board_ask(out, &sharing->board, what->slip, set_number(sharing->training, what->set),
+  return ddla_board_ask(out, &tiered->board, what->slip, set_number(tiered->training, what->set),
                         what->count, what->waits);
 }
 
 /* A worker has two slips: what feeds it may be another thread than what evaluates. */
-ddla_status ddla_sharing_bring(const void **out, ddla_sharing *sharing, int worker,
-                               const ddla_dataset *set, const int64_t *indices, int64_t count) {
+ddla_status ddla_tiered_bring(const void **out, ddla_tiered *tiered, int worker,
+                              const ddla_dataset *set, const int64_t *indices, int64_t count) {
   const asking what = {.slip = 2 * worker, .set = set, .indices = indices, .count = count};
   *out = NULL;
-  return sharing && ddla_dataset_far(set) ? ask(out, sharing, &what) : DDLA_OK;
+  return tiered && ddla_dataset_far(set) ? ask(out, tiered, &what) : DDLA_OK;
 }
 
-ddla_status ddla_sharing_bring_step(const void **out, ddla_sharing *sharing, int worker,
-                                    const ddla_sharing_place *place, const int64_t *indices,
-                                    int64_t count) {
+ddla_status ddla_tiered_bring_step(const void **out, ddla_tiered *tiered, int worker,
+                                   const ddla_tiered_place *place, const int64_t *indices,
+                                   int64_t count) {
   *out = NULL;
-  if (!sharing) return DDLA_OK;
-  const ddla_training *training = sharing->training;
+  if (!tiered) return DDLA_OK;
+  const ddla_training *training = tiered->training;
   const ddla_sync_work work = part_of(training, place->step, training->cluster.host);
   const ddla_batch_span span = ddla_supply_span(training, &work);
   const asking what = {.slip = 2 * worker + 1,
@@ -303,13 +315,13 @@ ddla_status ddla_sharing_bring_step(const void **out, ddla_sharing *sharing, int
                        .count = count,
                        .waits = place->waits};
   const void *step = NULL;
-  if (!sharing->planned || place->position < span.first || place->position + count > span.end)
-    return ask(out, sharing, &what);
-  DDLA_TRY(ddla_board_foreseen(&step, &sharing->board, place->step, place->waits));
-  *out = (const char *)step + (size_t)(place->position - span.first) * sharing->sample_bytes;
+  if (!tiered->planned || place->position < span.first || place->position + count > span.end)
+    return ask(out, tiered, &what);
+  DDLA_TRY(ddla_board_foreseen(&step, &tiered->board, place->step, place->waits));
+  *out = (const char *)step + (size_t)(place->position - span.first) * tiered->sample_bytes;
   return DDLA_OK;
 }
 
-ddla_tier_counts ddla_sharing_counts(const ddla_sharing *sharing) {
-  return sharing ? ddla_board_counts(&sharing->board) : (ddla_tier_counts){0};
+ddla_tier_counts ddla_tiered_counts(const ddla_tiered *tiered) {
+  return tiered ? ddla_board_counts(&tiered->board) : (ddla_tier_counts){0};
 }
