@@ -85,6 +85,15 @@ train 0 resumed-whole job.yaml --resume
 same_model "$(sha resumed-whole/model.safetensors)" resumed
 train 0 gossip job.yaml --set share.mode=tiered --set sync.mode=asynchronous --set sync.method=gossip
 
+# Mean and deviation as `ddla data stats` shows them are those that training finds itself.
+of_train() {
+  "$DDLA" data stats plain --json | sed -n "s/.*\"$1\": \([0-9.e-]*\).*/\1/p" | head -n 1
+}
+train 0 found job.yaml --set data.mean=[] --set data.std=[] --set data.validation_fraction=0
+tiered 0 given --set "data.mean=[$(of_train mean)]" --set "data.std=[$(of_train deviation)]" \
+  --set data.validation_fraction=0
+same_model "$(sha found/model.safetensors)" given
+
 # HTTP.
 serve plain
 tiered 0 http --set data.train="$address" --set parallel.hosts=2
