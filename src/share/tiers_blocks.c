@@ -164,7 +164,11 @@ static ddla_status keep(ddla_tiers *tiers, int64_t block, unsigned char *buffer)
 
 /* What could not be read: another host tries it by itself, this one cannot go on. */
 static ddla_status fail_want(ddla_tiers *tiers, ddla_want *want, const ddla_failure *failure) {
-  if (!want->ticket->for_peer) return ddla_status_raise(failure);
+  if (!want->ticket->for_peer) {
+    want->next = tiers->free_wants;
+    tiers->free_wants = want;
+    return ddla_status_raise(failure);
+  }
   want->ticket->failed = true;
   ddla_tiers_fulfil(tiers, want, DDLA_TIER_ORIGIN);
   return DDLA_OK;
@@ -175,6 +179,7 @@ static ddla_status take_block(ddla_tiers *tiers, const ddla_reading *done) {
   ddla_tier_block *block = &tiers->blocks[number];
   const bool failed = done->failure.code != DDLA_OK;
   block->reading = false;
+  if (failed) spare(tiers, done->data); /* before what waits may end all */
   for (ddla_want *want = ddla_tiers_pop(&block->waiting); want;
        want = ddla_tiers_pop(&block->waiting)) {
     if (failed) {
@@ -184,9 +189,7 @@ static ddla_status take_block(ddla_tiers *tiers, const ddla_reading *done) {
     memcpy(want->to, (unsigned char *)done->data + want->piece.offset, want->piece.bytes);
     ddla_tiers_fulfil(tiers, want, DDLA_TIER_ORIGIN);
   }
-  if (!failed) return keep(tiers, number, done->data);
-  spare(tiers, done->data);
-  return DDLA_OK;
+  return failed ? DDLA_OK : keep(tiers, number, done->data);
 }
 
 /* Without the disk tier from here on; said once. */
