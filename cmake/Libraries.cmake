@@ -8,6 +8,7 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(NETTLE REQUIRED IMPORTED_TARGET nettle)
 pkg_check_modules(DEFLATE REQUIRED IMPORTED_TARGET libdeflate)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 # Who only builds needs no test library; tools/build configures again once it is there.
 if(BUILD_TESTING)
   pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
@@ -27,7 +28,7 @@ set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${DNNL_LIBRARY}
 
 add_library(ddla_libraries INTERFACE)
 target_link_libraries(ddla_libraries INTERFACE DNNL::dnnl PkgConfig::YAML PkgConfig::JANSSON
-  PkgConfig::PNG PkgConfig::XXHASH PkgConfig::NETTLE PkgConfig::DEFLATE PkgConfig::ZSTD Threads::Threads m dl)
+  PkgConfig::PNG PkgConfig::XXHASH PkgConfig::NETTLE PkgConfig::DEFLATE PkgConfig::ZSTD PkgConfig::CURL Threads::Threads m dl)
 
 # hwloc tells which processors share cores and memory. Only its header is needed: the library is loaded at run time,
 # and without it lanes are not bound.

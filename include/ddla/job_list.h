@@ -151,9 +151,18 @@
 #define DDLA_JOB_ROWS_share(X)                                                                     \
   X(share, mode, CHOICE, "none", 0, 0, "none|broadcast|gather|tiered|exchange", FREE,              \
     "none: hosts read the files; broadcast: the first sends its to all; gather: and gets theirs; " \
+    "tiered: samples of a prepared set, maybe at an http(s) address, are fetched when needed; "    \
     "exchange: replicas exchange a fraction of their parts at every epoch's end")                  \
   X(share, directory, TEXT, "", 0, 0, "", FREE,                                                    \
-    "broadcast, gather: where each host keeps the prepared set that it gets")                      \
+    "broadcast, gather: where each host keeps the prepared set that it gets; tiered: where its "   \
+    "disk tier is")                                                                                \
+  X(share, memory, REAL, "1", 0, 1e18, "", FREE,                                                   \
+    "tiered: of each host, for samples: up to 1 a part of all of them, above that bytes")          \
+  X(share, disk, REAL, "0", 0, 1e18, "", FREE, "tiered: the same of each host's disk; 0: none")    \
+  X(share, peers, BOOL, "true", 0, 0, "", FREE,                                                    \
+    "tiered: each block is read by one host, which others ask; false: each host reads for itself") \
+  X(share, ahead, INT, "0", 0, 65536, "steps", FREE,                                               \
+    "tiered: samples are fetched so many steps before they are needed; 0: as many as 32 MiB hold") \
   X(share, fraction, REAL, "0.1", 0, 1, "", SAME,                                                  \
     "exchange: so much of its samples each replica gives to others, and gets")
 

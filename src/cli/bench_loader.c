@@ -27,14 +27,15 @@ static double passed(void) { return 1e-9 * (double)ddla_clock_now_ns(ddla_clock_
 static double worked(void) { return 1e-9 * (double)ddla_clock_now_ns(ddla_clock_thread()); }
 
 /* A whole epoch, batch by batch. */
-static void feed_epoch(const loader_bench *bench, const ddla_feed *to, int64_t epoch) {
+static ddla_status feed_epoch(const loader_bench *bench, const ddla_feed *to, int64_t epoch) {
   const ddla_training *training = bench->training;
   for (int64_t b = 0; b < training->batches_per_epoch; b++) {
     const ddla_sync_work work = {.step = (uint64_t)(epoch * training->batches_per_epoch + b),
                                  .end = training->shards};
     const ddla_supply supply = ddla_supply_of(training, &work, 0);
-    ddla_feed_samples(to, training, &supply, ddla_supply_span(training, &work));
+    DDLA_TRY(ddla_feed_samples(to, training, &supply, ddla_supply_span(training, &work)));
   }
+  return DDLA_OK;
 }
 
 static ddla_status read_once(loader_bench *bench) {
@@ -53,7 +54,7 @@ static ddla_status run_rounds(loader_bench *bench, const ddla_feed *to) {
   for (int64_t round = 0; round <= bench->rounds; round++) {
     const double start = passed(), start_busy = worked();
     if (bench->read) DDLA_TRY(read_once(bench));
-    else feed_epoch(bench, to, round);
+    else DDLA_TRY(feed_epoch(bench, to, round));
     if (round == 0) continue;
     bench->seconds[round - 1] = passed() - start;
     bench->busy[round - 1] = worked() - start_busy;

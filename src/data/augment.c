@@ -273,11 +273,14 @@ void ddla_batch_fill(void *out, void *labels, const ddla_dataset *set, const int
   }
   affine map = affine_make(set->type, set->shape.channels, augment);
   int64_t values = ddla_data_shape_count(set->shape);
+  const size_t bytes = (size_t)values * ddla_data_type_bytes(set->type);
   for (int64_t i = 0; i < count; i++) {
-    if (i + AHEAD < count) fetch_ahead(set, indices[i + AHEAD]);
+    const bool near = !augment->features;
+    if (near && i + AHEAD < count) fetch_ahead(set, indices[i + AHEAD]);
     int64_t row = 0;
     const ddla_dataset *root = ddla_dataset_record(&row, set, indices[i]);
-    picture from = {.features = ddla_dataset_features(root, row),
+    picture from = {.features = near ? ddla_dataset_features(root, row)
+                                     : (const char *)augment->features + (size_t)i * bytes,
                     .type = set->type,
                     .shape = set->shape,
                     .map = &map};

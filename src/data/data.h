@@ -113,6 +113,9 @@ int64_t ddla_dataset_targets(const ddla_dataset *set);
 /* Samples that were left out because they lie in damaged blocks, and how many blocks those are. */
 int64_t ddla_dataset_left_out(int64_t *blocks, const ddla_dataset *set);
 
+/* Index of a view's sample in the set that was opened. */
+int64_t ddla_dataset_root_index(const ddla_dataset *set, int64_t index);
+
 /* Label of a sample, -1 if the data have none. */
 int32_t ddla_dataset_label(const ddla_dataset *set, int64_t index);
 

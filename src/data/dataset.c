@@ -129,7 +129,8 @@ void ddla_dataset_streams(size_t bytes[DDLA_DATA_STREAMS], const ddla_dataset *s
 void ddla_dataset_seal(ddla_dataset *set) {
   size_t bytes[DDLA_DATA_STREAMS];
   ddla_dataset_streams(bytes, set);
-  if (set->features_hash == 0) set->features_hash = XXH3_64bits(set->features, bytes[0]);
+  if (set->features_hash == 0 && set->features)
+    set->features_hash = XXH3_64bits(set->features, bytes[0]);
   int64_t head[DDLA_FINGERPRINT_HEAD];
   const ddla_data_records records = {
       .type = set->type, .shape = set->shape, .count = set->count, .labelled = set->labels != NULL};
@@ -290,6 +291,8 @@ void ddla_dataset_close(ddla_dataset *set) {
   ddla_data_block_release(&set->targets_block);
   ddla_classes_fini(&set->classes);
   ddla_classes_fini(&set->key_names);
+  if (set->far) ddla_prepared_index_fini(set->far);
+  ddla_free(set->far);
   if (!set->parent) ddla_free(set->keys);
   ddla_free(set->piece);
   ddla_free(set->moved);

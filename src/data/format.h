@@ -8,6 +8,7 @@
 #include "data/data.h"
 #include "data/file.h"
 #include "data/order.h"
+#include "data/prepared.h"
 #include "data/united.h"
 
 /* A view has a parent and owns nothing but itself; features, labels and classes are the root's. A
@@ -32,6 +33,7 @@ struct ddla_dataset {
   int64_t target_count;
   int32_t *keys;          /* [count]; null if the data have none */
   ddla_classes key_names; /* of a root, which owns both */
+  ddla_prepared_index *far; /* of a root whose features are not in memory: where they lie; owned */
   ddla_data_block features_block, labels_block, targets_block;
   ddla_classes classes; /* of a root */
   uint64_t features_hash;
@@ -50,8 +52,6 @@ struct ddla_dataset {
 size_t ddla_data_type_bytes(ddla_data_type type);
 int64_t ddla_data_shape_count(ddla_data_shape shape);
 
-/* Index of a view's sample in its root. */
-int64_t ddla_dataset_root_index(const ddla_dataset *set, int64_t index);
 const ddla_dataset *ddla_dataset_root(const ddla_dataset *set);
 
 /* The root that has a sample's record, and which one it is there: of a united set a piece's, which

@@ -39,9 +39,9 @@ static ddla_status find_part(ddla_data_part *out, const ddla_data_source *source
                    ddla_prepared_part_name(source->part));
 }
 
-/* The set's fields as the index has them. A text is cut into windows as long as is asked. */
-static ddla_status describe(ddla_dataset *set, const ddla_prepared_index *index,
-                            const ddla_data_source *source) {
+/* A text is cut into windows as long as is asked. */
+ddla_status ddla_prepared_describe(ddla_dataset *set, const ddla_prepared_index *index,
+                                   const ddla_data_source *source) {
   const ddla_data_records *r = &index->records;
   ddla_data_records asked = *r;
   size_t bytes[DDLA_DATA_STREAMS];
@@ -87,7 +87,7 @@ static bool same_classes(const ddla_dataset *set, const ddla_data_source *source
 }
 
 /* Labels and tokens choose memory: whoever has made the index, they are in range. */
-static ddla_status settle(ddla_dataset *set, const ddla_data_source *source) {
+ddla_status ddla_prepared_settle(ddla_dataset *set, const ddla_data_source *source) {
   ddla_data_source plain = *source;
   if (same_classes(set, source)) {
     plain.class_names = NULL;
@@ -153,13 +153,13 @@ static ddla_status fill(ddla_dataset *set, ddla_prepared_index *index,
                                          .tell = source->skips_damaged && !text ? nothing : NULL};
   ddla_prepared_content content = {0};
   ddla_status status = DDLA_OK;
-  DDLA_TRY_CLEAN(status, describe(set, index, source));
+  DDLA_TRY_CLEAN(status, ddla_prepared_describe(set, index, source));
   DDLA_TRY_CLEAN(status, ddla_prepared_load(&content, index, source->path, &loading));
   take_content(set, &content, !index->compressed);
   set->classes = index->classes;
   index->classes = (ddla_classes){0};
   if (content.damaged_blocks > 0) DDLA_TRY_CLEAN(status, leave_out(set, index, &content, source));
-  DDLA_TRY_CLEAN(status, settle(set, source));
+  DDLA_TRY_CLEAN(status, ddla_prepared_settle(set, source));
 cleanup:
   ddla_prepared_content_release(&content);
   return status;

@@ -164,6 +164,12 @@ typedef struct ddla_prepared_loading {
 ddla_status ddla_prepared_load(ddla_prepared_content *out, const ddla_prepared_index *index,
                                const char *directory, const ddla_prepared_loading *loading);
 
+/* The set's fields as the index has them; and the end of opening it, when its labels are there.
+ * Errors: INVALID for a text shorter than its window, and for labels out of range. */
+ddla_status ddla_prepared_describe(ddla_dataset *set, const ddla_prepared_index *index,
+                                   const ddla_data_source *source);
+ddla_status ddla_prepared_settle(ddla_dataset *set, const ddla_data_source *source);
+
 /* What a check has found. */
 typedef struct ddla_prepared_verdict {
   int64_t files, blocks, samples; /* looked at */

@@ -144,7 +144,8 @@ cleanup:
 }
 
 ddla_status ddla_dataset_settle(ddla_dataset *set, const ddla_data_source *source) {
-  if (!set->features) return DDLA_FAIL(INVALID, "%s: its format made no records", source->path);
+  if (!set->features && !set->far)
+    return DDLA_FAIL(INVALID, "%s: its format made no records", source->path);
   if (number_count(set) == 0) return DDLA_OK;
   const int named = set->classes.count, given = source->class_count;
   int classes = 0;

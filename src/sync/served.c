@@ -220,16 +220,16 @@ static ddla_status take_coming(span **out, ddla_served *served, const void *data
   return DDLA_OK;
 }
 
-/* Of the first range of all: once for each contribution. */
-static void count_staleness(ddla_served *served, const own_range *r, int64_t stale) {
+/* Of the first range of all: `count` contributions. */
+static void count_staleness(ddla_served *served, const own_range *r, int64_t stale, int64_t count) {
   static const int64_t most[DDLA_STALENESS_CLASSES - 1] = {0, 1, 2, 4, 8, 16};
   ddla_staleness *found = &served->staleness;
   int class = 0;
   if (r->range != 0) return;
   while (class < DDLA_STALENESS_CLASSES - 1 && stale > most[class]) class ++;
-  found->count[class]++;
-  found->contributions++;
-  found->sum += stale;
+  found->count[class] += count;
+  found->contributions += count;
+  found->sum += stale * count;
   if (stale > found->most) found->most = stale;
 }
 
@@ -345,7 +345,7 @@ ddla_status ddla_served_deliver(ddla_served *served, int from, const ddla_letter
     return status;
   }
   if (!served->options.on_arrival) /* it will be part of the step's version */
-    count_staleness(served, r, letter->step - letter->version);
+    count_staleness(served, r, letter->step - letter->version, letter->end - letter->first);
   if (served->options.taken) served->options.taken(served->options.argument, from, letter);
   insert(served, r, s);
   return DDLA_OK;
@@ -496,7 +496,7 @@ static void make_arrived(ddla_served *served, own_range *r) {
   ddla_update_step step = step_of(served, r, s->letter.sums.count);
   r->spans = s->next;
   if (served->options.damped && stale > 1) step.learning_rate /= (double)stale;
-  count_staleness(served, r, stale);
+  count_staleness(served, r, stale, 1);
   step.gradient_scale *= s->letter.number;
   r->reader[s->from].applied++;
   DDLA_ASSERT(s->data); /* a batch has samples */

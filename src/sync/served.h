@@ -10,7 +10,8 @@
  * v of them.
  *
  * A contribution says which version of the range its gradient was computed with. The number of
- * versions since is its staleness, and is counted.
+ * versions since is its staleness, and is counted: by step for each shard that is in it, so that
+ * it does not matter how many shards somebody was granted at once.
  *
  * Threads: one thread, the one that serves the link. */
 #ifndef DDLA_SYNC_SERVED_H

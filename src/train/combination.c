@@ -195,22 +195,12 @@ static ddla_status check_claims(const ddla_training *training) {
   return check_served(training);
 }
 
-static ddla_status check_share(const ddla_training *training) {
-  static const char *const there[] = {"none", "broadcast", "gather"};
-  const ddla_job *job = training->job;
-  for (size_t i = 0; i < sizeof there / sizeof there[0]; i++)
-    if (strcmp(job->share.mode, there[i]) == 0) return DDLA_OK;
-  if (strcmp(job->share.mode, "exchange") == 0) return ddla_swapping_check(training);
-  return ddla_job_refuse(job, "share.mode", "is %s, which is not there yet; use none",
-                         job->share.mode);
-}
-
 ddla_status ddla_combination_check(const ddla_training *training) {
   DDLA_TRY(check_divided(training));
   DDLA_TRY(check_replicas(training));
   DDLA_TRY(check_partition(training));
   DDLA_TRY(check_heterogeneity(training));
   DDLA_TRY(check_sparse(training));
-  DDLA_TRY(check_share(training));
+  if (strcmp(training->job->share.mode, "exchange") == 0) DDLA_TRY(ddla_swapping_check(training));
   return check_claims(training);
 }

@@ -66,7 +66,9 @@ static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
                                 .version = (uint64_t)1 << 62 | (uint64_t)worker->evaluation_version,
                                 .mean = training->mean,
                                 .deviation = training->deviation,
-                                .indices = worker->indices};
+                                .indices = worker->indices,
+                                .tiered = worker->tiered,
+                                .worker = worker->worker};
   memset(counts, 0, (size_t)shared->metric_count * sizeof *counts);
   const batch_share share = share_of(worker, set);
   double *record = shared->losses + share.record * ddla_forward_columns(training->task);

@@ -7,6 +7,7 @@
 #include "data/data.h"
 #include "task/task.h"
 #include "train/lane.h"
+#include "train/tiered.h"
 
 /* The numbers of a model: its parameters [ddla_graph_space] and its buffers
  * [ddla_graph_buffer_space], null where it has none. Borrowed. */
@@ -22,6 +23,8 @@ typedef struct ddla_forward {
   uint64_t version;              /* of parameters; see ddla_plan_run */
   const float *mean, *deviation; /* [channels]; null: samples are not standardised */
   int64_t *indices;              /* [ddla_task_evaluation_batch], scratch */
+  ddla_tiered *tiered;         /* null: samples are in memory; else */
+  int worker;                    /* who asks, by its number on this host */
 } ddla_forward;
 
 /* What evaluation keeps of each batch: column c of batch b is record[b * columns + c]. Column 0 is

@@ -84,9 +84,12 @@ static ddla_status fill(void *argument, int lane, const ddla_micro_batch *at, co
     plan->supply_step = at->step + 1;
   }
   const ddla_batch_span span = ddla_supply_shard(training, &work, at->shard);
-  ddla_feed_samples(to, training, &plan->supply,
-                    ddla_batch_shard(span, at->part, ddla_supply_parts(training, span)));
-  return DDLA_OK;
+  ddla_feed from = *to;
+  from.tiered = worker->tiered;
+  from.worker = worker->worker;
+  from.step = (int64_t)at->step;
+  return ddla_feed_samples(&from, training, &plan->supply,
+                           ddla_batch_shard(span, at->part, ddla_supply_parts(training, span)));
 }
 
 static size_t value_bytes(const ddla_graph *graph, ddla_value value) {
@@ -169,7 +172,7 @@ static size_t sample_bytes(const ddla_tensor *value) {
          (size_t)value->shape.dim[0];
 }
 
-static ddla_feed inputs_of(const ddla_worker *worker, ddla_plan *plan) {
+static ddla_feed inputs_of(const ddla_worker *worker, ddla_plan *plan, ddla_data_waits *waits) {
   const ddla_task_graph *graph = &worker->training->graph;
   const ddla_tensor input = ddla_plan_value(plan, graph->input);
   const ddla_tensor label = ddla_plan_value(plan, graph->label);
@@ -179,7 +182,10 @@ static ddla_feed inputs_of(const ddla_worker *worker, ddla_plan *plan) {
                      .label_bytes = sample_bytes(&label),
                      .key = graph->key == DDLA_NO_VALUE ? NULL
                                                         : ddla_plan_value(plan, graph->key).data,
-                     .indices = worker->indices};
+                     .indices = worker->indices,
+                     .tiered = worker->tiered,
+                     .worker = worker->worker,
+                     .waits = waits};
 }
 
 /* Where the samples lie: in a slot of the loader, or, with null, in the plan's own memory. */
@@ -201,10 +207,10 @@ ddla_status ddla_loading_begin(const int64_t **indices, ddla_worker *worker, ddl
   worker->holds_slot = ready != NULL;
   *indices = ready ? ready->indices : worker->indices;
   if (ready) return DDLA_OK;
-  const ddla_feed to = inputs_of(worker, plan);
-  ddla_feed_samples(&to, worker->training, place->supply, place->span);
-  ddla_data_waits_hit(&worker->waits, DDLA_TIER_MEMORY);
-  return DDLA_OK;
+  ddla_feed to = inputs_of(worker, plan, &worker->waits);
+  to.step = (int64_t)place->at.step;
+  if (!worker->tiered) ddla_data_waits_hit(&worker->waits, DDLA_TIER_MEMORY);
+  return ddla_feed_samples(&to, worker->training, place->supply, place->span);
 }
 
 void ddla_loading_end(ddla_worker *worker) {

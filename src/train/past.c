@@ -40,6 +40,7 @@ static void add_report(ddla_worker_report *sum, const ddla_worker_report *report
   sum->sample_bytes = report->sample_bytes; /* counted through all segments */
   if (report->peak_bytes > sum->peak_bytes) sum->peak_bytes = report->peak_bytes;
   sum->process = report->process;
+  sum->tiers = report->tiers; /* of the run up to here */
 }
 
 static void add_epoch(ddla_epoch_sums *sum, const ddla_epoch_sums *epoch) {

@@ -15,6 +15,7 @@
 #include "train/past.h"
 #include "train/run.h"
 #include "train/segments.h"
+#include "train/tiered_report.h"
 #include "train/waited.h"
 
 /* Everything that both forms tell, worked out once. */
@@ -215,6 +216,8 @@ static json_t *report_json(const ddla_run *run, const ddla_worker *worker, const
   json_object_set_new(report, "hosts", hosts_json(run, worker));
   json_object_set_new(report, "sync", sync_json(run, worker));
   json_object_set_new(report, "data", ddla_waited_json(worker, sum->seconds));
+  json_t *share = ddla_tiered_json(worker);
+  if (share) json_object_set_new(report, "share", share);
   if (training->parts) json_object_set_new(report, "partition", ddla_holdings_json(training));
   if (run->tested) json_object_set_new(report, "test", evaluation_json(run, &run->test));
   if (training->job->train.check_every > 0)
@@ -335,6 +338,7 @@ static void write_time(FILE *file, const ddla_run *run, const ddla_worker *worke
   write_segments(file, run);
   ddla_holdings_print(file, run->training);
   write_left(file, run, worker);
+  ddla_tiered_print(file, worker);
   int lanes = run->training->lanes;
   for (int a = 0; a < run->training->agents; a++) {
     int64_t shards = 0;

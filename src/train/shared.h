@@ -5,6 +5,7 @@
 #define DDLA_TRAIN_SHARED_H
 
 #include "base/tiers.h"
+#include "share/board.h"
 #include "state/state.h"
 #include "sync/pace.h"
 #include "train/forward.h"
@@ -29,7 +30,8 @@ typedef struct ddla_worker_report {
   ddla_data_waits waits;                    /* for samples: part of data_ns */
   int64_t sent_bytes, hosts_ns, exposed_ns; /* to other hosts: ddla_sync_traffic, on the first
                                                worker of a host */
-  int64_t sample_bytes; /* of samples, to other hosts: of the whole run so far; ditto */
+  int64_t sample_bytes;   /* of samples, to other hosts: of the whole run so far; ditto */
+  ddla_tier_counts tiers; /* of the run, on the same worker */
 } ddla_worker_report;
 
 /* What the steps of an epoch added up to; with replicas, of one of them. */

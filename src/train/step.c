@@ -189,6 +189,7 @@ ddla_status ddla_worker_step(ddla_worker *worker) {
   int bad_shard = -1;
   DDLA_TRY(find_work(&work, worker));
   DDLA_TRY(await_samples(worker, &work));
+  ddla_tiered_enter(worker->tiered, (int64_t)work.step);
   const ddla_supply supply = ddla_supply_of(worker->training, &work, worker->replica);
   if (work.first < work.end) DDLA_TRY(compute_work(worker, &work, &supply));
   if (worker->stop && atomic_load(worker->stop)) ddla_sync_ask_stop(worker->sync);

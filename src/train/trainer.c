@@ -16,6 +16,7 @@
 #include "train/seating.h"
 #include "train/segments.h"
 #include "train/swapping.h"
+#include "train/tiered.h"
 
 /* Words at the head of a host's memory, by which its agents go from segment to segment. */
 typedef struct segment_board {
@@ -38,6 +39,7 @@ typedef struct agent_trainer {
   segment_board *board;
   char *memory;        /* behind the board; of the host's agents */
   size_t memory_bytes; /* as the largest segment needs */
+  ddla_tiered *tiered; /* null: samples are in memory */
   ddla_run run;
   ddla_worker *worker;    /* [lanes] */
   ddla_watch_lane **pens; /* [lanes] the workers' */
@@ -282,6 +284,7 @@ static ddla_status make_workers(agent_trainer *trainer) {
         .shared = &trainer->shared,
         .sync = trainer->sync,
         .wire = trainer->wire,
+        .tiered = trainer->tiered,
         .stop = trainer->options->stop,
         .watch = trainer->options->watch,
         .pen = worker->pen,
@@ -448,6 +451,16 @@ static ddla_status take_memory(agent_trainer *trainer) {
   return DDLA_OK;
 }
 
+/* Before the first state is made, so that the first samples are on their way. */
+static ddla_status open_tiered(agent_trainer *trainer) {
+  const size_t bytes = ddla_tiered_region_bytes(trainer->whole);
+  void *memory = NULL;
+  if (bytes == 0) return DDLA_OK;
+  DDLA_TRY(ddla_transport_alloc(trainer->transport, &memory, bytes, DDLA_MEMORY_ONE));
+  const ddla_tiered_link link = {trainer->share_link, trainer->wire};
+  return ddla_tiered_open(&trainer->tiered, trainer->training, trainer->transport, &link, memory);
+}
+
 static ddla_status open_run(agent_trainer *trainer) {
   const ddla_trainer_options *options = trainer->options;
   if (trainer->round == 1 && trainer->training->job->output.audit && options->directory)
@@ -483,6 +496,7 @@ static ddla_status run_segment(agent_trainer *trainer, int segment) {
   DDLA_TRY(ddla_shared_open(&trainer->shared, trainer->training, trainer->memory));
   DDLA_TRY(start_state(trainer));
   DDLA_TRY(start_exchange(trainer));
+  DDLA_TRY(ddla_tiered_begin(trainer->tiered, trainer->training, (int64_t)trainer->start_step));
   DDLA_TRY(open_sync_bound(trainer));
   DDLA_TRY(ddla_pack_cache_create(&trainer->packs));
   DDLA_TRY(open_run(trainer));
@@ -494,6 +508,7 @@ static ddla_status run_segment(agent_trainer *trainer, int segment) {
 /* What belongs to a segment. */
 static void close_segment(agent_trainer *trainer) {
   ddla_loading_close(trainer->loading);
+  ddla_tiered_end(trainer->tiered);
   for (int lane = 0; trainer->worker && lane < trainer->whole->lanes; lane++)
     ddla_worker_fini(&trainer->worker[lane]);
   ddla_checkpoint_close(trainer->loaded.file);
@@ -538,6 +553,7 @@ static ddla_status run_agent(agent_trainer *trainer) {
   DDLA_TRY(take_memory(trainer));
   DDLA_TRY(ddla_swapping_open(&trainer->exchange, trainer->whole, trainer->transport,
                               trainer->share_link, trainer->wire));
+  DDLA_TRY(open_tiered(trainer));
   int segment = ddla_segments_at(trainer->whole, trainer->whole->resume_step);
   DDLA_TRY(run_segment(trainer, segment));
   while (trainer->worker[0].bordered) {
@@ -587,6 +603,7 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
   close_segment(&trainer);
   ddla_exchange_close(trainer.exchange);
   ddla_run_close(&trainer.run);
+  ddla_tiered_close(trainer.tiered);
   ddla_wire_destroy(trainer.wire);
   ddla_transport_close(trainer.share_link);
   ddla_transport_close(trainer.link);

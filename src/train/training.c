@@ -23,6 +23,7 @@
 #include "train/shared.h"
 #include "train/supply.h"
 #include "train/swapping.h"
+#include "train/tiered.h"
 #include "train/trainer.h"
 
 enum { SHARDS_MAX = 65536 }; /* as of train.shards */
@@ -109,20 +110,65 @@ void ddla_training_sources(ddla_data_source source[DDLA_TRAINING_PARTS], const d
         ddla_training_source(job, plugins, job->data.validation, DDLA_DATA_VALIDATION);
 }
 
+/* Those that tiers fetch where they lie, the others into memory. */
+static ddla_status open_sets(ddla_dataset **set, ddla_training *training,
+                             const ddla_data_source *source, int count) {
+  ddla_data_source near[3];
+  ddla_dataset *opened[3] = {NULL};
+  int place[3], many = 0;
+  for (int i = 0; i < count; i++) {
+    if (ddla_tiered_wants(training, &source[i])) {
+      DDLA_TRY(ddla_tiered_open_data(&set[i], training, &source[i]));
+    } else {
+      place[many] = i;
+      near[many++] = source[i];
+    }
+  }
+  if (many == 0) return DDLA_OK;
+  DDLA_TRY(ddla_dataset_open_all(opened, near, many));
+  for (int i = 0; i < many; i++) set[place[i]] = opened[i];
+  return DDLA_OK;
+}
+
+/* A test part beside training samples that are elsewhere. */
+static ddla_status find_test(ddla_data_source *out, ddla_training *training) {
+  const ddla_job *job = training->job;
+  const ddla_data_source beside =
+      ddla_training_source(job, training->plugins, job->data.train, DDLA_DATA_TEST);
+  bool has_test = false;
+  if (job->data.test[0] || !ddla_tiered_wants(training, &beside)) return DDLA_OK;
+  DDLA_TRY(ddla_tiered_has_part(&has_test, training, &beside));
+  if (has_test) *out = beside;
+  return DDLA_OK;
+}
+
+static ddla_status refuse_address(const ddla_job *job) {
+  if (!ddla_origin_is_address(job->data.train) || strcmp(job->share.mode, "tiered") == 0)
+    return DDLA_OK;
+  return ddla_job_refuse(job, "data.train",
+                         "is an address, and with share.mode %s data are files; set share.mode: "
+                         "tiered",
+                         job->share.mode);
+}
+
 static ddla_status open_data(ddla_training *training) {
   const ddla_job *job = training->job;
   ddla_data_source all[DDLA_TRAINING_PARTS], source[DDLA_TRAINING_PARTS];
   ddla_dataset *set[DDLA_TRAINING_PARTS] = {NULL};
   int count = 1, validation = 0, test = 0;
   if (ddla_owned_wanted(job)) return ddla_owned_open(training);
+  DDLA_TRY(refuse_address(job));
   ddla_training_sources(all, job, training->plugins);
+  DDLA_TRY(find_test(&all[DDLA_DATA_TEST], training));
   source[0] = all[DDLA_DATA_TRAIN];
   if (all[DDLA_DATA_TEST].path) source[test = count++] = all[DDLA_DATA_TEST];
   if (all[DDLA_DATA_VALIDATION].path) source[validation = count++] = all[DDLA_DATA_VALIDATION];
-  DDLA_TRY(ddla_dataset_open_all(set, source, count));
-  training->whole = set[0];
+  const ddla_status status = open_sets(set, training, source, count);
+  training->whole = set[0]; /* what was opened is closed with the training */
   if (test) training->test = set[test];
   if (validation) training->validation = set[validation];
+  DDLA_TRY(status);
+  DDLA_TRY(ddla_tiered_check(training));
   DDLA_TRY(check_shape(training));
   if (test) DDLA_TRY(fit_part(training, training->test, "data.test"));
   if (validation) DDLA_TRY(fit_part(training, training->validation, "data.validation"));
@@ -644,6 +690,7 @@ void ddla_training_destroy(ddla_training *training) {
   ddla_dataset_close(training->test);
   ddla_dataset_close(training->whole);
   ddla_owned_destroy(training);
+  ddla_tiered_close_data(training);
   ddla_segments_destroy(training);
   ddla_binding_destroy(training->binding);
   ddla_free(training->class_names);
@@ -721,8 +768,9 @@ static ddla_status region_estimate(ddla_training_memory *memory, const ddla_trai
     if (region > memory->region_bytes) memory->region_bytes = region;
     if (touched > memory->shared_bytes) memory->shared_bytes = touched;
   }
-  memory->region_bytes += ddla_trainer_board_bytes() + ddla_swapping_bytes(training);
-  memory->shared_bytes += ddla_swapping_bytes(training);
+  const size_t samples = ddla_tiered_region_bytes(training) + ddla_swapping_bytes(training);
+  memory->region_bytes += ddla_trainer_board_bytes() + samples;
+  memory->shared_bytes += samples + ddla_tiered_tier_bytes(training);
   return DDLA_OK;
 }
 

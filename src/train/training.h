@@ -17,6 +17,7 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "plugin/plugin.h"
+#include "share/origin.h"
 #include "sync/sync.h"
 #include "task/task.h"
 #include "train/ahead.h"
@@ -52,6 +53,13 @@ typedef struct ddla_training_own {
   const ddla_plugin *plugin;
 } ddla_training_own;
 
+/* Sets whose features stay where they are (train/tiered.h): by number, and where each is. */
+typedef struct ddla_training_far {
+  ddla_dataset *set[3];           /* borrowed: the training's */
+  ddla_origin *of[3], *origin[3]; /* origin: each one once; owned */
+  int count, origin_count;
+} ddla_training_far;
+
 /* train/segments.h */
 typedef struct ddla_segments ddla_segments;
 
@@ -69,6 +77,7 @@ typedef struct ddla_training {
   ddla_owned *owned; /* owned; what these are united from; null: they lie everywhere */
   bool played;       /* who is where follows from the job: this machine plays all hosts */
   struct ddla_exchange *exchange; /* of samples of parts, while agents run; borrowed; null: none */
+  ddla_training_far far;          /* the first is whole, if there is any */
   ddla_parts *parts;       /* of train, that replicas own; owned; null: all data are everybody's */
   float *mean, *deviation; /* by channel */
   int64_t channels;

@@ -311,9 +311,10 @@ static void write_report(ddla_worker *worker) {
       .process = getpid()};
 }
 
-/* Everybody's report is everywhere. */
+/* Everybody's report is everywhere. With what tiers have done up to now, for the test too. */
 static ddla_status share_reports(ddla_worker *worker) {
   ddla_worker_report *report = worker->shared->report;
+  if (worker->worker == 0) report[worker->place].tiers = ddla_tiered_counts(worker->tiered);
   const ddla_sync_part part = {report, sizeof *report, worker->places};
   return ddla_sync_share(worker->sync, worker->worker, &part, 1);
 }

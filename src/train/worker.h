@@ -8,6 +8,7 @@
 #include "sync/sync.h"
 #include "train/audit.h"
 #include "train/shared.h"
+#include "train/tiered.h"
 #include "train/training.h"
 
 struct ddla_run;
@@ -19,6 +20,7 @@ typedef struct ddla_worker {
   ddla_shared *shared;        /* the agent's view */
   ddla_sync *sync;            /* the agent's */
   const ddla_wire *wire;      /* on which this host sends samples; null: on none */
+  ddla_tiered *tiered;        /* the agent's; null: samples are in memory */
   ddla_watch *watch;          /* of all agents; may be null */
   ddla_watch_lane pen;        /* this lane's; taken by its thread */
   struct ddla_run *run;       /* files and terminal; null but on the first worker of agent 0 */

@@ -315,11 +315,11 @@ static bool check_window(const story *s, int range) {
   return well;
 }
 
-static void note_stale(ddla_staleness *found, int64_t stale) {
+static void note_stale(ddla_staleness *found, int64_t stale, int64_t count) {
   const int class = stale <= 2 ? (int)stale : stale <= 4 ? 3 : stale <= 8 ? 4 : stale <= 16 ? 5 : 6;
-  found->count[class]++;
-  found->contributions++;
-  found->sum += stale;
+  found->count[class] += count;
+  found->contributions += count;
+  found->sum += stale * count;
   if (stale > found->most) found->most = stale;
 }
 
@@ -346,7 +346,7 @@ static bool replay_arrivals(replay *r) {
                  s->damped && stale > 1 ? (double)stale : 1);
     keep_version(r);
     ddla_sums_add(&r->sums, &sums);
-    note_stale(&r->staleness, stale);
+    note_stale(&r->staleness, stale, 1);
   }
   free(seen);
   return well && (s->taken[r->range] == r->last - s->start ||
@@ -363,7 +363,7 @@ static bool replay_step(replay *r, const entry *const *turn, int count) {
     const entry *e = turn[i];
     if (e->version > e->step || e->version < e->step - s->bound || e->version < s->start)
       return complain(s, "a bound is broken", r->range, e->step);
-    note_stale(&r->staleness, e->step - e->version);
+    note_stale(&r->staleness, e->step - e->version, e->end - e->first);
     for (int k = e->first; k < e->end; k++) {
       if (leaves[k]) return complain(s, "a shard twice", r->range, e->step);
       leaf_gradient(leaf[k], version_at(r, e->version), e->step, k, r->now.begin);
