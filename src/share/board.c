@@ -59,22 +59,32 @@ ddla_tier_counts ddla_board_counts(const ddla_board *board) {
   return made;
 }
 
-/* Waits for a word, and notes for how long and for which tier. */
+static void record(const ddla_board_asker *who, int tier, int64_t time_ns) {
+  if (who && who->pen)
+    ddla_watch_mark_at(who->pen, DDLA_PHASE_SUPPLY, ddla_watch_supply_pack((ddla_tier)tier, 0),
+                       time_ns);
+}
+
+/* Waits for a word, and notes for how long and for which tier. That is known when it has answered:
+ * until then it may be the farthest. */
 static ddla_status wait_for(ddla_board *board, const ddla_word *word, uint64_t value,
-                            const _Atomic int64_t *tier, ddla_data_waits *waits) {
+                            const _Atomic int64_t *tier, const ddla_board_asker *who) {
   if (atomic_load(word) >= value) {
     ddla_board_count(board, offsetof(ddla_tier_counts, ready), 0, 1);
-    if (waits) ddla_data_waits_hit(waits, (ddla_tier)atomic_load(tier));
+    if (who && who->waits) ddla_data_waits_hit(who->waits, (ddla_tier)atomic_load(tier));
     return DDLA_OK;
   }
   const ddla_clock *clock = ddla_clock_monotonic();
   const int64_t start_ns = ddla_clock_now_ns(clock);
+  record(who, DDLA_TIER_ORIGIN, start_ns);
   DDLA_TRY(ddla_transport_word_wait(board->local, word, value, -1));
   const int farthest = (int)atomic_load(tier);
-  const int64_t ns = ddla_clock_now_ns(clock) - start_ns;
+  const int64_t end_ns = ddla_clock_now_ns(clock), ns = end_ns - start_ns;
+  if (farthest != DDLA_TIER_ORIGIN) record(who, farthest, start_ns);
+  if (who && who->pen) ddla_watch_mark_at(who->pen, who->phase, who->detail, end_ns);
   ddla_board_count(board, offsetof(ddla_tier_counts, waits), farthest, 1);
   ddla_board_count(board, offsetof(ddla_tier_counts, waited_ns), farthest, ns);
-  if (waits) ddla_data_waits_wait(waits, (ddla_tier)farthest, ns);
+  if (who && who->waits) ddla_data_waits_wait(who->waits, (ddla_tier)farthest, ns);
   return DDLA_OK;
 }
 
@@ -93,10 +103,10 @@ void ddla_board_enter(ddla_board *board, int64_t step) {
 }
 
 ddla_status ddla_board_foreseen(const void **out, ddla_board *board, int64_t step,
-                                ddla_data_waits *waits) {
+                                const ddla_board_asker *who) {
   const int64_t index = step % board->sizes.ahead;
   const ddla_board_slot *slot = &board->slot[index];
-  DDLA_TRY(wait_for(board, &slot->filled, (uint64_t)step + 1, &slot->tier, waits));
+  DDLA_TRY(wait_for(board, &slot->filled, (uint64_t)step + 1, &slot->tier, who));
   *out = ddla_board_step(board, index);
   return DDLA_OK;
 }
@@ -106,14 +116,14 @@ int64_t *ddla_board_rows(const ddla_board *board, int number) {
 }
 
 ddla_status ddla_board_ask(const void **out, ddla_board *board, int number, int set, int64_t count,
-                           ddla_data_waits *waits) {
+                           const ddla_board_asker *who) {
   ddla_board_slip *slip = &board->slip[number];
   const uint64_t question = atomic_load(&slip->asked) + 1;
   slip->set = set;
   slip->count = count;
   atomic_store(&slip->asked, question);
   ring(board);
-  DDLA_TRY(wait_for(board, &slip->answered, question, &slip->tier, waits));
+  DDLA_TRY(wait_for(board, &slip->answered, question, &slip->tier, who));
   *out = ddla_board_answer(board, number);
   return DDLA_OK;
 }

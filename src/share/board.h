@@ -9,6 +9,7 @@
 
 #include "base/tiers.h"
 #include "transport/transport.h"
+#include "watch/recorder.h"
 
 /* Of a host. Plain value. */
 typedef struct ddla_tier_counts {
@@ -59,6 +60,14 @@ typedef struct ddla_board {
   unsigned char *steps;  /* [ahead][step_bytes] */
 } ddla_board;
 
+/* Who waits: where it counts that, and what it records. Either may be null. */
+typedef struct ddla_board_asker {
+  ddla_data_waits *waits;
+  ddla_watch_lane *pen;
+  ddla_phase phase; /* what it goes on with then */
+  uint64_t detail;  /* of that */
+} ddla_board_asker;
+
 /* Bytes of memory. */
 size_t ddla_board_bytes(const ddla_board_sizes *sizes);
 
@@ -70,18 +79,15 @@ ddla_board ddla_board_open(const ddla_board_sizes *sizes, ddla_transport *local,
 void ddla_board_enter(ddla_board *board, int64_t step);
 
 /* By whoever feeds a worker: waits for the samples of a step that is foreseen; where they lie, one
- * behind another, until the step is over. Counted in waits too, where it is not null. Errors:
- * PEER_LOST.
- */
+ * behind another, until the step is over. who may be null. Errors: PEER_LOST. */
 ddla_status ddla_board_foreseen(const void **out, ddla_board *board, int64_t step,
-                                ddla_data_waits *waits);
+                                const ddla_board_asker *who);
 
 /* Where the rows of the samples that are wanted are to be written, at most ask_rows; asks for them,
- * 1 <= count, and waits. Where they lie until the slip is used again.
- * waits: as above. Errors: PEER_LOST. */
+ * 1 <= count, and waits. Where they lie until the slip is used again. Errors: PEER_LOST. */
 int64_t *ddla_board_rows(const ddla_board *board, int slip);
 ddla_status ddla_board_ask(const void **out, ddla_board *board, int slip, int set, int64_t count,
-                           ddla_data_waits *waits);
+                           const ddla_board_asker *who);
 
 /* Adds to a count: offsetof its member of ddla_tier_counts, and which of an array; sets one. */
 void ddla_board_count(ddla_board *board, size_t member, int tier, int64_t more);

@@ -68,6 +68,7 @@ static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
                                 .deviation = training->deviation,
                                 .indices = worker->indices,
                                 .tiered = worker->tiered,
+                                .pen = &worker->pen,
                                 .worker = worker->worker};
   memset(counts, 0, (size_t)shared->metric_count * sizeof *counts);
   const batch_share share = share_of(worker, set);

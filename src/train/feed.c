@@ -10,8 +10,9 @@ typedef struct passed {
 /* Samples to->indices [count]. */
 static ddla_status feed_pass(const ddla_feed *to, const ddla_training *training,
                              const passed *samples) {
-  const ddla_tiered_place place = {
-      .step = to->step, .position = samples->position, .waits = to->waits};
+  const ddla_tiered_place place = {.step = to->step,
+                                   .position = samples->position,
+                                   .asker = {to->waits, to->pen, DDLA_PHASE_DATA, 0}};
   const int64_t pass = samples->pass, count = samples->count;
   const void *features = NULL;
   DDLA_TRY(ddla_tiered_bring_step(&features, to->tiered, to->worker, &place, to->indices, count));

@@ -13,10 +13,11 @@ typedef struct ddla_feed {
   size_t input_bytes, label_bytes; /* of one sample */
   int64_t *key;                    /* [n], of random numbers; null: the graph has none */
   int64_t *indices;                /* [n], of the samples in the training part */
-  ddla_tiered *tiered;           /* null: samples are in memory; else */
+  ddla_tiered *tiered;             /* null: samples are in memory; else */
   int worker;                      /* who asks, by its number on this host, */
   int64_t step;                    /* for which step, */
-  ddla_data_waits *waits;          /* and where waiting is counted; null: nowhere */
+  ddla_data_waits *waits;          /* and where waiting is counted and recorded; null: nowhere */
+  ddla_watch_lane *pen;
 } ddla_feed;
 
 /* Writes the samples at positions [first, end) of the supply. Errors: PEER_LOST, where they are

@@ -75,8 +75,12 @@ ddla_status ddla_forward_evaluate(int64_t *counts, double *record, const ddla_fo
   DDLA_TRY(ddla_lane_plan_for(&plan, forward->lane, count, false));
   for (int64_t i = 0; i < count; i++) forward->indices[i] = span.first + i;
   ddla_augment plain = {.mean = forward->mean, .deviation = forward->deviation};
-  DDLA_TRY(ddla_tiered_bring(&plain.features, forward->tiered, forward->worker, set,
-                              forward->indices, count));
+  const ddla_tiered_samples samples = {
+      .set = set,
+      .indices = forward->indices,
+      .count = count,
+      .asker = {.pen = forward->pen, .phase = DDLA_PHASE_EVALUATE, .detail = (uint64_t)batch}};
+  DDLA_TRY(ddla_tiered_bring(&plain.features, forward->tiered, forward->worker, &samples));
   void *labels = ddla_plan_value(plan, graph->label).data;
   ddla_batch_fill(ddla_plan_value(plan, graph->input).data, labels, set, forward->indices, count,
                   &plain);

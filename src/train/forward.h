@@ -23,8 +23,9 @@ typedef struct ddla_forward {
   uint64_t version;              /* of parameters; see ddla_plan_run */
   const float *mean, *deviation; /* [channels]; null: samples are not standardised */
   int64_t *indices;              /* [ddla_task_evaluation_batch], scratch */
-  ddla_tiered *tiered;         /* null: samples are in memory; else */
-  int worker;                    /* who asks, by its number on this host */
+  ddla_tiered *tiered;           /* null: samples are in memory; else */
+  int worker;                    /* who asks, by its number on this host, */
+  ddla_watch_lane *pen;          /* and records that it waits; may be null */
 } ddla_forward;
 
 /* What evaluation keeps of each batch: column c of batch b is record[b * columns + c]. Column 0 is

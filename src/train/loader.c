@@ -193,8 +193,10 @@ void ddla_loader_done(ddla_loader *loader, int lane) { give_back(loader, &loader
 
 /* ---- memory ---- */
 
-static ddla_status make_slot(ddla_feed *slot, const ddla_loader_room *room) {
+static ddla_status make_slot(ddla_feed *slot, ddla_loader *loader) {
+  const ddla_loader_room *room = &loader->options.room;
   char *input = NULL, *label = NULL;
+  slot->pen = &loader->pen;
   slot->input_bytes = room->input_bytes;
   slot->label_bytes = room->label_bytes;
   DDLA_TRY(DDLA_NEW(input, room->samples * (int64_t)room->input_bytes));
@@ -212,7 +214,7 @@ static ddla_status make_queue(ddla_loader *loader, int lane) {
   q->more = q->goes_on = options->next(options->argument, lane, &q->wanted);
   q->at = q->wanted;
   DDLA_TRY(DDLA_NEW(q->slot, loader->slots));
-  for (int64_t i = 0; i < loader->slots; i++) DDLA_TRY(make_slot(&q->slot[i], &options->room));
+  for (int64_t i = 0; i < loader->slots; i++) DDLA_TRY(make_slot(&q->slot[i], loader));
   return DDLA_OK;
 }
 

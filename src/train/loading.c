@@ -172,7 +172,7 @@ static size_t sample_bytes(const ddla_tensor *value) {
          (size_t)value->shape.dim[0];
 }
 
-static ddla_feed inputs_of(const ddla_worker *worker, ddla_plan *plan, ddla_data_waits *waits) {
+static ddla_feed inputs_of(ddla_worker *worker, ddla_plan *plan, ddla_data_waits *waits) {
   const ddla_task_graph *graph = &worker->training->graph;
   const ddla_tensor input = ddla_plan_value(plan, graph->input);
   const ddla_tensor label = ddla_plan_value(plan, graph->label);
@@ -185,7 +185,8 @@ static ddla_feed inputs_of(const ddla_worker *worker, ddla_plan *plan, ddla_data
                      .indices = worker->indices,
                      .tiered = worker->tiered,
                      .worker = worker->worker,
-                     .waits = waits};
+                     .waits = waits,
+                     .pen = &worker->pen};
 }
 
 /* Where the samples lie: in a slot of the loader, or, with null, in the plan's own memory. */

@@ -284,7 +284,7 @@ typedef struct asking {
   const ddla_dataset *set;
   const int64_t *indices; /* [count] */
   int64_t count;
-  ddla_data_waits *waits; /* may be null */
+  const ddla_board_asker *asker; /* may be null */
 } asking;
 
 static ddla_status ask(const void **out, ddla_tiered *tiered, const asking *what) {
@@ -292,15 +292,19 @@ static ddla_status ask(const void **out, ddla_tiered *tiered, const asking *what
   for (int64_t i = 0; i < what->count; i++)
     rows[i] = ddla_dataset_root_index(what->set, what->indices[i]);
   return ddla_board_ask(out, &tiered->board, what->slip, set_number(tiered->training, what->set),
-                        what->count, what->waits);
+                        what->count, what->asker);
 }
 
 /* A worker has two slips: what feeds it may be another thread than what evaluates. */
 ddla_status ddla_tiered_bring(const void **out, ddla_tiered *tiered, int worker,
-                              const ddla_dataset *set, const int64_t *indices, int64_t count) {
-  const asking what = {.slip = 2 * worker, .set = set, .indices = indices, .count = count};
+                              const ddla_tiered_samples *samples) {
+  const asking what = {.slip = 2 * worker,
+                       .set = samples->set,
+                       .indices = samples->indices,
+                       .count = samples->count,
+                       .asker = &samples->asker};
   *out = NULL;
-  return tiered && ddla_dataset_far(set) ? ask(out, tiered, &what) : DDLA_OK;
+  return tiered && ddla_dataset_far(samples->set) ? ask(out, tiered, &what) : DDLA_OK;
 }
 
 ddla_status ddla_tiered_bring_step(const void **out, ddla_tiered *tiered, int worker,
@@ -315,11 +319,11 @@ ddla_status ddla_tiered_bring_step(const void **out, ddla_tiered *tiered, int wo
                        .set = training->train,
                        .indices = indices,
                        .count = count,
-                       .waits = place->waits};
+                       .asker = &place->asker};
   const void *step = NULL;
   if (!tiered->planned || place->position < span.first || place->position + count > span.end)
     return ask(out, tiered, &what);
-  DDLA_TRY(ddla_board_foreseen(&step, &tiered->board, place->step, place->waits));
+  DDLA_TRY(ddla_board_foreseen(&step, &tiered->board, place->step, &place->asker));
   *out = (const char *)step + (size_t)(place->position - span.first) * tiered->sample_bytes;
   return DDLA_OK;
 }

@@ -57,17 +57,24 @@ void ddla_tiered_end(ddla_tiered *tiered);
 /* By a worker that begins with a step, when the one before is committed. Null is allowed. */
 void ddla_tiered_enter(ddla_tiered *tiered, int64_t step);
 
-/* By a worker: the features of samples of a set, by their numbers there, one behind another; until
- * it brings others. *out is null where the set is in memory; tiered may be null. `worker` is its
- * number on this host. Errors: PEER_LOST. */
+typedef struct ddla_tiered_samples {
+  const ddla_dataset *set;
+  const int64_t *indices; /* [count] their numbers in it */
+  int64_t count;
+  ddla_board_asker asker;
+} ddla_tiered_samples;
+
+/* By a worker: the features of samples, one behind another; until it brings others. *out is null
+ * where the set is in memory; tiered may be null. `worker` is its number on this host. Errors:
+ * PEER_LOST. */
 ddla_status ddla_tiered_bring(const void **out, ddla_tiered *tiered, int worker,
-                              const ddla_dataset *set, const int64_t *indices, int64_t count);
+                              const ddla_tiered_samples *samples);
 
 /* The same of the positions of a step, which may have been foreseen; they are those at indices. By
  * the worker, or by another thread that feeds it. */
 typedef struct ddla_tiered_place {
   int64_t step, position;
-  ddla_data_waits *waits; /* counts them; null: nobody does */
+  ddla_board_asker asker;
 } ddla_tiered_place;
 ddla_status ddla_tiered_bring_step(const void **out, ddla_tiered *tiered, int worker,
                                    const ddla_tiered_place *place, const int64_t *indices,
