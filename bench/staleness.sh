@@ -2,18 +2,19 @@
 # Agents of different speed in the asynchronous mode: how much of their summed speed a training reaches, and how long it
 # takes to a validation accuracy, beside synchronous training without dynamic balance.
 #
-#   bench/staleness.sh [--rounds N] [--epochs N] [--target ACCURACY] [--speeds "1 1 1 0.25"] [--core SHARE] [--build DIR]
-#                      [METHOD...]
+#   bench/staleness.sh [--rounds N] [--epochs N] [--target ACCURACY] [--speeds "1 1 1 0.25"] [--core SHARE] [--job JOB]
+#                      [--build DIR] [METHOD...]
 #
-# Methods: synchronous, bounded, push, gossip (initial: all). The job is the demo's, with a tenth set aside for validation,
-# and half-epochs are measured. Batches of 128, in 4 shards for bounded, each of which is a turn and sends a gradient; of 64
-# for gossip, at four times the rate; push with AdamW, which bears staleness better than momentum. "of the sum" is of the samples
-# per second that each agent reaches alone, under its quota (bench/speeds.sh); of epochs without the first. An epoch ends
-# with a fence, whose waiting counts. Rounds are interleaved; medians.
+# Methods: synchronous, bounded, push, gossip (initial: all). The job is bench/jobs/deep.yaml, four convolutions in batches
+# of 32, or with --job examples/fashion-mnist.yaml the demo's, which has four times the parameters and a fourth of the work,
+# so that it shows what messages cost. A tenth is set aside for validation, and half-epochs are measured. push is with AdamW,
+# which bears staleness better than momentum; gossip at a higher rate, as each agent takes a batch of its own. "of the sum" is
+# of the samples per second that each agent reaches alone, under its quota (bench/speeds.sh); of epochs without the first. An
+# epoch ends with a fence, whose waiting counts. Rounds are interleaved; medians.
 set -eu
 cd "$(dirname "$0")/.."
 . bench/measure.sh
-rounds=3 epochs=4 target=0.87 speeds="1 1 1 0.25" core=0.6 build=build job=examples/fashion-mnist.yaml methods=
+rounds=3 epochs=4 target=0.9 speeds="1 1 1 0.25" core=0.6 build=build job=bench/jobs/deep.yaml methods=
 while [ $# -gt 0 ]; do
   case $1 in
     --rounds) rounds=$2; shift ;;
@@ -36,14 +37,21 @@ work=$(mktemp -d)
 
 common="--set data.validation_fraction=0.1"
 
-# What an agent computes alone as it does with others: batch and rate.
+# What an agent computes alone as it does with others: shards, and where it is not the job's, batch and rate.
 size_of() {
-  case $1 in
-    synchronous) echo "--set train.shards=16 --set train.measure_every=211" ;;
-    bounded) echo "--set train.shards=16 --set train.measure_every=211" ;;
-    push) echo "--set train.shards=8 --set train.measure_every=211 --set train.optimizer=adamw --set train.learning_rate=0.0005" ;;
-    *) echo "--set train.shards=8 --set train.batch=64 --set train.learning_rate=0.2 --set train.warmup_steps=400 --set train.measure_every=422" ;;
+  case ${job##*/}:$1 in
+    fashion-mnist.yaml:gossip) echo "--set train.shards=8 --set train.batch=64 --set train.learning_rate=0.2 --set train.warmup_steps=400 --set train.measure_every=422" ;;
+    fashion-mnist.yaml:push) echo "--set train.shards=8 --set train.measure_every=211 --set train.optimizer=adamw --set train.learning_rate=0.0005" ;;
+    fashion-mnist.yaml:*) echo "--set train.shards=16 --set train.measure_every=211" ;;
+    *:push) echo "--set train.shards=4 --set train.measure_every=844 --set train.optimizer=adamw --set train.learning_rate=0.0005" ;;
+    *:gossip) echo "--set train.shards=4 --set train.measure_every=844 --set train.learning_rate=0.05" ;;
+    *) echo "--set train.shards=16 --set train.measure_every=844" ;;
   esac
+}
+
+# The batch of the job, or the one that words set.
+batch_of() { # WORDS
+  echo "$1" | grep -o 'train.batch=[0-9]*' | cut -d= -f2 | grep . || sed -n 's/^ *batch: *//p' "$job"
 }
 
 settings() {
@@ -67,8 +75,8 @@ alone() {
   sum=0
   for speed in $(echo "$speeds" | tr ' ' '\n' | sort -u); do
     many=$(echo "$speeds" | tr ' ' '\n' | grep -cx "$speed")
-    steps=$(awk -v speed="$speed" -v batch="$(size_of "$1" | sed -n 's/.*batch=\([0-9]*\).*/\1/p')" \
-      'BEGIN { print int(3 + 12000 * speed / (batch ? batch : 128)) }')
+    steps=$(awk -v speed="$speed" -v batch="$(batch_of "$(size_of "$1")")" \
+      'BEGIN { print int(3 + 12000 * speed / batch) }')
     # shellcheck disable=SC2046,SC2086 # words
     train_at "$work/alone" "$speed" "$job" $common $(size_of "$1") --set train.steps="$steps"
     figure=$(rows "$work/alone" | awk '{ print $4 }' | tail -n 1)
