@@ -159,7 +159,7 @@ static ddla_status check_segments(const ddla_job *job) {
 static ddla_status check_share(const ddla_job *job) {
   const char *mode = job->share.mode;
   const bool before = is(mode, "broadcast") || is(mode, "gather");
-  if (job->data.private && !is(mode, "none"))
+  if (job->data.private && !is(mode, "none") && !is(mode, "tiered"))
     return ddla_job_refuse(
         job, "data.private",
         "is true, but share.mode %s sends samples to other hosts; use share.mode "
@@ -170,6 +170,10 @@ static ddla_status check_share(const ddla_job *job) {
                            "is files, by which every host has data of its own, but with share.mode "
                            "%s all hosts get the same; use another partition, or share.mode none",
                            mode);
+  if (is(mode, "tiered") && is(job->data.partition, "files"))
+    return ddla_job_refuse(job, "data.partition",
+                           "is files, which every host reads for itself, but share.mode tiered "
+                           "fetches one set's samples for all; use one of them");
   if (before && job->parallel.hosts > 1)
     return ddla_job_refuse(job, "share.mode",
                            "is %s, but the hosts that parallel.hosts plays are one machine, which "

@@ -38,8 +38,9 @@ struct ddla_mpi_world {
   card *cards;                 /* by rank of the library; null: not known yet */
   host host[DDLA_MPI_HOSTS_MAX];
   unsigned gathers, opens;
-  ddla_mpi_gather *broken;      /* one that ran into its time limit */
-  _Atomic int lost;             /* a silent host; -1: none */
+  ddla_mpi_gather *broken; /* one that ran into its time limit */
+  _Atomic int lost;        /* a silent host; -1: none */
+  ddla_mpi_users users;
   pthread_mutex_t lock;         /* held by whoever calls the link */
   _Atomic bool failing, failed; /* taken by whoever writes the failure; it is written */
   ddla_failure failure;
@@ -309,6 +310,8 @@ bool ddla_mpi_world_try_lock(ddla_mpi_world *world) {
 }
 
 void ddla_mpi_world_unlock(ddla_mpi_world *world) { pthread_mutex_unlock(&world->lock); }
+
+ddla_mpi_users *ddla_mpi_world_users(ddla_mpi_world *world) { return &world->users; }
 
 void ddla_mpi_world_fail(ddla_mpi_world *world, const ddla_failure *failure) {
   if (atomic_exchange(&world->failing, true)) return;

@@ -99,6 +99,16 @@ void ddla_mpi_world_lock(ddla_mpi_world *world);
 bool ddla_mpi_world_try_lock(ddla_mpi_world *world);
 void ddla_mpi_world_unlock(ddla_mpi_world *world);
 
+/* What the transports of a world have in common; used under its lock. All live and die together:
+ * a sign of life on one counts for all, and the failure of one is all others' too. */
+enum { DDLA_MPI_USERS_MAX = 4 };
+typedef struct ddla_mpi_users {
+  int64_t heard_ns[DDLA_MPI_HOSTS_MAX]; /* of each host, when the newest sign of life was read */
+  int64_t polled_ns;                    /* when this process listened the last time */
+  void *user[DDLA_MPI_USERS_MAX];       /* transports that are open; null: free */
+} ddla_mpi_users;
+ddla_mpi_users *ddla_mpi_world_users(ddla_mpi_world *world);
+
 /* For the transport: its work has failed, so that the link is left alone by all; the first failure
  * is kept. Null: there was none. Borrowed until destroy. Any thread. */
 void ddla_mpi_world_fail(ddla_mpi_world *world, const ddla_failure *failure);

@@ -64,19 +64,19 @@ static void uses_are_known_in_order(void **state) {
   ddla_foresight *f = NULL;
   assert_int_equal(ddla_foresight_create(&f, 3, 4), DDLA_OK);
   assert_int_equal(ddla_foresight_next(f, 0, 0), INT64_MAX);
-  assert_true(ddla_foresight_add(f, 0, 2));
-  assert_true(ddla_foresight_add(f, 0, 2)); /* twice in a step is once */
-  assert_true(ddla_foresight_add(f, 1, 3));
-  assert_true(ddla_foresight_add(f, 0, 5));
-  assert_true(ddla_foresight_add(f, 2, 6));
-  assert_false(ddla_foresight_add(f, 1, 7));
+  assert_true(ddla_foresight_add(f, 0, 2, 0));
+  assert_true(ddla_foresight_add(f, 0, 2, 0)); /* twice in a step is once */
+  assert_true(ddla_foresight_add(f, 1, 3, 0));
+  assert_true(ddla_foresight_add(f, 0, 5, 0));
+  assert_true(ddla_foresight_add(f, 2, 6, 0));
+  assert_false(ddla_foresight_add(f, 1, 7, 0));
   assert_int_equal(ddla_foresight_next(f, 0, 0), 2);
   assert_int_equal(ddla_foresight_next(f, 0, 3), 5);
   assert_int_equal(ddla_foresight_next(f, 1, 3), 3);
-  assert_true(ddla_foresight_add(f, 1, 7)); /* in the place of a use that is over */
+  assert_true(ddla_foresight_add(f, 1, 7, 0)); /* in the place of a use that is over */
   assert_int_equal(ddla_foresight_next(f, 1, 4), 7);
   assert_int_equal(ddla_foresight_next(f, 0, 6), INT64_MAX);
-  assert_true(ddla_foresight_add(f, 0, 8));
+  assert_true(ddla_foresight_add(f, 0, 8, 0));
   assert_int_equal(ddla_foresight_next(f, 0, 6), 8);
   ddla_foresight_clear(f);
   assert_int_equal(ddla_foresight_next(f, 1, 0), INT64_MAX);

@@ -58,8 +58,20 @@ static int32_t take(ddla_foresight *f) {
   return found;
 }
 
-bool ddla_foresight_add(ddla_foresight *f, int64_t block, int64_t step) {
+/* Uses that are over. */
+static void drop_before(ddla_foresight *f, line *l, int64_t from) {
+  while (l->first >= 0 && f->uses[l->first].step < from) {
+    const int32_t over = l->first;
+    l->first = f->uses[over].next;
+    f->uses[over].next = f->given_back;
+    f->given_back = over;
+  }
+  if (l->first < 0) l->last = -1;
+}
+
+bool ddla_foresight_add(ddla_foresight *f, int64_t block, int64_t step, int64_t from) {
   line *l = &f->lines[block];
+  drop_before(f, l, from);
   if (l->last >= 0 && f->uses[l->last].step == step) return true;
   const int32_t made = take(f);
   if (made < 0) return false;
@@ -72,12 +84,6 @@ bool ddla_foresight_add(ddla_foresight *f, int64_t block, int64_t step) {
 
 int64_t ddla_foresight_next(ddla_foresight *f, int64_t block, int64_t from) {
   line *l = &f->lines[block];
-  while (l->first >= 0 && f->uses[l->first].step < from) {
-    const int32_t over = l->first;
-    l->first = f->uses[over].next;
-    f->uses[over].next = f->given_back;
-    f->given_back = over;
-  }
-  if (l->first < 0) l->last = -1;
+  drop_before(f, l, from);
   return l->first < 0 ? INT64_MAX : f->uses[l->first].step;
 }

@@ -18,8 +18,9 @@ void ddla_foresight_destroy(ddla_foresight *foresight); /* null is allowed */
 /* Nothing is known. */
 void ddla_foresight_clear(ddla_foresight *foresight);
 
-/* A block is needed in a step, which is none before one that was added. False: there is no room. */
-bool ddla_foresight_add(ddla_foresight *foresight, int64_t block, int64_t step);
+/* A block is needed in a step, which is none before one that was added; steps below `from`, which
+ * never falls, are over. False: there is no room. */
+bool ddla_foresight_add(ddla_foresight *foresight, int64_t block, int64_t step, int64_t from);
 
 /* The first step from `from` on, which never falls, in which a block is needed; INT64_MAX: none is
  * known. */

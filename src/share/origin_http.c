@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "share/origin_parts.h"
@@ -11,7 +12,9 @@ enum {
   TRIES = 5,
   PAUSE_MS = 100, /* before the second try; each further one waits twice as long */
   CONNECT_S = 10,
-  SILENT_S = 20, /* an answer of which nothing comes for so long has broken off */
+  SILENT_S = 20,      /* an answer of which nothing comes for so long has broken off; */
+  SLOW_BYTES = 1000,  /* or less than this in a second */
+  PAGE_BYTES = 65536, /* of an error page, at most */
   URL_BYTES = DDLA_DATA_PATH_BYTES + 128
 };
 
@@ -51,6 +54,8 @@ typedef struct answer {
   CURL *curl;
   char *out;
   size_t bytes, got; /* wanted, and there */
+  uint64_t first;    /* of the file, that is wanted */
+  size_t page;       /* bytes of an error page */
   bool refused;      /* it was not the range that was asked for */
 } answer;
 
@@ -59,11 +64,27 @@ static size_t take_bytes(char *from, size_t size, size_t count, void *argument) 
   const size_t bytes = size * count;
   long code = 0;
   curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &code);
-  if (code >= 300) return bytes; /* what an error page says is not looked at */
+  if (code >= 300) { /* what an error page says is not looked at */
+    a->page += bytes;
+    return a->page <= PAGE_BYTES ? bytes : 0;
+  }
   a->refused |= code != 206 || bytes > a->bytes - a->got;
   if (a->refused) return 0;
   memcpy(a->out + a->got, from, bytes);
   a->got += bytes;
+  return bytes;
+}
+
+/* A range may be another one than was asked for. */
+static size_t take_header(char *from, size_t size, size_t count, void *argument) {
+  static const char name[] = "content-range: bytes ";
+  answer *a = argument;
+  char line[128] = "";
+  uint64_t first = 0;
+  const size_t bytes = size * count;
+  memcpy(line, from, bytes < sizeof line ? bytes : sizeof line - 1);
+  if (strncasecmp(line, name, sizeof name - 1) != 0) return bytes;
+  if (sscanf(line + sizeof name - 1, "%" SCNu64, &first) == 1) a->refused |= first != a->first;
   return bytes;
 }
 
@@ -80,7 +101,7 @@ static void set_up(CURL *curl, ddla_origin *origin, const char *url, char *error
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 5L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)SLOW_BYTES);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)SILENT_S);
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_up);
@@ -94,6 +115,7 @@ typedef struct outcome {
   bool refused;   /* not the range */
   size_t got;     /* bytes of the range */
   int64_t length; /* of the file, where that was asked */
+  int tries;
   char words[CURL_ERROR_SIZE];
 } outcome;
 
@@ -103,8 +125,10 @@ static outcome try_once(ddla_origin *origin, CURL *curl, const char *url, answer
   curl_off_t length = -1;
   set_up(curl, origin, url, made.words);
   if (range) {
-    to->got = 0;
+    to->got = to->page = 0;
     to->curl = curl;
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, to);
     curl_easy_setopt(curl, CURLOPT_RANGE, range);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, to);
@@ -115,6 +139,7 @@ static outcome try_once(ddla_origin *origin, CURL *curl, const char *url, answer
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &made.status);
   curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   made.length = length;
+  if (range && to->page > PAGE_BYTES) made.code = CURLE_OK; /* its status says enough */
   if (range) made.refused = to->refused, made.got = to->got;
   if (!made.words[0]) snprintf(made.words, sizeof made.words, "%s", curl_easy_strerror(made.code));
   return made;
@@ -143,6 +168,7 @@ static ddla_status ask(outcome *out, ddla_origin *origin, const char *url, answe
   for (int t = 0; t < TRIES; t++) {
     if (t > 0) pause_before(t);
     *out = try_once(origin, curl, url, to, range);
+    out->tries = t + 1;
     const bool short_of =
         range && out->code == CURLE_OK && out->status == 206 && out->got < to->bytes;
     if (atomic_load(&origin->stopped) || (!may_pass(out) && !short_of)) break;
@@ -155,12 +181,14 @@ static ddla_status ask(outcome *out, ddla_origin *origin, const char *url, answe
                      "(status %ld); samples are fetched by ranges",
                      url, out->status);
   if (out->code != CURLE_OK)
-    return DDLA_FAIL(IO, "cannot read %s, tried %d times: %s", url, TRIES, out->words);
-  if (out->status == 401 || out->status == 403)
+    return DDLA_FAIL(IO, "cannot read %s, tried %d times: %s", url, out->tries, out->words);
+  if (out->status == 401 || (range && out->status == 403)) /* of what is not there, too */
     return DDLA_FAIL(INVALID, "cannot read %s: the server says %ld, no permission", url,
                      out->status);
-  if (out->status >= 300 && out->status != 404 && out->status != 410 && out->status != 416)
-    return DDLA_FAIL(IO, "cannot read %s: the server says %ld", url, out->status);
+  if (out->status >= 300 && out->status != 403 && out->status != 404 && out->status != 410 &&
+      out->status != 416)
+    return DDLA_FAIL(IO, "cannot read %s, tried %d times: the server says %ld", url, out->tries,
+                     out->status);
   return DDLA_OK;
 }
 
@@ -173,7 +201,7 @@ static ddla_status make_url(char out[URL_BYTES], const ddla_origin *origin, cons
 ddla_status ddla_origin_http_read(ddla_origin *origin, void *out, const char *name, uint64_t offset,
                                   size_t bytes) {
   char url[URL_BYTES], range[64];
-  answer to = {.origin = origin, .out = out, .bytes = bytes};
+  answer to = {.origin = origin, .out = out, .bytes = bytes, .first = offset};
   outcome found = {0};
   if (bytes == 0) return DDLA_OK;
   DDLA_TRY(make_url(url, origin, name));

@@ -99,6 +99,7 @@ static void step_arrived(ddla_tiers *tiers, ddla_ticket *ticket) {
 /* Looks further ahead: which blocks of this host somebody needs in the next step that is not known.
  */
 static void foresee_step(bool *room, ddla_tiers *tiers) {
+  const int64_t now = (int64_t)atomic_load(&tiers->board->head->now);
   for (int host = 0; host < tiers->hosts; host++) {
     if (!tiers->options.peers && host != tiers->host) continue;
     const int64_t count =
@@ -106,7 +107,7 @@ static void foresee_step(bool *room, ddla_tiers *tiers) {
     for (int64_t i = 0; i < count && *room; i++) {
       const ddla_piece piece = ddla_catalog_piece(tiers->options.catalog, 0, tiers->rows[i], 0);
       if (ddla_tiers_home(tiers, piece.block) == tiers->host)
-        *room = ddla_foresight_add(tiers->foresight, piece.block, tiers->seen_step);
+        *room = ddla_foresight_add(tiers->foresight, piece.block, tiers->seen_step, now);
     }
   }
 }
@@ -114,6 +115,7 @@ static void foresee_step(bool *room, ddla_tiers *tiers) {
 static void foresee(ddla_tiers *tiers) {
   bool room = true;
   if (!tiers->foresight) return;
+  if (tiers->seen_step < tiers->next_step) tiers->seen_step = tiers->next_step;
   while (tiers->seen_step < tiers->plan.end &&
          tiers->seen_step < tiers->next_step + FORESEEN_STEPS) {
     foresee_step(&room, tiers);
@@ -128,6 +130,7 @@ static ddla_status fetch_step(ddla_tiers *tiers, bool *moved) {
   const int64_t step = tiers->next_step, index = step % board->sizes.ahead;
   if (!tiers->planned || step >= tiers->plan.end) return DDLA_OK;
   if (step >= (int64_t)atomic_load(&board->head->now) + board->sizes.ahead) return DDLA_OK;
+  if (tiers->steps[index].missing > 0) return DDLA_OK; /* nobody waited for what still comes */
   foresee(tiers);
   const int64_t count = tiers->plan.rows(tiers->plan.argument, tiers->rows, step, tiers->host);
   ddla_ticket *ticket = &tiers->steps[index];
@@ -225,6 +228,8 @@ static void *thread_main(void *argument) {
   ddla_failure failure = {0};
   if (status == DDLA_OK || atomic_load(&tiers->closing)) return NULL;
   ddla_status_take(&failure, status);
+  tiers->failure = failure;
+  atomic_store(&tiers->failed, status != DDLA_PEER_LOST);
   /* whoever was first is kept on each side */
   if (tiers->options.link) ddla_transport_fail(tiers->options.link, &failure);
   ddla_transport_fail(tiers->board->local, &failure);
@@ -279,6 +284,11 @@ ddla_status ddla_tiers_begin(ddla_tiers *tiers, const ddla_tiers_plan *plan) {
   return DDLA_OK;
 }
 
+ddla_status ddla_tiers_explain(const ddla_tiers *tiers, ddla_status status) {
+  if (status != DDLA_PEER_LOST || !atomic_load(&tiers->failed)) return status;
+  return ddla_status_raise(&tiers->failure);
+}
+
 void ddla_tiers_end(ddla_tiers *tiers) {
   pthread_mutex_lock(&tiers->plan_lock);
   tiers->planned = false;
@@ -297,8 +307,8 @@ void ddla_tiers_destroy(ddla_tiers *tiers) {
   atomic_store(&tiers->closing, true);
   for (int i = 0; i < tiers->options.origin_count; i++) ddla_origin_stop(tiers->options.origins[i]);
   if (tiers->started) pthread_join(tiers->thread, NULL);
+  ddla_tiers_close_blocks(tiers); /* with the readers, which write into answers to peers */
   ddla_tiers_close_peers(tiers);
-  ddla_tiers_close_blocks(tiers);
   free_wants(tiers->free_wants);
   ddla_foresight_destroy(tiers->foresight);
   ddla_free(tiers->steps);

@@ -49,6 +49,11 @@ ddla_status ddla_tiers_create(ddla_tiers **out, const ddla_tiers_options *option
 ddla_status ddla_tiers_begin(ddla_tiers *tiers, const ddla_tiers_plan *plan);
 void ddla_tiers_end(ddla_tiers *tiers);
 
+/* The failure that ended the thread, of which others learn as a lost peer; else the status as it
+ * is.
+ */
+ddla_status ddla_tiers_explain(const ddla_tiers *tiers, ddla_status status);
+
 /* Ends the thread, wherever it is. Null is allowed. */
 void ddla_tiers_destroy(ddla_tiers *tiers);
 

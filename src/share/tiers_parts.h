@@ -64,7 +64,8 @@ struct ddla_tiers {
   int host, hosts;
   pthread_t thread;
   bool started;
-  _Atomic bool closing;
+  _Atomic bool closing, failed; /* failed: failure is written */
+  ddla_failure failure;
 
   pthread_mutex_t plan_lock;
   ddla_tiers_plan plan;

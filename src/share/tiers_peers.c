@@ -156,12 +156,26 @@ static ddla_status take_answer(ddla_tiers *tiers, asking *a) {
   return DDLA_OK;
 }
 
+/* Whether a message is over; *lost: the other side has given it up, which is no failure. */
+static ddla_status look_at_message(bool *done, bool *lost, ddla_transport *link,
+                                   ddla_request *request) {
+  const ddla_status status = ddla_transport_test(link, request, done);
+  if (status != DDLA_PEER_LOST) return status;
+  DDLA_TRY(ddla_transport_check(link));
+  *lost = true;
+  return DDLA_OK;
+}
+
 static ddla_status look_at_asking(ddla_tiers *tiers, peer *p, asking *a, bool *moved) {
   ddla_transport *link = tiers->options.link;
-  bool done = false;
+  bool done = false, lost = false;
   if (!a->under_way) return DDLA_OK;
   if (!a->sent) DDLA_TRY(ddla_transport_test(link, &a->question, &a->sent));
-  if (a->sent) DDLA_TRY(ddla_transport_test(link, &a->receive, &done));
+  if (a->sent) DDLA_TRY(look_at_message(&done, &lost, link, &a->receive));
+  if (lost) {
+    *moved = true;
+    return help_oneself(tiers, a);
+  }
   if (done) {
     *moved = true;
     p->heard_ns = tiers->peers->now_ns;

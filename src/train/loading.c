@@ -25,6 +25,8 @@ const char *ddla_loading_unknown(const ddla_training *training) {
   if (training->dynamic)
     return "lanes claim shards as they come to them (parallel.balance: dynamic)";
   if (training->strategy->claims) return "agents claim work as they come to it (sync.mode)";
+  if (training->far.count > 0)
+    return "samples come through tiers, which a thread of the host fetches ahead (share.mode)";
   return NULL;
 }
 

@@ -127,14 +127,17 @@ static int64_t plan_rows(void *argument, int64_t *out, int64_t step, int host) {
   return made;
 }
 
-/* Samples of a host and step, at most: the first batch is as large as any. */
+/* Samples of a host and step, at most: all batches but an epoch's last are alike, and of that a
+ * host may have a sample more. */
 static int64_t rows_max(const ddla_training *training) {
+  const int64_t steps[] = {0, training->batches_per_epoch - 1};
   int64_t most = 1;
-  for (int h = 0; h < training->cluster.hosts; h++) {
-    const ddla_sync_work work = part_of(training, 0, h);
-    const int64_t count = ddla_batch_span_count(ddla_supply_span(training, &work));
-    if (count > most) most = count;
-  }
+  for (int h = 0; h < training->cluster.hosts; h++)
+    for (int i = 0; i < 2; i++) {
+      const ddla_sync_work work = part_of(training, steps[i], h);
+      const int64_t count = ddla_batch_span_count(ddla_supply_span(training, &work));
+      if (count > most) most = count;
+    }
   return most;
 }
 
@@ -153,7 +156,10 @@ static ddla_catalog catalog_of(const ddla_training *training) {
 static ddla_board_sizes sizes_of(const ddla_training *training) {
   const ddla_catalog catalog = catalog_of(training);
   const int64_t batch = ddla_task_evaluation_batch(&training->graph);
-  ddla_board_sizes made = {.sample_bytes = catalog.set[0].sample_bytes,
+  size_t largest = 0;
+  for (int i = 0; i < training->far.count; i++)
+    if (catalog.set[i].sample_bytes > largest) largest = catalog.set[i].sample_bytes;
+  ddla_board_sizes made = {.sample_bytes = largest,
                            .ask_rows =
                                training->micro_batch > batch ? training->micro_batch : batch,
                            .ahead = training->job->share.ahead};
@@ -234,7 +240,7 @@ ddla_status ddla_tiered_open(ddla_tiered **out, const ddla_training *training,
   made->training = training;
   made->catalog = catalog_of(training);
   made->board = ddla_board_open(&sizes, local, memory);
-  made->sample_bytes = sizes.sample_bytes;
+  made->sample_bytes = made->catalog.set[0].sample_bytes;
   ddla_status status = ddla_transport_rank(local) == 0
                            ? open_tiers(made, training, link->link, link->wire)
                            : DDLA_OK;
@@ -247,6 +253,10 @@ void ddla_tiered_close(ddla_tiered *tiered) {
   if (!tiered) return;
   ddla_tiers_destroy(tiered->tiers);
   ddla_free(tiered);
+}
+
+ddla_status ddla_tiered_explain(const ddla_tiered *tiered, ddla_status status) {
+  return tiered && tiered->tiers ? ddla_tiers_explain(tiered->tiers, status) : status;
 }
 
 ddla_status ddla_tiered_begin(ddla_tiered *tiered, const ddla_training *training, int64_t step) {

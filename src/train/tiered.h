@@ -49,6 +49,10 @@ ddla_status ddla_tiered_open(ddla_tiered **out, const ddla_training *training,
                              ddla_transport *local, const ddla_tiered_link *link, void *memory);
 void ddla_tiered_close(ddla_tiered *tiered); /* null is allowed */
 
+/* What a run's end is about, where that is the failure of the thread that fetches. Null is allowed.
+ */
+ddla_status ddla_tiered_explain(const ddla_tiered *tiered, ddla_status status);
+
 /* A segment's steps from `step` on are fetched ahead, until it is ended. Null is allowed. Errors:
  * NO_MEMORY. */
 ddla_status ddla_tiered_begin(ddla_tiered *tiered, const ddla_training *training, int64_t step);

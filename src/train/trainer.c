@@ -593,6 +593,7 @@ ddla_status ddla_trainer_run(const ddla_training *training, ddla_transport *tran
   cpu_set_t before; /* the thread may be a host program's */
   const bool restore = bound && sched_getaffinity(0, sizeof before, &before) == 0;
   ddla_status status = run_agent(&trainer);
+  status = ddla_tiered_explain(trainer.tiered, status);
   if (restore) ddla_binding_enter(&before);
   ddla_watch_end_agent(options->watch, recorded_agent(&trainer),
                        status == DDLA_OK ? DDLA_WATCH_DONE : DDLA_WATCH_FAILED,

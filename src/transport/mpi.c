@@ -82,9 +82,29 @@ static ddla_status make_peers(ddla_mpi_transport *t) {
     DDLA_TRY(DDLA_NEW(peer->outgoing, DDLA_MPI_CONTROLS));
     peer->library_rank = ddla_mpi_world_library_rank(t->world, ddla_mpi_world_first(t->world, i));
     peer->last = &peer->first;
-    peer->heard_ns = t->now_ns;
   }
   return DDLA_OK;
+}
+
+/* From now on it shares signs of life and failures with the world's other transports. */
+static ddla_status enroll(ddla_mpi_transport *t) {
+  ddla_mpi_users *users = t->users;
+  int place = 0, others = 0;
+  for (int i = DDLA_MPI_USERS_MAX - 1; i >= 0; i--) {
+    if (users->user[i]) others++;
+    else place = i;
+  }
+  if (others == DDLA_MPI_USERS_MAX)
+    return DDLA_FAIL(UNSUPPORTED, "more than %d transports of one world at once", others);
+  if (others == 0) users->polled_ns = t->now_ns;
+  for (int i = 0; i < t->base.ranks; i++) users->heard_ns[i] = t->now_ns;
+  users->user[place] = t;
+  return DDLA_OK;
+}
+
+static void withdraw(ddla_mpi_transport *t) {
+  for (int i = 0; i < DDLA_MPI_USERS_MAX; i++)
+    if (t->users->user[i] == t) t->users->user[i] = NULL;
 }
 
 static ddla_status make(ddla_mpi_transport **out, const ddla_mpi_setup *setup) {
@@ -101,7 +121,8 @@ static ddla_status make(ddla_mpi_transport **out, const ddla_mpi_setup *setup) {
   t->beat_ns = t->timeout_ns / BEATS;
   t->tag = DDLA_MPI_TAGS_WORLD + (int)(opens % GENERATIONS) * TAGS_EACH;
   t->lost = -1;
-  t->now_ns = t->moved_ns = t->polled_ns = ddla_clock_now_ns(ddla_clock_monotonic());
+  t->users = ddla_mpi_world_users(setup->world);
+  t->now_ns = t->moved_ns = ddla_clock_now_ns(ddla_clock_monotonic());
   ddla_status status = make_peers(t);
   if (status != DDLA_OK) destroy(t);
   else *out = t;
@@ -163,6 +184,7 @@ static void part(ddla_mpi_transport *t) {
   }
   if (!atomic_load(&t->failed)) ddla_transport_mpi_close_inbox(t);
   ddla_transport_mpi_say_farewell(t);
+  withdraw(t);
   unlock(t);
 }
 
@@ -190,7 +212,10 @@ static ddla_status mpi_open(ddla_transport **out, const void *setup) {
     return DDLA_FAIL(INVALID, "transport mpi is for the first rank of a host; this is number %d",
                      ddla_mpi_world_place(given->world));
   DDLA_TRY(make(&t, given));
-  ddla_status status = ddla_transport_mpi_open_inbox(t);
+  lock(t);
+  ddla_status status = enroll(t);
+  if (status == DDLA_OK) status = ddla_transport_mpi_open_inbox(t);
+  unlock(t);
   if (status == DDLA_OK) status = meet(t);
   if (status == DDLA_OK) {
     *out = &t->base;
@@ -318,7 +343,7 @@ static ddla_status look_between(void *argument) {
   ddla_mpi_transport *t = argument;
   bool moved = false;
   lock(t);
-  const int64_t deaf_ns = ddla_clock_now_ns(ddla_clock_monotonic()) - t->polled_ns;
+  const int64_t deaf_ns = ddla_clock_now_ns(ddla_clock_monotonic()) - t->users->polled_ns;
   unlock(t);
   if (deaf_ns < DEAF_NS && deaf_ns < t->beat_ns / 4) return mpi_check(&t->base);
   return mpi_progress(&t->base, &moved);

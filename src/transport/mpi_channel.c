@@ -213,7 +213,7 @@ static void free_slot(ddla_mpi_peer *peer, ddla_mpi_slot *s, int result) {
 static void advance_slot(ddla_mpi_transport *t, ddla_mpi_peer *peer, ddla_mpi_slot *s) {
   uint32_t landed = count_landed(&s->pieces);
   t->flying_data -= (int)landed;
-  if (landed) note(t, &peer->heard_ns);
+  if (landed) note(t, &t->users->heard_ns[peer - t->peers]);
   recv_pieces(t, peer, s);
   if (s->pieces.done < s->coming || is_flying(&s->pieces)) return;
   free_slot(peer, s, s->state == DDLA_MPI_SLOT_POSTED ? DDLA_MPI_OVER : s->result);

@@ -98,6 +98,7 @@ static void take_block(ddla_mpi_transport *t, uint64_t made) {
 /* The fault is the sender's own, or that of a host which the sender found silent. */
 static void take_farewell(ddla_mpi_transport *t, const ddla_mpi_letter *letter) {
   ddla_failure failure = {0};
+  if (letter->control.slot >= (uint32_t)t->base.ranks) return; /* of no host */
   if (letter->control.slot != letter->control.from)
     ddla_mpi_world_lose(t->world, (int)letter->control.slot);
   ddla_status_take(&failure,
@@ -111,7 +112,7 @@ static void read_letter(ddla_mpi_transport *t, ddla_mpi_letter *letter) {
   const ddla_mpi_control *control = &letter->control;
   if (control->from >= (uint32_t)t->base.ranks) return;
   ddla_mpi_peer *peer = &t->peers[control->from];
-  peer->heard_ns = t->now_ns;
+  t->users->heard_ns[control->from] = t->now_ns;
   switch (control->kind) {
   case DDLA_MPI_HELLO: peer->hello = true; break;
   case DDLA_MPI_BYE: peer->bye = true; break;
@@ -149,16 +150,16 @@ static void lose(ddla_mpi_transport *t, int index) {
   ddla_status_take(&failure,
                    DDLA_FAIL(PEER_LOST, "host %s has been silent for %.1f s%s",
                              ddla_mpi_world_host_name(t->world, index),
-                             (double)(t->now_ns - t->peers[index].heard_ns) * 1e-9, suffix));
+                             (double)(t->now_ns - t->users->heard_ns[index]) * 1e-9, suffix));
   ddla_transport_mpi_fail(t, &failure, index, true);
 }
 
 /* Time in which this rank did not listen does not count as silence of others: their signs wait in
  * the library. */
 static void forgive(ddla_mpi_transport *t) {
-  int64_t deaf_ns = t->now_ns - t->polled_ns;
+  int64_t deaf_ns = t->now_ns - t->users->polled_ns;
   if (deaf_ns < t->beat_ns) return;
-  for (int i = 0; i < t->base.ranks; i++) t->peers[i].heard_ns += deaf_ns;
+  for (int i = 0; i < t->base.ranks; i++) t->users->heard_ns[i] += deaf_ns;
 }
 
 static void beat(ddla_mpi_transport *t) {
@@ -169,7 +170,7 @@ static void beat(ddla_mpi_transport *t) {
     if (i == t->base.rank || !peer->hello || peer->bye) continue;
     if (t->now_ns - peer->told_ns >= t->beat_ns && !t->parting)
       ddla_transport_mpi_tell(t, i, (ddla_mpi_control){.kind = DDLA_MPI_ALIVE});
-    if (t->now_ns - peer->heard_ns > t->timeout_ns) lose(t, i);
+    if (t->now_ns - t->users->heard_ns[i] > t->timeout_ns) lose(t, i);
   }
 }
 
@@ -193,7 +194,7 @@ void ddla_transport_mpi_look(ddla_mpi_transport *t) {
   }
   t->now_ns = ddla_clock_now_ns(ddla_clock_monotonic());
   forgive(t);
-  t->polled_ns = t->now_ns;
+  t->users->polled_ns = t->now_ns;
   ddla_status status = ddla_mpi_link_poll(t->link, &moved);
   if (status != DDLA_OK) take_failure(t, status);
   read_inbox(t);
@@ -214,19 +215,31 @@ static void wake_all(ddla_mpi_transport *t) {
   ddla_event_wake(&t->bell);
 }
 
-void ddla_transport_mpi_fail(ddla_mpi_transport *t, const ddla_failure *failure, int lost,
-                             bool ours) {
-  if (atomic_exchange(&t->failing, true)) return;
+/* True for the first one. */
+static bool take_failing(ddla_mpi_transport *t, const ddla_failure *failure, int lost) {
+  if (atomic_exchange(&t->failing, true)) return false;
   t->failure = *failure;
   t->lost = lost;
   t->farewell.control = (ddla_mpi_control){.kind = DDLA_MPI_FAILURE,
                                            .from = (uint32_t)t->base.rank,
                                            .slot = (uint32_t)(lost < 0 ? t->base.rank : lost)};
   memcpy(t->farewell.text, failure->text, sizeof t->farewell.text);
-  ddla_mpi_world_fail(t->world, failure);
-  atomic_store(&t->owed, ours);
+  return true;
+}
+
+static void set_failed(ddla_mpi_transport *t) {
   atomic_store(&t->failed, true);
   wake_all(t);
+}
+
+/* What is ours is everybody's of this world when all have been told (say_farewell): until then
+ * the library still touches buffers of the others. */
+void ddla_transport_mpi_fail(ddla_mpi_transport *t, const ddla_failure *failure, int lost,
+                             bool ours) {
+  if (!take_failing(t, failure, lost)) return;
+  if (!ours) ddla_mpi_world_fail(t->world, failure);
+  atomic_store(&t->owed, ours);
+  set_failed(t);
 }
 
 static bool is_flying(const ddla_mpi_transport *t) {
@@ -235,14 +248,7 @@ static bool is_flying(const ddla_mpi_transport *t) {
   return false;
 }
 
-/* The library says that a message has gone when it lies in a buffer; it is given a moment more to
- * bring it out. */
-void ddla_transport_mpi_say_farewell(ddla_mpi_transport *t) {
-  enum { LIMIT_MS = 1000, LAST_MS = 20, NAP_NS = 200000 };
-  bool moved = false;
-  if (!atomic_exchange(&t->owed, false)) return;
-  const ddla_clock *clock = ddla_clock_monotonic();
-  int64_t end_ns = ddla_clock_now_ns(clock) + LIMIT_MS * (int64_t)NS_PER_MS, last_ns = 0;
+static void send_farewell(ddla_mpi_transport *t) {
   for (int i = 0; i < t->base.ranks; i++) {
     if (i == t->base.rank || i == t->lost) continue;
     /* What follows a failure is done as well as it can be. */
@@ -250,11 +256,43 @@ void ddla_transport_mpi_say_farewell(ddla_mpi_transport *t) {
         letter_to(t, t->peers[i].library_rank, &t->farewell, sizeof t->farewell);
     (void)ddla_mpi_link_send(t->link, &t->farewell_flights[i], &m);
   }
+}
+
+/* The world's other transports fail with it: each tells its own peers, who may listen to that one
+ * alone. */
+static int join_others(ddla_mpi_transport *out[DDLA_MPI_USERS_MAX], ddla_mpi_transport *t) {
+  int count = 0;
+  for (int i = 0; i < DDLA_MPI_USERS_MAX; i++) {
+    ddla_mpi_transport *other = t->users->user[i];
+    if (other && other != t && take_failing(other, &t->failure, t->lost)) out[count++] = other;
+  }
+  return count;
+}
+
+/* The library says that a message has gone when it lies in a buffer; it is given a moment more to
+ * bring it out. */
+static void bring_out(ddla_mpi_transport *const *all, int count) {
+  enum { LIMIT_MS = 1000, LAST_MS = 20, NAP_NS = 200000 };
+  const ddla_clock *clock = ddla_clock_monotonic();
+  int64_t end_ns = ddla_clock_now_ns(clock) + LIMIT_MS * (int64_t)NS_PER_MS, last_ns = 0;
+  bool moved = false;
   for (;;) {
+    bool flying = false;
+    for (int i = 0; i < count; i++) flying |= is_flying(all[i]);
     int64_t now_ns = ddla_clock_now_ns(clock);
-    if (!is_flying(t) && last_ns == 0) last_ns = now_ns + LAST_MS * (int64_t)NS_PER_MS;
+    if (!flying && last_ns == 0) last_ns = now_ns + LAST_MS * (int64_t)NS_PER_MS;
     if (now_ns >= end_ns || (last_ns && now_ns >= last_ns)) return;
-    if (ddla_mpi_link_poll(t->link, &moved) != DDLA_OK) return;
+    if (ddla_mpi_link_poll(all[0]->link, &moved) != DDLA_OK) return;
     ddla_mpi_link_nap(NAP_NS);
   }
+}
+
+void ddla_transport_mpi_say_farewell(ddla_mpi_transport *t) {
+  ddla_mpi_transport *all[1 + DDLA_MPI_USERS_MAX] = {t};
+  if (!atomic_exchange(&t->owed, false)) return;
+  const int count = 1 + join_others(all + 1, t);
+  for (int i = 0; i < count; i++) send_farewell(all[i]);
+  bring_out(all, count);
+  ddla_mpi_world_fail(t->world, &t->failure);
+  for (int i = 1; i < count; i++) set_failed(all[i]);
 }

@@ -85,7 +85,7 @@ typedef struct ddla_mpi_peer {
   int library_rank;
   bool hello, bye;
   bool freed; /* there is room again for a send that has met its receive */
-  int64_t heard_ns, told_ns;
+  int64_t told_ns;
   ddla_mpi_outgoing *outgoing;    /* ring of DDLA_MPI_CONTROLS */
   uint64_t retired, sent, queued; /* of it: retired <= sent <= queued */
   ddla_request *first, **last;    /* sends that have met no receive, oldest first */
@@ -110,6 +110,7 @@ typedef struct ddla_mpi_block {
 typedef struct ddla_mpi_transport {
   ddla_transport base;
   ddla_mpi_world *world;
+  ddla_mpi_users *users; /* the world's */
   ddla_mpi_link *link;
   int64_t timeout_ns, beat_ns; /* of silence; between two signs of life */
   int tag;                     /* first of this transport's tags: control, then one for each slot */
@@ -124,10 +125,10 @@ typedef struct ddla_mpi_transport {
   ddla_failure failure;
   ddla_mpi_letter farewell;
 
-  int64_t now_ns, moved_ns, polled_ns, next_beat_ns; /* now: of this look */
-  int flying_data;                                   /* pieces received that are under way */
-  bool moved, parting;                               /* parting: has said goodbye */
-  uint64_t inbox_next;                               /* the oldest letter that has not come */
+  int64_t now_ns, moved_ns, next_beat_ns; /* now: of this look */
+  int flying_data;                        /* pieces received that are under way */
+  bool moved, parting;                    /* parting: has said goodbye */
+  uint64_t inbox_next;                    /* the oldest letter that has not come */
   ddla_mpi_flight inbox_flights[DDLA_MPI_INBOX];
   ddla_mpi_letter inbox[DDLA_MPI_INBOX];
   int block_count, first_block_count; /* here; told by rank 0 */
