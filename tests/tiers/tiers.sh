@@ -46,6 +46,8 @@ grep -q '^samples from ' hosts-4/report.txt || fail "report.txt says nothing of 
 [ "$(share hosts-1 sent_bytes)" -eq 0 ] || fail "one host sends samples"
 [ "$(share hosts-4 sent_bytes)" -gt 0 ] || fail "hosts do not send samples"
 
+tiered 0 ahead --set data.ahead=16 --set share.ahead=1 --set parallel.hosts=2
+same_model "$model" ahead
 tiered 0 packed --set data.train=packed --set parallel.hosts=2
 same_model "$model" packed
 tiered 0 little --set share.memory=0.2
@@ -138,6 +140,8 @@ cp -r plain damaged
 printf x | dd of=damaged/train-features-00001.part bs=1 seek=70000 conv=notrunc 2>/dev/null
 tiered 2 damaged --set data.train=damaged --set parallel.hosts=2
 says damaged.err "train-features-00001.part: block 1 (from offset 65536, 65536 bytes) is damaged" "hash"
+tiered 2 damaged-alone --set data.train=damaged --set parallel.agents=1
+says damaged-alone.err "is damaged"
 cp -r plain cut
 truncate -s -100 cut/train-features-00001.part
 tiered 2 cut --set data.train=cut
