@@ -46,8 +46,8 @@ grep -q '^samples from ' hosts-4/report.txt || fail "report.txt says nothing of 
 [ "$(share hosts-1 sent_bytes)" -eq 0 ] || fail "one host sends samples"
 [ "$(share hosts-4 sent_bytes)" -gt 0 ] || fail "hosts do not send samples"
 
-tiered 0 ahead --set data.ahead=16 --set share.ahead=1 --set parallel.hosts=2
-same_model "$model" ahead
+tiered 0 with-loader --set data.ahead=16 --set share.ahead=1 --set parallel.hosts=2
+same_model "$model" with-loader
 tiered 0 packed --set data.train=packed --set parallel.hosts=2
 same_model "$model" packed
 tiered 0 little --set share.memory=0.2
