@@ -14,7 +14,8 @@ static ddla_status open_link(ddla_transport **link, ddla_join *join) {
   return ddla_join_open_link(link, &cluster, join);
 }
 
-/* *broken: the link has failed, and nothing is left to talk with. */
+/* *broken: the link has failed, and nothing is left to talk with. That is a failure of this host
+ * too, even where its own work had ended well before: the others do not come to agree any more. */
 static ddla_status work_on_link(bool *broken, ddla_join *join, bool private_data,
                                 ddla_sharing_work *work, void *argument) {
   ddla_transport *link = NULL;
@@ -26,10 +27,12 @@ static ddla_status work_on_link(bool *broken, ddla_join *join, bool private_data
   if (status == DDLA_OK) status = work(link, wire, argument);
   else status = ddla_talk_end(link, status, false);
   ddla_status_take(&failure, status);
-  *broken = ddla_transport_check(link) != DDLA_OK;
+  const ddla_status after = ddla_transport_check(link);
+  *broken = after != DDLA_OK;
+  if (status == DDLA_OK && *broken) ddla_status_take(&failure, after);
   ddla_wire_destroy(wire);
   ddla_transport_close(link);
-  return status == DDLA_OK ? DDLA_OK : ddla_status_raise(&failure);
+  return failure.code == DDLA_OK ? DDLA_OK : ddla_status_raise(&failure);
 }
 
 ddla_status ddla_sharing_run(ddla_join *join, ddla_status prepared, const ddla_join_fact *facts,
