@@ -16,7 +16,8 @@ enum {
   DDLA_PREPARED_FOOT_BYTES = 64, /* behind the blocks of a part file */
   DDLA_PREPARED_STEP = 65536,    /* blocks are multiples of it: no system has larger pages */
   DDLA_PREPARED_BLOCK_MAX = 1 << 28,
-  DDLA_PREPARED_FILES_MAX = 100000 /* of a stream */
+  DDLA_PREPARED_FILES_MAX = 100000, /* of a stream */
+  DDLA_PREPARED_INDEX_BYTES_MAX = 1 << 30
 };
 
 typedef enum ddla_prepared_stream {

@@ -16,8 +16,7 @@ enum {
   HEAD_BYTES = MAGIC_BYTES + 8 * NUMBERS,
   BLOCK_BYTES = 16,
   HASH_BYTES = 8,
-  NAME_BYTES_MAX = 1 << 16,
-  INDEX_BYTES_MAX = 1 << 30
+  NAME_BYTES_MAX = 1 << 16
 };
 
 static const char index_magic[] = "ddlaprep", foot_magic[] = "ddlapart";
@@ -141,7 +140,7 @@ ddla_status ddla_prepared_index_encode(uint8_t **out, size_t *bytes,
                                        const ddla_prepared_index *index) {
   const size_t room = encoded_bytes(index);
   uint8_t *made = NULL;
-  if (room > INDEX_BYTES_MAX)
+  if (room > DDLA_PREPARED_INDEX_BYTES_MAX)
     return DDLA_FAIL(INVALID, "an index of %zu bytes; choose larger blocks", room);
   DDLA_TRY(DDLA_NEW(made, room));
   uint8_t *at = put_head(made, index, room);
@@ -312,7 +311,7 @@ ddla_status ddla_prepared_index_read(ddla_prepared_index *out, const char *direc
   size_t length = 0;
   ddla_prepared_index made = {0};
   DDLA_TRY(ddla_prepared_index_path(path, directory, part));
-  DDLA_TRY(ddla_file_read(&bytes, &length, path, INDEX_BYTES_MAX));
+  DDLA_TRY(ddla_file_read(&bytes, &length, path, DDLA_PREPARED_INDEX_BYTES_MAX));
   ddla_status status = ddla_prepared_index_parse(&made, (const uint8_t *)bytes, length, path);
   ddla_free(bytes);
   DDLA_TRY(status);

@@ -4,6 +4,10 @@
 
 #include "data/prepared_series.h"
 
+/* More is no announcement. */
+#define DDLA_ANNOUNCEMENT_BYTES_MAX                                                                \
+  ((size_t)DDLA_PREPARED_PARTS * (sizeof(uint64_t) + DDLA_PREPARED_INDEX_BYTES_MAX))
+
 /* For each part the length of its index in 64 bits, and the index; 0 for a part that is not there
  * (null). The caller owns *out. Errors: NO_MEMORY. */
 ddla_status ddla_announcement_encode(uint8_t **out, size_t *bytes,

@@ -33,7 +33,8 @@ static ddla_status tell_indexes(ddla_prepared_index index[DDLA_PREPARED_PARTS], 
   for (int p = 0; p < DDLA_PREPARED_PARTS; p++)
     if (s->call->parts[p]) known[p] = ddla_prepared_source_index(s->call->parts[p]);
   if (s->rank == 0) DDLA_TRY_CLEAN(status, ddla_announcement_encode(&bytes, &length, known));
-  DDLA_TRY_CLEAN(status, ddla_talk_tell_block(s->link, &bytes, &length));
+  DDLA_TRY_CLEAN(status,
+                 ddla_talk_tell_block(s->link, &bytes, &length, DDLA_ANNOUNCEMENT_BYTES_MAX));
   status = ddla_announcement_decode(index, bytes, length);
 cleanup:
   ddla_free(bytes);
@@ -130,15 +131,26 @@ static ddla_status run_stream(spread *s) {
 
 /* ---- after ---- */
 
+static ddla_status compare_part(const spread *s, const ddla_prepared_index *told, int part) {
+  const ddla_prepared_index *own = &s->index[part];
+  const char *name = ddla_prepared_part_name((ddla_data_part)part);
+  if (told->block_count != own->block_count)
+    return DDLA_FAIL(CORRUPT,
+                     "%s: the part %s came in %lld blocks and was sent in %lld; nothing is left of "
+                     "it, try again",
+                     s->call->directory, name, (long long)own->block_count,
+                     (long long)told->block_count);
+  for (int64_t b = 0; b < told->block_count; b++)
+    if (own->blocks[b].hash != told->blocks[b].hash)
+      return DDLA_FAIL(CORRUPT,
+                       "%s: block %lld of the part %s came with another hash than it was sent "
+                       "with; nothing is left of it, try again",
+                       s->call->directory, (long long)b, name);
+  return DDLA_OK;
+}
+
 static ddla_status compare(const spread *s, const ddla_prepared_index *told) {
-  for (int p = 0; p < DDLA_PREPARED_PARTS; p++)
-    for (int64_t b = 0; b < told[p].block_count; b++)
-      if (s->index[p].blocks[b].hash != told[p].blocks[b].hash)
-        return DDLA_FAIL(CORRUPT,
-                         "%s: block %lld of the part %s came with another hash than it was sent "
-                         "with; nothing is left of it, try again",
-                         s->call->directory, (long long)b,
-                         ddla_prepared_part_name((ddla_data_part)p));
+  for (int p = 0; p < DDLA_PREPARED_PARTS; p++) DDLA_TRY(compare_part(s, &told[p], p));
   return DDLA_OK;
 }
 

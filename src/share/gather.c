@@ -69,7 +69,7 @@ static ddla_status hear_announcements(const gathering *g) {
   for (int h = 1; h < g->ranks; h++) {
     uint8_t *bytes = NULL;
     size_t length = 0;
-    DDLA_TRY(ddla_talk_recv(g->link, h, &bytes, &length));
+    DDLA_TRY(ddla_talk_recv(g->link, h, &bytes, &length, DDLA_ANNOUNCEMENT_BYTES_MAX));
     ddla_status status = ddla_announcement_decode(g->united->host[h].index, bytes, length);
     ddla_free(bytes);
     DDLA_TRY(status);
@@ -144,8 +144,9 @@ static ddla_status recv_hashes(ddla_data_sample_hash **out, const gathering *g, 
                                int part) {
   uint8_t *bytes = NULL;
   size_t length = 0;
-  DDLA_TRY(ddla_talk_recv(g->link, host, &bytes, &length));
-  if (length != (size_t)count_at(g, host, part) * sizeof **out) {
+  const size_t wanted = (size_t)count_at(g, host, part) * sizeof **out;
+  DDLA_TRY(ddla_talk_recv(g->link, host, &bytes, &length, wanted));
+  if (length != wanted) {
     ddla_free(bytes);
     return DDLA_FAIL(INTERNAL, "host %d has told %zu bytes of hashes", host, length);
   }
@@ -217,14 +218,14 @@ static ddla_status ask(gathering *g, int part) {
   uint8_t *renumber = NULL;
   size_t classes = 0, length = 0;
   if (!set) return DDLA_OK;
+  const size_t numbers = (size_t)ddla_dataset_classes(set) * sizeof *g->renumber[part];
+  const size_t wanted = bits(ddla_dataset_count(set));
   DDLA_TRY(
       ddla_talk_send(g->link, 0, g->hash[part], (size_t)count_of(g, part) * sizeof *g->hash[part]));
-  DDLA_TRY(ddla_talk_recv(g->link, 0, &renumber, &classes));
+  DDLA_TRY(ddla_talk_recv(g->link, 0, &renumber, &classes, numbers));
   g->renumber[part] = (int32_t *)(void *)renumber;
-  DDLA_TRY(ddla_talk_recv(g->link, 0, &g->chosen[part], &length));
-  if (classes == (size_t)ddla_dataset_classes(set) * sizeof *g->renumber[part] &&
-      length == bits(ddla_dataset_count(set)))
-    return DDLA_OK;
+  DDLA_TRY(ddla_talk_recv(g->link, 0, &g->chosen[part], &length, wanted));
+  if (classes == numbers && length == wanted) return DDLA_OK;
   return DDLA_FAIL(INTERNAL, "host 0 wants %zu bits of samples", length);
 }
 

@@ -1,5 +1,6 @@
 #include "share/talk.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,11 +94,21 @@ ddla_status ddla_talk_tell(ddla_transport *link, void *data, size_t bytes) {
   return finish(link, requests, begun, status);
 }
 
-ddla_status ddla_talk_tell_block(ddla_transport *link, uint8_t **data, size_t *bytes) {
+/* No peer makes this host ask for more memory than its words can take. */
+static ddla_status check_length(int peer, uint64_t length, size_t most) {
+  if (length <= most) return DDLA_OK;
+  return DDLA_FAIL(CORRUPT,
+                   "host %d is about to send %" PRIu64
+                   " bytes where there can be %zu at most: it, or a cable, is not sound",
+                   peer, length, most);
+}
+
+ddla_status ddla_talk_tell_block(ddla_transport *link, uint8_t **data, size_t *bytes, size_t most) {
   const bool first = ddla_transport_rank(link) == 0;
   uint64_t length = first ? *bytes : 0;
   uint8_t *block = first ? *data : NULL;
   DDLA_TRY(ddla_talk_tell(link, &length, sizeof length));
+  if (!first) DDLA_TRY(check_length(0, length, most));
   if (!first) DDLA_TRY(DDLA_NEW(block, length));
   ddla_status status = length > 0 ? ddla_talk_tell(link, block, length) : DDLA_OK;
   if (first) return status;
@@ -112,10 +123,12 @@ ddla_status ddla_talk_send(ddla_transport *link, int peer, const void *data, siz
   return length > 0 ? send_one(link, peer, TAG_BLOCK, data, bytes) : DDLA_OK;
 }
 
-ddla_status ddla_talk_recv(ddla_transport *link, int peer, uint8_t **data, size_t *bytes) {
+ddla_status ddla_talk_recv(ddla_transport *link, int peer, uint8_t **data, size_t *bytes,
+                           size_t most) {
   uint64_t length = 0;
   uint8_t *block = NULL;
   DDLA_TRY(recv_one(link, peer, TAG_LENGTH, &length, sizeof length));
+  DDLA_TRY(check_length(peer, length, most));
   DDLA_TRY(DDLA_NEW(block, length));
   ddla_status status = length > 0 ? recv_one(link, peer, TAG_BLOCK, block, length) : DDLA_OK;
   if (status == DDLA_OK) *data = block, *bytes = length;

@@ -12,12 +12,14 @@ ddla_status ddla_talk_collect(ddla_transport *link, void *all, const void *mine,
 ddla_status ddla_talk_tell(ddla_transport *link, void *data, size_t bytes);
 
 /* Collective: the same of a block of which only rank 0 knows the length; the others own *data
- * (ddla_free). Errors: also NO_MEMORY. */
-ddla_status ddla_talk_tell_block(ddla_transport *link, uint8_t **data, size_t *bytes);
+ * (ddla_free). most: bytes that the others take. Errors: also NO_MEMORY; CORRUPT for more bytes. */
+ddla_status ddla_talk_tell_block(ddla_transport *link, uint8_t **data, size_t *bytes, size_t most);
 
-/* A block of bytes to a rank, which takes it and owns it then. */
+/* A block of bytes to a rank, which takes it and owns it then. Errors: as above; what is refused
+ * has not been waited for, so that the link is to be given up then. */
 ddla_status ddla_talk_send(ddla_transport *link, int peer, const void *data, size_t bytes);
-ddla_status ddla_talk_recv(ddla_transport *link, int peer, uint8_t **data, size_t *bytes);
+ddla_status ddla_talk_recv(ddla_transport *link, int peer, uint8_t **data, size_t *bytes,
+                           size_t most);
 
 /* Collective: how it went on every host. All end with the failure of the first that has one, in
  * which `host`, the name of the one that it happened on, stands before the words; *agreed is then
