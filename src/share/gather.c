@@ -97,7 +97,7 @@ static ddla_status read_found(ddla_prepared_index index[DDLA_PREPARED_PARTS],
   return DDLA_OK;
 }
 
-/* A set that was made of the same parts is looked at, byte for byte. */
+/* A set that was made of the same parts is looked at, byte for byte, when it is whole. */
 static ddla_status find(void *argument) {
   gathering *g = argument;
   const char *directory = g->call->directory;
@@ -105,6 +105,7 @@ static ddla_status find(void *argument) {
   DDLA_TRY(ddla_united_agree(g->united));
   if (!ddla_manifest_is_of(directory, g->united)) return ddla_prepared_check_target(directory);
   ddla_status status = read_found(index, directory);
+  if (status == DDLA_OK) status = ddla_manifest_check(directory, g->united, index);
   if (status == DDLA_OK) status = ddla_tier_find(&g->made.found, directory, index);
   for (int p = 0; p < DDLA_PREPARED_PARTS; p++) g->made.samples += index[p].records.count;
   g->made.bytes = (int64_t)ddla_tier_bytes(index);

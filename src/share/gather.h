@@ -32,7 +32,8 @@ typedef struct ddla_gather_result {
 
 /* The directory appears when the set is whole and durable, with manifest.json in it. One that is
  * there and was made of the same parts, as its manifest says, is looked at and stays. Errors: those
- * of ddla_united_agree; INVALID for a directory that holds something else; DISK_FULL; as
+ * of ddla_united_agree; INVALID for a directory that holds something else; CORRUPT for one whose
+ * parts are not those that its manifest tells of; DISK_FULL; as
  * ddla_share_broadcast. */
 ddla_status ddla_share_gather(ddla_gather_result *out, ddla_transport *link, ddla_wire *wire,
                               const ddla_gather_call *call);

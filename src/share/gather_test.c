@@ -197,6 +197,41 @@ static void what_was_gathered_stays(void **state) {
   remove_folder(s.folder);
 }
 
+static void move_file(const char *from, const char *to, const char *name) {
+  char old[700], new[700];
+  snprintf(old, sizeof old, "%s/%s", from, name);
+  snprintf(new, sizeof new, "%s/%s", to, name);
+  assert_int_equal(rename(old, new), 0);
+}
+
+/* A set that is sound in itself is not what was gathered if a part was taken away or exchanged. */
+static void a_part_that_was_changed_is_noticed(void **state) {
+  (void)state;
+  char folder[600];
+  story s = {.ranks = 2, .folder = make_directory("changed")}, other = s;
+  s.part[0] = rows("changed0.csv", 0, 50, "a");
+  s.part[1] = rows("changed1.csv", 50, 90, "a");
+  run_well(&s, 1);
+  move_file(set_of(&s), s.folder, "train.index");
+  run_refused(&s, DDLA_CORRUPT,
+              (const char *const[]){"on host h0: ", "its part train is missing", NULL});
+  move_file(s.folder, set_of(&s), "train.index");
+  run_well(&s, 2);
+  assert_true(s.results[0].found);
+  snprintf(folder, sizeof folder, "%s/other", s.folder);
+  other.folder = folder;
+  assert_int_equal(mkdir(folder, 0700), 0);
+  other.part[0] = rows("changed2.csv", 0, 50, "a");
+  other.part[1] = rows("changed3.csv", 60, 100, "a"); /* as many */
+  run_well(&other, 1);
+  snprintf(folder, sizeof folder, "%s/other/set", s.folder);
+  move_file(folder, set_of(&s), "train.index");
+  move_file(folder, set_of(&s), "train-features-00000.part");
+  move_file(folder, set_of(&s), "train-labels-00000.part");
+  run_refused(&s, DDLA_CORRUPT, (const char *const[]){"its part train has other samples", NULL});
+  remove_folder(s.folder);
+}
+
 static void parts_that_differ_are_refused(void **state) {
   (void)state;
   story s = {.ranks = 3, .folder = make_directory("differ")};
@@ -251,9 +286,12 @@ static void crashes_leave_no_half_set(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(parts_become_their_union),  cmocka_unit_test(classes_are_united),
-      cmocka_unit_test(what_was_gathered_stays),   cmocka_unit_test(parts_that_differ_are_refused),
+      cmocka_unit_test(parts_become_their_union),
+      cmocka_unit_test(classes_are_united),
+      cmocka_unit_test(what_was_gathered_stays),
+      cmocka_unit_test(parts_that_differ_are_refused),
       cmocka_unit_test(crashes_leave_no_half_set),
+      cmocka_unit_test(a_part_that_was_changed_is_noticed),
   };
   return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

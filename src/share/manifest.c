@@ -19,10 +19,14 @@ static void origin_text(char text[20], const ddla_united *united) {
   snprintf(text, 20, "%016" PRIx64, ddla_united_origin(united));
 }
 
+static const char *fingerprint_text(char text[40], ddla_data_fingerprint print) {
+  snprintf(text, 40, "%016" PRIx64 "%016" PRIx64, print.high, print.low);
+  return text;
+}
+
 static json_t *fingerprint_json(ddla_data_fingerprint print) {
   char text[40];
-  snprintf(text, sizeof text, "%016" PRIx64 "%016" PRIx64, print.high, print.low);
-  return json_string(text);
+  return json_string(fingerprint_text(text, print));
 }
 
 static json_t *host_json(const ddla_united *united, int host, int part) {
@@ -69,18 +73,72 @@ ddla_status ddla_manifest_write(const char *directory, const ddla_united *united
   return status;
 }
 
-bool ddla_manifest_is_of(const char *directory, const ddla_united *united) {
-  char path[DDLA_DATA_PATH_BYTES], origin[20], *text = NULL;
+/* ---- what is there ---- */
+
+/* The caller's (json_decref); null: no manifest, or none of this version. */
+static json_t *read_manifest(const char *directory) {
+  char path[DDLA_DATA_PATH_BYTES], *text = NULL;
   size_t bytes = 0;
-  origin_text(origin, united);
   if (path_of(path, directory) != DDLA_OK || !ddla_data_is_file(path) ||
       ddla_file_read(&text, &bytes, path, MANIFEST_BYTES_MAX) != DDLA_OK)
-    return false; /* no manifest, none of ours */
+    return NULL;
   json_t *all = json_loads(text, 0, NULL);
-  const char *said = json_string_value(json_object_get(all, "origin"));
-  const bool same = json_integer_value(json_object_get(all, "version")) == VERSION && said &&
-                    strcmp(said, origin) == 0;
-  json_decref(all);
   ddla_free(text);
+  if (json_integer_value(json_object_get(all, "version")) == VERSION) return all;
+  json_decref(all);
+  return NULL;
+}
+
+bool ddla_manifest_is_of(const char *directory, const ddla_united *united) {
+  char origin[20];
+  json_t *all = read_manifest(directory);
+  const char *said = json_string_value(json_object_get(all, "origin"));
+  origin_text(origin, united);
+  const bool same = said && strcmp(said, origin) == 0;
+  json_decref(all);
   return same;
+}
+
+/* Null: the manifest does not tell of this part. */
+static const json_t *entry_of(const json_t *all, int part) {
+  const json_t *parts = json_object_get(all, "parts");
+  for (size_t i = 0; i < json_array_size(parts); i++) {
+    const json_t *entry = json_array_get(parts, i);
+    const char *name = json_string_value(json_object_get(entry, "part"));
+    if (name && strcmp(name, ddla_prepared_part_name((ddla_data_part)part)) == 0) return entry;
+  }
+  return NULL;
+}
+
+/* Null: as told. */
+static const char *find_difference(const json_t *entry, const ddla_prepared_index *found,
+                                   bool wanted) {
+  char print[40];
+  const char *told = json_string_value(json_object_get(entry, "fingerprint"));
+  if (!entry && wanted) return "is not in its manifest.json";
+  if (!entry) return found->block_count > 0 ? "was put there afterwards" : NULL;
+  if (found->block_count == 0) return "is missing";
+  if (json_integer_value(json_object_get(entry, "samples")) != found->records.count)
+    return "has another number of samples than its manifest.json tells";
+  if (!told || strcmp(told, fingerprint_text(print, found->fingerprint)) != 0)
+    return "has other samples than its manifest.json tells (the fingerprint differs)";
+  return NULL;
+}
+
+ddla_status ddla_manifest_check(const char *directory, const ddla_united *united,
+                                const ddla_prepared_index found[DDLA_PREPARED_PARTS]) {
+  json_t *all = read_manifest(directory);
+  ddla_status status = DDLA_OK;
+  for (int p = 0; p < DDLA_PREPARED_PARTS && status == DDLA_OK; p++) {
+    bool wanted = false;
+    for (int h = 0; h < united->hosts; h++) wanted = wanted || ddla_united_has(united, h, p);
+    const char *difference = find_difference(entry_of(all, p), &found[p], wanted);
+    if (difference)
+      status = DDLA_FAIL(CORRUPT,
+                         "%s was gathered before from the same parts, but its part %s %s; remove "
+                         "the directory, and it is gathered again",
+                         directory, ddla_prepared_part_name((ddla_data_part)p), difference);
+  }
+  json_decref(all);
+  return status;
 }

@@ -11,4 +11,10 @@ ddla_status ddla_manifest_write(const char *directory, const ddla_united *united
 /* Whether the directory holds what was gathered from these parts: what its manifest says. */
 bool ddla_manifest_is_of(const char *directory, const ddla_united *united);
 
+/* Whether the parts that were found in such a directory are those that its manifest tells of, all
+ * that the hosts' parts make among them. found: empty where there is none. Errors: CORRUPT saying
+ * what differs. */
+ddla_status ddla_manifest_check(const char *directory, const ddla_united *united,
+                                const ddla_prepared_index found[DDLA_PREPARED_PARTS]);
+
 #endif
