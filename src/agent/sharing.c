@@ -2,7 +2,13 @@
 
 #include "share/talk.h"
 
-enum { PATIENCE_MS = 21600000 }; /* until a source is read, and until disks have what was sent */
+/* Until a source is read. */
+enum { PATIENCE_MS = 21600000 };
+
+/* Until samples have come, which may take any time: a year. Who has nothing to do with the link
+ * waits so long; those who have notice what stands still, and end with a failure, which ends all.
+ */
+static const int64_t TRAVEL_MS = 31536000000;
 
 const char *ddla_sharing_host(const ddla_join *join) {
   return join ? ddla_join_host_name(join, ddla_join_agent(join)) : "this machine";
@@ -49,5 +55,9 @@ ddla_status ddla_sharing_run(ddla_join *join, ddla_status prepared, const ddla_j
   DDLA_TRY(ddla_join_agree(join, prepared, facts ? facts : &none));
   if (cluster->first[cluster->host] == ddla_join_agent(join))
     status = work_on_link(&broken, join, private_data, work, argument);
-  return broken ? status : ddla_join_agree(join, status, &none);
+  if (broken) return status;
+  ddla_join_patience(join, TRAVEL_MS);
+  status = ddla_join_agree(join, status, &none);
+  ddla_join_patience(join, PATIENCE_MS);
+  return status;
 }

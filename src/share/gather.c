@@ -15,7 +15,7 @@
 
 enum { STREAMS = DDLA_PREPARED_STREAMS, SEGMENTS_MAX = DDLA_PREPARED_PARTS * STREAMS * 64 };
 
-/* What one host gives of one stream of one part. What the first host has itself has no blocks. */
+/* What one host gives of one stream of one part. */
 typedef struct segment {
   int part, stream, from;
   uint64_t bytes;
@@ -39,8 +39,6 @@ typedef struct gathering {
   ddla_data_sealer *sealer[DDLA_PREPARED_PARTS];
   segment segments[SEGMENTS_MAX];
   int segment_count;
-  int written;    /* segments of which the set has all, or some */
-  uint8_t *block; /* of what the first host has itself */
 } gathering;
 
 static int64_t count_of(const gathering *g, int part) {
@@ -244,8 +242,7 @@ static ddla_status choose_all(gathering *g) {
 
 static void add_segment(gathering *g, int part, int stream, int from, uint64_t bytes) {
   const int64_t first = g->segment_count > 0 ? g->segments[g->segment_count - 1].end : 0;
-  const bool own = g->rank == 0 && from == DDLA_STREAM_HERE;
-  const uint64_t blocks = own ? 0 : (bytes + g->block_bytes - 1) / g->block_bytes;
+  const uint64_t blocks = (bytes + g->block_bytes - 1) / g->block_bytes;
   if (bytes == 0) return;
   g->segments[g->segment_count++] = (segment){.part = part,
                                               .stream = stream,
@@ -297,37 +294,11 @@ static ddla_status fill(void *argument, int64_t index, uint8_t *out, size_t byte
   return DDLA_OK;
 }
 
-static ddla_status put(gathering *g, const segment *s, const uint8_t *data, size_t bytes) {
-  ddla_data_sealer_add(g->sealer[s->part], s->stream, data, bytes);
-  return ddla_tier_append(&g->tier, data, bytes);
-}
-
-/* What the first host has itself goes from its set into the new one, while blocks of others come.
- */
-static ddla_status put_own(gathering *g, const segment *s) {
-  if (!g->block) DDLA_TRY(DDLA_NEW(g->block, g->block_bytes));
-  for (uint64_t left = s->bytes; left > 0;) {
-    const size_t some = left < g->block_bytes ? (size_t)left : g->block_bytes;
-    ddla_data_selection_read(&g->selection[s->part], s->stream, g->block, some);
-    DDLA_TRY(put(g, s, g->block, some));
-    left -= some;
-  }
-  return DDLA_OK;
-}
-
-/* All segments before this one are whole then. */
-static ddla_status put_until(gathering *g, int segment_index) {
-  for (; g->written < segment_index; g->written++)
-    if (g->segments[g->written].first == g->segments[g->written].end)
-      DDLA_TRY(put_own(g, &g->segments[g->written]));
-  return DDLA_OK;
-}
-
 static ddla_status take(void *argument, int64_t index, const uint8_t *data, size_t bytes) {
   gathering *g = argument;
   const segment *s = segment_of(g, index);
-  DDLA_TRY(put_until(g, (int)(s - g->segments)));
-  return put(g, s, data, bytes);
+  ddla_data_sealer_add(g->sealer[s->part], s->stream, data, bytes);
+  return ddla_tier_append(&g->tier, data, bytes);
 }
 
 /* Bytes of the set that come from other hosts. */
@@ -340,7 +311,8 @@ static int64_t came_of(const gathering *g) {
 
 static void tell(void *argument, int64_t blocks) {
   const gathering *g = argument;
-  const int64_t total = came_of(g), bytes = blocks * (int64_t)g->block_bytes;
+  const int64_t total = (int64_t)ddla_tier_bytes(g->united->index);
+  const int64_t bytes = blocks * (int64_t)g->block_bytes;
   if (g->call->tell) g->call->tell(g->call->argument, bytes < total ? bytes : total, total);
 }
 
@@ -356,7 +328,9 @@ static ddla_status run_stream(gathering *g) {
       .take = first ? take : NULL,
       .tell = first ? tell : NULL,
       .argument = g,
-      .threadless = g->call->threadless};
+      .threadless = g->call->threadless,
+      /* Who sends waits until the hosts before it have sent all. */
+      .still_ms = first ? 0 : DDLA_STREAM_PATIENT};
   const ddla_status status = ddla_stream_run(g->link, g->wire, &plan);
   /* The link says to the others whose failure it was. */
   if (status == DDLA_OK || status == DDLA_PEER_LOST || !first) return status;
@@ -377,7 +351,6 @@ static ddla_status begin_set(void *argument) {
 
 static ddla_status end_set(void *argument) {
   gathering *g = argument;
-  DDLA_TRY(put_until(g, g->segment_count));
   for (int p = 0; p < DDLA_PREPARED_PARTS; p++) {
     ddla_prepared_index *index = &g->united->index[p];
     if (g->sealer[p])
@@ -424,7 +397,6 @@ static void destroy(gathering *g) {
     ddla_free(g->renumber[p]);
   }
   ddla_united_destroy(g->united);
-  ddla_free(g->block);
   ddla_free(g);
 }
 

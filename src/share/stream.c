@@ -189,8 +189,8 @@ static void describe(void *argument, char *text, size_t bytes) {
 /* Tells how far it is, and gives up what stands still. */
 static ddla_status watch(ring *r) {
   const ddla_waiting waiting = {.ready = look, .describe = describe, .argument = r};
-  const int64_t limit_ms = r->plan->still_ms > 0 ? r->plan->still_ms : STILL_MS;
-  const int64_t look_ms = limit_ms < LOOK_MS ? limit_ms : LOOK_MS;
+  const int64_t limit_ms = r->plan->still_ms == 0 ? STILL_MS : r->plan->still_ms;
+  const int64_t look_ms = limit_ms > 0 && limit_ms < LOOK_MS ? limit_ms : LOOK_MS;
   int64_t through = -1, still_ms = 0;
   for (;;) {
     const ddla_status status = ddla_transport_wait(r->link, &waiting, look_ms);
@@ -201,7 +201,7 @@ static ddla_status watch(ring *r) {
     if (status != DDLA_TIMEOUT) return status == DDLA_OK ? r->status : status;
     still_ms = now == through ? still_ms + look_ms : 0;
     through = now;
-    if (still_ms >= limit_ms)
+    if (limit_ms > 0 && still_ms >= limit_ms)
       return DDLA_FAIL(TIMEOUT,
                        "for %" PRId64 " s no block of the data has moved here (%" PRId64
                        " of %" PRId64 " are through)",

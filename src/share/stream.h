@@ -14,7 +14,12 @@
 
 #include "share/wire.h"
 
-enum { DDLA_STREAM_BLOCK_BYTES = 1 << 20, DDLA_STREAM_WINDOW = 16, DDLA_STREAM_HERE = -1 };
+enum {
+  DDLA_STREAM_BLOCK_BYTES = 1 << 20,
+  DDLA_STREAM_WINDOW = 16,
+  DDLA_STREAM_HERE = -1,
+  DDLA_STREAM_PATIENT = -1
+};
 
 /* Where a block comes from: a rank, or HERE: `fill` makes it. */
 typedef struct ddla_stream_block {
@@ -34,8 +39,10 @@ typedef struct ddla_stream_plan {
   /* Now and then, by the caller's thread: blocks that are through here. May be null. */
   void (*tell)(void *argument, int64_t blocks);
   void *argument;
-  bool threadless;  /* the caller's thread does all, as in a simulator */
-  int64_t still_ms; /* TIMEOUT where no block has moved for so long; 0: half an hour */
+  bool threadless; /* the caller's thread does all, as in a simulator */
+  /* TIMEOUT where no block has moved for so long; 0: half an hour; PATIENT: never, for hosts whose
+   * turn comes when others are done: the link knows whether those live. */
+  int64_t still_ms;
 } ddla_stream_plan;
 
 /* Returns when all blocks are through here. Errors: those of fill and take; of the link; INVALID

@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 
-enum { TAG_COLLECT = 0x74616c6b, TAG_TELL, TAG_LENGTH, TAG_BLOCK, WAIT_MS = 21600000 };
+enum { TAG_COLLECT = 0x74616c6b, TAG_TELL, TAG_LENGTH, TAG_BLOCK };
 
 typedef struct awaited {
   ddla_transport *link;
@@ -44,7 +44,7 @@ static ddla_status finish(ddla_transport *link, ddla_request *requests, int coun
   if (count == 0) return started;
   if (status == DDLA_OK)
     status = ddla_transport_wait(
-        link, &(ddla_waiting){.ready = look, .describe = describe, .argument = &a}, WAIT_MS);
+        link, &(ddla_waiting){.ready = look, .describe = describe, .argument = &a}, -1);
   if (status == DDLA_OK) status = a.status;
   if (status == DDLA_OK) return DDLA_OK;
   ddla_status_take(&failure, status);

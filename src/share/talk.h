@@ -1,5 +1,7 @@
 /* Small messages between all hosts and the first one: what they say before and after samples
- * travel. Every wait ends with the death of a host, or after 6 hours. Threads: that of the link. */
+ * travel. A wait has no limit, since another host may have hours of samples to move meanwhile; it
+ * ends with the death or the silence of a host, which the link notices. Threads: that of the link.
+ */
 #ifndef DDLA_SHARE_TALK_H
 #define DDLA_SHARE_TALK_H
 
