@@ -66,27 +66,37 @@ ddla_status ddla_train_job_facts(ddla_join_fact *facts, const ddla_job *job) {
   return add_job(facts, &count, job);
 }
 
+/* What a set holds; another host may have another file by the same path. */
+static void add_set(ddla_join_fact *facts, int *count, const char *name, const ddla_dataset *set) {
+  ddla_join_fact *fact = &facts[(*count)++];
+  fact->name = name;
+  snprintf(fact->value, sizeof fact->value, "none");
+  if (!set) return;
+  const ddla_data_fingerprint data = ddla_dataset_fingerprint(set);
+  snprintf(fact->value, sizeof fact->value, "%016" PRIx64 "%016" PRIx64, data.high, data.low);
+}
+
 ddla_status ddla_train_facts(ddla_join_fact *facts, const ddla_training *training) {
   int count = 0;
   memset(facts, 0, DDLA_JOIN_FACTS * sizeof *facts);
   if (!training) return DDLA_OK;
-  const ddla_data_fingerprint data = ddla_dataset_fingerprint(training->train);
   DDLA_TRY(add_job(facts, &count, training->job));
-  DDLA_ASSERT(count + 4 <= DDLA_JOIN_FACTS);
+  DDLA_ASSERT(count + 6 <= DDLA_JOIN_FACTS);
+  add_set(facts, &count, "data set", training->train);
+  add_set(facts, &count, "validation set", training->validation);
+  add_set(facts, &count, "test set", training->test);
   ddla_join_fact *last = &facts[count];
-  last[0].name = "data set";
-  snprintf(last[0].value, sizeof last[0].value, "%016" PRIx64 "%016" PRIx64, data.high, data.low);
-  last[1].name = "number of lanes";
-  snprintf(last[1].value, sizeof last[1].value, "%d", training->lanes);
-  last[2].name = "parts of the data";
+  last[0].name = "number of lanes";
+  snprintf(last[0].value, sizeof last[0].value, "%d", training->lanes);
+  last[1].name = "parts of the data";
   if (training->parts)
-    snprintf(last[2].value, sizeof last[2].value, "%016" PRIx64,
+    snprintf(last[1].value, sizeof last[1].value, "%016" PRIx64,
              ddla_parts_fingerprint(training->parts));
   if (training->isa != DDLA_CPU_LEVELS) return DDLA_OK; /* it is agreed on, or given */
-  last[3].name = "instruction set";
-  last[3].advice = "start all agents on processors of one kind, or set parallel.isa to common, "
+  last[2].name = "instruction set";
+  last[2].advice = "start all agents on processors of one kind, or set parallel.isa to common, "
                    "with which all use the best set that all have";
-  snprintf(last[3].value, sizeof last[3].value, "%s", ddla_cpu_name(ddla_cpu_has()));
+  snprintf(last[2].value, sizeof last[2].value, "%s", ddla_cpu_name(ddla_cpu_has()));
   return DDLA_OK;
 }
 

@@ -93,6 +93,15 @@ once narrow.out "the training samples of host 1 are of 1 x 1 x 2, not 1 x 1 x 3"
 rm of2/narrow/rows.csv
 joined ill missing 3 1 --set data.train=narrow/rows.csv
 once missing.out "host 2: cannot read narrow/rows.csv"
+# Sets that are everybody's: one file for each host, which must be the same.
+for h in 0 1 2; do cp of0/table/rows.csv of$h/all.csv; done
+joined 0 everybody 3 1 --set data.train=table/rows.csv --set data.test=all.csv
+head -n 150 of2/all.csv >short.csv
+mv short.csv of2/all.csv
+joined ill test 3 1 --set data.train=table/rows.csv --set data.test=all.csv
+once test.out "agent 2 on host host2 has another test set ("
+joined ill validation 3 1 --set data.train=table/rows.csv --set data.validation=all.csv --set data.validation_fraction=0
+once validation.out "agent 2 on host host2 has another validation set ("
 export odd=1 more="--set data.partition=iid"
 joined ill partition 3 1 --set data.train=table/rows.csv
 once partition.out "agent 1 on host host1 has another data.partition (iid)"
