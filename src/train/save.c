@@ -169,12 +169,23 @@ static void free_notes(note_list *list) {
   ddla_free(list);
 }
 
+/* Who trains on what is another matter with an exchange than without, though share.mode may change
+ * where it only says how data come to a host. */
+static const char exchanged[] = "exchanged samples", none[] = "none";
+
+static void add_exchanged(note_list *list, const ddla_job *job) {
+  char fraction[DDLA_TEXT_REAL_BYTES];
+  ddla_text_from_real(fraction, job->share.fraction);
+  const bool exchanges = strcmp(job->share.mode, "exchange") == 0 && job->share.fraction > 0;
+  add_note(list, exchanged, "%s", exchanges ? fraction : none);
+}
+
 /* What a run and the one that resumes it must have in common. */
 static ddla_status make_identity(note_list **out, const ddla_training *training) {
   note_list *list = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY(DDLA_NEW(list, 1));
-  for (int i = 0; ddla_job_resume_key(i) && list->count + 5 < NOTES_MAX; i++) {
+  for (int i = 0; ddla_job_resume_key(i) && list->count + 7 < NOTES_MAX; i++) {
     const char *key = ddla_job_resume_key(i);
     DDLA_TRY_CLEAN(status, ddla_job_get_text(&list->job_text[list->job_count], training->job, key));
     list->at[list->count++] = (ddla_safetensors_note){key, list->job_text[list->job_count++]};
@@ -183,6 +194,7 @@ static ddla_status make_identity(note_list **out, const ddla_training *training)
   ddla_data_fingerprint data = ddla_dataset_fingerprint(training->train);
   add_note(list, "training data", "%016" PRIx64 "%016" PRIx64, data.high, data.low);
   add_note(list, "parameters", "%" PRId64, ddla_graph_parameter_total(training->graph.graph));
+  add_exchanged(list, training->job);
   if (training->strategy->accumulates)
     add_note(list, "sync.interval", "%" PRId64, training->job->sync.interval);
   *out = list;
@@ -203,6 +215,10 @@ static ddla_status forgive_initial(note_list *list, const ddla_checkpoint_file *
     if (status == DDLA_OK && strcmp(text, list->at[i].value) == 0) list->at[i].value = NULL;
     ddla_job_free_text(text);
   }
+  for (int i = list->job_count; i < list->count; i++)
+    if (strcmp(list->at[i].key, exchanged) == 0 && !ddla_checkpoint_same(file, exchanged) &&
+        strcmp(list->at[i].value, none) == 0)
+      list->at[i].value = NULL;
   ddla_job_destroy(initial);
   return status;
 }

@@ -69,6 +69,14 @@ same_model "$bits" cutone
 train 2 cutone one.yaml -n 3 --resume --set share.fraction=0.5 --set train.epochs=6
 says cutone.err "share.fraction"
 
+# A run cannot be gone on with where an exchange is dropped or added, but where another word of share.mode changes nothing.
+train 2 cutone one.yaml -n 3 --resume --set share.mode=none --set train.epochs=6
+says cutone.err "with exchanged samples 0.3, the job says none"
+train 2 none job.yaml -n 3 --resume --set train.epochs=6
+says none.err "with exchanged samples none, the job says 0.3"
+train 0 zero job.yaml -n 3 --resume --set share.fraction=0 --set share.mode=none --set train.epochs=6
+[ "$(sha zero/model.safetensors)" != "$(sha none/model.safetensors)" ] || fail "a sixth epoch changes nothing"
+
 # Segments: the exchange goes on through them.
 train 0 segments job.yaml -n 3 --set 'sync.schedule=[{from: 16, interval: 2}]'
 train 0 segmentsone one.yaml -n 3 --set 'sync.schedule=[{from: 16, interval: 2}]'
