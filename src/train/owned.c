@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "data/card.h"
 #include "data/united.h"
+#include "train/withheld.h"
 
 /* What one host has; sets are null where they lie elsewhere, or the job has none of its own. */
 typedef struct owned_host {
@@ -21,6 +22,9 @@ struct ddla_owned {
 };
 
 static const char place[] = "{host}";
+static const char *const part_key[] = {[DDLA_DATA_TRAIN] = "data.train",
+                                       [DDLA_DATA_VALIDATION] = "data.validation",
+                                       [DDLA_DATA_TEST] = "data.test"};
 
 bool ddla_owned_wanted(const ddla_job *job) { return strcmp(job->data.partition, "files") == 0; }
 
@@ -113,9 +117,13 @@ static const ddla_dataset *set_of(const owned_host *at, int which) {
 
 static ddla_status open_host(ddla_training *training, int host) {
   owned_host *at = &training->owned->host[host];
-  DDLA_TRY(open_one(&at->whole, training, training->job->data.train, DDLA_DATA_TRAIN, host));
-  DDLA_TRY(open_test(at, training, host));
-  DDLA_TRY(open_validation(at, training, host));
+  ddla_status status =
+      open_one(&at->whole, training, training->job->data.train, DDLA_DATA_TRAIN, host);
+  DDLA_TRY(ddla_withheld_told(training, part_key[DDLA_DATA_TRAIN], status));
+  status = open_test(at, training, host);
+  DDLA_TRY(ddla_withheld_told(training, part_key[DDLA_DATA_TEST], status));
+  status = open_validation(at, training, host);
+  DDLA_TRY(ddla_withheld_told(training, part_key[DDLA_DATA_VALIDATION], status));
   const ddla_dataset *sets[DDLA_CARD_SETS];
   for (int i = 0; i < DDLA_CARD_SETS; i++) sets[i] = set_of(at, i);
   const bool with_sums = training->job->data.standardize && training->job->data.mean.count == 0;
@@ -267,8 +275,11 @@ static ddla_status renumber(ddla_training *training) {
     owned_host *at = &owned->host[h];
     if (!at->whole) continue;
     DDLA_TRY(ddla_dataset_match_classes(at->whole, training->whole));
-    for (int i = 1; i < DDLA_CARD_SETS; i++)
-      if (at->set[i]) DDLA_TRY(ddla_dataset_match_classes(at->set[i], training->whole));
+    for (int i = 1; i < DDLA_CARD_SETS; i++) {
+      if (!at->set[i]) continue;
+      const ddla_status status = ddla_dataset_match_classes(at->set[i], training->whole);
+      DDLA_TRY(ddla_withheld_told(training, part_key[i], status));
+    }
   }
   return DDLA_OK;
 }

@@ -25,6 +25,7 @@
 #include "train/swapping.h"
 #include "train/tiered.h"
 #include "train/trainer.h"
+#include "train/withheld.h"
 
 enum { SHARDS_MAX = 65536 }; /* as of train.shards */
 
@@ -76,7 +77,7 @@ static ddla_status fit_part(const ddla_training *training, ddla_dataset *part, c
     return ddla_job_refuse(training->job, key, "has %lld targets for each sample, data.train %lld",
                            (long long)ddla_dataset_targets(part),
                            (long long)ddla_dataset_targets(training->whole));
-  return ddla_dataset_match_classes(part, training->whole);
+  return ddla_withheld_told(training, key, ddla_dataset_match_classes(part, training->whole));
 }
 
 /* Sizes that the job asks for and a format did not bring about. */
@@ -167,7 +168,7 @@ static ddla_status open_data(ddla_training *training) {
   training->whole = set[0]; /* what was opened is closed with the training */
   if (test) training->test = set[test];
   if (validation) training->validation = set[validation];
-  DDLA_TRY(status);
+  DDLA_TRY(ddla_withheld_told(training, "data.train, data.validation or data.test", status));
   DDLA_TRY(ddla_tiered_check(training));
   DDLA_TRY(check_shape(training));
   if (test) DDLA_TRY(fit_part(training, training->test, "data.test"));

@@ -44,6 +44,7 @@ per=$1
 shift
 rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK}
 export DDLA_HOST_NAME="host$((rank / per))"
+if [ -n "${reasons:-}" ]; then export TMPDIR="$reasons"; fi
 LD_PRELOAD=$traffic exec "$@"
 H
 export traffic="$BUILD/bin/traffic.so"
@@ -97,6 +98,35 @@ clean average
 "$DDLA" eval average --data train --set data.train=host1 >eval.out
 says eval.out accuracy
 "$search" find mark1 eval.out || fail "a mark in what ddla eval says"
+
+# A reader that cannot go on quotes what it met; others get the key and the name of a file on that host.
+mkdir reasons
+export reasons="$PWD/reasons"
+
+# kept_back QUOTED ARGUMENT...: a training fails for words that are nowhere but in a file for the host's own user.
+kept_back() {
+  quoted=$1
+  shift
+  rm -rf quoted.traffic reasons/*
+  mkdir quoted.traffic
+  ! DDLA_TRAFFIC="$PWD/quoted.traffic" timeout -k 10 60 $mpirun -n 3 sh host.sh 1 "$DDLA" train job.yaml \
+    --set "data.train=host{host}/rows.csv" "$@" --out quoted >quoted.out 2>&1 || fail "'$quoted' is taken: $*"
+  says quoted.out "the data cannot be used" "$reasons/ddla-withheld-"
+  ! grep -l "$quoted" quoted.out quoted.traffic/* || fail "'$quoted' left its host"
+  grep -qF "$quoted" reasons/* || fail "'$quoted' is not said on the host"
+  [ "$(find reasons -type f ! -perm 600)" = "" ] || fail "others can read the reason"
+}
+for h in 0 1 2; do
+  awk -v h=$h 'BEGIN { print "a,b,label"; for (i = 0; i < 100; i++) printf "%d,%d,k%d\n", i % 13, i * i % 11 + h, i % 3 }' >host$h/rows.csv
+done
+cp host0/rows.csv test.csv
+echo "1,1,Otto Maier" >>test.csv
+kept_back "Otto Maier" --set data.test=test.csv
+for h in 2 0; do
+  echo "Anna Mueller,1,k0" >>host$h/rows.csv
+  kept_back "Anna Mueller"
+done
+unset reasons
 
 # Sent on purpose: every host gives all that it has.
 recorded shared 3 1 --set data.private=false --set share.mode=exchange --set share.fraction=1
