@@ -237,6 +237,20 @@ static ddla_status check_cards(const ddla_training *training) {
   return DDLA_OK;
 }
 
+/* Jobs are not compared yet: another one may tell no sums, or want none. */
+static ddla_status check_channels(const ddla_training *training) {
+  const ddla_owned *owned = training->owned;
+  for (int h = 1; h < owned->hosts; h++) {
+    const int64_t first = owned->host[0].card->channels, its = owned->host[h].card->channels;
+    if (its == first) continue;
+    return DDLA_FAIL(INVALID,
+                     "host %d tells of %lld channels what mean and deviation are made from, host 0 "
+                     "of %lld; give all hosts the same data.standardize and data.mean",
+                     h, (long long)its, (long long)first);
+  }
+  return DDLA_OK;
+}
+
 static ddla_status unite_classes(ddla_classes *out, const ddla_owned *owned) {
   const char *names[DDLA_HOSTS_MAX];
   int counts[DDLA_HOSTS_MAX];
@@ -287,6 +301,7 @@ static ddla_status renumber(ddla_training *training) {
 static ddla_status unite_all(ddla_training *training) {
   ddla_owned *owned = training->owned;
   DDLA_TRY(check_cards(training));
+  DDLA_TRY(check_channels(training));
   DDLA_TRY(unite(&training->whole, training, DDLA_DATA_TRAIN, true));
   DDLA_TRY(renumber(training));
   DDLA_TRY(unite(&training->train, training, DDLA_DATA_TRAIN, false));

@@ -105,6 +105,15 @@ once validation.out "agent 2 on host host2 has another validation set ("
 export odd=1 more="--set data.partition=iid"
 joined ill partition 3 1 --set data.train=table/rows.csv
 once partition.out "agent 1 on host host1 has another data.partition (iid)"
+# What a host does not tell is not read: hosts tell each other of their data before their jobs are compared.
+for more in "--set data.standardize=false" "--set data.mean=[1,2,3] --set data.std=[1,1,1]"; do
+  export odd=1 more
+  joined ill moments 3 1 --set data.train=table/rows.csv
+  once moments.out "host 1 tells of 0 channels"
+done
+export odd=0
+joined ill moments 3 1 --set data.train=table/rows.csv
+once moments.out "host 1 tells of 3 channels"
 export apart="" odd=3 more="--set data.train=table0/rows.csv"
 joined ill agents 6 2
 once agents.out "agent 3 has other data than agent 2"
