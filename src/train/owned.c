@@ -115,6 +115,20 @@ static const ddla_dataset *set_of(const owned_host *at, int which) {
   return at->set[which];
 }
 
+/* Sums of very few samples are almost the samples: 32 values of a channel are not found again in
+ * their mean and deviation. */
+static ddla_status check_sums(const ddla_training *training, const ddla_dataset *train) {
+  enum { LEAST = 32 };
+  const ddla_job *job = training->job;
+  if (!job->data.private || training->cluster.hosts == 1 || ddla_dataset_count(train) >= LEAST)
+    return DDLA_OK;
+  return ddla_job_refuse(job, "data.standardize",
+                         "is true, by which sums of training samples are told to other hosts, but "
+                         "data.private is true, and sums of %lld samples tell too much of each (%d "
+                         "are enough); give data.mean and data.std, or set it to false",
+                         (long long)ddla_dataset_count(train), LEAST);
+}
+
 static ddla_status open_host(ddla_training *training, int host) {
   owned_host *at = &training->owned->host[host];
   ddla_status status =
@@ -126,7 +140,9 @@ static ddla_status open_host(ddla_training *training, int host) {
   DDLA_TRY(ddla_withheld_told(training, part_key[DDLA_DATA_VALIDATION], status));
   const ddla_dataset *sets[DDLA_CARD_SETS];
   for (int i = 0; i < DDLA_CARD_SETS; i++) sets[i] = set_of(at, i);
-  const bool with_sums = training->job->data.standardize && training->job->data.mean.count == 0;
+  const bool with_sums = training->job->data.standardize && training->job->data.mean.count == 0 &&
+                         ddla_dataset_type(sets[DDLA_DATA_TRAIN]) != DDLA_DATA_TOKENS;
+  if (with_sums) DDLA_TRY(check_sums(training, sets[DDLA_DATA_TRAIN]));
   return ddla_card_make(&at->card, sets, with_sums);
 }
 

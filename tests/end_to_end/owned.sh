@@ -148,6 +148,20 @@ echo "a,b,label
 1,5,k1" >table3/rows.csv
 refused "the training samples of host 3 are of 1 x 1 x 2, not 1 x 1 x 4" -n 4 --set parallel.hosts=4 --set data.validation_fraction=0.5
 refused "host 3: " -n 4 --set parallel.hosts=4
+# Few private samples, whose sums would tell of them. 35 rows leave 31 for training, 36 leave 32.
+private="-n 4 --set parallel.hosts=4 --set data.private=true"
+rows 3 600 635
+# shellcheck disable=SC2086 # words
+refused "host 3: data.standardize is true" $private
+# shellcheck disable=SC2086 # words
+refused "sums of 31 samples" $private
+# shellcheck disable=SC2086 # words
+train 0 few job.yaml $private --set data.standardize=false
+train 0 few job.yaml $private --set data.mean=[1,2,3,4] --set data.std=[1,1,1,1] --set output.overwrite=true
+train 0 few job.yaml -n 4 --set parallel.hosts=4 --set output.overwrite=true
+rows 3 600 636
+# shellcheck disable=SC2086 # words
+train 0 few job.yaml $private --set output.overwrite=true
 got=0
 "$DDLA" eval three --data train >eval.out 2>&1 || got=$?
 [ $got = 2 ] || fail "eval of a file of each host: $got"
