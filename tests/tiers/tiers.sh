@@ -153,8 +153,10 @@ says cut.err "train-features-00001.part is missing"
 # A disk that is full is done without: memory and origin are left.
 (ulimit -f 400; tiered 0 full --set share.memory=0.2 --set share.disk=1 --set share.directory=tier --set output.events=false)
 same_model "$model" full
-grep -q "the disk tier takes no more blocks" full/agents/0.log || fail "a full disk is not warned of"
-[ "$(grep -c "takes no more" full/agents/0.log)" -eq 1 ] || fail "a full disk is warned of more than once"
+if [ "${SANITIZE:-}" != thread ]; then # agents that are threads have no log
+  grep -q "the disk tier takes no more blocks" full/agents/0.log || fail "a full disk is not warned of"
+  [ "$(grep -c "takes no more" full/agents/0.log)" -eq 1 ] || fail "a full disk is warned of more than once"
+fi
 
 # What does not go together.
 refused() {
