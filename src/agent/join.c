@@ -252,17 +252,16 @@ ddla_status ddla_join_run(ddla_join *join, size_t shared_bytes, ddla_agent_main 
   return status;
 }
 
-ddla_status ddla_join_open_link(ddla_transport **link, ddla_cluster *cluster, void *argument) {
-  const ddla_join *join = argument;
-  const ddla_mpi_setup setup = {.world = join->world, .timeout_ms = join->timeout_ms};
-  *cluster = join->cluster;
-  return ddla_transport_open(link, "mpi", &setup);
-}
-
 ddla_status ddla_join_open_share(ddla_transport **link, void *argument) {
   const ddla_join *join = argument;
   const ddla_mpi_setup setup = {.world = join->world, .timeout_ms = join->timeout_ms};
   return ddla_transport_open(link, "mpi", &setup);
+}
+
+ddla_status ddla_join_open_link(ddla_transport **link, ddla_cluster *cluster, void *argument) {
+  const ddla_join *join = argument;
+  *cluster = join->cluster;
+  return ddla_join_open_share(link, argument);
 }
 
 /* MPI hangs in its end: everything is done, so that is nobody's loss. */

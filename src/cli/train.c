@@ -256,18 +256,19 @@ static ddla_status launch_agents(train_call *call) {
   return ddla_launch(&launch, agent_main, call);
 }
 
+static ddla_status open_played(ddla_transport **link, ddla_local_region *region, int host) {
+  const ddla_local_setup setup = {.region = region, .rank = host, .adopted = true};
+  return ddla_transport_open(link, "local", &setup);
+}
+
 static ddla_status open_played_link(ddla_transport **link, ddla_cluster *cluster, void *argument) {
   const train_call *call = argument;
-  const ddla_local_setup setup = {
-      .region = call->links.exchange, .rank = cluster->host, .adopted = true};
-  return ddla_transport_open(link, "local", &setup);
+  return open_played(link, call->links.exchange, cluster->host);
 }
 
 static ddla_status open_played_share(ddla_transport **link, void *argument) {
   const train_call *call = argument;
-  const ddla_local_setup setup = {
-      .region = call->links.share, .rank = call->training->cluster.host, .adopted = true};
-  return ddla_transport_open(link, "local", &setup);
+  return open_played(link, call->links.share, call->training->cluster.host);
 }
 
 /* One of the hosts that this machine plays: all but the first are silent. */

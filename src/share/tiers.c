@@ -225,14 +225,12 @@ static ddla_status run(ddla_tiers *tiers) {
 static void *thread_main(void *argument) {
   ddla_tiers *tiers = argument;
   const ddla_status status = run(tiers);
-  ddla_failure failure = {0};
   if (status == DDLA_OK || atomic_load(&tiers->closing)) return NULL;
-  ddla_status_take(&failure, status);
-  tiers->failure = failure;
+  ddla_status_take(&tiers->failure, status);
   atomic_store(&tiers->failed, status != DDLA_PEER_LOST);
   /* whoever was first is kept on each side */
-  if (tiers->options.link) ddla_transport_fail(tiers->options.link, &failure);
-  ddla_transport_fail(tiers->board->local, &failure);
+  if (tiers->options.link) ddla_transport_fail(tiers->options.link, &tiers->failure);
+  ddla_transport_fail(tiers->board->local, &tiers->failure);
   return NULL;
 }
 
