@@ -66,3 +66,20 @@ build_program() { # BUILD: brings the program of this build directory up to date
 
 # Files of the data set into the page cache.
 warm_data() { cat /usr/share/datasets/fashion-mnist/*.gz >/dev/null; }
+
+# From lines `SEED FIRST SECOND WORSE` on standard input: a table of pairs, and the mean of WORSE with the bound that it has with
+# 95 %, one-sided, by Student's distribution.
+paired() { # FIRST SECOND MARGIN UNIT
+  awk -v first="$1" -v second="$2" -v margin="$3" -v unit="$4" '
+    BEGIN {
+      split("6.314 2.920 2.353 2.132 2.015 1.943 1.895 1.860 1.833", t, " ") # by degrees of freedom
+      printf "%-8s %10s %10s %10s\n", "seed", first, second, "worse"
+    }
+    { printf "%-8s %10.4f %10.4f %10.4f\n", $1, $2, $3, $4; a += $2; b += $3; d += $4; dd += $4 * $4; n++ }
+    END {
+      if (n < 2 || n > 10) exit
+      mean = d / n
+      most = mean + t[n - 1] * sqrt((dd - n * mean * mean) / (n - 1) / n)
+      printf "%-8s %10.4f %10.4f %10.4f %s; with 95 %% at most %.4f; allowed %g: %s\n", "mean", a / n, b / n, mean, unit,
+        most, margin, most <= margin ? "yes" : "NO" }'
+}

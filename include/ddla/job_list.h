@@ -72,15 +72,17 @@
     "micro-batches that a thread of each agent has ready for each lane; 0: lanes make their own; " \
     "auto: up to 16 where lanes leave it a core")                                                  \
   X(data, partition, NAME, "shared", 0, 0, "", SAME,                                               \
-    "replicas: whose the samples are; shared: each batch is cut among all; iid, by-label, "        \
-    "dirichlet, by-size, by-key: each replica has a part of its own; files: each host's own "      \
-    "files, {host} in a path of data is its number")                                               \
+    "whose the samples are; shared: each batch is drawn from all; iid, by-label, dirichlet, "      \
+    "by-size, by-key: replicas, or shards of every batch, have parts of their own; files: each "   \
+    "host's own files, {host} in a path of data is its number")                                    \
+  X(data, partition_parts, INT, "0", 0, 64, "parts", SAME,                                         \
+    "synchronous: how many; 0: one for each agent, so that bits depend on how many there are")     \
   X(data, partition_labels, INT, "2", 1, 65536, "labels", SAME,                                    \
-    "partition by-label: labels of each replica")                                                  \
+    "partition by-label: labels of each part")                                                  \
   X(data, partition_alpha, REAL, "0.5", 1e-6, 1e9, "", SAME,                                       \
     "partition dirichlet: large: parts are alike; small: of few labels each")                      \
   X(data, partition_exponent, REAL, "1", 0, 100, "", SAME,                                         \
-    "partition by-size: replica r has samples in proportion to (r + 1)^-exponent")                 \
+    "partition by-size: part r has samples in proportion to (r + 1)^-exponent")                 \
   X(data, partition_key, TEXT, "", 0, 0, "", SAME,                                                 \
     "csv: column that says whose a sample is, by name or number from 1; no feature")               \
   X(data, private, BOOL, "false", 0, 0, "", FREE,                                                  \

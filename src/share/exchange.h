@@ -23,7 +23,7 @@ typedef struct ddla_exchange ddla_exchange;
 /* Everything is borrowed until close. */
 typedef struct ddla_exchange_options {
   ddla_swap swap;
-  int host;
+  int host; /* where samples lie on hosts of their own: the part's; else 0 */
   ddla_dataset *united;      /* of hosts with samples of their own; null: everybody can read all */
   const ddla_dataset *own;   /* of these, what lies here in epoch 0 */
   ddla_transport *transport; /* of this host's agents */

@@ -93,18 +93,23 @@ static bool has_replicas(const ddla_training *training) {
   return training->strategy->replicated && !training->strategy->claims;
 }
 
-/* Parts of the data are owned by replicas, each of which trains for a while on its own. */
+/* Parts of the data are owned by replicas, or shards of every batch come from them: then who
+ * computes a shard is known. */
 static ddla_status check_partition(const ddla_training *training) {
   const ddla_job *job = training->job;
   if (strcmp(job->data.partition, "shared") == 0 || has_replicas(training)) return DDLA_OK;
-  return ddla_job_refuse(job, "data.partition",
-                         "is %s, but with sync.mode %s, sync.method %s %s; use sync.mode: "
-                         "accumulated and average, diloco, streaming, elastic or admm, or leave it "
-                         "out",
-                         job->data.partition, job->sync.mode, training->strategy->method,
-                         training->strategy->claims
-                             ? "whoever is free computes what comes next of any batch"
-                             : "every step is made from one batch of all data");
+  if (training->strategy->claims)
+    return ddla_job_refuse(
+        job, "data.partition",
+        "is %s, but with sync.mode %s, sync.method %s whoever is free computes what comes next of "
+        "any batch; use sync.mode: synchronous with allreduce or sharded, or accumulated with "
+        "average, diloco, streaming, elastic or admm, or leave it out",
+        job->data.partition, job->sync.mode, training->strategy->method);
+  if (training->owned && training->dynamic && training->cluster.hosts > 1)
+    return ddla_job_refuse(job, "parallel.balance",
+                           "is dynamic, by which shards go to other hosts, but with "
+                           "data.partition files samples lie on one alone; set it to static");
+  return DDLA_OK;
 }
 
 /* What is done about replicas' data goes with some methods, and some of it with parts alone. */

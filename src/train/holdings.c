@@ -78,6 +78,10 @@ static void describe(char line[LINE_BYTES], const ddla_training *training, const
     snprintf(line + used, (size_t)(LINE_BYTES - used), ", and of %d more labels", left);
 }
 
+static const char *part_word(const ddla_training *training) {
+  return training->strategy->replicated ? "replica" : "part";
+}
+
 void ddla_holdings_print(FILE *file, const ddla_training *training) {
   holdings of = {0};
   char line[LINE_BYTES];
@@ -85,7 +89,7 @@ void ddla_holdings_print(FILE *file, const ddla_training *training) {
   fprintf(file, "parts of data    %s\n", training->parts->kind->name);
   for (int p = 0; p < of.parts; p++) {
     describe(line, training, &of, p);
-    fprintf(file, "  replica %-6d %s\n", p, line);
+    fprintf(file, "  %-7s %-6d %s\n", part_word(training), p, line);
   }
   ddla_free(of.count);
 }
@@ -94,7 +98,8 @@ static void write_log(const ddla_training *training, const holdings *of) {
   char line[LINE_BYTES];
   for (int p = 0; p < of->parts; p++) {
     describe(line, training, of, p);
-    ddla_log_line(DDLA_LOG_INFO, "replica %d owns %s (%s)", p, line, training->parts->kind->name);
+    ddla_log_line(DDLA_LOG_INFO, "%s %d owns %s (%s)", part_word(training), p, line,
+                  training->parts->kind->name);
   }
 }
 
@@ -137,7 +142,7 @@ static ddla_status draw(FILE *file, const ddla_training *training, const holding
   for (int i = 0; i < of->parts * of->labels; i++) value[i] = (double)of->count[i];
   for (int l = 0; l < of->labels; l++) labels[l] = label_name(training, l);
   for (int p = 0; p < of->parts; p++) {
-    snprintf(name[p], NAME_BYTES, "replica %d", p);
+    snprintf(name[p], NAME_BYTES, "%s %d", part_word(training), p);
     rows[p] = name[p];
   }
   snprintf(title, sizeof title, "Who owns what (%s)", training->parts->kind->name);

@@ -48,7 +48,7 @@ static bool is_here(const ddla_training *training, int host) {
 
 static ddla_status check_job(const ddla_training *training) {
   const ddla_job *job = training->job;
-  if (training->cluster.hosts > 1 && strcmp(job->sync.replica, "host") != 0)
+  if (training->cluster.hosts > 1 && ddla_training_has_replicas(job))
     return ddla_job_refuse(job, "data.partition",
                            "is files, by which data are a host's and of all its agents, but with "
                            "sync.replica agent every agent is a replica; set sync.replica: host");

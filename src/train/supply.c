@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "share/exchange.h"
+#include "sync/leaves.h"
 #include "train/segments.h"
 
 /* ---- who has what ---- */
@@ -44,14 +46,57 @@ static ddla_status blame(const ddla_training *training, ddla_status status) {
   return ddla_job_refuse(training->job, "data.partition", "cannot be followed: %s", words);
 }
 
+static const char *replicated_by(const ddla_training *training) {
+  for (int i = 0; i < ddla_segments_count(training); i++) {
+    const ddla_strategy *strategy = ddla_segments_get(training, i)->strategy;
+    if (strategy->replicated) return strategy->method;
+  }
+  return NULL;
+}
+
+/* How many parts there are: one for each replica, or for each host that has files of its own; of
+ * batches that are cut, what the job says, or one for each agent. */
+static ddla_status count_parts(int *out, const ddla_training *training) {
+  static const char key[] = "data.partition_parts";
+  const ddla_job *job = training->job;
+  const int64_t wanted = job->data.partition_parts;
+  const char *method = replicated_by(training);
+  const int hosts = training->cluster.hosts;
+  *out = hosts;
+  if (!method && !training->owned) *out = wanted > 0 ? (int)wanted : training->agents;
+  else if (wanted > 0 && wanted != hosts)
+    return ddla_job_refuse(job, key,
+                           "is %lld, but %s%s there are %d parts, one for each %s; leave it out",
+                           (long long)wanted, method ? "with sync.method " : "with data.partition ",
+                           method ? method : "files", hosts, method ? "replica" : "host");
+  if (*out > DDLA_PARTS_MAX)
+    return ddla_job_refuse(job, key,
+                           "is 0, which makes a part for each of %d agents, but there may be at "
+                           "most %d; say how many",
+                           *out, DDLA_PARTS_MAX);
+  return DDLA_OK;
+}
+
+/* Batches that are cut have a shard for each part; every agent has one anyway. */
+static ddla_status check_shards(const ddla_training *training, int parts) {
+  if (training->owned || training->shards >= parts) return DDLA_OK;
+  return ddla_job_refuse(training->job, "train.shards",
+                         "is %d, but each of %d parts of the data must have a shard of every "
+                         "batch; raise it, or lower data.partition_parts",
+                         training->shards, parts);
+}
+
 ddla_status ddla_supply_prepare(ddla_training *training) {
   const ddla_job *job = training->job;
   const ddla_partition_kind *kind = NULL;
   double shared = 0;
+  int parts = 0;
   DDLA_TRY(choose_partition(&kind, job));
   if (!kind) return DDLA_OK;
   DDLA_TRY(find_shared(&shared, training));
-  const ddla_partition_rule rule = {.parts = training->cluster.hosts,
+  DDLA_TRY(count_parts(&parts, training));
+  DDLA_TRY(check_shards(training, parts));
+  const ddla_partition_rule rule = {.parts = parts,
                                     .seed = training->seed,
                                     .labels = job->data.partition_labels,
                                     .alpha = job->data.partition_alpha,
@@ -89,40 +134,98 @@ int64_t ddla_supply_parts(const ddla_training *training, ddla_batch_span span) {
   return (ddla_batch_span_count(span) + training->micro_batch - 1) / training->micro_batch;
 }
 
-/* Samples that these shards have of batches [0, batches) of an epoch: all but the last batch are
- * alike. */
-static int64_t taken_before(const ddla_training *training, const ddla_sync_work *work,
-                            int64_t batches) {
+/* Samples that shards [first, end) have of batches [0, batches) of an epoch: all but the last batch
+ * are alike. */
+static int64_t taken_before(const ddla_training *training, int first, int end, int64_t batches) {
   const int64_t last = training->batches_per_epoch - 1;
   if (batches == 0) return 0;
-  const int64_t each = ddla_batch_span_count(span_in(training, 0, work->first, work->end));
+  const int64_t each = ddla_batch_span_count(span_in(training, 0, first, end));
   if (batches <= last) return batches * each;
-  return last * each + ddla_batch_span_count(span_in(training, last, work->first, work->end));
+  return last * each + ddla_batch_span_count(span_in(training, last, first, end));
 }
 
-ddla_supply ddla_supply_of(const ddla_training *training, const ddla_sync_work *work, int replica) {
+/* A part's stream, of which shards [first, end) of every batch are. */
+static void draw_from(ddla_supply *supply, const ddla_training *training, int part, int first,
+                      int end) {
+  supply->stream =
+      ddla_part_stream_of(training->parts, part, training->heterogeneity->spreads, training->seed);
+  if (training->exchange) {
+    supply->stream.sample =
+        ddla_exchange_held(training->exchange, supply->epoch) + training->parts->first[part];
+    supply->sample = training->parts->sample;
+  }
+  supply->ahead = supply->epoch * taken_before(training, first, end, training->batches_per_epoch) +
+                  taken_before(training, first, end, supply->batch) -
+                  span_in(training, supply->batch, first, end).first;
+}
+
+ddla_supply ddla_supply_of(const ddla_training *training, const ddla_sync_work *work, int host) {
   const int64_t step = (int64_t)work->step, batches = training->batches_per_epoch;
-  ddla_supply supply = {.epoch = step / batches};
-  if (!training->parts) {
+  ddla_supply supply = {.epoch = step / batches, .batch = step % batches};
+  if (!training->parts)
     supply.order =
         ddla_order_epoch(ddla_dataset_count(training->train), training->seed, supply.epoch);
-    return supply;
-  }
-  supply.stream = ddla_part_stream_of(training->parts, replica, training->heterogeneity->spreads,
-                                      training->seed);
-  if (training->exchange) {
-    supply.stream.sample =
-        ddla_exchange_held(training->exchange, supply.epoch) + training->parts->first[replica];
-    supply.sample = training->parts->sample;
-  }
-  supply.ahead = supply.epoch * taken_before(training, work, batches) +
-                 taken_before(training, work, step % batches) -
-                 ddla_supply_span(training, work).first;
+  else if (training->strategy->replicated)
+    draw_from(&supply, training, host, work->first, work->end);
+  else supply.cut = training;
   return supply;
+}
+
+/* ---- batches that are cut among parts ---- */
+
+/* By static shares, lane by lane: those of a host follow each other. */
+static void host_shards(int *first, int *end, const ddla_training *training, int host) {
+  const ddla_cluster *cluster = &training->cluster;
+  const int agents = ddla_cluster_agents(cluster), lanes = training->lanes;
+  int unused = 0;
+  ddla_leaves_share(first, &unused, training->shards, agents, lanes, cluster->first[host] * lanes);
+  ddla_leaves_share(&unused, end, training->shards, agents, lanes,
+                    cluster->first[host + 1] * lanes - 1);
+}
+
+ddla_sync_work ddla_supply_work(const ddla_training *training, int64_t step, int host) {
+  ddla_cluster cluster = training->cluster;
+  ddla_sync_work work = {.step = (uint64_t)step};
+  cluster.host = host;
+  if (training->strategy->replicated)
+    ddla_sync_part_of(&work.first, &work.end, training->strategy, &cluster, training->shards);
+  else host_shards(&work.first, &work.end, training, host);
+  return work;
+}
+
+static void part_shards(int *first, int *end, const ddla_training *training, int part) {
+  if (training->owned) host_shards(first, end, training, part);
+  else ddla_leaves_share(first, end, training->shards, training->parts->count, 1, part);
+}
+
+/* The part that a position of the batch is of, and its positions. */
+static int part_at(ddla_batch_span *span, int *first, int *end, const ddla_supply *supply,
+                   int64_t position) {
+  const ddla_training *training = supply->cut;
+  for (int part = 0; part < training->parts->count; part++) {
+    part_shards(first, end, training, part);
+    *span = span_in(training, supply->batch, *first, *end);
+    if (position >= span->first && position < span->end) return part;
+  }
+  DDLA_ASSERT(false);
+  return 0;
+}
+
+static int64_t fill_from_part(int64_t *out, int64_t *pass, const ddla_supply *supply,
+                              int64_t position, int64_t count) {
+  ddla_supply drawn = *supply;
+  ddla_batch_span span = {0};
+  int first = 0, end = 0;
+  const int part = part_at(&span, &first, &end, supply, position);
+  drawn.cut = NULL;
+  draw_from(&drawn, supply->cut, part, first, end);
+  return ddla_supply_fill(out, pass, &drawn, position,
+                          count < span.end - position ? count : span.end - position);
 }
 
 int64_t ddla_supply_fill(int64_t *out, int64_t *pass, const ddla_supply *supply, int64_t position,
                          int64_t count) {
+  if (supply->cut) return fill_from_part(out, pass, supply, position, count);
   if (supply->stream.sample) {
     count = ddla_part_stream_fill(out, pass, &supply->stream, position + supply->ahead, count);
     for (int64_t i = 0; supply->sample && i < count; i++) out[i] = supply->sample[out[i]];

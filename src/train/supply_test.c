@@ -19,6 +19,8 @@ static ddla_training make_training(const ddla_dataset *set, int64_t batch) {
                          .batches_per_epoch = ddla_batch_count(SAMPLES, batch),
                          .shards = SHARDS,
                          .seed = 6,
+                         .lanes = 1,
+                         .strategy = ddla_strategy_find("accumulated", "average"),
                          .heterogeneity = ddla_heterogeneity_at(0)};
 }
 
@@ -105,8 +107,53 @@ static void a_replica_goes_through_its_stream(void **state) {
   ddla_dataset_close(set);
 }
 
+/* Three hosts of two, one and one agents. */
+static const ddla_cluster three = {.hosts = 3, .first = {0, 2, 3, 4}};
+
+/* Synchronous batches: each part's shards take one sample of its stream after another, whatever
+ * work they are asked for in; positions are taken once. */
+static void a_batch_is_cut_among_parts(void **state) {
+  (void)state;
+  ddla_dataset *set = make_set();
+  const ddla_partition_rule rule = {.parts = 3, .seed = 2, .exponent = 2};
+  for (int64_t batch = 9; batch <= 200; batch = batch * 3 + 1)
+    for (int files = 0; files < 2; files++) {
+      /* of 7 shards, for 4 agents: 1, 2, 2, 2; for 3 parts: 2, 2, 3 */
+      static const int border[2][4] = {{0, 2, 4, SHARDS}, {0, 3, 5, SHARDS}};
+      ddla_training training = make_training(set, batch);
+      training.strategy = ddla_strategy_find("synchronous", "allreduce");
+      training.cluster = three;
+      training.owned = files ? (ddla_owned *)(uintptr_t)&rule : NULL; /* is not looked into */
+      assert_int_equal(
+          ddla_parts_make(&training.parts, set, ddla_partition_find("by-size"), &rule, 0), DDLA_OK);
+      int64_t all = 0;
+      for (int p = 0; p < 3; p++) {
+        static int64_t out[MOST], passes[MOST], whole[MOST];
+        const ddla_part_stream stream = ddla_part_stream_of(training.parts, p, false, 6);
+        const int64_t taken =
+            take_all(out, passes, &training, border[files][p], border[files][p + 1], 0);
+        for (int64_t i = 0; i < taken; i++) {
+          int64_t wanted = -1, pass = -1;
+          assert_int_equal(ddla_part_stream_fill(&wanted, &pass, &stream, i, 1), 1);
+          assert_int_equal(out[i], wanted);
+          assert_int_equal(passes[i], pass);
+        }
+        all += taken;
+        const ddla_sync_work work = ddla_supply_work(&training, 0, p);
+        if (files) assert_int_equal(work.first, border[files][p]);
+        if (files) assert_int_equal(work.end, border[files][p + 1]);
+        assert_int_equal(take_all(whole, passes, &training, 0, SHARDS, p), MOST);
+        if (p == 0) assert_int_equal(whole[0], out[0]);
+      }
+      assert_int_equal(all, MOST);
+      ddla_parts_destroy(training.parts);
+    }
+  ddla_dataset_close(set);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(shared_data_come_in_the_order_of_the_epoch),
-                                     cmocka_unit_test(a_replica_goes_through_its_stream)};
+                                     cmocka_unit_test(a_replica_goes_through_its_stream),
+                                     cmocka_unit_test(a_batch_is_cut_among_parts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 
 static bool is_wanted(const ddla_training *training) {
   return strcmp(training->job->share.mode, "exchange") == 0 && training->parts &&
-         training->cluster.hosts > 1;
+         training->parts->count > 1;
 }
 
 static ddla_swap swap_of(const ddla_training *training) {
@@ -22,9 +22,9 @@ size_t ddla_swapping_bytes(const ddla_training *training) {
   size_t most = 0;
   if (!is_wanted(training)) return 0;
   const ddla_swap swap = swap_of(training);
+  if (!training->owned) return ddla_exchange_bytes(&swap, 0, NULL);
   for (int h = 0; h < swap.parts; h++) {
-    const ddla_dataset *own = training->owned ? ddla_owned_train(training, h) : NULL;
-    const size_t bytes = ddla_exchange_bytes(&swap, h, own);
+    const size_t bytes = ddla_exchange_bytes(&swap, h, ddla_owned_train(training, h));
     if (bytes > most) most = bytes;
   }
   return most;
@@ -39,7 +39,7 @@ ddla_status ddla_swapping_open(ddla_exchange **out, const ddla_training *trainin
   return ddla_exchange_open(
       out,
       &(ddla_exchange_options){.swap = swap_of(training),
-                               .host = host,
+                               .host = training->owned ? host : 0,
                                .united = training->owned ? training->train : NULL,
                                .own = training->owned ? ddla_owned_train(training, host) : NULL,
                                .transport = transport,
@@ -55,8 +55,8 @@ ddla_status ddla_swapping_check(const ddla_training *training) {
   const ddla_job *job = training->job;
   if (strcmp(job->data.partition, "shared") == 0)
     return ddla_job_refuse(job, key,
-                           "is exchange, but with data.partition shared no replica owns samples "
-                           "that it could exchange; choose a partition, or leave it out");
+                           "is exchange, but with data.partition shared there are no parts that "
+                           "could exchange samples; choose a partition, or leave it out");
   if (training->heterogeneity->spreads)
     return ddla_job_refuse(job, key,
                            "is exchange, but with sync.heterogeneity %s some samples are "

@@ -5,7 +5,6 @@
 
 #include "base/alloc.h"
 #include "share/tiers.h"
-#include "sync/leaves.h"
 #include "train/segments.h"
 
 enum { AHEAD_BYTES = 32 << 20, AHEAD_MIN = 2, AHEAD_MAX = 256, SETS = DDLA_CATALOG_SETS };
@@ -100,24 +99,9 @@ ddla_status ddla_tiered_check(const ddla_training *training) {
 
 /* ---- what a host needs in a step ---- */
 
-/* The part of a step that a host's lanes compute, unless shards go to who is free. */
-static ddla_sync_work part_of(const ddla_training *training, int64_t step, int host) {
-  ddla_cluster cluster = training->cluster;
-  ddla_sync_work work = {.step = (uint64_t)step};
-  int unused = 0;
-  cluster.host = host;
-  ddla_sync_part_of(&work.first, &work.end, training->strategy, &cluster, training->shards);
-  if (training->strategy->replicated) return work;
-  const int agents = ddla_cluster_agents(&cluster), lanes = training->lanes;
-  const int first = cluster.first[host] * lanes, last = cluster.first[host + 1] * lanes - 1;
-  ddla_leaves_share(&work.first, &unused, training->shards, agents, lanes, first);
-  ddla_leaves_share(&unused, &work.end, training->shards, agents, lanes, last);
-  return work;
-}
-
 static int64_t plan_rows(void *argument, int64_t *out, int64_t step, int host) {
   const ddla_training *training = argument;
-  const ddla_sync_work work = part_of(training, step, host);
+  const ddla_sync_work work = ddla_supply_work(training, step, host);
   const ddla_batch_span span = ddla_supply_span(training, &work);
   const ddla_supply supply = ddla_supply_of(training, &work, host);
   int64_t made = 0, pass = 0;
@@ -134,7 +118,7 @@ static int64_t rows_max(const ddla_training *training) {
   int64_t most = 1;
   for (int h = 0; h < training->cluster.hosts; h++)
     for (int i = 0; i < 2; i++) {
-      const ddla_sync_work work = part_of(training, steps[i], h);
+      const ddla_sync_work work = ddla_supply_work(training, steps[i], h);
       const int64_t count = ddla_batch_span_count(ddla_supply_span(training, &work));
       if (count > most) most = count;
     }
@@ -323,7 +307,7 @@ ddla_status ddla_tiered_bring_step(const void **out, ddla_tiered *tiered, int wo
   *out = NULL;
   if (!tiered) return DDLA_OK;
   const ddla_training *training = tiered->training;
-  const ddla_sync_work work = part_of(training, place->step, training->cluster.host);
+  const ddla_sync_work work = ddla_supply_work(training, place->step, training->cluster.host);
   const ddla_batch_span span = ddla_supply_span(training, &work);
   const asking what = {.slip = 2 * worker + 1,
                        .set = training->train,

@@ -112,7 +112,7 @@ refused() { # WORDS ARGUMENT...
   [ ! -e refused/job.yaml ] || fail "a refused job has a run directory"
 }
 refused "sends samples to other hosts" --set data.private=true
-refused "no replica owns samples" --set data.partition=shared --set data.train=table0/rows.csv
+refused "there are no parts" --set data.partition=shared --set data.train=table0/rows.csv
 refused "some samples are everybody's" --set data.partition=iid --set data.train=table0/rows.csv --set sync.heterogeneity=shared-set \
   --set sync.shared_fraction=0.1
 refused "share.fraction" --set share.fraction=1.5

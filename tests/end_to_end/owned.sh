@@ -132,9 +132,6 @@ refused() { # WORDS ARGUMENT...
   [ "$(wc -l <refused.err)" = 1 ] || fail "more than one word: $(cat refused.err)"
   [ ! -e refused/job.yaml ] || fail "a refused job has a run directory"
 }
-synchronous="--set sync.mode=synchronous --set sync.method=allreduce --set sync.interval=1"
-# shellcheck disable=SC2086 # words
-refused "one batch of all data" -n 3 $synchronous
 refused "what comes next" -n 3 --set sync.mode=asynchronous --set sync.method=push --set sync.interval=1
 refused "all hosts get the same" -n 3 --set share.mode=broadcast --set share.directory=here
 refused "every agent is a replica" -n 3 --set sync.replica=agent

@@ -139,8 +139,7 @@ refused() { # KEY WORDS ARGUMENT...
 }
 synchronous="--set sync.mode=synchronous --set sync.method=allreduce --set sync.interval=1"
 # shellcheck disable=SC2086 # words
-refused data.partition "one batch of all data" $synchronous
-refused data.partition "one batch of all data" --set sync.method=gradient
+refused data.partition_parts "is 3, but with sync.method average there are 2 parts" -n 2 --set data.partition_parts=3
 refused data.partition "what comes next" --set sync.mode=asynchronous --set sync.method=gossip --set sync.interval=1
 refused data.partition "what comes next" --set sync.mode=asynchronous --set sync.method=push --set sync.interval=1
 refused data.partition "did you mean dirichlet?" --set data.partition=dirichlett

@@ -107,6 +107,7 @@ refusal() {
   if [ "$2" != none ] && sends_numbers "$1"; then echo sync.codec; return; fi
   case $1 in
   average | diloco | streaming | elastic | admm) ;;
+  allreduce | sharded | gradient) case $5 in shared | none) ;; *) echo sync.heterogeneity; return ;; esac ;;
   *) if [ "$5" != shared ]; then echo data.partition; return; fi ;;
   esac
   if unfit "$1" "$5"; then echo sync.heterogeneity; return; fi

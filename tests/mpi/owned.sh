@@ -81,6 +81,11 @@ ls exchange/checkpoints | tail -n +4 | while read -r step; do rm -r "exchange/ch
 joined 0 exchange 3 1 "$@" --resume
 same_model "$bits" exchange
 [ "$(of_agents exchange sample_bytes_sent)" != "0 0 0 " ] || fail "no sample was sent"
+# One model in every step, made from samples of all hosts.
+set -- "$@" --set sync.mode=synchronous --set sync.method=sharded --set sync.interval=1
+train 0 playing job.yaml -n 3 --set parallel.hosts=3 "$@" --set output.overwrite=true
+joined 0 synchronous 6 2 "$@"
+same_model "$(sha playing/model.safetensors)" synchronous
 set --
 export apart=yes
 

@@ -92,6 +92,8 @@ recorded admm 3 1 --set sync.method=admm --set sync.codec=sign
 clean admm
 recorded elastic 3 1 --set sync.method=elastic --set train.epochs=1
 clean elastic
+recorded synchronous 6 2 --set sync.mode=synchronous --set sync.method=allreduce --set sync.interval=1
+clean synchronous
 ls average/checkpoints | tail -n +3 | while read -r step; do rm -r "average/checkpoints/$step"; done
 recorded average 3 1 --resume
 clean average
