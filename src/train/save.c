@@ -253,6 +253,7 @@ static ddla_status make_notes(note_list **out, const ddla_worker *worker) {
     add_note(list, "method", "%s", training->strategy->method);
   if (training->strategy->replicated || ddla_replica_rows_count(training) > 1)
     add_note(list, "replicas", "%d", ddla_replica_rows_count(training));
+  if (training->parts) add_note(list, "parts", "%d", training->parts->count);
   *out = list;
   return DDLA_OK;
 }
@@ -440,6 +441,22 @@ static void hand_on(const ddla_replica_rows *rows, const ddla_training *training
   }
 }
 
+/* Earlier programs named replicas alone, of which each had a part. */
+static ddla_status tell_of_parts(const ddla_checkpoint_file *file, const ddla_training *training,
+                                 int replicas) {
+  const char *note = ddla_checkpoint_note(file, "parts");
+  int64_t found = replicas;
+  if (!training->parts) return DDLA_OK;
+  if (note && !ddla_text_to_int(&found, note))
+    return DDLA_FAIL(CORRUPT, "the checkpoint of step %" PRIu64 " is of '%.20s' parts of the data",
+                     ddla_checkpoint_step(file), note);
+  if (found != training->parts->count)
+    ddla_log_line(DDLA_LOG_INFO,
+                  "the data are divided anew, in %d parts; the checkpoint is of %" PRId64,
+                  training->parts->count, found);
+  return DDLA_OK;
+}
+
 static ddla_status load(ddla_loaded *out, ddla_checkpoint_file *file, const ddla_training *training,
                         const ddla_shared *shared) {
   array_list parts[2] = {{0}};
@@ -455,10 +472,7 @@ static ddla_status load(ddla_loaded *out, ddla_checkpoint_file *file, const ddla
   DDLA_TRY_CLEAN(status, ddla_checkpoint_load(file, wanted));
   DDLA_TRY_CLEAN(status, read_progress(&out->progress, file));
   DDLA_TRY_CLEAN(status, ddla_adopt(&from, file, training, shared, step, &out->rows));
-  if (training->parts && from.saved != ddla_replica_rows_count(training))
-    ddla_log_line(DDLA_LOG_INFO,
-                  "the data are divided anew, among %d replicas; the checkpoint is of %d",
-                  ddla_replica_rows_count(training), from.saved);
+  DDLA_TRY_CLEAN(status, tell_of_parts(file, training, from.saved));
   if (from.saved != ddla_replica_rows_count(training))
     hand_on(&out->rows, training, shared, step, from.saved);
   out->step = step;

@@ -56,6 +56,7 @@ train 0 agents job.yaml -n 3 --set data.partition_parts=0
 same_model "$(sha labels/model.safetensors)" agents
 train 0 agents job.yaml -n 4 --set data.partition_parts=0 --resume --set train.epochs=4
 [ "$(grep -c '^  part ' agents/report.txt)" = 4 ] || fail "$(cat agents/report.txt)"
+[ -n "$as_threads" ] || says agents/agents/0.log "divided anew, in 4 parts; the checkpoint is of 3"
 
 # Shards of a part: of 7 shards the last part has three, the others two. Every sample of a part comes as often as any other.
 awk '{ part = $2 < 2 ? 0 : $2 < 4 ? 1 : 2; for (i = 3; i <= NF; i++) { sub(",", "", $i); n[part " " $i]++ } }

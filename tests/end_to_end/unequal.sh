@@ -88,7 +88,7 @@ says whole-average-scaffold/report.txt ", scaffold"
 train 0 cut-average-scaffold mlp.yaml -n 2 --set sync.heterogeneity=scaffold --resume --set train.epochs=4
 train 0 cut-average-scaffold mlp.yaml -n 4 --set sync.heterogeneity=scaffold --resume --set train.epochs=5
 [ "$(owned cut-average-scaffold | wc -w)" = 4 ] || fail "parts of 4: $(owned cut-average-scaffold)"
-[ -n "$as_threads" ] || says cut-average-scaffold/agents/0.log "divided anew, among 4 replicas; the checkpoint is of 2"
+[ -n "$as_threads" ] || says cut-average-scaffold/agents/0.log "divided anew, in 4 parts; the checkpoint is of 2"
 # A checkpoint without them, and one with them that are not wanted.
 train 0 cut-dirichlet mlp.yaml -n 3 --set sync.heterogeneity=scaffold --resume --set train.epochs=4
 train 0 cut-dirichlet mlp.yaml -n 3 --resume --set train.epochs=5
