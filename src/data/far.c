@@ -3,11 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <zstd.h>
 
 #include "base/alloc.h"
 #include "base/machine.h"
-#include "base/xxh3.h"
 #include "data/format.h"
 
 enum { NAME_BYTES = 64, INDEX_BYTES_MAX = 1 << 30 };
@@ -24,56 +22,29 @@ static void file_name(char out[NAME_BYTES], const ddla_prepared_index *index,
 
 /* ---- blocks ---- */
 
-/* Where a block lies. */
-typedef struct place {
-  ddla_prepared_stream stream;
-  char name[NAME_BYTES];
-  int64_t number;  /* within its file */
-  uint64_t offset; /* of its first byte there */
-} place;
-
-static place place_of(const ddla_prepared_index *index, int64_t block) {
-  int s = 0;
-  while (block >= index->stream_first[s] + index->stream_blocks[s]) s++;
-  place made = {.stream = (ddla_prepared_stream)s};
-  const int64_t inside = block - index->stream_first[s];
-  const int64_t file = inside / (int64_t)index->file_blocks;
-  made.number = inside % (int64_t)index->file_blocks;
-  if (!index->compressed) made.offset = (uint64_t)made.number * index->block_bytes;
-  for (int64_t b = block - made.number; index->compressed && b < block; b++)
-    made.offset += index->blocks[b].bytes;
-  file_name(made.name, index, made.stream, file);
-  return made;
-}
-
-static ddla_status refuse_block(const ddla_far_files *files, const place *at,
-                                const ddla_prepared_block *said, const char *what) {
-  return DDLA_FAIL(CORRUPT,
-                   "%s/%s: block %" PRId64 " (from offset %" PRIu64 ", %" PRIu64
-                   " bytes) is damaged: %s; copy the set again, or prepare it anew",
-                   files->where, at->name, at->number, at->offset, said->bytes, what);
+/* The file that a block lies in. */
+static void block_file(char name[NAME_BYTES], const ddla_prepared_index *index, int64_t block) {
+  int64_t file = 0;
+  const ddla_prepared_stream stream = ddla_prepared_stream_of(&file, index, block);
+  file_name(name, index, stream, file);
 }
 
 ddla_status ddla_far_block(void *out, void *scratch, const ddla_prepared_index *index,
                            int64_t block, const ddla_far_files *files) {
-  const place at = place_of(index, block);
+  char name[NAME_BYTES], path[DDLA_DATA_PATH_BYTES];
   const ddla_prepared_block *said = &index->blocks[block];
-  const size_t bytes = ddla_prepared_block_bytes(index, at.stream, block);
   void *stored = index->compressed ? scratch : out;
-  DDLA_TRY(files->read(files->argument, stored, at.name, at.offset, said->bytes));
-  if (ddla_xxh3_of(stored, said->bytes) != said->hash)
-    return refuse_block(files, &at, said, "its hash is another");
-  if (!index->compressed) return DDLA_OK;
-  const size_t made = ZSTD_decompress(out, bytes, stored, said->bytes);
-  if (made == bytes) return DDLA_OK;
-  return refuse_block(files, &at, said,
-                      ZSTD_isError(made) ? ZSTD_getErrorName(made) : "it holds too few bytes");
+  block_file(name, index, block);
+  DDLA_TRY(ddla_data_path(path, "%s/%s", files->where, name));
+  DDLA_TRY(files->read(files->argument, stored, name, said->offset, said->bytes));
+  return ddla_prepared_block_check(out, index, block, stored, path);
 }
 
 ddla_status ddla_far_bytes(void *out, const ddla_prepared_index *index, int64_t block,
                            size_t offset, size_t bytes, const ddla_far_files *files) {
-  const place at = place_of(index, block);
-  return files->read(files->argument, out, at.name, at.offset + offset, bytes);
+  char name[NAME_BYTES];
+  block_file(name, index, block);
+  return files->read(files->argument, out, name, index->blocks[block].offset + offset, bytes);
 }
 
 /* ---- opening ---- */

@@ -98,8 +98,6 @@ ddla_status ddla_prepared_settle(ddla_dataset *set, const ddla_data_source *sour
   return ddla_dataset_settle(set, &plain);
 }
 
-static void nothing(const char *words, void *argument) { (void)words, (void)argument; }
-
 /* Marks the samples that a damaged block has a part of. */
 static void mark_samples(uint8_t *bad, const ddla_prepared_index *index,
                          const ddla_prepared_content *content) {
@@ -150,7 +148,7 @@ static ddla_status fill(ddla_dataset *set, ddla_prepared_index *index,
                                          .writable = text,
                                          .memory = source->memory,
                                          .threads = source->threads,
-                                         .tell = source->skips_damaged && !text ? nothing : NULL};
+                                         .forgives_blocks = source->skips_damaged && !text};
   ddla_prepared_content content = {0};
   ddla_status status = DDLA_OK;
   DDLA_TRY_CLEAN(status, ddla_prepared_describe(set, index, source));

@@ -30,6 +30,7 @@ typedef enum ddla_prepared_stream {
 /* As it lies in a part file. */
 typedef struct ddla_prepared_block {
   uint64_t bytes, hash; /* hash: XXH3 with 64 bits */
+  uint64_t offset;      /* in its file: follows from the bytes of those before */
 } ddla_prepared_block;
 
 /* What an index says. Plain value; zero is empty; blocks and classes are owned. */
@@ -96,6 +97,20 @@ ddla_prepared_file ddla_prepared_file_at(const ddla_prepared_index *index,
 size_t ddla_prepared_block_bytes(const ddla_prepared_index *index, ddla_prepared_stream stream,
                                  int64_t block);
 
+/* The stream that a block of index->blocks is of, and the number of its file there. */
+ddla_prepared_stream ddla_prepared_stream_of(int64_t *file, const ddla_prepared_index *index,
+                                             int64_t block);
+
+/* Fills in where a block lies in its file, when that is known of the one before. */
+void ddla_prepared_block_place(ddla_prepared_index *index, ddla_prepared_stream stream,
+                               int64_t block);
+
+/* Compares the hash of a block as it lies in its file with the one that the index says, and unpacks
+ * it where it is compressed; out: [ddla_prepared_block_bytes], else not written. path: of its file,
+ * for messages. Errors: CORRUPT naming path, block and offset. */
+ddla_status ddla_prepared_block_check(uint8_t *out, const ddla_prepared_index *index, int64_t block,
+                                      const uint8_t *stored, const char *path);
+
 /* Opens a part file for reading and looks at its length and its foot; *out is the caller's. Errors:
  * CORRUPT for one that is missing or not as the index says; those of reading files. */
 ddla_status ddla_prepared_file_open(int *out, const char *path, const ddla_prepared_index *index,
@@ -153,11 +168,7 @@ typedef struct ddla_prepared_loading {
   bool writable;                  /* features too may be changed in memory; labels always may */
   const ddla_data_memory *memory; /* of what is decompressed */
   int threads;
-  /* Null: the first damage is a failure. Else each damaged block is told here, in order, and
-   * loading goes on; what is damaged is undefined. */
-  void (*tell)(const char *words, void *argument);
-  void *argument;
-  bool forgives_files; /* the same for files that are missing, too short or of another set */
+  bool forgives_blocks; /* what is damaged is counted, and its content undefined; else a failure */
 } ddla_prepared_loading;
 
 /* Maps or decompresses the streams. The index must outlive nothing. Errors: CORRUPT naming file,
@@ -178,9 +189,9 @@ typedef struct ddla_prepared_verdict {
   int64_t damages;                /* told */
 } ddla_prepared_verdict;
 
-/* Looks at every byte of a part: index, feet, hashes of all blocks, range of labels and tokens, and
- * whether features hash and fingerprint follow from the content. Each damage is told in order.
- * Errors: only where the check itself was not possible. */
+/* Looks at every byte of a part, a few blocks at a time: index, feet, hashes of all blocks, range
+ * of labels and tokens, and whether features hash and fingerprint follow from the content.
+ * Each damage is told in order. Errors: only where the check itself was not possible. */
 ddla_status ddla_prepared_verify(ddla_prepared_verdict *out, const char *directory,
                                  ddla_data_part part,
                                  void (*tell)(const char *words, void *argument), void *argument);

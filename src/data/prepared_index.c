@@ -84,8 +84,23 @@ ddla_prepared_file ddla_prepared_file_at(const ddla_prepared_index *index,
   const int64_t rest = blocks - begin;
   ddla_prepared_file made = {.first = index->stream_first[stream] + begin};
   made.end = made.first + (rest < (int64_t)index->file_blocks ? rest : (int64_t)index->file_blocks);
-  for (int64_t b = made.first; b < made.end; b++) made.bytes += index->blocks[b].bytes;
+  made.bytes = index->blocks[made.end - 1].offset + index->blocks[made.end - 1].bytes;
   return made;
+}
+
+ddla_prepared_stream ddla_prepared_stream_of(int64_t *file, const ddla_prepared_index *index,
+                                             int64_t block) {
+  int s = 0;
+  while (block >= index->stream_first[s] + index->stream_blocks[s]) s++;
+  *file = (block - index->stream_first[s]) / (int64_t)index->file_blocks;
+  return (ddla_prepared_stream)s;
+}
+
+void ddla_prepared_block_place(ddla_prepared_index *index, ddla_prepared_stream stream,
+                               int64_t block) {
+  const ddla_prepared_block *before = &index->blocks[block - 1];
+  const bool begins = (block - index->stream_first[stream]) % (int64_t)index->file_blocks == 0;
+  index->blocks[block].offset = begins ? 0 : before->offset + before->bytes;
 }
 
 size_t ddla_prepared_block_bytes(const ddla_prepared_index *index, ddla_prepared_stream stream,
@@ -247,6 +262,7 @@ static ddla_status read_blocks(ddla_prepared_index *index, const uint8_t **at, c
       ddla_prepared_block *block = &index->blocks[b];
       block->bytes = get(at, 8);
       block->hash = get(at, 8);
+      ddla_prepared_block_place(index, (ddla_prepared_stream)s, b);
       if (index->compressed ? block->bytes < 1 || block->bytes > 2 * index->block_bytes
                             : block->bytes != content)
         return DDLA_FAIL(

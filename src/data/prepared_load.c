@@ -2,16 +2,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "base/xxh3.h"
 #include "data/crew.h"
 #include "data/prepared.h"
 
@@ -26,9 +23,8 @@ typedef struct load {
   const char *directory;
   const ddla_prepared_loading *how;
   ddla_prepared_content *content;
-  const uint8_t *
-      *stored;       /* [block_count]: a block's bytes; null: its file is not as it should be */
-  mapping *mappings; /* [mapping_count] */
+  const uint8_t **stored; /* [block_count]: a block's bytes as they lie in its file */
+  mapping *mappings;      /* [mapping_count] */
   int64_t mapping_count;
 } load;
 
@@ -41,13 +37,6 @@ void ddla_prepared_content_release(ddla_prepared_content *content) {
   for (int s = 0; s < DDLA_PREPARED_STREAMS; s++) ddla_data_block_release(&content->stream[s]);
   ddla_free(content->damaged);
   *content = (ddla_prepared_content){0};
-}
-
-/* Tells of a damage that loading goes on after; else it is the failure. */
-static ddla_status damage(const ddla_prepared_loading *how, ddla_status status) {
-  if (!how->tell || status == DDLA_NO_MEMORY || status == DDLA_INTERNAL) return status;
-  how->tell(ddla_status_message(status), how->argument);
-  return DDLA_OK;
 }
 
 /* A part file must be as long as its blocks and its foot, and the foot must be that of this set. */
@@ -152,75 +141,30 @@ static ddla_status map_stream(load *all, ddla_prepared_stream stream) {
   if (bytes == 0) return DDLA_OK;
   DDLA_TRY(all->index->compressed ? ddla_data_block_make(block, bytes, all->how->memory)
                                   : reserve(block, bytes));
-  for (int64_t f = 0; f < ddla_prepared_files(all->index, stream); f++) {
-    ddla_status status = map_file(all, stream, f);
-    if (status != DDLA_OK && all->how->forgives_files) status = damage(all->how, status);
-    DDLA_TRY(status);
-  }
+  for (int64_t f = 0; f < ddla_prepared_files(all->index, stream); f++)
+    DDLA_TRY(map_file(all, stream, f));
   return DDLA_OK;
 }
 
-static ddla_prepared_stream stream_of(const ddla_prepared_index *index, int64_t block) {
-  int s = 0;
-  while (block >= index->stream_first[s] + index->stream_blocks[s]) s++;
-  return (ddla_prepared_stream)s;
-}
-
-static ddla_status refuse_block(const load *all, int64_t block, const char *what) {
+static ddla_status check_block(const load *all, int64_t block) {
   char path[DDLA_DATA_PATH_BYTES];
   const ddla_prepared_index *index = all->index;
-  const ddla_prepared_stream stream = stream_of(index, block);
-  const int64_t number = (block - index->stream_first[stream]) / (int64_t)index->file_blocks;
-  const ddla_prepared_file part = ddla_prepared_file_at(index, stream, number);
-  uint64_t offset = 0;
-  for (int64_t b = part.first; b < block; b++) offset += index->blocks[b].bytes;
-  DDLA_TRY(ddla_prepared_file_path(path, all->directory, index, stream, number));
-  return DDLA_FAIL(CORRUPT,
-                   "%s: block %" PRId64 " (from offset %" PRIu64 ", %" PRIu64
-                   " bytes) is damaged: %s; copy the set again, or prepare it anew",
-                   path, block - part.first, offset, index->blocks[block].bytes, what);
-}
-
-static ddla_status unpack(const load *all, int64_t block) {
-  const ddla_prepared_index *index = all->index;
-  const ddla_prepared_stream stream = stream_of(index, block);
-  const size_t bytes = ddla_prepared_block_bytes(index, stream, block);
+  int64_t file = 0;
+  const ddla_prepared_stream stream = ddla_prepared_stream_of(&file, index, block);
   const uint64_t place = (uint64_t)(block - index->stream_first[stream]) * index->block_bytes;
-  const size_t made = ZSTD_decompress(all->content->stream[stream].data + place, bytes,
-                                      all->stored[block], index->blocks[block].bytes);
-  if (made == bytes) return DDLA_OK;
-  return refuse_block(all, block,
-                      ZSTD_isError(made) ? ZSTD_getErrorName(made) : "it holds too few bytes");
-}
-
-static ddla_status check_block(const load *all, int64_t block) {
-  const ddla_prepared_index *index = all->index;
-  const bool trusted = all->how->trusts_features && !index->compressed &&
-                       stream_of(index, block) == DDLA_PREPARED_FEATURES;
-  const ddla_prepared_block *said = &index->blocks[block];
-  if (!trusted && ddla_xxh3_of(all->stored[block], said->bytes) != said->hash)
-    return refuse_block(all, block, "its hash is another");
-  return index->compressed ? unpack(all, block) : DDLA_OK;
+  if (all->how->trusts_features && !index->compressed && stream == DDLA_PREPARED_FEATURES)
+    return DDLA_OK;
+  DDLA_TRY(ddla_prepared_file_path(path, all->directory, index, stream, file));
+  return ddla_prepared_block_check(all->content->stream[stream].data + place, index, block,
+                                   all->stored[block], path);
 }
 
 static ddla_status work_on_block(int64_t block, int thread, void *argument) {
   const load *all = argument;
   (void)thread;
-  ddla_status status = all->stored[block] ? check_block(all, block) : DDLA_OK;
-  if (status != DDLA_CORRUPT || !all->how->tell) return status;
+  ddla_status status = check_block(all, block);
+  if (status != DDLA_CORRUPT || !all->how->forgives_blocks) return status;
   all->content->damaged[block] = 1;
-  return DDLA_OK;
-}
-
-/* Tells of damaged blocks in their order; what came of files that are not as they should be was
- * told before. */
-static ddla_status tell_blocks(load *all) {
-  ddla_prepared_content *content = all->content;
-  for (int64_t b = 0; b < all->index->block_count; b++) {
-    if (content->damaged[b]) DDLA_TRY(damage(all->how, check_block(all, b)));
-    if (!all->stored[b]) content->damaged[b] = 1;
-    content->damaged_blocks += content->damaged[b];
-  }
   return DDLA_OK;
 }
 
@@ -237,7 +181,9 @@ static ddla_status load_all(load *all) {
   DDLA_TRY(ddla_crew_run(index->block_count,
                          ddla_crew_threads(all->how->threads, index->block_count), work_on_block,
                          all));
-  return tell_blocks(all);
+  for (int64_t b = 0; b < index->block_count; b++)
+    all->content->damaged_blocks += all->content->damaged[b];
+  return DDLA_OK;
 }
 
 ddla_status ddla_prepared_load(ddla_prepared_content *out, const ddla_prepared_index *index,

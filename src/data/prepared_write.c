@@ -59,8 +59,8 @@ static ddla_status make_ready(int64_t item, int thread, void *argument) {
   size_t bytes = ddla_prepared_block_bytes(w->index, w->stream, block);
   if (w->packed)
     DDLA_TRY(pack(w->packed + (size_t)item * w->room, &bytes, w, content_of(w, block), thread));
-  w->index->blocks[block] =
-      (ddla_prepared_block){.bytes = bytes, .hash = ddla_xxh3_of(ready(w, block), bytes)};
+  w->index->blocks[block].bytes = bytes;
+  w->index->blocks[block].hash = ddla_xxh3_of(ready(w, block), bytes);
   return DDLA_OK;
 }
 
@@ -71,6 +71,7 @@ static ddla_status write_batch(ddla_file_writer *file, writing *w, int64_t count
   DDLA_TRY(ddla_crew_run(count, ddla_crew_threads(w->threads, count), make_ready, w));
   for (int64_t i = 0; i < count; i++) {
     const int64_t block = w->first + i;
+    ddla_prepared_block_place(w->index, w->stream, block);
     DDLA_TRY(ddla_file_append(file, ready(w, block), w->index->blocks[block].bytes));
   }
   w->first += count;
@@ -158,6 +159,7 @@ static void fill_plain(ddla_prepared_index *index) {
     for (int64_t i = 0; i < index->stream_blocks[s]; i++) {
       const int64_t b = index->stream_first[s] + i;
       index->blocks[b].bytes = ddla_prepared_block_bytes(index, (ddla_prepared_stream)s, b);
+      ddla_prepared_block_place(index, (ddla_prepared_stream)s, b);
     }
 }
 
