@@ -145,6 +145,13 @@ typedef struct ddla_channel_sums {
 /* out: [channels] */
 void ddla_dataset_sums(ddla_channel_sums *out, const ddla_dataset *set);
 
+/* True where sums and moments are known without looking at features: of a prepared set that has
+ * them, and is no view. */
+bool ddla_dataset_summed(const ddla_dataset *set);
+
+/* Adds sum and squares of uint8 values of one channel. */
+void ddla_channel_sums_add_bytes(ddla_channel_sums *to, const uint8_t *bytes, int64_t count);
+
 /* *to becomes that of both; zero is that of nothing. */
 void ddla_channel_sums_add(ddla_channel_sums *to, const ddla_channel_sums *more);
 

@@ -291,6 +291,7 @@ void ddla_dataset_close(ddla_dataset *set) {
   ddla_data_block_release(&set->targets_block);
   ddla_classes_fini(&set->classes);
   ddla_classes_fini(&set->key_names);
+  ddla_free(set->sums);
   if (set->far) ddla_prepared_index_fini(set->far);
   ddla_free(set->far);
   if (!set->parent) ddla_free(set->keys);

@@ -163,6 +163,8 @@ static ddla_status fill(ddla_dataset *set, const ddla_data_source *source,
   set->targets = (float *)(void *)set->targets_block.data;
   set->classes = set->far->classes;
   set->far->classes = (ddla_classes){0};
+  set->sums = set->far->sums;
+  set->far->sums = NULL;
   DDLA_TRY(ddla_prepared_settle(set, source));
   if (!set->sealed) ddla_dataset_seal(set);
   return DDLA_OK;

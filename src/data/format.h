@@ -19,7 +19,7 @@ struct ddla_dataset {
   int pieces;
   ddla_dataset *moved;  /* of a united set: the store its records have moved to, owned; or null */
   const int64_t *where; /* [count] a sample's row in it */
-  ddla_order order; /* view: sample i is sample order(first + i) of the parent */
+  ddla_order order;     /* view: sample i is sample order(first + i) of the parent */
   int64_t first;
   int64_t count;
   ddla_data_type type;
@@ -31,11 +31,12 @@ struct ddla_dataset {
   int32_t *labels;      /* [count], within labels_block; null if there are none */
   float *targets;       /* [count, target_count], within targets_block; null if there are none */
   int64_t target_count;
-  int32_t *keys;          /* [count]; null if the data have none */
-  ddla_classes key_names; /* of a root, which owns both */
+  int32_t *keys;            /* [count]; null if the data have none */
+  ddla_classes key_names;   /* of a root, which owns both */
   ddla_prepared_index *far; /* of a root whose features are not in memory: where they lie; owned */
   ddla_data_block features_block, labels_block, targets_block;
-  ddla_classes classes; /* of a root */
+  ddla_classes classes;    /* of a root */
+  ddla_channel_sums *sums; /* [channels] of a root's samples, owned; null: not known */
   uint64_t features_hash;
   ddla_data_fingerprint fingerprint;
   bool mapped;          /* features and targets are pages of files */

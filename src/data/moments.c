@@ -22,16 +22,16 @@ static byte_sums sum_chunk(const uint8_t *bytes, int64_t count) {
   return (byte_sums){.sum = sum, .squares = squares};
 }
 
-static void add_gray(byte_sums *total, const uint8_t *bytes, int64_t places) {
-  for (int64_t done = 0; done < places; done += CHUNK_BYTES) {
-    int64_t rest = places - done;
+void ddla_channel_sums_add_bytes(ddla_channel_sums *to, const uint8_t *bytes, int64_t count) {
+  for (int64_t done = 0; done < count; done += CHUNK_BYTES) {
+    int64_t rest = count - done;
     byte_sums part = sum_chunk(bytes + done, rest < CHUNK_BYTES ? rest : CHUNK_BYTES);
-    total->sum += part.sum;
-    total->squares += part.squares;
+    to->sum += part.sum;
+    to->squares += part.squares;
   }
 }
 
-static void add_channels(byte_sums *total, const uint8_t *bytes, ddla_data_shape shape,
+static void add_channels(ddla_channel_sums *total, const uint8_t *bytes, ddla_data_shape shape,
                          int64_t count) {
   for (int64_t p = 0; p < shape.height * shape.width; p++)
     for (int64_t c = 0; c < count; c++) {
@@ -43,14 +43,14 @@ static void add_channels(byte_sums *total, const uint8_t *bytes, ddla_data_shape
 
 static void sum_bytes(ddla_channel_sums *out, const ddla_dataset *set, int64_t first,
                       int64_t count) {
-  byte_sums total[BLOCK] = {0};
+  ddla_channel_sums total[BLOCK] = {0};
   for (int64_t i = 0; i < set->count; i++) {
     const uint8_t *bytes = ddla_dataset_features(set, i);
-    if (set->shape.channels == 1) add_gray(total, bytes, set->shape.height * set->shape.width);
+    if (set->shape.channels == 1)
+      ddla_channel_sums_add_bytes(total, bytes, set->shape.height * set->shape.width);
     else add_channels(total, bytes + first, set->shape, count);
   }
-  for (int64_t c = 0; c < count; c++)
-    out[c] = (ddla_channel_sums){.sum = total[c].sum, .squares = total[c].squares};
+  for (int64_t c = 0; c < count; c++) out[c] = total[c];
 }
 
 /* sums[c] += (x - origin[c])^power over the set, in its order */
@@ -92,7 +92,13 @@ static int64_t block_at(const ddla_dataset *set, int64_t first) {
   return rest < BLOCK ? rest : BLOCK;
 }
 
+bool ddla_dataset_summed(const ddla_dataset *set) { return set->sums != NULL; }
+
 void ddla_dataset_sums(ddla_channel_sums *out, const ddla_dataset *set) {
+  if (set->sums) {
+    memcpy(out, set->sums, (size_t)set->shape.channels * sizeof *out);
+    return;
+  }
   for (int64_t first = 0; first < set->shape.channels; first += BLOCK)
     sum_block(out + first, set, first, block_at(set, first));
 }
@@ -133,6 +139,10 @@ void ddla_channel_sums_moments(float *mean, float *deviation, const ddla_channel
 
 void ddla_dataset_moments(float *mean, float *deviation, const ddla_dataset *set) {
   ddla_channel_sums sums[BLOCK];
+  if (set->sums) {
+    ddla_channel_sums_moments(mean, deviation, set->sums, set->shape.channels, set->type);
+    return;
+  }
   for (int64_t first = 0; first < set->shape.channels; first += BLOCK) {
     const int64_t count = block_at(set, first);
     sum_block(sums, set, first, count);

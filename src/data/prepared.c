@@ -156,6 +156,8 @@ static ddla_status fill(ddla_dataset *set, ddla_prepared_index *index,
   take_content(set, &content, !index->compressed);
   set->classes = index->classes;
   index->classes = (ddla_classes){0};
+  set->sums = index->sums;
+  index->sums = NULL;
   if (content.damaged_blocks > 0) DDLA_TRY_CLEAN(status, leave_out(set, index, &content, source));
   DDLA_TRY_CLEAN(status, ddla_prepared_settle(set, source));
 cleanup:

@@ -11,7 +11,7 @@
 #include "data/file.h"
 
 enum {
-  DDLA_PREPARED_VERSION = 1,
+  DDLA_PREPARED_VERSION = 2,     /* of an index; the first has no sums, and is read too */
   DDLA_PREPARED_PARTS = 3,       /* as of ddla_data_part */
   DDLA_PREPARED_FOOT_BYTES = 64, /* behind the blocks of a part file */
   DDLA_PREPARED_STEP = 65536,    /* blocks are multiples of it: no system has larger pages */
@@ -33,7 +33,7 @@ typedef struct ddla_prepared_block {
   uint64_t offset;      /* in its file: follows from the bytes of those before */
 } ddla_prepared_block;
 
-/* What an index says. Plain value; zero is empty; blocks and classes are owned. */
+/* What an index says. Plain value; zero is empty; blocks, sums and classes are owned. */
 typedef struct ddla_prepared_index {
   ddla_data_part part;
   ddla_data_records records; /* a text has the shape [1, 1, 1] and count 1; no pointers */
@@ -42,6 +42,7 @@ typedef struct ddla_prepared_index {
   ddla_data_fingerprint fingerprint; /* of a text 0: it depends on the window */
   uint64_t block_bytes;              /* of the stream, but for its last block */
   uint64_t file_blocks;              /* blocks in a part file, but for the stream's last */
+  ddla_channel_sums *sums;           /* [channels] of all samples; null: not known, or a text */
   ddla_classes classes;
   size_t stream_bytes[DDLA_PREPARED_STREAMS];   /* from here on it follows from the above */
   int64_t stream_blocks[DDLA_PREPARED_STREAMS]; /* 0: the stream is not there */
@@ -68,6 +69,11 @@ ddla_status ddla_prepared_index_parse(ddla_prepared_index *out, const uint8_t *b
 /* Reads the index of a part of a directory. Errors: of parse and of reading files. */
 ddla_status ddla_prepared_index_read(ddla_prepared_index *out, const char *directory,
                                      ddla_data_part part);
+
+/* Fills in the sums of a set's channels, or of those of a part whose files lie in a directory,
+ * uncompressed. Nothing is done for a text. Errors: NO_MEMORY; those of loading. */
+ddla_status ddla_prepared_sum_set(ddla_prepared_index *index, const ddla_dataset *set);
+ddla_status ddla_prepared_sum_files(ddla_prepared_index *index, const char *directory);
 
 /* Writes the index of a part into a directory. Errors: those of files; INVALID for too many blocks.
  */
@@ -190,7 +196,7 @@ typedef struct ddla_prepared_verdict {
 } ddla_prepared_verdict;
 
 /* Looks at every byte of a part, a few blocks at a time: index, feet, hashes of all blocks, range
- * of labels and tokens, and whether features hash and fingerprint follow from the content.
+ * of labels and tokens, and whether sums, features hash and fingerprint follow from the content.
  * Each damage is told in order. Errors: only where the check itself was not possible. */
 ddla_status ddla_prepared_verify(ddla_prepared_verdict *out, const char *directory,
                                  ddla_data_part part,

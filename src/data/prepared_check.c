@@ -12,6 +12,7 @@
 #include "data/format.h"
 #include "data/prepared.h"
 #include "data/sealer.h"
+#include "data/summer.h"
 
 /* Of blocks as they are in the stream; one is taken always. */
 enum { BATCH_BYTES = 32 << 20, BATCH_BLOCKS = 64 };
@@ -31,6 +32,7 @@ typedef struct check {
   ddla_failure *failure;      /* [most] */
   ddla_failure content;       /* the first number that is out of range */
   ddla_data_sealer *sealer;
+  ddla_data_summer *summer; /* null: the index has no sums */
 } check;
 
 static void tell(check *self, const char *words) {
@@ -110,6 +112,8 @@ static void go_through(check *self, ddla_prepared_stream stream, int64_t item) {
   const uint8_t *content = content_of(self, item);
   const size_t bytes = ddla_prepared_block_bytes(self->index, stream, block);
   ddla_data_sealer_add(self->sealer, (int)stream, content, bytes);
+  if (self->summer && stream == DDLA_PREPARED_FEATURES)
+    ddla_data_summer_add(self->summer, content, bytes);
   if (self->content.code != DDLA_OK) return;
   const ddla_status status = check_range(self, stream, place, content, bytes);
   if (status != DDLA_OK) ddla_status_take(&self->content, status);
@@ -149,7 +153,9 @@ static ddla_status begin(check *self, const ddla_prepared_index *index) {
   if (index->compressed)
     DDLA_TRY(DDLA_NEW(self->unpacked, (size_t)self->most * index->block_bytes));
   DDLA_TRY(DDLA_NEW(self->failure, self->most));
-  return ddla_data_sealer_create(&self->sealer, &index->records);
+  DDLA_TRY(ddla_data_sealer_create(&self->sealer, &index->records));
+  return index->sums ? ddla_data_summer_create(&self->summer, &index->records, index->sums)
+                     : DDLA_OK;
 }
 
 static void end(check *self) {
@@ -157,6 +163,7 @@ static void end(check *self) {
   ddla_free(self->unpacked);
   ddla_free(self->failure);
   ddla_data_sealer_destroy(self->sealer);
+  ddla_data_summer_destroy(self->summer);
 }
 
 /* Of a part whose blocks are whole: numbers in range, and what the index says of all of it. */
@@ -172,9 +179,14 @@ static ddla_status check_content(check *self) {
       features_hash == index->features_hash &&
       (index->records.type == DDLA_DATA_TOKENS ||
        (print.low == index->fingerprint.low && print.high == index->fingerprint.high));
-  if (same) return DDLA_OK;
+  if (!same)
+    return DDLA_FAIL(CORRUPT,
+                     "%s: every block is whole, but the fingerprint is not that of the content; "
+                     "prepare the set anew",
+                     path);
+  if (!self->summer || ddla_data_summer_agrees(self->summer)) return DDLA_OK;
   return DDLA_FAIL(CORRUPT,
-                   "%s: every block is whole, but the fingerprint is not that of the content; "
+                   "%s: every block is whole, but the channels' sums are not those of the samples; "
                    "prepare the set anew",
                    path);
 }

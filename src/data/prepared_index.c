@@ -15,6 +15,9 @@ enum {
   NUMBERS = 15, /* of 8 bytes, behind the magic */
   HEAD_BYTES = MAGIC_BYTES + 8 * NUMBERS,
   BLOCK_BYTES = 16,
+  SUMS_BYTES = 16, /* of a channel */
+  FIRST_VERSION = 1,
+  FOOT_VERSION = 1,
   HASH_BYTES = 8,
   NAME_BYTES_MAX = 1 << 16
 };
@@ -47,6 +50,7 @@ ddla_status ddla_prepared_file_path(char *out, const char *directory,
 
 void ddla_prepared_index_fini(ddla_prepared_index *index) {
   ddla_free(index->blocks);
+  ddla_free(index->sums);
   ddla_classes_fini(&index->classes);
   *index = (ddla_prepared_index){0};
 }
@@ -124,6 +128,7 @@ static uint64_t get(const uint8_t **in, int bytes) {
 
 static size_t encoded_bytes(const ddla_prepared_index *index) {
   size_t bytes = HEAD_BYTES + (size_t)index->block_count * BLOCK_BYTES + HASH_BYTES;
+  if (index->sums) bytes += (size_t)index->records.shape.channels * SUMS_BYTES;
   for (int i = 0; i < index->classes.count; i++) bytes += 4 + strlen(index->classes.names[i]);
   return bytes;
 }
@@ -131,7 +136,7 @@ static size_t encoded_bytes(const ddla_prepared_index *index) {
 static uint8_t *put_head(uint8_t *at, const ddla_prepared_index *index, size_t bytes) {
   const ddla_data_records *r = &index->records;
   memcpy(at, index_magic, MAGIC_BYTES);
-  at = put(at + MAGIC_BYTES, DDLA_PREPARED_VERSION, 4);
+  at = put(at + MAGIC_BYTES, index->sums ? DDLA_PREPARED_VERSION : FIRST_VERSION, 4);
   at = put(at, index->part, 4);
   at = put(at, bytes, 8);
   at = put(at, r->type, 2);
@@ -151,6 +156,22 @@ static uint8_t *put_head(uint8_t *at, const ddla_prepared_index *index, size_t b
   return put(at, (uint64_t)index->classes.count, 8);
 }
 
+static uint64_t bits_of(double value) {
+  uint64_t bits = 0;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+static uint8_t *put_sums(uint8_t *at, const ddla_prepared_index *index) {
+  const bool whole = index->records.type == DDLA_DATA_UINT8;
+  for (int64_t c = 0; c < index->records.shape.channels; c++) {
+    const ddla_channel_sums *sums = &index->sums[c];
+    at = put(at, whole ? sums->sum : bits_of(sums->average), 8);
+    at = put(at, whole ? sums->squares : bits_of(sums->spread), 8);
+  }
+  return at;
+}
+
 ddla_status ddla_prepared_index_encode(uint8_t **out, size_t *bytes,
                                        const ddla_prepared_index *index) {
   const size_t room = encoded_bytes(index);
@@ -163,6 +184,7 @@ ddla_status ddla_prepared_index_encode(uint8_t **out, size_t *bytes,
     at = put(at, index->blocks[b].bytes, 8);
     at = put(at, index->blocks[b].hash, 8);
   }
+  if (index->sums) at = put_sums(at, index);
   for (int i = 0; i < index->classes.count; i++) {
     const size_t length = strlen(index->classes.names[i]);
     at = put(at, length, 4);
@@ -192,9 +214,10 @@ static ddla_status check_frame(const uint8_t *bytes, size_t length, const char *
                      "%s is damaged (%zu bytes that say %" PRIu64
                      ", and their hash is another): copy the set again, or prepare it anew",
                      path, length, promised);
-  if (version != DDLA_PREPARED_VERSION)
+  if (version < FIRST_VERSION || version > DDLA_PREPARED_VERSION)
     return DDLA_FAIL(UNSUPPORTED,
-                     "%s has version %" PRIu64 ", this program reads %d; prepare the set anew, or "
+                     "%s has version %" PRIu64
+                     ", this program reads up to %d; prepare the set anew, or "
                      "use a newer ddla",
                      path, version, DDLA_PREPARED_VERSION);
   return DDLA_OK;
@@ -272,6 +295,29 @@ static ddla_status read_blocks(ddla_prepared_index *index, const uint8_t **at, c
   return DDLA_OK;
 }
 
+static double real_of(uint64_t bits) {
+  double value = 0;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+static ddla_status read_sums(ddla_prepared_index *index, const uint8_t **at, const uint8_t *end,
+                             const char *path) {
+  const ddla_data_records *r = &index->records;
+  if (r->type == DDLA_DATA_TOKENS || r->shape.channels > (end - *at) / SUMS_BYTES)
+    return DDLA_FAIL(CORRUPT, "%s has no room for sums of %" PRId64 " channels", path,
+                     r->shape.channels);
+  DDLA_TRY(DDLA_NEW(index->sums, r->shape.channels));
+  for (int64_t c = 0; c < r->shape.channels; c++) {
+    const uint64_t first = get(at, 8), second = get(at, 8);
+    ddla_channel_sums *sums = &index->sums[c];
+    sums->values = (double)(r->shape.height * r->shape.width) * (double)r->count;
+    if (r->type == DDLA_DATA_UINT8) sums->sum = first, sums->squares = second;
+    else sums->average = real_of(first), sums->spread = real_of(second);
+  }
+  return DDLA_OK;
+}
+
 static ddla_status read_names(ddla_classes *classes, int64_t count, const uint8_t *at,
                               const uint8_t *end, const char *path) {
   for (int64_t i = 0; i < count; i++) {
@@ -297,6 +343,7 @@ static ddla_status read_names(ddla_classes *classes, int64_t count, const uint8_
 static ddla_status parse(ddla_prepared_index *index, const uint8_t *bytes, size_t length,
                          const char *path) {
   const uint8_t *at = bytes + HEAD_BYTES, *end = bytes + length - HASH_BYTES;
+  const uint8_t *version = bytes + MAGIC_BYTES;
   int64_t classes = 0;
   DDLA_TRY(read_head(index, &classes, bytes, path));
   DDLA_TRY(check_records(index, classes, path));
@@ -308,6 +355,7 @@ static ddla_status parse(ddla_prepared_index *index, const uint8_t *bytes, size_
                      path, index->block_count);
   DDLA_TRY(DDLA_NEW(index->blocks, index->block_count));
   DDLA_TRY(read_blocks(index, &at, path));
+  if (get(&version, 4) > FIRST_VERSION) DDLA_TRY(read_sums(index, &at, end, path));
   return read_names(&index->classes, classes, at, end, path);
 }
 
@@ -345,7 +393,7 @@ void ddla_prepared_foot(uint8_t out[DDLA_PREPARED_FOOT_BYTES], const ddla_prepar
                         ddla_prepared_stream stream, int64_t file) {
   uint8_t *at = out;
   memcpy(at, foot_magic, MAGIC_BYTES);
-  at = put(at + MAGIC_BYTES, DDLA_PREPARED_VERSION, 4);
+  at = put(at + MAGIC_BYTES, FOOT_VERSION, 4);
   at = put(at, index->part, 4);
   at = put(at, stream, 4);
   at = put(at, (uint64_t)file, 4);

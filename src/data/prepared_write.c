@@ -218,6 +218,7 @@ static ddla_status write_part(const char *directory, const ddla_dataset *set, in
                  .threads = ddla_crew_threads(options->threads, BATCH_BLOCKS)};
     if (index.stream_blocks[s] > 0) DDLA_TRY_CLEAN(status, write_stream(&w));
   }
+  DDLA_TRY_CLEAN(status, ddla_prepared_sum_set(&index, set));
   DDLA_TRY_CLEAN(status, ddla_prepared_index_store(directory, &index));
 cleanup:
   ddla_prepared_index_fini(&index);

@@ -145,5 +145,7 @@ ddla_status ddla_prepared_writer_finish(ddla_prepared_writer *writer) {
     const int64_t files = ddla_prepared_files(writer->index, (ddla_prepared_stream)s);
     for (int64_t f = 0; f < files; f++) DDLA_TRY(end_file(writer, f));
   }
+  if (!writer->index->sums && !writer->index->compressed)
+    DDLA_TRY(ddla_prepared_sum_files(writer->index, writer->directory));
   return ddla_prepared_index_store(writer->directory, writer->index);
 }

@@ -65,18 +65,32 @@ void ddla_tiered_close_data(ddla_training *training) {
   *far = (ddla_training_far){0};
 }
 
+/* Mean and deviation follow from all training samples, which are not read at the start: they are
+ * those that the set keeps, of all its samples, or are given. */
+static ddla_status check_moments(const ddla_training *training) {
+  const ddla_job *job = training->job;
+  if (!job->data.standardize || job->data.mean.count > 0) return DDLA_OK;
+  if (job->data.validation_fraction > 0)
+    return ddla_job_refuse(job, "data.validation_fraction",
+                           "sets samples aside, so that mean and deviation follow from the others, "
+                           "which share.mode tiered does not read at the start; make the part by "
+                           "`ddla data split`, give data.mean and data.std, or set "
+                           "data.standardize: false");
+  if (ddla_dataset_summed(training->whole)) return DDLA_OK;
+  return ddla_job_refuse(job, "data.train",
+                         "does not keep the sums that mean and deviation follow from, and "
+                         "share.mode tiered does not read all samples at the start: an older ddla "
+                         "has prepared it; prepare it again (`ddla data prepare`, from the set "
+                         "itself), or give data.mean and data.std");
+}
+
 static ddla_status check_tiered(const ddla_training *training) {
   const ddla_job *job = training->job;
   if (!ddla_dataset_far(training->whole))
     return ddla_job_refuse(job, "data.train",
                            "is no prepared set, and share.mode tiered fetches blocks of one; make "
                            "it by `ddla data prepare`, or set share.mode: none");
-  if (job->data.standardize && job->data.mean.count == 0)
-    return ddla_job_refuse(
-        job, "data.standardize",
-        "is true, and mean and deviation follow from all training samples, which "
-        "share.mode tiered does not read at the start; give data.mean and "
-        "data.std (`ddla data stats` shows them), or set it to false");
+  DDLA_TRY(check_moments(training));
   if (strcmp(job->data.on_error, "skip") == 0)
     return ddla_job_refuse(job, "data.on_error",
                            "is skip, but with share.mode tiered a damaged block is found when its "

@@ -23,7 +23,8 @@ enum {
   FILE_BLOCKS_AT = 112,
   CLASSES_AT = 120,
   BLOCKS_AT = 128,
-  NAMES_AT = BLOCKS_AT + 3 * 16 /* of the images: two blocks of features, one of labels */
+  SUMS_AT = BLOCKS_AT + 3 * 16, /* of the images: two blocks of features, one of labels */
+  NAMES_AT = SUMS_AT + 16       /* one channel */
 };
 
 static const ddla_prepared_options plain = {.block_bytes = BLOCK};
@@ -104,7 +105,9 @@ static void frames(void **state) {
   write_text("bad/train.index", "something else that is long enough");
   REFUSED(CORRUPT, "does not begin with \"ddlaprep\"");
   free(index);
-  REFUSED_WITH(VERSION_AT, 2, 4, UNSUPPORTED, "version 2", "this program reads 1", "newer ddla");
+  REFUSED_WITH(VERSION_AT, 3, 4, UNSUPPORTED, "version 3", "this program reads up to 2",
+               "newer ddla");
+  REFUSED_WITH(VERSION_AT, 0, 4, UNSUPPORTED, "version 0");
   REFUSED_WITH(PART_AT, 2, 4, CORRUPT, "train.index", "the index of the part test", "renamed");
 }
 
@@ -162,6 +165,7 @@ static void what_does_not_fit(void **state) {
   REFUSED_WITH(FILE_BLOCKS_AT, 1, 8, CORRUPT, "train-features-00000.part", "94144", "65600");
   REFUSED_WITH(CLASSES_AT, 4, 8, CORRUPT, "name of class 3", "beyond the index");
   REFUSED_WITH(CLASSES_AT, 2, 8, CORRUPT, "5 bytes are left");
+  REFUSED_WITH(CHANNELS_AT, 1 << 20, 8, CORRUPT, "no room for so many");
   REFUSED_WITH(NAMES_AT, 0, 4, CORRUPT, "name of class 0");
   REFUSED_WITH(NAMES_AT, 1 << 30, 4, CORRUPT, "name of class 0");
   long_name();
@@ -221,6 +225,20 @@ static void forged_fingerprint(void **state) {
   if (!strstr(words, "the fingerprint is not that of the content")) fail_msg("%s", words);
 }
 
+/* The same of sums. */
+static void forged_sums(void **state) {
+  (void)state;
+  for (size_t at = SUMS_AT; at < NAMES_AT; at += 8) {
+    char words[DDLA_STATUS_TEXT_BYTES] = "";
+    ddla_prepared_verdict verdict = {0};
+    fresh(&plain);
+    set_number(at, 12345, 8);
+    CHECK_OK(ddla_prepared_verify(&verdict, directory, DDLA_DATA_TRAIN, tell, words));
+    assert_int_equal(verdict.damages, 1);
+    if (!strstr(words, "sums are not those of the samples")) fail_msg("%s", words);
+  }
+}
+
 static void part_files(void **state) {
   (void)state;
   static const char first[] = "bad/train-features-00000.part";
@@ -270,6 +288,7 @@ int main(void) {
       cmocka_unit_test(what_does_not_fit),
       cmocka_unit_test(forged_content),
       cmocka_unit_test(forged_fingerprint),
+      cmocka_unit_test(forged_sums),
       cmocka_unit_test(part_files),
   };
   return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);

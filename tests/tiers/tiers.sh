@@ -87,14 +87,46 @@ train 0 resumed-whole job.yaml --resume
 same_model "$(sha resumed-whole/model.safetensors)" resumed
 train 0 gossip job.yaml --set share.mode=tiered --set sync.mode=asynchronous --set sync.method=gossip
 
-# Mean and deviation as `ddla data stats` shows them are those that training finds itself.
+# Mean and deviation: those of the samples, which the set keeps; or as `ddla data stats` shows them. A set that does not
+# keep them is refused, and in memory they are found.
 of_train() {
   "$DDLA" data stats plain --json | sed -n "s/.*\"$1\": \([0-9.e-]*\).*/\1/p" | head -n 1
 }
-train 0 found job.yaml --set data.mean=[] --set data.std=[] --set data.validation_fraction=0
+by_itself="--set data.mean=[] --set data.std=[] --set data.validation_fraction=0"
+# shellcheck disable=SC2086 # words
+train 0 found job.yaml $by_itself --set data.train=data
+found_model=$(sha found/model.safetensors)
+for kept in plain packed; do
+  # shellcheck disable=SC2086
+  tiered 0 "kept-$kept" $by_itself --set data.train=$kept --set parallel.hosts=2
+  same_model "$found_model" "kept-$kept"
+done
+[ "$(share kept-plain origin_bytes)" -eq "$bytes" ] || fail "kept-plain: each byte is not read once"
 tiered 0 given --set "data.mean=[$(of_train mean)]" --set "data.std=[$(of_train deviation)]" \
   --set data.validation_fraction=0
-same_model "$(sha found/model.safetensors)" given
+same_model "$found_model" given
+cp -r plain older
+"$BUILD/bin/tiers_older" older
+# shellcheck disable=SC2086
+tiered 2 refused $by_itself --set data.train=older
+says refused.err "data.train" "does not keep the sums" "prepare it again"
+# shellcheck disable=SC2086
+train 0 older-whole job.yaml $by_itself --set data.train=older
+same_model "$found_model" older-whole
+"$DDLA" data verify older >/dev/null || fail "an older set is damaged"
+"$DDLA" data prepare older --out newer >/dev/null
+# shellcheck disable=SC2086
+tiered 0 newer $by_itself --set data.train=newer
+same_model "$found_model" newer
+
+# Rows of numbers, whose mean and deviation are found in two passes.
+awk -v OFS=, 'BEGIN { for (i = 0; i < 900; i++) print i / 7 + 1000, (i * i) % 101 / 13, 0.1, i % 3 }' >rows.csv
+"$DDLA" data prepare rows.csv --out rows --block-bytes 65536 >/dev/null
+# shellcheck disable=SC2086
+train 0 rows-found job.yaml $by_itself --set data.train=rows.csv --set data.shift=0
+# shellcheck disable=SC2086
+tiered 0 rows-kept $by_itself --set data.train=rows --set data.shift=0 --set parallel.hosts=2
+same_model "$(sha rows-found/model.safetensors)" rows-kept
 
 # HTTP.
 serve plain
@@ -166,7 +198,8 @@ refused() {
   says refused.err "$words"
 }
 refused "data.train" --set data.train=data
-refused "data.standardize" --set data.mean=[] --set data.std=[]
+refused "data.validation_fraction" --set data.mean=[] --set data.std=[]
+says refused.err "ddla data split"
 refused "data.on_error" --set data.on_error=skip
 refused "share.directory" --set share.disk=0.5
 refused "data.private" --set data.private=true --set parallel.hosts=2
