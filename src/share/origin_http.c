@@ -2,6 +2,7 @@
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -15,6 +16,7 @@ enum {
   SILENT_S = 20,      /* an answer of which nothing comes for so long has broken off; */
   SLOW_BYTES = 1000,  /* or less than this in a second */
   PAGE_BYTES = 65536, /* of an error page, at most */
+  HOST_BYTES = 256,
   URL_BYTES = DDLA_DATA_PATH_BYTES + 128
 };
 
@@ -94,6 +96,19 @@ static int look_up(void *argument, curl_off_t a, curl_off_t b, curl_off_t c, cur
   return atomic_load(&origin->stopped);
 }
 
+/* Whose word is taken for a server's name: the system's authorities, or those that the variables of
+ * OpenSSL name, which the library by itself does not look at. */
+static const char *variable(const char *name) {
+  const char *value = getenv(name);
+  return value && value[0] ? value : NULL;
+}
+
+static void set_authorities(CURL *curl) {
+  const char *file = variable("SSL_CERT_FILE"), *directory = variable("SSL_CERT_DIR");
+  if (file) curl_easy_setopt(curl, CURLOPT_CAINFO, file);
+  if (directory) curl_easy_setopt(curl, CURLOPT_CAPATH, directory);
+}
+
 static void set_up(CURL *curl, ddla_origin *origin, const char *url, char *error) {
   curl_easy_setopt(curl, CURLOPT_URL, url);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
@@ -106,6 +121,7 @@ static void set_up(CURL *curl, ddla_origin *origin, const char *url, char *error
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_up);
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, origin);
+  set_authorities(curl);
 }
 
 /* What one try came to. */
@@ -116,8 +132,22 @@ typedef struct outcome {
   size_t got;     /* bytes of the range */
   int64_t length; /* of the file, where that was asked */
   int tries;
+  char host[HOST_BYTES]; /* that was asked last: there are redirections */
   char words[CURL_ERROR_SIZE];
 } outcome;
+
+static void name_host(char out[HOST_BYTES], CURL *curl) {
+  const char *url = NULL;
+  char *host = NULL;
+  CURLU *parts = curl_url();
+  snprintf(out, HOST_BYTES, "the server");
+  curl_easy_getinfo(curl, CURLINFO_EFFECTIVE_URL, &url);
+  if (parts && url && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+      curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+    snprintf(out, HOST_BYTES, "%s", host);
+  curl_free(host);
+  curl_url_cleanup(parts);
+}
 
 static outcome try_once(ddla_origin *origin, CURL *curl, const char *url, answer *to,
                         const char *range) {
@@ -141,6 +171,7 @@ static outcome try_once(ddla_origin *origin, CURL *curl, const char *url, answer
   made.length = length;
   if (range && to->page > PAGE_BYTES) made.code = CURLE_OK; /* its status says enough */
   if (range) made.refused = to->refused, made.got = to->got;
+  name_host(made.host, curl);
   if (!made.words[0]) snprintf(made.words, sizeof made.words, "%s", curl_easy_strerror(made.code));
   return made;
 }
@@ -149,7 +180,8 @@ static outcome try_once(ddla_origin *origin, CURL *curl, const char *url, answer
 static bool may_pass(const outcome *o) {
   if (o->refused) return false;
   if (o->code == CURLE_UNSUPPORTED_PROTOCOL || o->code == CURLE_URL_MALFORMAT ||
-      o->code == CURLE_PEER_FAILED_VERIFICATION || o->code == CURLE_TOO_MANY_REDIRECTS)
+      o->code == CURLE_PEER_FAILED_VERIFICATION || o->code == CURLE_SSL_CACERT_BADFILE ||
+      o->code == CURLE_TOO_MANY_REDIRECTS)
     return false;
   return o->code != CURLE_OK || o->status >= 500 || o->status == 429 || o->status == 408;
 }
@@ -158,6 +190,25 @@ static void pause_before(int try) {
   const int64_t ms = (int64_t)PAUSE_MS << (try - 1);
   const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
   nanosleep(&pause, NULL);
+}
+
+static ddla_status refuse_certificate(const outcome *o, const char *url) {
+  const char *file = variable("SSL_CERT_FILE"), *directory = variable("SSL_CERT_DIR");
+  if (o->code == CURLE_SSL_CACERT_BADFILE)
+    return DDLA_FAIL(INVALID,
+                     "cannot read %s: no certificates of authorities can be read from %s%s%s; set "
+                     "SSL_CERT_FILE to a file of them (PEM), or unset it",
+                     url,
+                     file        ? file
+                     : directory ? directory
+                                 : "the system's store",
+                     file && directory ? " or " : "", file && directory ? directory : "");
+  return DDLA_FAIL(
+      INVALID,
+      "cannot read %s: the certificate of %s is not accepted: %s; use the name and the "
+      "time that it is for, or where an authority of your own has signed it, set "
+      "SSL_CERT_FILE to the file of the authority's certificate (PEM)",
+      url, o->host, o->words);
 }
 
 /* A request, as often as it takes. range: null asks for the length alone. */
@@ -180,6 +231,8 @@ static ddla_status ask(outcome *out, ddla_origin *origin, const char *url, answe
                      "%s: the server does not answer with the range of bytes that is asked for "
                      "(status %ld); samples are fetched by ranges",
                      url, out->status);
+  if (out->code == CURLE_PEER_FAILED_VERIFICATION || out->code == CURLE_SSL_CACERT_BADFILE)
+    return refuse_certificate(out, url);
   if (out->code != CURLE_OK)
     return DDLA_FAIL(IO, "cannot read %s, tried %d times: %s", url, out->tries, out->words);
   if (out->status == 401 || (range && out->status == 403)) /* of what is not there, too */
