@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 
-enum { PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096, NAMES = 1000 };
 
 struct ddla_spill {
   char *directory; /* for messages */
@@ -16,15 +16,21 @@ struct ddla_spill {
   size_t place_bytes;
 };
 
-/* A name that exists for a moment, where the file system cannot do without. */
+/* A name that exists for a moment, where the file system cannot do without. Hosts that are threads
+ * of one process, or a process that was killed, may have it: then the next one. */
 static int make_unlinked(const char *directory) {
   char path[PATH_BYTES];
-  const int bytes = snprintf(path, sizeof path, "%s/.ddla-tier-%d", directory, (int)getpid());
-  if (bytes >= (int)sizeof path) {
-    errno = ENAMETOOLONG;
-    return -1;
+  int file = -1;
+  errno = EEXIST;
+  for (int n = 0; n < NAMES && file < 0 && errno == EEXIST; n++) {
+    const int bytes =
+        snprintf(path, sizeof path, "%s/.ddla-tier-%d-%d", directory, (int)getpid(), n);
+    if (bytes >= (int)sizeof path) {
+      errno = ENAMETOOLONG;
+      return -1;
+    }
+    file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   }
-  const int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file >= 0) unlink(path);
   return file;
 }

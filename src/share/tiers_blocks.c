@@ -262,18 +262,31 @@ static int64_t places(int64_t bytes, size_t block, int64_t most) {
   return count < most ? count : most;
 }
 
+/* A disk that is full at the start is done without, as one that fills later; anything else that is
+ * wrong with the directory is for the user to mend. */
+static ddla_status open_disk(ddla_tiers *tiers, int64_t *disk) {
+  const ddla_tiers_options *o = &tiers->options;
+  if (*disk == 0) return DDLA_OK;
+  const ddla_status status =
+      ddla_spill_create(&tiers->spill, o->directory, o->catalog->block_bytes);
+  if (status != DDLA_DISK_FULL) return status;
+  ddla_log_line(DDLA_LOG_WARN, "the disk tier takes no blocks: %s", ddla_status_message(status));
+  *disk = 0;
+  return DDLA_OK;
+}
+
 ddla_status ddla_tiers_open_blocks(ddla_tiers *tiers) {
   const ddla_tiers_options *o = &tiers->options;
   const ddla_catalog *catalog = o->catalog;
-  const int64_t disk = places(o->disk_bytes, catalog->block_bytes, catalog->blocks);
+  int64_t disk = places(o->disk_bytes, catalog->block_bytes, catalog->blocks);
   tiers->memory_places = places(o->memory_bytes, catalog->block_bytes, catalog->blocks);
   for (int i = 0; i < o->origin_count; i++)
     tiers->origin_before += ddla_origin_bytes(o->origins[i]);
+  DDLA_TRY(open_disk(tiers, &disk));
   DDLA_TRY(ddla_cache_create(&tiers->cache, catalog->blocks, tiers->memory_places, disk));
   DDLA_TRY(DDLA_NEW(tiers->blocks, catalog->blocks));
   DDLA_TRY(DDLA_NEW(tiers->memory, tiers->memory_places + 1));
   DDLA_TRY(DDLA_NEW(tiers->spare, SPARES + 1));
-  if (disk > 0) DDLA_TRY(ddla_spill_create(&tiers->spill, o->directory, catalog->block_bytes));
   const ddla_readers_options readers = {.catalog = catalog,
                                         .spill = tiers->spill,
                                         .threads = READERS,

@@ -2,9 +2,11 @@
  * were not, a home that cannot read, and one that says nothing. */
 #include "share/tiers.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/log.h"
 #include "data/test_prepared.h"
 #include "transport/local.h"
 
@@ -19,6 +21,7 @@ typedef struct world {
   ddla_tiers_options options; /* as far as they are alike */
   bool silent;                /* host 1 has no thread; */
   bool idle;                  /* it needs nothing itself */
+  bool disk_goes;             /* in mid-run, of both */
   _Atomic int done;           /* hosts that need nothing any more */
 } world;
 
@@ -53,11 +56,26 @@ static ddla_status check(const host *h, const void *found, const int64_t *row, i
   return DDLA_OK;
 }
 
+/* From now on nothing can be written to the files of disk tiers, nor read from them. */
+static void take_disks_away(void) {
+  DIR *files = opendir("/proc/self/fd");
+  const int gone = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  for (struct dirent *entry; files && gone >= 0 && (entry = readdir(files));) {
+    char link[64], path[512] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%.20s", entry->d_name);
+    if (readlink(link, path, sizeof path - 1) < 0 || !strstr(path, ".ddla-tier")) continue;
+    dup2(gone, (int)strtol(entry->d_name, NULL, 10));
+  }
+  if (gone >= 0) close(gone);
+  if (files) closedir(files);
+}
+
 static ddla_status use_steps(host *h) {
   const void *found = NULL;
   int64_t row[BATCH];
   for (int64_t step = 0; step < STEPS; step++) {
     ddla_board_enter(&h->board, step);
+    if (h->w->disk_goes && h->number == 0 && step == STEPS / 2) take_disks_away();
     DDLA_TRY(ddla_board_foreseen(&found, &h->board, step, NULL));
     rows(NULL, row, step, h->number);
     DDLA_TRY(check(h, found, row, BATCH));
@@ -181,6 +199,37 @@ static void little_memory_is_enough(void **state) {
   close_world(&w);
 }
 
+static void count_line(ddla_log_level level, const char *line, void *argument) {
+  if (level == DDLA_LOG_WARN && strstr(line, "the disk tier takes no more blocks"))
+    atomic_fetch_add((_Atomic int *)argument, 1);
+}
+
+/* A disk that fails in mid-run is done without: what was there comes from the origin again, and
+ * each host says so once. */
+static void a_disk_that_fails_is_done_without(void **state) {
+  (void)state;
+  ddla_catalog catalog = {0};
+  world w = open_world(&catalog);
+  host hosts[HOSTS];
+  int64_t origin_bytes = 0;
+  _Atomic int warned = 0;
+  ddla_log_set_sink(count_line, &warned);
+  w.options.memory_bytes = BLOCK;
+  w.options.disk_bytes = 100 * BLOCK;
+  w.options.directory = test_path("tier");
+  for (int goes = 0; goes < 2; goes++) {
+    w.disk_goes = goes == 1;
+    run_hosts(hosts, &w);
+    for (int h = 0; h < HOSTS; h++) check_went_well(&hosts[h]);
+    assert_true(hosts[0].counts.bytes[DDLA_TIER_DISK] > 0);
+    assert_int_equal(atomic_load(&warned), goes ? HOSTS : 0);
+    if (goes) assert_true(hosts[0].counts.bytes[DDLA_TIER_ORIGIN] > origin_bytes);
+    origin_bytes = hosts[0].counts.bytes[DDLA_TIER_ORIGIN];
+  }
+  ddla_log_set_sink(NULL, NULL);
+  close_world(&w);
+}
+
 /* A home that cannot read says so; its blocks are then read by who needs them. */
 static void a_home_that_cannot_read_is_passed_by(void **state) {
   (void)state;
@@ -218,6 +267,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(hosts_give_each_other_samples),
       cmocka_unit_test(little_memory_is_enough),
+      cmocka_unit_test(a_disk_that_fails_is_done_without),
       cmocka_unit_test(a_home_that_cannot_read_is_passed_by),
       cmocka_unit_test(a_home_that_says_nothing_is_passed_by),
   };
