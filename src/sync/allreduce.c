@@ -425,7 +425,7 @@ static ddla_status store_gradient(allreduce *sync, int worker, const reduction *
   const ddla_sync_options *options = &sync->options;
   int64_t begin = 0, end = 0;
   ddla_allreduce_piece(&sync->base, worker, &begin, &end);
-  float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
+  float *reduced = ddla_sync_reduced(options);
   double *norms = options->block_norms < 0
                       ? NULL
                       : ddla_state_array(options->state, options->block_norms, 0, 0);
@@ -490,7 +490,7 @@ static bool arrives(const allreduce *sync) { return sync->bridged && !needs_whol
 static ddla_status run_arriving(allreduce *sync, int worker, const ddla_update_step *step) {
   const ddla_sync_options *options = &sync->options;
   const bool due = ddla_checks_due(options, step->step);
-  const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
+  const float *reduced = ddla_sync_reduced(options);
   int64_t begin = 0, end = 0, from = 0, count = 0;
   ddla_allreduce_piece(&sync->base, worker, &begin, &end);
   for (; end > begin; end = from) {
@@ -531,7 +531,7 @@ static void add_pull(const allreduce *sync, float *gradient, int64_t begin, int6
 
 /* The same in this worker's piece of the stored gradient. */
 static void pull_stored(const allreduce *sync, int worker, const ddla_update_step *step) {
-  float *reduced = ddla_state_array(sync->options.state, sync->options.reduced, 0, 0);
+  float *reduced = ddla_sync_reduced(&sync->options);
   int64_t begin = 0, end = 0;
   ddla_allreduce_piece(&sync->base, worker, &begin, &end);
   add_pull(sync, reduced + begin, begin, end, step);
@@ -547,7 +547,7 @@ static ddla_status run_piece(allreduce *sync, int worker, const reduction *sum,
   if (arrives(sync)) return run_arriving(sync, worker, step);
   ddla_allreduce_piece(&sync->base, worker, &begin, &end);
   if (options->reduced >= 0) {
-    const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
+    const float *reduced = ddla_sync_reduced(options);
     if (due) ddla_checks_span(options, worker, DDLA_CHECKED_GRADIENT, reduced + begin, begin, end);
     run_span(sync, reduced + begin, begin, end, step);
     return DDLA_OK;
@@ -595,7 +595,7 @@ static ddla_status update(allreduce *sync, int worker, const reduction *sum,
   const ddla_row_operands operands = row_operands(sync, sum);
   int64_t begin = 0, end = 0;
   if (options->optimizer->factor) {
-    const float *reduced = ddla_state_array(options->state, options->reduced, 0, 0);
+    const float *reduced = ddla_sync_reduced(options);
     ddla_updates_factor(sync->updates, worker, reduced, step);
     DDLA_TRY(meet_within(sync, worker));
   }

@@ -55,7 +55,7 @@ ddla_status ddla_allreduce_open_bridge(ddla_allreduce *sync) {
       .board = sync->board,
       .state = options->state,
       .lists = {options->lists[0], options->lists[1]},
-      .reduced = ddla_state_array(options->state, options->reduced, 0, 0),
+      .reduced = ddla_sync_reduced(options),
       .threadless = options->threadless,
       .fast = options->fast,
       .operands = sync->operands,

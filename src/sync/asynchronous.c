@@ -174,6 +174,7 @@ static ddla_status open_inner(asynchronous *a, int i, void *control) {
   options.start_step = first_version(a);
   options.control = control;
   if (a->method->apart) options.rate_step = &a->board->grant.step;
+  else options.turn = &a->board->turn;
   DDLA_TRY(ddla_allreduce_open(&a->inner[i], inner_strategy(), &options));
   if (!a->method->apart) a->inner[i]->divided = store;
   return DDLA_OK;
@@ -223,8 +224,8 @@ static ddla_status open_turns(asynchronous *a) {
                               .board = a->board,
                               .copy = {a->copy[0], a->copy[1]},
                               .version = first_version(a)};
-  if (!a->method->apart)
-    turns.contribution = ddla_state_array(options->state, options->reduced, 0, 0);
+  for (int i = 0; i < 2 && !a->method->apart; i++)
+    turns.contribution[i] = ddla_state_array(options->state, options->reduced, (uint64_t)i, 0);
   return ddla_turns_create(&a->turns, &turns);
 }
 
@@ -480,7 +481,8 @@ static void tell(ddla_sync_result *out, asynchronous *a, int worker, const ddla_
 static ddla_status contribute(ddla_sync_result *turn, asynchronous *a, int *bad_shard, int worker) {
   worker_state *state = &a->worker[worker];
   const bool frees = !a->options.threadless && !a->method->apart;
-  if (frees) DDLA_TRY(wait_word(a, worker, &a->board->sent, state->contributions));
+  if (frees && state->contributions > 0) /* the one before the last had this one's memory */
+    DDLA_TRY(wait_word(a, worker, &a->board->sent, state->contributions - 1));
   DDLA_TRY(ddla_sync_finish(turn, bad_shard, &inner_of(a)->base, worker));
   state->contributions++;
   DDLA_TRY(

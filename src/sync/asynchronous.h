@@ -55,9 +55,10 @@ extern const char *const ddla_asynchronous_numbers[DDLA_ASYNCHRONOUS_NUMBERS];
 
 /* Of methods with one model. */
 #define DDLA_SERVING_SLOTS                                                                         \
-  .divides = true, .owners = ddla_asynchronous_owners, .arrays = ddla_asynchronous_arrays,         \
-  .array_count = DDLA_ASYNCHRONOUS_ARRAYS, .numbers = ddla_asynchronous_numbers,                   \
-  .number_count = DDLA_ASYNCHRONOUS_NUMBERS, DDLA_ASYNCHRONOUS_SLOTS
+  .divides = true, .overlaps = true, .owners = ddla_asynchronous_owners,                           \
+  .arrays = ddla_asynchronous_arrays, .array_count = DDLA_ASYNCHRONOUS_ARRAYS,                     \
+  .numbers = ddla_asynchronous_numbers, .number_count = DDLA_ASYNCHRONOUS_NUMBERS,                 \
+  DDLA_ASYNCHRONOUS_SLOTS
 
 #define DDLA_ASYNCHRONOUS_SLOTS                                                                    \
   .claims = true, .list_copies = ddla_asynchronous_list_copies, .close = ddla_asynchronous_close,  \

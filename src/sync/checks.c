@@ -143,7 +143,7 @@ ddla_status ddla_checks_fail(const ddla_state *state, int checks, int first, int
 ddla_status ddla_checks_explain(const ddla_sync_options *options, int worker, uint64_t step) {
   const ddla_state *state = options->state;
   const int workers = ddla_cluster_here(options->cluster) * options->lanes;
-  const float *reduced = ddla_state_array(state, options->reduced, 0, 0);
+  const float *reduced = ddla_sync_reduced(options);
   ddla_checks_begin(options, worker);
   ddla_checks_span(options, worker, DDLA_CHECKED_GRADIENT, reduced, 0, ddla_state_dense(state));
   for (int w = 0; ddla_state_list_numbers(state) > 0 && w < workers; w++)

@@ -38,7 +38,8 @@ typedef struct ddla_letter {
   int32_t first, end;    /* shards */
   ddla_letter_sums sums;
   double number;   /* PUSH: what clipping scales it by; NEWS: the newest rate */
-  int64_t applied; /* NEWS: contributions of the addressee that are in it */
+  int64_t applied; /* NEWS: contributions of the addressee that are in it; PUSH: those of the
+                      sender that have begun, with this one */
   uint64_t bytes;  /* behind it; 0: none */
 } ddla_letter;
 

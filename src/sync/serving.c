@@ -34,9 +34,11 @@ typedef struct serving {
   int64_t *read_version; /* [ranges] of this turn's parameters */
   int64_t *applied;      /* [ranges] of this host's contributions, as servers say */
   note *note;            /* [hosts] as shared at a fence */
-  int64_t contributed, samples, begin_ns;
-  int under_way;          /* ranges of the last contribution that are not sent */
-  ddla_served_past first; /* of the first range */
+  int64_t contributed, samples;
+  int64_t freed, since_ns; /* contributions that are sent, as all before them; and since when the
+                              first one of the others has been the first */
+  int unsent[2];           /* ranges of contributions of even and odd number */
+  ddla_served_past first;  /* of the first range */
   /* Dealing: */
   ddla_moving *moving;
   ddla_served_past *past; /* [ranges] of own ones, while they move */
@@ -94,16 +96,24 @@ static ddla_status deliver(void *made, int from, const ddla_letter *letter, void
   return DDLA_OK;
 }
 
-static void free_contribution(serving *s) {
-  if (--s->under_way > 0) return;
-  atomic_fetch_add(&board_of(s)->exchange_ns, now_ns(s) - s->begin_ns);
-  ddla_transport_word_publish(sync_of(s)->transport, &board_of(s)->sent, (uint64_t)s->contributed);
+static int64_t under_way(const serving *s) { return s->contributed - s->freed; }
+
+/* Contributions are free in their order. */
+static void free_contributions(serving *s) {
+  const int64_t now = now_ns(s);
+  if (under_way(s) == 0 || s->unsent[(s->freed + 1) % 2] > 0) return;
+  while (under_way(s) > 0 && s->unsent[(s->freed + 1) % 2] == 0) s->freed++;
+  atomic_fetch_add(&board_of(s)->exchange_ns, now - s->since_ns);
+  s->since_ns = now;
+  ddla_transport_word_publish(sync_of(s)->transport, &board_of(s)->sent, (uint64_t)s->freed);
 }
 
 static void sent(void *made, int to, const ddla_letter *letter, const void *data) {
   serving *s = made;
-  if (letter->kind == DDLA_LETTER_PUSH) free_contribution(s);
-  else if (letter->kind == DDLA_LETTER_NEWS) ddla_served_sent(s->served, to, letter, data);
+  if (letter->kind == DDLA_LETTER_PUSH) {
+    s->unsent[letter->applied % 2]--;
+    free_contributions(s);
+  } else if (letter->kind == DDLA_LETTER_NEWS) ddla_served_sent(s->served, to, letter, data);
 }
 
 /* ---- what the server says ---- */
@@ -134,7 +144,7 @@ static ddla_status push_range(serving *s, const ddla_turn_order *order, int rang
   int64_t begin = 0, count = 0;
   ddla_bridge_range(layout_of(s), range, &begin, &count);
   const bool empty = order->sums.samples == 0;
-  const void *data = empty ? NULL : s->means->options.contribution + begin;
+  const void *data = empty ? NULL : s->means->options.contribution[board_of(s)->turn % 2] + begin;
   size_t bytes = empty ? 0 : (size_t)count * sizeof(float);
   if (s->coded && !empty) DDLA_TRY(ddla_coded_encode(&data, &bytes, s->coded, range, data));
   const ddla_letter letter = {.kind = DDLA_LETTER_PUSH,
@@ -145,6 +155,7 @@ static ddla_status push_range(serving *s, const ddla_turn_order *order, int rang
                               .end = grant->end,
                               .sums = order->sums,
                               .number = order->factor,
+                              .applied = s->contributed,
                               .bytes = bytes};
   return ddla_mail_send(s->means->mail, ddla_bridge_owner(layout_of(s), range), &letter, data);
 }
@@ -154,10 +165,10 @@ static ddla_status contribute(void *made, const ddla_turn_order *order) {
   const bool empty = order->sums.samples == 0;
   s->contributed++;
   s->samples += order->sums.samples;
-  s->begin_ns = now_ns(s);
-  s->under_way = empty ? 1 : range_count(s);
+  if (under_way(s) == 1) s->since_ns = now_ns(s);
+  s->unsent[s->contributed % 2] = empty ? 0 : range_count(s);
   for (int r = 0; r < range_count(s); r++) DDLA_TRY(push_range(s, order, r));
-  if (empty) free_contribution(s);
+  if (empty) free_contributions(s);
   return DDLA_OK;
 }
 
@@ -179,7 +190,7 @@ static bool is_past(const void *made, const ddla_grant *grant) {
 static bool may_turn(const void *made, const ddla_grant *grant) {
   const serving *s = made;
   const ddla_turn_rule *rule = &s->means->options.rule;
-  if (sync_of(s)->threadless && s->under_way > 0) return false;
+  if (sync_of(s)->threadless && under_way(s) > 1) return false;
   if (rule->on_arrival && on_their_way(s) > rule->ahead) return false;
   return rule->lag < 0 || ddla_reading_version(s->reading) >= grant->step - rule->lag;
 }
@@ -213,7 +224,7 @@ static int64_t step_of(const void *made) {
 
 static bool at_fence(const void *made, int64_t fence) {
   const serving *s = made;
-  return s->under_way == 0 && ddla_reading_version(s->reading) == fence;
+  return under_way(s) == 0 && ddla_reading_version(s->reading) == fence;
 }
 
 /* All hosts have one model, which becomes the state's now: when they have met, some may go on and

@@ -93,7 +93,7 @@ static ddla_status wait_array(const sharing *s, int array) {
 
 static float *sums_of(const sharing *s) {
   const ddla_sync_options *options = &s->sync->options;
-  return ddla_state_array(options->state, options->reduced, 0, 0);
+  return ddla_sync_reduced(options);
 }
 
 static void make_norms(const sharing *s, const ddla_update_step *step, int64_t begin, int64_t end) {

@@ -60,6 +60,15 @@ bool ddla_sync_divides(const ddla_strategy *strategy, const ddla_cluster *cluste
   return strategy->divides && cluster->hosts > 1;
 }
 
+int ddla_sync_reduced_versions(const ddla_strategy *strategy, const ddla_cluster *cluster) {
+  return strategy->overlaps && cluster->hosts > 1 ? 2 : 1;
+}
+
+float *ddla_sync_reduced(const ddla_sync_options *options) {
+  const uint64_t version = options->turn ? *options->turn : 0;
+  return ddla_state_array(options->state, options->reduced, version, 0);
+}
+
 int ddla_sync_check_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes) {
   const bool divides = ddla_sync_divides(strategy, cluster);
   return lanes * (divides ? ddla_cluster_agents(cluster) : ddla_cluster_here(cluster));

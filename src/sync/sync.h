@@ -61,7 +61,8 @@ typedef struct ddla_sync_options {
   int sums[2];  /* rows: numbers (two versions) and values of each worker's summed lists; else -1 */
   int row_norms; /* row: one double for each number of a summed list, with clip_norm; else -1 */
   int reduced;   /* row: the summed gradient, where something of all of it must be known before the
-                    update (a norm, factors) and on several hosts; else -1 */
+                    update (a norm, factors) and on several hosts; else -1.
+                    ddla_sync_reduced_versions */
   int block_norms;       /* row: one double for each block, with clip_norm; else -1 */
   int factors;           /* row: ddla_updates_factor_count floats; -1: the optimizer has none */
   int section_sums;      /* row: ddla_updates_sum_count doubles; -1: it is not layered */
@@ -96,6 +97,8 @@ typedef struct ddla_sync_options {
   const ddla_sync_pull *pull; /* null: none */
   const int64_t *rate_step;   /* the rate is that of the update behind so many steps, which does not
                                  change in a step; null: behind the committed ones */
+  const uint64_t *turn;       /* whose parity is the version of `reduced` that a step's sum goes to,
+                                 which does not change in a step; null: there is one */
   void *control;              /* ddla_sync_control_bytes of zeroed memory that all agents share */
 } ddla_sync_options;
 
@@ -147,6 +150,7 @@ typedef struct ddla_strategy {
   bool streams;     /* fragments are exchanged while workers compute */
   bool accumulates; /* a step is `interval` batches */
   bool claims;      /* hosts compute whatever is next of any batch: work_of says what */
+  bool overlaps;    /* on several hosts a sum may still be on its way while the next one is made */
   const ddla_strategy_array *arrays;
   int array_count;
   const char *const *numbers; /* names of numbers that it keeps, equal on all hosts: saved, shown */
@@ -208,6 +212,12 @@ int ddla_sync_list_copies(const ddla_strategy *strategy, const ddla_sync_split *
  * of other parts in the rows of moments, and in `reduced`, are never touched. The part is that of
  * ddla_bridge_layout_make. */
 bool ddla_sync_divides(const ddla_strategy *strategy, const ddla_cluster *cluster);
+
+/* Versions that the row `reduced` must have. */
+int ddla_sync_reduced_versions(const ddla_strategy *strategy, const ddla_cluster *cluster);
+
+/* Where the sum of the step under way goes in the row `reduced`, which there is. */
+float *ddla_sync_reduced(const ddla_sync_options *options);
 
 /* Copies that the row `checks` must have. */
 int ddla_sync_check_copies(const ddla_strategy *strategy, const ddla_cluster *cluster, int lanes);

@@ -118,6 +118,7 @@ static void begin_turn(ddla_turns *turns) {
   turns->begin_ns = now_ns(turns);
   board->fence = false;
   board->grant = *ddla_grants_have(turns->means.grants);
+  board->turn++;
   ddla_grants_take(turns->means.grants);
   turns->method->begin_turn(turns->made);
   commit(turns, turns->method->step(turns->made));

@@ -39,7 +39,7 @@ typedef struct ddla_turn_board {
   _Alignas(64) ddla_word step; /* committed steps: first of all */
   _Alignas(64) ddla_word posted;
   _Alignas(64) ddla_word progress;
-  _Alignas(64) ddla_word sent; /* contributions whose memory is free again */
+  _Alignas(64) ddla_word sent; /* the memory of so many contributions is free again */
   _Alignas(64) ddla_word near; /* turns that are nearly over, so that it is time to claim */
   _Atomic uint32_t stop_asked;
   ddla_turn_order order[DDLA_TURN_ORDERS];
@@ -47,6 +47,7 @@ typedef struct ddla_turn_board {
   /* What came of an order, but a meeting: */
   bool fence, stop; /* a fence, and no turn; the last one, before the run's end */
   ddla_grant grant; /* the turn's */
+  uint64_t turn;    /* its number, from 1 */
   /* What serving makes of it: */
   int copy;              /* of the parameters, for the turn */
   ddla_letter_sums sums; /* of all that was contributed since the start, as known here */
@@ -77,8 +78,8 @@ typedef struct ddla_turns_options {
   ddla_turn_rule rule;
   ddla_turn_board *board;
   /* Of serving: */
-  const float *contribution; /* [space] */
-  float *copy[2];            /* [space] */
+  const float *contribution[2]; /* [space] of turns of even and odd number */
+  float *copy[2];               /* [space] */
   /* Null, or told of what comes to own ranges: see served.h. */
   void (*taken)(void *argument, int from, const ddla_letter *letter);
   void *argument;
@@ -135,7 +136,7 @@ ddla_status ddla_turns_create(ddla_turns **out, const ddla_turns_options *option
 void ddla_turns_destroy(ddla_turns *turns);
 
 /* Without a thread: does its work while the caller waits until progress reaches a target; 0: looks
- * once. A contribution's memory is then free when its order is done. */
+ * once. A turn then begins when the memory of its contribution is free. */
 ddla_status ddla_turns_serve(ddla_turns *turns, uint64_t target);
 
 /* Gives order `number`; the one before is done. */

@@ -139,7 +139,8 @@ static ddla_status add_gradients(ddla_shared *shared, const ddla_training *train
                                             .dtype = DDLA_F32,
                                             .scope = DDLA_SCOPE_OWNED,
                                             .count = ddla_state_dense(state),
-                                            .versions = 1,
+                                            .versions = ddla_sync_reduced_versions(
+                                                training->strategy, &training->cluster),
                                             .copies = 1}));
   if (!clips) return DDLA_OK;
   return ddla_state_add(&shared->block_norms, state,

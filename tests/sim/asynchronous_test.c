@@ -36,7 +36,7 @@ typedef struct host {
   ddla_bridge_layout layout;
   small_state state;
   ddla_turn_board *board;
-  float *copy[2], *contribution;
+  float *copy[2], *contribution[2];
   ddla_turns *turns;
   ddla_transport *local, *link;
   ddla_rng rng;
@@ -169,7 +169,8 @@ static ddla_status compute(host *h, const entry *e) {
   }
   for (int r = 0; r < h->s->ranges; r++) {
     const int64_t begin = begin_of(h->s, r);
-    contribution_of(h->contribution + begin, h->copy[h->board->copy] + begin, e, begin);
+    contribution_of(h->contribution[h->board->turn % 2] + begin, h->copy[h->board->copy] + begin, e,
+                    begin);
   }
   return DDLA_OK;
 }
@@ -233,20 +234,21 @@ static ddla_status begin(host *h) {
   h->state.sync.lanes = 1;
   h->state.sync.rule.damped = s->damped;
   DDLA_TRY(DDLA_NEW(h->board, 1));
-  DDLA_TRY(DDLA_NEW(h->contribution, space));
   DDLA_TRY(DDLA_NEW(h->met, s->total + 2));
   for (int i = 0; i < 2; i++) DDLA_TRY(DDLA_NEW(h->copy[i], space));
+  for (int i = 0; i < 2; i++) DDLA_TRY(DDLA_NEW(h->contribution[i], space));
   for (int64_t k = 0; k < space; k++) h->copy[0][k] = small_initial(k);
   atomic_store(&h->board->step, (uint64_t)s->start);
-  return ddla_turns_create(&h->turns, &(ddla_turns_options){.sync = &h->state.sync,
-                                                            .method = &ddla_serving,
-                                                            .layout = &h->layout,
-                                                            .rule = s->rule,
-                                                            .board = h->board,
-                                                            .contribution = h->contribution,
-                                                            .copy = {h->copy[0], h->copy[1]},
-                                                            .taken = taken,
-                                                            .argument = h});
+  return ddla_turns_create(
+      &h->turns, &(ddla_turns_options){.sync = &h->state.sync,
+                                       .method = &ddla_serving,
+                                       .layout = &h->layout,
+                                       .rule = s->rule,
+                                       .board = h->board,
+                                       .contribution = {h->contribution[0], h->contribution[1]},
+                                       .copy = {h->copy[0], h->copy[1]},
+                                       .taken = taken,
+                                       .argument = h});
 }
 
 /* The state stays until it was looked at. */
@@ -542,9 +544,8 @@ static void free_story(story *s) {
     host *h = &s->host[i];
     small_close(&h->state);
     ddla_free(h->board);
-    ddla_free(h->contribution);
     ddla_free(h->met);
-    for (int k = 0; k < 2; k++) ddla_free(h->copy[k]);
+    for (int k = 0; k < 2; k++) ddla_free(h->copy[k]), ddla_free(h->contribution[k]);
   }
   free(s);
 }
