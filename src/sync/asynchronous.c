@@ -207,6 +207,7 @@ static ddla_turn_rule rule_of(const asynchronous *a) {
   return (ddla_turn_rule){.window = window_of(a),
                           .grain = a->sizes.least,
                           .most = a->sizes.least << (a->sizes.count - 1),
+                          .early = !a->method->whole && staleness_of(a) > 0,
                           .every = {rule->meet_every[0], rule->meet_every[1], rule->meet_every[2]},
                           .on_arrival = a->method->on_arrival,
                           .lag = a->method->on_arrival ? -1 : staleness_of(a),

@@ -9,6 +9,9 @@ typedef struct part {
   int now;
 } part;
 
+/* Who is that slow serves none. */
+static bool is_slow(int64_t done, int64_t total, int hosts) { return done * hosts * 2 < total; }
+
 static bool is_far(const part *p, int64_t total) {
   const int64_t surplus = (p->now - p->whole) * total - p->rest;
   return surplus > total || surplus < -total;
@@ -51,16 +54,19 @@ static bool move(int16_t *owner, int ranges, part *parts) {
 
 bool ddla_dealing_change(int16_t *owner, int ranges, const int64_t *done, int hosts) {
   part parts[DDLA_HOSTS_MAX] = {{0}};
-  int64_t total = 0;
+  int64_t total = 0, serving = 0; /* what those do who serve */
   bool far = false;
   DDLA_ASSERT(hosts >= 1 && hosts <= DDLA_HOSTS_MAX);
   for (int h = 0; h < hosts; h++) total += done[h];
   if (total <= 0) return false;
   for (int r = 0; r < ranges; r++) parts[owner[r]].now++;
+  for (int h = 0; h < hosts; h++)
+    if (!is_slow(done[h], total, hosts)) serving += done[h];
   for (int h = 0; h < hosts; h++) {
-    parts[h].whole = done[h] * ranges / total;
-    parts[h].rest = done[h] * ranges % total;
-    far = far || is_far(&parts[h], total);
+    const bool slow = is_slow(done[h], total, hosts);
+    parts[h].whole = slow ? 0 : done[h] * ranges / serving;
+    parts[h].rest = slow ? 0 : done[h] * ranges % serving;
+    far = far || is_far(&parts[h], serving) || (slow && h > 0 && parts[h].now > 0);
   }
   if (!far) return false;
   round_parts(parts, hosts, ranges);

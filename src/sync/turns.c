@@ -113,7 +113,16 @@ static void learn_pace(ddla_turns *turns) {
   turns->shard_ns = turns->shard_ns > 0 ? (turns->shard_ns + ns) / 2 : ns;
 }
 
-static void begin_turn(ddla_turns *turns) {
+/* The answer takes its time. A host of small turns is a slow one, which should not hold what it
+ * does not compute yet: it claims when its turn is nearly over. */
+static ddla_status claim_early(ddla_turns *turns) {
+  const ddla_turn_rule *rule = &turns->means.options.rule;
+  const ddla_grant *grant = &board_of(turns)->grant;
+  if (!rule->early || grant->end - grant->first <= rule->grain) return DDLA_OK;
+  return ddla_grants_claim(turns->means.grants, turns->shard_ns);
+}
+
+static ddla_status begin_turn(ddla_turns *turns) {
   ddla_turn_board *board = board_of(turns);
   turns->begin_ns = now_ns(turns);
   board->fence = false;
@@ -123,6 +132,7 @@ static void begin_turn(ddla_turns *turns) {
   turns->method->begin_turn(turns->made);
   commit(turns, turns->method->step(turns->made));
   end_order(turns);
+  return claim_early(turns);
 }
 
 /* ---- meetings and fences ---- */
@@ -192,8 +202,7 @@ static ddla_status advance_order(ddla_turns *turns, bool *moved) {
   DDLA_TRY(drop_past(turns, moved));
   if (!may_turn(turns)) return DDLA_OK;
   *moved = true;
-  begin_turn(turns);
-  return DDLA_OK;
+  return begin_turn(turns);
 }
 
 static ddla_status begin_order(ddla_turns *turns) {
@@ -300,6 +309,7 @@ ddla_status ddla_turns_create(ddla_turns **out, const ddla_turns_options *option
                                         .link = sync->link,
                                         .progress = &options->board->progress,
                                         .threadless = sync->threadless,
+                                        .calm = true,
                                         .rings = true,
                                         .client = {advance, under_way, waits, describe, turns}};
   DDLA_TRY_CLEAN(status, ddla_service_create(&turns->service, &service));

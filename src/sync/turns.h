@@ -62,6 +62,7 @@ typedef struct ddla_turn_board {
 typedef struct ddla_turn_rule {
   int64_t window;   /* see grants.h: steps that may be under way beside the oldest one */
   int grain, most;  /* shards of a turn, at least and at most: see grants.h */
+  bool early;       /* who is granted more than `grain` shards claims the next ones as it begins */
   int64_t every[3]; /* fences: multiples of these steps; 0: none */
   /* Of serving: */
   bool on_arrival; /* see served.h */

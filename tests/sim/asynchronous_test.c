@@ -506,6 +506,7 @@ static void draw_rule(story *s, ddla_rng *rng) {
     rule->lag = -1;
     rule->ahead = s->bound == 0 ? 0 : 1;
   } else {
+    rule->early = draw(rng, 2);
     for (rule->grain = 1; draw(rng, 2) && s->shards % (2 * rule->grain) == 0;) rule->grain *= 2;
     for (rule->most = rule->grain; draw(rng, 4) && s->shards % (2 * rule->most) == 0;)
       rule->most *= 2;
