@@ -76,7 +76,7 @@
     "by-size, by-key: replicas, or shards of every batch, have parts of their own; files: each "   \
     "host's own files, {host} in a path of data is its number")                                    \
   X(data, partition_parts, INT, "0", 0, 64, "parts", SAME,                                         \
-    "synchronous: how many; 0: one for each agent, so that bits depend on how many there are")     \
+    "without replicas: how many; 0: one for each agent, so that bits depend on how many there are")\
   X(data, partition_labels, INT, "2", 1, 65536, "labels", SAME,                                    \
     "partition by-label: labels of each part")                                                  \
   X(data, partition_alpha, REAL, "0.5", 1e-6, 1e9, "", SAME,                                       \
@@ -154,7 +154,7 @@
   X(share, mode, CHOICE, "none", 0, 0, "none|broadcast|gather|tiered|exchange", FREE,              \
     "none: hosts read the files; broadcast: the first sends its to all; gather: and gets theirs; " \
     "tiered: samples of a prepared set, maybe at an http(s) address, are fetched when needed; "    \
-    "exchange: replicas exchange a fraction of their parts at every epoch's end")                  \
+    "exchange: parts of the data exchange a fraction at every epoch's end")                        \
   X(share, directory, TEXT, "", 0, 0, "", FREE,                                                    \
     "broadcast, gather: where each host keeps the prepared set that it gets; tiered: where its "   \
     "disk tier is")                                                                                \
@@ -166,7 +166,7 @@
   X(share, ahead, INT, "0", 0, 65536, "steps", FREE,                                               \
     "tiered: samples are fetched so many steps before they are needed; 0: as many as 32 MiB hold") \
   X(share, fraction, REAL, "0.1", 0, 1, "", SAME,                                                  \
-    "exchange: so much of its samples each replica gives to others, and gets")
+    "exchange: so much of its samples each part gives to others, and gets")
 
 #define DDLA_JOB_ROWS_parallel(X)                                                                  \
   X(parallel, agents, INT, "1", 1, 65536, "agents", FREE,                                          \

@@ -117,7 +117,7 @@ static json_t *codec_rows(const ddla_plugins *plugins) {
 static json_t *partition_rows(const ddla_plugins *plugins) {
   (void)plugins;
   json_t *rows = json_array();
-  add(rows, "shared", "all are everybody's: every batch is cut among all replicas");
+  add(rows, "shared", "all are everybody's: every batch is drawn from all of them");
   for (int i = 0; ddla_partition_at(i); i++)
     add(rows, ddla_partition_at(i)->name, ddla_partition_at(i)->help);
   return rows;

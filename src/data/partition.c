@@ -65,7 +65,7 @@ static ddla_status check_needs(const ddla_partition_kind *kind,
     return DDLA_FAIL(INVALID, "%s is for samples that lie on hosts of their own, and these do not",
                      kind->name);
   if (samples->count >= rule->parts) return DDLA_OK;
-  return DDLA_FAIL(INVALID, "%lld samples cannot be divided among %d replicas",
+  return DDLA_FAIL(INVALID, "%lld samples cannot be divided into %d parts",
                    (long long)samples->count, rule->parts);
 }
 
@@ -75,7 +75,7 @@ static ddla_status check_parts(const int32_t *owner, const ddla_partition_kind *
   for (int64_t i = 0; i < count; i++) held[owner[i]]++;
   for (int p = 0; p < parts; p++)
     if (held[p] == 0)
-      return DDLA_FAIL(INVALID, "%s leaves replica %d of %d without a sample; %s", kind->name, p,
+      return DDLA_FAIL(INVALID, "%s leaves part %d of %d without a sample; %s", kind->name, p,
                        parts, kind->mend);
   return DDLA_OK;
 }

@@ -222,7 +222,7 @@ static void sizes_follow_the_power_law(void **state) {
   for (int p = 0; p < 4; p++) assert_int_equal(size_of(set, p), COUNT / 4);
   rule.exponent = 8;
   rule.parts = 8;
-  expect_refused(set, "by-size", &rule, "replica 3 of 8 without a sample; lower");
+  expect_refused(set, "by-size", &rule, "part 3 of 8 without a sample; lower");
   free(set);
 }
 
@@ -245,14 +245,14 @@ static void samples_of_a_key_stay_together(void **state) {
   }
   assert_true(most - least < COUNT / 6 / 20);
   for (int i = 0; i < COUNT; i++) set->key[i] %= 5;
-  expect_refused(set, "by-key", &rule, "fewer keys than replicas");
+  expect_refused(set, "by-key", &rule, "fewer keys than parts");
   set->samples.key = NULL;
   expect_refused(set, "by-key", &rule, "data.partition_key");
   set->samples.label = NULL;
   expect_refused(set, "dirichlet", &rule, "these have none");
   expect_refused(set, "by-label", &rule, "these have none");
   set->samples.count = 5;
-  expect_refused(set, "iid", &rule, "5 samples cannot be divided among 6");
+  expect_refused(set, "iid", &rule, "5 samples cannot be divided into 6");
   free(set);
 }
 

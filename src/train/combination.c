@@ -103,13 +103,44 @@ static ddla_status check_partition(const ddla_training *training) {
         job, "data.partition",
         "is %s, but with sync.mode %s, sync.method %s whoever is free computes what comes next of "
         "any batch; use sync.mode: synchronous with allreduce or sharded, or accumulated with "
-        "average, diloco, streaming, elastic or admm, or leave it out",
+        "gradient, average, diloco, streaming, elastic or admm, or leave it out",
         job->data.partition, job->sync.mode, training->strategy->method);
   if (training->owned && training->dynamic && training->cluster.hosts > 1)
     return ddla_job_refuse(job, "parallel.balance",
                            "is dynamic, by which shards go to other hosts, but with "
                            "data.partition files samples lie on one alone; set it to static");
   return DDLA_OK;
+}
+
+/* Samples that a shard of an epoch has at least, of those that have any. */
+static int64_t least_samples(const ddla_training *training) {
+  const int64_t left = ddla_dataset_count(training->train) % training->batch;
+  const bool keeps = strcmp(training->job->train.last_batch, "keep") == 0;
+  const int64_t least = training->batch / training->shards;
+  if (left == 0 || !keeps) return least;
+  return left / training->shards > 1 ? left / training->shards : 1;
+}
+
+/* In every step hosts tell sums over shards. Those of very few samples are almost the samples: the
+ * gradient of a linear layer's weights by one sample is that sample, times a number for each row,
+ * and batch norm's sums are told shard by shard. */
+static ddla_status check_private(const ddla_training *training) {
+  enum { LEAST = 4 };
+  const ddla_job *job = training->job;
+  if (!job->data.private || training->cluster.hosts == 1 || has_replicas(training)) return DDLA_OK;
+  if (training->graph.graph->statistic_count > 0)
+    return ddla_job_refuse(job, "data.private",
+                           "is true, but the model has running statistics (batch norm), of which "
+                           "with sync.mode %s, sync.method %s the sums of each shard are told in "
+                           "every step; use layer or group norm, or replicas",
+                           job->sync.mode, training->strategy->method);
+  if (least_samples(training) >= LEAST) return DDLA_OK;
+  return ddla_job_refuse(
+      job, "data.private",
+      "is true, but shards of a batch have as few as %lld samples, and with sync.method %s their "
+      "gradients are told in every step, which tell too much of each (%d are enough); use larger "
+      "batches, fewer shards, or train.last_batch: drop",
+      (long long)least_samples(training), training->strategy->method, LEAST);
 }
 
 /* What is done about replicas' data goes with some methods, and some of it with parts alone. */
@@ -204,6 +235,7 @@ ddla_status ddla_combination_check(const ddla_training *training) {
   DDLA_TRY(check_divided(training));
   DDLA_TRY(check_replicas(training));
   DDLA_TRY(check_partition(training));
+  DDLA_TRY(check_private(training));
   DDLA_TRY(check_heterogeneity(training));
   DDLA_TRY(check_sparse(training));
   if (strcmp(training->job->share.mode, "exchange") == 0) DDLA_TRY(ddla_swapping_check(training));

@@ -10,6 +10,7 @@
 #include "chart/bars.h"
 #include "train/owned.h"
 #include "train/run.h"
+#include "train/supply.h"
 
 enum { SHOWN = 8 /* labels in a line */, WIDTH = 860, LINE_BYTES = 640, NAME_BYTES = 24 };
 
@@ -79,7 +80,7 @@ static void describe(char line[LINE_BYTES], const ddla_training *training, const
 }
 
 static const char *part_word(const ddla_training *training) {
-  return training->strategy->replicated ? "replica" : "part";
+  return ddla_supply_replicas(training) ? "replica" : "part";
 }
 
 void ddla_holdings_print(FILE *file, const ddla_training *training) {

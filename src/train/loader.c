@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/binding.h"
 
-enum { LINE_BYTES = 64 };
+enum { LINE_BYTES = 64, LOOK_NS = 1000000 /* where something is not ready, which wakes nobody */ };
 
 /* One lane's ring. */
 typedef struct queue {
@@ -39,6 +39,11 @@ static bool has_room(const ddla_loader *loader, const queue *q) {
   return q->goes_on && atomic_load(&q->made) - atomic_load(&q->used) < (uint64_t)loader->slots;
 }
 
+static bool is_ready(const ddla_loader *loader, const queue *q) {
+  const ddla_loader_options *options = &loader->options;
+  return !options->ready || options->ready(options->argument, &q->at);
+}
+
 static ddla_status make_one(ddla_loader *loader, int lane) {
   const ddla_loader_options *options = &loader->options;
   queue *q = &loader->queue[lane];
@@ -58,15 +63,37 @@ typedef struct news_target {
   uint64_t seen;
 } news_target;
 
+/* A lane has room, and lacks what its next micro-batch is made from. */
+static bool is_held(const ddla_loader *loader) {
+  for (int lane = 0; lane < loader->options.lanes; lane++) {
+    const queue *q = &loader->queue[lane];
+    if (has_room(loader, q) && !is_ready(loader, q)) return true;
+  }
+  return false;
+}
+
+/* Something can be made, of what has waited. */
+static bool is_let_go(const ddla_loader *loader) {
+  for (int lane = 0; lane < loader->options.lanes; lane++) {
+    const queue *q = &loader->queue[lane];
+    if (has_room(loader, q) && is_ready(loader, q)) return true;
+  }
+  return false;
+}
+
 static ddla_ready news_ready(void *argument) {
   const news_target *target = argument;
-  return atomic_load(&target->loader->news) > target->seen ? DDLA_READY_DONE : DDLA_READY_NOTHING;
+  const bool over = atomic_load(&target->loader->news) > target->seen || is_let_go(target->loader);
+  return over ? DDLA_READY_DONE : DDLA_READY_NOTHING;
 }
 
 static ddla_status wait_for_room(ddla_loader *loader, uint64_t seen) {
   news_target target = {loader, seen};
-  const ddla_waiting waiting = {
-      .ready = news_ready, .argument = &target, .word = &loader->news, .calm = true};
+  const ddla_waiting waiting = {.ready = news_ready,
+                                .argument = &target,
+                                .word = &loader->news,
+                                .look_ns = is_held(loader) ? LOOK_NS : 0,
+                                .calm = true};
   ddla_watch_mark(&loader->pen, DDLA_PHASE_WAIT,
                   ddla_watch_wait_pack(DDLA_WAIT_ROOM, DDLA_WATCH_ALL, seen + 1));
   return ddla_transport_wait(loader->options.transport, &waiting, -1);
@@ -78,13 +105,14 @@ static bool all_made(const ddla_loader *loader) {
   return true;
 }
 
-/* In turns, one for each lane that has room. */
+/* In turns, one for each lane that has room and whose next one can be made. */
 static ddla_status work(ddla_loader *loader) {
   while (!atomic_load(&loader->over) && !all_made(loader)) {
     const uint64_t seen = atomic_load(&loader->news);
     bool made = false;
     for (int lane = 0; lane < loader->options.lanes && !atomic_load(&loader->over); lane++) {
-      if (!has_room(loader, &loader->queue[lane])) continue;
+      const queue *q = &loader->queue[lane];
+      if (!has_room(loader, q) || !is_ready(loader, q)) continue;
       DDLA_TRY(make_one(loader, lane));
       made = true;
     }

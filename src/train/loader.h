@@ -44,8 +44,12 @@ typedef struct ddla_loader_options {
   ddla_micro_batch first; /* in front of each lane's first one */
   /* Moves *at on to the lane's next micro-batch; false: there is none. A pure function. */
   bool (*next)(void *argument, int lane, ddla_micro_batch *at);
-  /* Makes a micro-batch, by the loader's thread alone, which must not allocate. Whatever it waits
-   * for must end when the transport's check fails. */
+  /* Whether what a micro-batch is made from is there; where it is not, other lanes' are made in the
+   * meantime, which may be what it waits for. Null: it always is. */
+  bool (*ready)(void *argument, const ddla_micro_batch *at);
+  /* Makes a micro-batch, by the loader's thread alone, which must not allocate. Waits for nothing
+   * that lanes have to do first; whatever it waits for must end when the transport's check fails.
+   */
   ddla_status (*fill)(void *argument, int lane, const ddla_micro_batch *at, const ddla_feed *to);
   void *argument;
   ddla_transport *transport; /* borrowed: lanes and loader wait as its ranks do */

@@ -15,10 +15,11 @@ enum { STEPS = 200, SHARDS = 3, PARTS = 2, SAMPLES = 4, LANES = 3, ALL = STEPS *
 
 /* A loader whose fill writes what it was asked for. */
 typedef struct source {
-  uint64_t fails_at;   /* fill fails at this step; 0: never */
-  int slow_lane;       /* its micro-batches take long; -1: none's do */
-  _Atomic int filled;  /* calls of fill */
-  _Atomic bool locked; /* fill waits until it is not */
+  uint64_t fails_at;     /* fill fails at this step; 0: never */
+  int slow_lane;         /* its micro-batches take long; -1: none's do */
+  _Atomic int filled;    /* calls of fill */
+  _Atomic bool locked;   /* fill waits until it is not */
+  _Atomic uint64_t held; /* from this step on nothing is ready; 0: all is */
 } source;
 
 static void pause_ms(int ms) { nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL); }
@@ -38,6 +39,11 @@ static bool next(void *argument, int lane, ddla_micro_batch *at) {
   if (found.step == STEPS) return false;
   *at = found;
   return true;
+}
+
+static bool is_ready(void *argument, const ddla_micro_batch *at) {
+  const uint64_t held = atomic_load(&((source *)argument)->held);
+  return held == 0 || at->step < held;
 }
 
 static int64_t mark_of(int lane, const ddla_micro_batch *at) {
@@ -68,6 +74,7 @@ static ddla_status open_loader(ddla_loader **out, ddla_transport *transport, sou
       .room = {.samples = SAMPLES, .input_bytes = 4, .label_bytes = 4, .keyed = true},
       .first = {.part = -1},
       .next = next,
+      .ready = is_ready,
       .fill = fill,
       .argument = from,
       .transport = transport,
@@ -163,6 +170,24 @@ static void it_is_ahead_by_so_many(void **state) {
   assert_int_equal(run.waits.hits[DDLA_TIER_LOADER], 3);
   assert_int_equal(run.waits.waits[DDLA_TIER_LOADER], 0);
   assert_int_equal(run.waits.ns[DDLA_TIER_LOADER], 0);
+  ddla_loader_close(loader);
+  ddla_transport_close(transport);
+}
+
+/* What is not ready keeps nobody from the rest, and is made when it is, though nobody says so. */
+static void it_waits_for_no_lane(void **state) {
+  (void)state;
+  enum { BEFORE = SHARDS * PARTS };
+  ddla_transport *transport = NULL;
+  ddla_loader *loader = NULL;
+  source from = {.slow_lane = -1, .held = 1};
+  assert_int_equal(ddla_transport_open(&transport, "self", NULL), DDLA_OK);
+  assert_int_equal(open_loader(&loader, transport, &from, BEFORE + 2, NULL), DDLA_OK);
+  assert_true(comes_to(&from.filled, BEFORE * LANES));
+  pause_ms(20);
+  assert_int_equal(atomic_load(&from.filled), BEFORE * LANES);
+  atomic_store(&from.held, 0);
+  assert_true(comes_to(&from.filled, (BEFORE + 3) * LANES));
   ddla_loader_close(loader);
   ddla_transport_close(transport);
 }
@@ -280,6 +305,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_lane_gets_its_own_in_order),
       cmocka_unit_test(it_is_ahead_by_so_many),
+      cmocka_unit_test(it_waits_for_no_lane),
       cmocka_unit_test(what_it_was_not_told_of_is_the_lanes),
       cmocka_unit_test(its_failure_is_the_lanes),
       cmocka_unit_test(another_lanes_failure_ends_waits),

@@ -72,15 +72,20 @@ static bool next(void *argument, int lane, ddla_micro_batch *at) {
 
 /* ---- the loader's side ---- */
 
+/* Of the step's epoch. */
+static bool ready(void *argument, const ddla_micro_batch *at) {
+  const ddla_loading *loading = argument;
+  const ddla_training *training = loading->worker->training;
+  const int64_t epoch = (int64_t)at->step / training->batches_per_epoch;
+  return !training->exchange || ddla_exchange_is_ready(training->exchange, epoch);
+}
+
 static ddla_status fill(void *argument, int lane, const ddla_micro_batch *at, const ddla_feed *to) {
   ddla_loading *loading = argument;
   const ddla_worker *worker = &loading->worker[lane];
   const ddla_training *training = worker->training;
   lane_plan *plan = &loading->lane[lane];
   const ddla_sync_work work = work_of(worker, at->step);
-  if (training->exchange)
-    DDLA_TRY(ddla_exchange_enter(training->exchange,
-                                 (int64_t)at->step / training->batches_per_epoch, false));
   if (plan->supply_step != at->step + 1) {
     plan->supply = ddla_supply_of(training, &work, worker->replica);
     plan->supply_step = at->step + 1;
@@ -133,6 +138,7 @@ static ddla_status open_loader(ddla_loading *loading, uint64_t first) {
       .room = room_of(training),
       .first = {.step = first, .shard = -1, .part = -1},
       .next = next,
+      .ready = ready,
       .fill = fill,
       .argument = loading,
       .transport = worker->transport,

@@ -13,6 +13,7 @@
 #include "train/adopt.h"
 #include "train/divided.h"
 #include "train/run.h"
+#include "train/supply.h"
 
 enum { NOTES_MAX = 96, NOTE_BYTES = 64, NAME_BYTES = 160 };
 
@@ -237,6 +238,16 @@ static ddla_status check_identity(const ddla_checkpoint_file *file, const ddla_t
   return status == DDLA_OK ? ddla_adopt_check_steps(file, training) : status;
 }
 
+/* Who goes on with others is told. */
+static void add_parts(note_list *list, const ddla_training *training) {
+  char borders[DDLA_SUPPLY_TEXT_BYTES];
+  if (!training->parts) return;
+  add_note(list, "parts", "%d", training->parts->count);
+  if (training->strategy->replicated) return;
+  ddla_supply_borders(borders, training);
+  add_note(list, "part_shards", "%s", borders);
+}
+
 static ddla_status make_notes(note_list **out, const ddla_worker *worker) {
   const ddla_training *training = worker->training;
   char best[DDLA_TEXT_REAL_BYTES];
@@ -253,7 +264,7 @@ static ddla_status make_notes(note_list **out, const ddla_worker *worker) {
     add_note(list, "method", "%s", training->strategy->method);
   if (training->strategy->replicated || ddla_replica_rows_count(training) > 1)
     add_note(list, "replicas", "%d", ddla_replica_rows_count(training));
-  if (training->parts) add_note(list, "parts", "%d", training->parts->count);
+  add_parts(list, training);
   *out = list;
   return DDLA_OK;
 }
@@ -445,8 +456,11 @@ static void hand_on(const ddla_replica_rows *rows, const ddla_training *training
 static ddla_status tell_of_parts(const ddla_checkpoint_file *file, const ddla_training *training,
                                  int replicas) {
   const char *note = ddla_checkpoint_note(file, "parts");
+  const char *shards = ddla_checkpoint_note(file, "part_shards");
+  char borders[DDLA_SUPPLY_TEXT_BYTES];
   int64_t found = replicas;
   if (!training->parts) return DDLA_OK;
+  ddla_supply_borders(borders, training);
   if (note && !ddla_text_to_int(&found, note))
     return DDLA_FAIL(CORRUPT, "the checkpoint of step %" PRIu64 " is of '%.20s' parts of the data",
                      ddla_checkpoint_step(file), note);
@@ -454,6 +468,10 @@ static ddla_status tell_of_parts(const ddla_checkpoint_file *file, const ddla_tr
     ddla_log_line(DDLA_LOG_INFO,
                   "the data are divided anew, in %d parts; the checkpoint is of %" PRId64,
                   training->parts->count, found);
+  else if (!training->strategy->replicated && shards && strcmp(shards, borders) != 0)
+    ddla_log_line(DDLA_LOG_INFO,
+                  "parts of the data have other shards of a batch than before, as hosts have other "
+                  "numbers of agents, so they go on at other samples");
   return DDLA_OK;
 }
 

@@ -46,8 +46,8 @@ static ddla_status blame(const ddla_training *training, ddla_status status) {
   return ddla_job_refuse(training->job, "data.partition", "cannot be followed: %s", words);
 }
 
-static const char *replicated_by(const ddla_training *training) {
-  for (int i = 0; i < ddla_segments_count(training); i++) {
+const char *ddla_supply_replicas(const ddla_training *training) {
+  for (int i = 0; training->segments && i < ddla_segments_count(training); i++) {
     const ddla_strategy *strategy = ddla_segments_get(training, i)->strategy;
     if (strategy->replicated) return strategy->method;
   }
@@ -60,7 +60,7 @@ static ddla_status count_parts(int *out, const ddla_training *training) {
   static const char key[] = "data.partition_parts";
   const ddla_job *job = training->job;
   const int64_t wanted = job->data.partition_parts;
-  const char *method = replicated_by(training);
+  const char *method = ddla_supply_replicas(training);
   const int hosts = training->cluster.hosts;
   *out = hosts;
   if (!method && !training->owned) *out = wanted > 0 ? (int)wanted : training->agents;
@@ -79,11 +79,12 @@ static ddla_status count_parts(int *out, const ddla_training *training) {
 
 /* Batches that are cut have a shard for each part; every agent has one anyway. */
 static ddla_status check_shards(const ddla_training *training, int parts) {
+  const int own = training->shards / (int)(training->batch / training->job->train.batch);
   if (training->owned || training->shards >= parts) return DDLA_OK;
   return ddla_job_refuse(training->job, "train.shards",
-                         "is %d, but each of %d parts of the data must have a shard of every "
-                         "batch; raise it, or lower data.partition_parts",
-                         training->shards, parts);
+                         "is %d, so that a step has %d shards, but each of %d parts of the data "
+                         "must have one; raise it, or lower data.partition_parts",
+                         own, training->shards, parts);
 }
 
 ddla_status ddla_supply_prepare(ddla_training *training) {
@@ -193,8 +194,9 @@ ddla_sync_work ddla_supply_work(const ddla_training *training, int64_t step, int
   return work;
 }
 
+/* Of hosts whose data are their own, or who are replicas in another segment: those of the host. */
 static void part_shards(int *first, int *end, const ddla_training *training, int part) {
-  if (training->owned) host_shards(first, end, training, part);
+  if (training->owned || ddla_supply_replicas(training)) host_shards(first, end, training, part);
   else ddla_leaves_share(first, end, training->shards, training->parts->count, 1, part);
 }
 
@@ -209,6 +211,17 @@ static int part_at(ddla_batch_span *span, int *first, int *end, const ddla_suppl
   }
   DDLA_ASSERT(false);
   return 0;
+}
+
+void ddla_supply_borders(char text[DDLA_SUPPLY_TEXT_BYTES], const ddla_training *training) {
+  size_t used = 0;
+  int first = 0, end = 0;
+  text[0] = '\0';
+  for (int p = 0; p < training->parts->count && used < DDLA_SUPPLY_TEXT_BYTES - 8; p++) {
+    part_shards(&first, &end, training, p);
+    used +=
+        (size_t)snprintf(text + used, DDLA_SUPPLY_TEXT_BYTES - used, "%s%d", p ? " " : "", first);
+  }
 }
 
 static int64_t fill_from_part(int64_t *out, int64_t *pass, const ddla_supply *supply,

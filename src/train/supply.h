@@ -32,8 +32,16 @@ typedef struct ddla_supply {
  * known. Errors: INVALID naming the key; NO_MEMORY. */
 ddla_status ddla_supply_prepare(ddla_training *training);
 
+/* The method of a segment of the run in which hosts are replicas, which own the parts; null: there
+ * is none. */
+const char *ddla_supply_replicas(const ddla_training *training);
+
 /* What the lanes of a host compute of a step, unless shards go to who is free. */
 ddla_sync_work ddla_supply_work(const ddla_training *training, int64_t step, int host);
+
+/* Where each part's shards of a batch begin, of batches that are cut among parts. */
+enum { DDLA_SUPPLY_TEXT_BYTES = 512 };
+void ddla_supply_borders(char text[DDLA_SUPPLY_TEXT_BYTES], const ddla_training *training);
 
 /* Positions in the epoch's batches that shards [work->first, work->end) are; none if equal. */
 ddla_batch_span ddla_supply_span(const ddla_training *training, const ddla_sync_work *work);

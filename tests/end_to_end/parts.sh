@@ -113,7 +113,28 @@ train 0 onegradient one.yaml -n 2 --set parallel.hosts=1 --set sync.mode=accumul
 same_model "$(sha gradient/model.safetensors)" onegradient
 train 0 private files.yaml -n 3 --set data.private=true
 says private/report.txt "0 bytes of samples (data.private)"
+# Hosts with other numbers of agents have other shards, and that is said.
+train 0 moved files.yaml -n 3
+train 0 moved files.yaml -n 5 --resume --set train.epochs=5
+[ -n "$as_threads" ] || says moved/agents/0.log "other shards of a batch than before"
 train 0 schedule files.yaml -n 3 --set 'sync.schedule=[{from: 16, mode: accumulated, method: average, interval: 4, replica: host}]'
+
+# A loader that is two epochs ahead with one of its lanes, and has the other's samples to make: it may not wait for exchanges.
+awk 'BEGIN { print "a,b,label"; for (i = 0; i < 62; i++) printf "%d,%d,k%d\n", i % 13, i % 7, i % 3 }' >few.csv
+cat >few.yaml <<'J'
+data: {train: few.csv, partition: iid, partition_parts: 3}
+model: {kind: mlp, hidden: [16]}
+train: {shards: 3, batch: 60, epochs: 12}
+share: {mode: exchange, fraction: 0.3}
+J
+train 0 slowly few.yaml -n 1 --set parallel.lanes=1 --set data.ahead=0
+bits=$(sha slowly/model.safetensors)
+for lanes in 2 3; do
+  for ahead in 4 9 16; do
+    train 0 few few.yaml -n 1 --set parallel.lanes=$lanes --set data.ahead=$ahead --set output.overwrite=true
+    same_model "$bits" few
+  done
+done
 
 # What cannot be.
 refused() { # WORDS JOB ARGUMENT...
@@ -124,11 +145,17 @@ refused() { # WORDS JOB ARGUMENT...
   [ "$(wc -l <refused.err)" = 1 ] || fail "more than one word: $(cat refused.err)"
   [ ! -e refused/job.yaml ] || fail "a refused job has a run directory"
 }
-refused "train.shards is 7, but each of 8 parts of the data must have a shard" job.yaml -n 2 --set data.partition_parts=8
+refused "train.shards is 7, so that a step has 7 shards, but each of 8 parts" job.yaml -n 2 --set data.partition_parts=8
 refused "there are 3 parts, one for each host" files.yaml -n 3 --set data.partition_parts=2
 refused "by which shards go to other hosts" files.yaml -n 3 --set parallel.balance=dynamic
 refused "whoever is free" job.yaml -n 2 --set parallel.hosts=2 --set sync.mode=asynchronous --set sync.method=bounded
 refused "there are no replicas" job.yaml -n 2 --set sync.heterogeneity=weighted
+refused "shards of a batch have as few as 3 samples" files.yaml -n 3 --set data.private=true --set train.batch=20
+refused "shards of a batch have as few as 1 samples" files.yaml -n 3 --set data.private=true --set train.batch=66
+train 0 dropped files.yaml -n 3 --set data.private=true --set train.batch=66 --set train.last_batch=drop --set train.epochs=1
+sed 's/^model: .*/model: {kind: layers, layers: [flatten, {linear: 8}, batch_norm, relu, {linear: classes}]}/' files.yaml >norm.yaml
+train 0 norm norm.yaml -n 3 --set train.epochs=1
+refused "sums of each shard are told" norm.yaml -n 3 --set data.private=true
 refused "data.partition_parts" job.yaml -n 2 --set data.partition_parts=65
 train 2 exchanged job.yaml -n 2 --set share.mode=exchange --set share.fraction=0.2 --set data.partition_parts=4 --resume --set train.epochs=4
 says exchanged.err "partition_parts 3"

@@ -54,6 +54,6 @@ cleanup:
 const ddla_partition_kind ddla_partition_by_key = {
     .name = "by-key",
     .help = "samples of one key, as data.partition_key says, stay together",
-    .mend = "there are fewer keys than replicas; start fewer replicas",
+    .mend = "there are fewer keys than parts; make fewer parts",
     .needs_keys = true,
     .assign = assign};

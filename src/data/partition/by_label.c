@@ -23,12 +23,12 @@ static ddla_status check(int present, const ddla_partition_rule *rule) {
   const int64_t places = rule->parts * rule->labels;
   if (rule->labels < 1 || rule->labels > present)
     return DDLA_FAIL(INVALID,
-                     "%lld labels for each replica, and the samples have %d; choose "
+                     "%lld labels for each part, and the samples have %d; choose "
                      "data.partition_labels from 1 to %d",
                      (long long)rule->labels, present, present);
   if (places >= present) return DDLA_OK;
   return DDLA_FAIL(INVALID,
-                   "%d replicas of %lld labels each cannot hold all of %d labels; raise "
+                   "%d parts of %lld labels each cannot hold all of %d labels; raise "
                    "data.partition_labels to at least %d",
                    rule->parts, (long long)rule->labels, present,
                    (present + rule->parts - 1) / rule->parts);
@@ -70,7 +70,7 @@ cleanup:
 
 const ddla_partition_kind ddla_partition_by_label = {
     .name = "by-label",
-    .help = "samples of data.partition_labels labels for each replica",
-    .mend = "a label has fewer samples than replicas; lower data.partition_labels",
+    .help = "samples of data.partition_labels labels for each part",
+    .mend = "a label has fewer samples than parts; lower data.partition_labels",
     .needs_labels = true,
     .assign = assign};

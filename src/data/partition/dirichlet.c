@@ -150,6 +150,6 @@ cleanup:
 const ddla_partition_kind ddla_partition_dirichlet = {
     .name = "dirichlet",
     .help = "labels' shares drawn from a Dirichlet distribution of data.partition_alpha",
-    .mend = "start fewer replicas",
+    .mend = "make fewer parts",
     .needs_labels = true,
     .assign = assign};

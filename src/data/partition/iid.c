@@ -16,5 +16,5 @@ static ddla_status assign(int32_t *owner, const ddla_partition_samples *samples,
 
 const ddla_partition_kind ddla_partition_iid = {.name = "iid",
                                                 .help = "at random, in equal parts",
-                                                .mend = "start fewer replicas",
+                                                .mend = "make fewer parts",
                                                 .assign = assign};
