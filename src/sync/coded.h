@@ -27,7 +27,8 @@ void ddla_coded_destroy(ddla_coded *coded);
 size_t ddla_coded_bound(const ddla_coded *coded);
 
 /* The message of a range's numbers: memory of `coded` until the range is encoded the time after
- * next, so that one may be on its way while the next one is made. Errors: INVALID (a number is not finite, or too large). */
+ * next, so that one may be on its way while the next one is made. Errors: INVALID (a number is not
+ * finite, or too large). */
 ddla_status ddla_coded_encode(const void **out, size_t *bytes, ddla_coded *coded, int range,
                               const float *values);
 

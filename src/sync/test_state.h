@@ -144,14 +144,11 @@ static inline ddla_status group_add_rows(group_agent *a) {
     a->moment[m] = -1;
     if (m < moments) DDLA_TRY(ddla_state_add(&a->moment[m], a->state, &row));
   }
+  row.name = "reduced", row.versions = ddla_sync_reduced_versions(strategy, &a->cluster);
+  DDLA_TRY(ddla_state_add(&a->reduced, a->state, &row));
   row = (ddla_state_row){
       .name = "gradients", .count = ddla_state_dense(a->state), .versions = 1, .copies = copies};
   DDLA_TRY(ddla_state_add(&a->gradients, a->state, &row));
-  row = (ddla_state_row){.name = "reduced",
-                         .parameter_shaped = true,
-                         .versions = ddla_sync_reduced_versions(strategy, &a->cluster),
-                         .copies = 1};
-  DDLA_TRY(ddla_state_add(&a->reduced, a->state, &row));
   row = (ddla_state_row){
       .name = "norms", .dtype = DDLA_F64, .versions = 1, .copies = 1, .count = GROUP_BLOCKS};
   DDLA_TRY(ddla_state_add(&a->block_norms, a->state, &row));
