@@ -375,7 +375,8 @@ ddla_status ddla_asynchronous_work_of(ddla_sync *base, int worker, ddla_sync_wor
   work->first = board->grant.first;
   work->end = board->grant.end;
   work->parameters = parameters_of(a);
-  work->version = ++state->turns;
+  state->turns++; /* what is made of the parameters is good as long as they stay */
+  work->version = a->method->apart ? state->turns : 1 + board->changes;
   return DDLA_OK;
 }
 

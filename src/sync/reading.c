@@ -121,8 +121,15 @@ int64_t ddla_reading_version(const ddla_reading *reading) {
   return least;
 }
 
+static bool is_newest(const ddla_reading *reading, int copy) {
+  for (int i = 0; i < range_count(reading); i++)
+    if (reading->range[i].copied[copy] < reading->range[i].version) return false;
+  return true;
+}
+
 int ddla_reading_turn(ddla_reading *reading) {
   const int closed = reading->open;
+  if (is_newest(reading, 1 - closed)) return 1 - closed;
   for (int i = 0; i < range_count(reading); i++) (void)bring(reading, i);
   reading->open = 1 - closed;
   return closed;

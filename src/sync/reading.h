@@ -39,7 +39,8 @@ int64_t ddla_reading_newest(const ddla_reading *reading, int range);
 int64_t ddla_reading_version(const ddla_reading *reading);
 
 /* Brings the open copy up to all that is known, closes it and opens the other one; workers are
- * through with that. Returns the number of the closed one. */
+ * through with that. Where nothing is new all stays as it is. Returns the number of the closed one.
+ */
 int ddla_reading_turn(ddla_reading *reading);
 
 /* The version of a range that the closed copy has. */

@@ -134,6 +134,24 @@ static void a_turn_brings_all_that_is_known(void **state) {
   get_up(d);
 }
 
+/* What is made of the parameters need not be made again. */
+static void without_news_the_copy_stays(void **state) {
+  (void)state;
+  desk *d = sit_down();
+  assert_int_equal(ddla_reading_turn(d->reading), 0);
+  come(d, 2, 11);
+  assert_int_equal(ddla_reading_turn(d->reading), 1);
+  assert_int_equal(ddla_reading_turn(d->reading), 1);
+  bool moved = true;
+  while (moved) moved = false, ddla_reading_advance(d->reading, &moved);
+  assert_int_equal(ddla_reading_turn(d->reading), 1); /* the open one has no more than this */
+  assert_int_equal(ddla_reading_of(d->reading, 2), 11);
+  own(d, 1, 11);
+  assert_int_equal(ddla_reading_turn(d->reading), 0);
+  assert_true(is(d, d->copy[0], 1, 11) && is(d, d->copy[0], 2, 11));
+  get_up(d);
+}
+
 /* The open copy comes nearer one range at a time. */
 static void the_open_copy_comes_nearer(void **state) {
   (void)state;
@@ -206,6 +224,7 @@ static void all_others_are_gathered(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(versions_come_range_by_range),
                                      cmocka_unit_test(a_turn_brings_all_that_is_known),
+                                     cmocka_unit_test(without_news_the_copy_stays),
                                      cmocka_unit_test(the_open_copy_comes_nearer),
                                      cmocka_unit_test(versions_may_overtake_each_other),
                                      cmocka_unit_test(what_does_not_fit_is_refused),

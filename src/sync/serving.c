@@ -203,8 +203,11 @@ static void tell_sums(const serving *s) {
 
 static void begin_turn(void *made) {
   serving *s = made;
+  ddla_turn_board *board = board_of(s);
+  const int copy = ddla_reading_turn(s->reading);
   tell_sums(s);
-  board_of(s)->copy = ddla_reading_turn(s->reading);
+  if (copy != board->copy) board->changes++;
+  board->copy = copy;
   for (int r = 0; r < range_count(s); r++) s->read_version[r] = ddla_reading_of(s->reading, r);
 }
 

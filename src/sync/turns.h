@@ -50,6 +50,7 @@ typedef struct ddla_turn_board {
   uint64_t turn;    /* its number, from 1 */
   /* What serving makes of it: */
   int copy;              /* of the parameters, for the turn */
+  uint64_t changes;      /* of what is in it since the start: equal numbers, equal parameters */
   ddla_letter_sums sums; /* of all that was contributed since the start, as known here */
   double learning_rate;
   ddla_staleness staleness; /* at a fence: of all hosts */
