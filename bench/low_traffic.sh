@@ -52,17 +52,19 @@ trap 'rm -rf "$work"' EXIT INT TERM
 # choose MODEL: the job and its lengths, the grid, and what `rare` is.
 choose() {
   model=$1
-  rare=(sync.mode=accumulated sync.method=streaming sync.fragments=1 sync.interval=16 sync.delay=10 sync.mixing=0
-    sync.carry=1 sync.outer_learning_rate=1 sync.outer_momentum=0.5 sync.codec=int4)
+  rare=(sync.mode=accumulated sync.method=streaming sync.fragments=1 sync.mixing=0 sync.carry=1 sync.outer_learning_rate=1)
   case $model in
     cnn)
-      job=examples/fashion-mnist.yaml grid="0.02 0.03 0.05 0.1 0.15" batch=128 whole=$((469 * epochs))
+      job=examples/fashion-mnist.yaml grid="0.02 0.03 0.05 0.1 0.15 0.3" batch=128 whole=$((469 * epochs))
       common=()
+      # The momentum is in the outer steps alone: replicas are less far apart without one of their own.
+      rare+=(train.momentum=0 train.nesterov=false sync.outer_momentum=0.8 sync.interval=14 sync.delay=6 sync.codec=int4)
       metric=accuracy margin=0.3 unit=points
       ;;
     gpt)
       job=examples/gpt.yaml grid="0.001 0.0015 0.002 0.003 0.005" batch=16 whole=$steps
       common=(train.batch=$batch train.keep_best=false "data.train=$dir/text.train")
+      rare+=(sync.outer_momentum=0.5 sync.interval=16 sync.delay=10 sync.codec=int4)
       metric=loss margin=0.02 unit=nats
       [ -f "$text" ] || { echo "$usage" >&2; exit 2; }
       if [ ! -f "$dir/text.test" ]; then
