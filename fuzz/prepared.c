@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/xxh3.h"
-#include "data/prepared.h"
+#include "data/prepared/prepared.h"
 #include "dataset.h"
 
 enum { INDEX_BYTES_MAX = 1 << 12, FILE_BYTES_MAX = 1 << 17, BLOCKS_AT = 128, HASH_BYTES = 8 };

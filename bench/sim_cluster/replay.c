@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "link.h"
 #include "state/state.h"
-#include "sync/bridge.h"
+#include "sync/bridge/bridge.h"
 #include "wire.h"
 
 typedef struct replay_host {

@@ -1,12 +1,12 @@
-/* The project's own bridges (sync/bridge.c), one for each host of a simulated cluster, make one
- * step's exchange over link.h, without threads. What they send, to whom and in which order, is
+/* The project's own bridges (sync/bridge/bridge.c), one for each host of a simulated cluster, make
+ * one step's exchange over link.h, without threads. What they send, to whom and in which order, is
  * theirs. */
 #ifndef DDLA_BENCH_SIM_CLUSTER_REPLAY_H
 #define DDLA_BENCH_SIM_CLUSTER_REPLAY_H
 
 #include "coll/tree.h"
 #include "formula.h"
-#include "sync/operands.h"
+#include "sync/sum/operands.h"
 
 enum { REPLAY_RECORD_BYTES = 64 }; /* of a shard's record, as the strategy shares them */
 

@@ -1,7 +1,7 @@
 #include "agent/exchange_cost.h"
 
 /* Bytes from a host to another in a step: parts of sums to whom they belong, sums to all others
- * (sync/bridge.h). */
+ * (sync/bridge/bridge.h). */
 static int64_t bytes_between(const ddla_bridge_layout *layout, int from, int to) {
   int64_t elements = 0;
   for (int r = 0; r < layout->ranges; r++) {

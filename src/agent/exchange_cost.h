@@ -3,7 +3,7 @@
 #define DDLA_AGENT_EXCHANGE_COST_H
 
 #include "agent/survey.h"
-#include "sync/bridge_layout.h"
+#include "sync/bridge/bridge_layout.h"
 
 typedef struct ddla_exchange_cost {
   int64_t bytes;      /* that all hosts together send in a step, gradients only */

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "train/owned.h"
+#include "train/feed/owned.h"
 
 static ddla_status agree(void *argument, ddla_status prepared) {
   return ddla_join_agree(argument, prepared, &(ddla_join_fact){0});

@@ -1,6 +1,6 @@
 #include "agent/sharing.h"
 
-#include "share/talk.h"
+#include "share/sets/talk.h"
 
 /* Until a source is read. */
 enum { PATIENCE_MS = 21600000 };

@@ -6,7 +6,7 @@
 
 #include "agent/launch.h"
 #include "base/alloc.h"
-#include "train/recording.h"
+#include "train/run/recording.h"
 #include "train/trainer.h"
 
 typedef struct train_call {

@@ -9,7 +9,7 @@
 #include "cli/bench_kinds.h"
 #include "cli/json.h"
 #include "cli/words.h"
-#include "train/feed.h"
+#include "train/feed/feed.h"
 
 enum { ROUNDS_MAX = 1000, THREADS_MAX = 8 };
 

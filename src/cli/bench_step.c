@@ -12,7 +12,7 @@
 #include "cli/json.h"
 #include "cli/words.h"
 #include "data/batch.h"
-#include "train/recording.h"
+#include "train/run/recording.h"
 #include "train/trainer.h"
 
 enum { WARM_STEPS = 5, STEPS_MAX = 100000, PROFILE_MAX = 512, PEAK_BURSTS = 60 };

@@ -7,7 +7,7 @@
 #include "compare/entry.h"
 #include "compare/network.h"
 #include "mpi/starter.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 typedef enum ddla_compare_state {
   DDLA_COMPARE_OPEN,    /* has not been run to its end */

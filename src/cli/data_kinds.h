@@ -7,7 +7,7 @@
 
 #include "cli/words.h"
 #include "data/data.h"
-#include "data/prepared.h"
+#include "data/prepared/prepared.h"
 #include "plugin/plugin.h"
 
 /* One kind. run gets the words behind "data": argv[0] is the kind's name. */

@@ -9,9 +9,9 @@
 #include "cli/data_kinds.h"
 #include "cli/json.h"
 #include "cli/sharing_show.h"
-#include "share/broadcast.h"
-#include "share/gather.h"
-#include "share/offer.h"
+#include "share/sets/broadcast.h"
+#include "share/sets/gather.h"
+#include "share/sets/offer.h"
 
 enum { START_TIMEOUT_MS = 60000 };
 

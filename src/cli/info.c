@@ -13,9 +13,9 @@
 #include "cli/topics.h"
 #include "cli/words.h"
 #include "model/summary.h"
-#include "train/description.h"
 #include "train/plugins.h"
-#include "train/run.h"
+#include "train/run/run.h"
+#include "train/save/description.h"
 
 static bool is_directory(const char *path) {
   struct stat found;

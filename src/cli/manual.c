@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "data/text.h"
+#include "data/format/text.h"
 #include "job/option.h"
 
 /* A piece of a text. */

@@ -9,9 +9,9 @@
 #include "cli/json.h"
 #include "cli/predict_text.h"
 #include "cli/trained.h"
-#include "data/csv.h"
 #include "data/file.h"
-#include "data/image.h"
+#include "data/format/csv.h"
+#include "data/format/image.h"
 
 enum { LISTED_MAX = 4 }; /* failures told in full */
 

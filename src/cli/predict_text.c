@@ -7,8 +7,8 @@
 #include "base/text.h"
 #include "cli/json.h"
 #include "data/classes.h"
-#include "data/text.h"
-#include "train/generate.h"
+#include "data/format/text.h"
+#include "train/model/generate.h"
 
 enum { LENGTH_INITIAL = 200, LENGTH_MAX = 10000000, TOP_K_MAX = 1000000 };
 

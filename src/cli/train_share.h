@@ -3,7 +3,7 @@
 #define DDLA_CLI_TRAIN_SHARE_H
 
 #include "agent/join.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 enum { DDLA_TRAIN_START_MS = 60000 }; /* until all agents have come to where they meet */
 

@@ -4,8 +4,8 @@
 #define DDLA_CLI_TRAINED_H
 
 #include "cli/words.h"
-#include "train/inference.h"
-#include "train/run.h"
+#include "train/model/inference.h"
+#include "train/run/run.h"
 
 /* Plain value; release with fini. */
 typedef struct ddla_trained {

@@ -22,7 +22,7 @@ typedef struct ddla_augment {
   int cutout;             /* side in pixels; 0: none */
   bool slide;             /* windows of tokens start anywhere, see data/tokens.h */
   const void *features;   /* [count, sample] of the batch's samples, one behind another, where the
-                             set has them elsewhere (data/far.h); null: the set's own */
+                             set has them elsewhere (data/prepared/far.h); null: the set's own */
   const float *mean;      /* [channels], borrowed; null: 0 */
   const float *deviation; /* [channels], borrowed, > 0; null: 1 */
 } ddla_augment;

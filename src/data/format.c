@@ -12,7 +12,7 @@
 enum { OPEN_AT_ONCE_MAX = 16 };
 
 static const ddla_data_format *const formats[] = {
-#define DDLA_DATA_FORMAT(name) &ddla_data_format_##name,
+#define DDLA_DATA_FORMAT(folder, name) &ddla_data_format_##name,
 #include "data/data_list.h"
 #undef DDLA_DATA_FORMAT
 };

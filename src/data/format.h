@@ -8,7 +8,7 @@
 #include "data/data.h"
 #include "data/file.h"
 #include "data/order.h"
-#include "data/prepared.h"
+#include "data/prepared/prepared.h"
 #include "data/united.h"
 
 /* A view has a parent and owns nothing but itself; features, labels and classes are the root's. A
@@ -45,7 +45,7 @@ struct ddla_dataset {
   int64_t left_out_for; /* damaged blocks that these were in */
 };
 
-#define DDLA_DATA_FORMAT(name) extern const ddla_data_format ddla_data_format_##name;
+#define DDLA_DATA_FORMAT(folder, name) extern const ddla_data_format ddla_data_format_##name;
 #include "data/data_list.h"
 #undef DDLA_DATA_FORMAT
 

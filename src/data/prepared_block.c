@@ -3,7 +3,7 @@
 #include <zstd.h>
 
 #include "base/xxh3.h"
-#include "data/prepared.h"
+#include "data/prepared/prepared.h"
 
 static ddla_status refuse(const ddla_prepared_index *index, int64_t block, const char *path,
                           const char *what) {

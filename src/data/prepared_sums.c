@@ -1,7 +1,7 @@
 /* The sums that an index keeps of its samples' channels. */
 #include "base/alloc.h"
 #include "data/format.h"
-#include "data/prepared.h"
+#include "data/prepared/prepared.h"
 
 ddla_status ddla_prepared_sum_set(ddla_prepared_index *index, const ddla_dataset *set) {
   if (index->records.type == DDLA_DATA_TOKENS) return DDLA_OK;

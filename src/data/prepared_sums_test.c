@@ -2,11 +2,11 @@
 #include <math.h>
 
 #include "base/alloc.h"
-#include "data/far.h"
 #include "data/format.h"
-#include "data/prepared_series.h"
+#include "data/prepared/far.h"
+#include "data/prepared/prepared_series.h"
+#include "data/prepared/test_prepared.h"
 #include "data/summer.h"
-#include "data/test_prepared.h"
 
 enum { CHANNELS = 3, ROWS = 9001, PLACES = 2 };
 

@@ -21,7 +21,7 @@
 #include <math.h>
 
 #include "optim/norm.h"
-#include "sync/replica.h"
+#include "sync/replica/replica.h"
 
 extern const ddla_strategy ddla_strategy_admm;
 

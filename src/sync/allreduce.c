@@ -5,10 +5,10 @@
  * finish publishes the step word, which commits the step. Buffers (state that is not trained) are
  * written beside it, by statistic.
  *
- * On several hosts the sums come from the bridge (sync/bridge.h), which adds up what all hosts
- * computed in the same tree and gives it to all; every host then makes the whole of version t+1 for
- * itself. A host commits when its workers are through: that nobody else is behind by more than this
- * step follows from the sums, which need what everybody computed.
+ * On several hosts the sums come from the bridge (sync/bridge/bridge.h), which adds up what all
+ * hosts computed in the same tree and gives it to all; every host then makes the whole of version
+ * t+1 for itself. A host commits when its workers are through: that nobody else is behind by more
+ * than this step follows from the sums, which need what everybody computed.
  *
  * Waiting: a piece is summed when every worker has reported it final. With clipping by global norm
  * the sum is stored first, block norms are taken, all workers meet, and then the update follows. A
@@ -22,10 +22,10 @@
 #include "base/clock.h"
 #include "coll/tree.h"
 #include "optim/norm.h"
-#include "sync/allreduce_parts.h"
-#include "sync/checks.h"
-#include "sync/records.h"
-#include "sync/row_sums.h"
+#include "sync/sum/allreduce_parts.h"
+#include "sync/sum/checks.h"
+#include "sync/sum/records.h"
+#include "sync/sum/row_sums.h"
 
 enum { CHUNK_BLOCKS = 4, RECORD_VERSIONS = DDLA_ALLREDUCE_RECORDS };
 

@@ -10,7 +10,7 @@
  * Differences from the papers: the mean is taken of differences, so that what travels is small
  * where little has changed; replicas count alike, though parts of a batch may differ by a shard.
  * Momenta stay each replica's own. */
-#include "sync/replica.h"
+#include "sync/replica/replica.h"
 
 extern const ddla_strategy ddla_strategy_average;
 

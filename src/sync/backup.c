@@ -9,7 +9,7 @@
  * than another one: loss and count are those of range 0. The paper adds workers to a batch of fixed
  * size, here shards of the batch are left out; who wants as many samples in each step makes
  * train.batch larger. */
-#include "sync/asynchronous.h"
+#include "sync/turns/asynchronous.h"
 
 extern const ddla_strategy ddla_strategy_backup;
 

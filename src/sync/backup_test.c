@@ -1,6 +1,6 @@
 /* Steps that are made without their last shards. Which shards these are is chance; what stays,
  * whatever happens, is tested. */
-#include "sync/test_turns.h"
+#include "sync/turns/test_turns.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

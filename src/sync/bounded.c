@@ -9,7 +9,7 @@
  * up a step's whole gradient and gives it to any optimizer, where the paper adds updates as they
  * come; and what a host reads is the newest that it knows, its own contributions excepted until
  * their step is whole. */
-#include "sync/asynchronous.h"
+#include "sync/turns/asynchronous.h"
 
 extern const ddla_strategy ddla_strategy_bounded;
 

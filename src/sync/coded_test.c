@@ -1,6 +1,6 @@
 /* Messages of a codec, one of them on its way while the next one of the same range is made, and
  * what they leave out, which comes with the next. */
-#include "sync/coded.h"
+#include "sync/turns/coded.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -10,7 +10,7 @@
  * The outer rate is 0.7 and the momentum 0.9 in the paper. With rate 1 and momentum 0 this is
  * method average, bit for bit. Inner moments stay each replica's own, as there. Difference: the
  * rate is constant; the paper's rate of the inner optimizer follows a schedule as any run's. */
-#include "sync/replica.h"
+#include "sync/replica/replica.h"
 
 extern const ddla_strategy ddla_strategy_diloco;
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "optim/norm.h"
-#include "sync/replica.h"
+#include "sync/replica/replica.h"
 
 extern const ddla_strategy ddla_strategy_elastic;
 

@@ -6,18 +6,18 @@
  * Deviations: the paper's average is atomic, so that hosts are parted in those who ask and those
  * who answer (a bipartite graph), lest they wait for each other in a circle. Here whoever is asked
  * answers at once, and both keep the difference and add it behind the turn under way, so any two
- * may swap (sync/swaps.h); the mean over hosts is conserved all the same. The gradient is computed
- * with the host's own parameters, and a swap begins behind the step and not before it. A host whose
- * swap is under way still begins no other one. Batches are handed out in order, each once, and at
- * the end of an epoch all meet, where the mean of all models is measured; each goes on from its
- * own.
+ * may swap (sync/turns/swaps.h); the mean over hosts is conserved all the same. The gradient is
+ * computed with the host's own parameters, and a swap begins behind the step and not before it. A
+ * host whose swap is under way still begins no other one. Batches are handed out in order, each
+ * once, and at the end of an epoch all meet, where the mean of all models is measured; each goes on
+ * from its own.
  *
  * A host alone has nobody to ask: it is a replica among none, and its model the global one. */
 #include <string.h>
 
-#include "sync/asynchronous.h"
-#include "sync/replica.h"
-#include "sync/swaps.h"
+#include "sync/replica/replica.h"
+#include "sync/turns/asynchronous.h"
+#include "sync/turns/swaps.h"
 
 extern const ddla_strategy ddla_strategy_gossip;
 

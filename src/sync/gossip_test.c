@@ -1,6 +1,6 @@
 /* Hosts with a model each, of which two average at a time. Who swaps with whom when is chance, and
  * so are the bits; what stays, whatever happens, is tested. */
-#include "sync/test_turns.h"
+#include "sync/turns/test_turns.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "sync/swaps.h"
+#include "sync/turns/swaps.h"
 
 #define CASE                                                                                       \
   {                                                                                                \

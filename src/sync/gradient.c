@@ -1,8 +1,8 @@
 /* Gradients of `interval` batches are summed before one update, by the synchronous strategy: what
  * fits no memory, or no time between two exchanges, as one batch. A step is this update, its batch
  * interval * train.batch samples in interval * train.shards shards, of which every worker computes
- * a contiguous part (sync/leaves.h keeps few sums at a time). The bits are those of a run with that
- * batch and those shards, and the same micro-batch, by definition. */
+ * a contiguous part (sync/sum/leaves.h keeps few sums at a time). The bits are those of a run with
+ * that batch and those shards, and the same micro-batch, by definition. */
 #include "sync/sync.h"
 
 extern const ddla_strategy ddla_strategy_gradient, ddla_strategy_allreduce;

@@ -1,8 +1,8 @@
 /* What is done about replicas whose data differ (sync.heterogeneity), beside the method of
  * sync.mode accumulated that makes one model of theirs. A row may weigh what replicas give, add
  * terms to the gradients of their local steps, and have a mean of its own taken behind the model's
- * at every exchange; sync/replica.c does what rows say. Rows are files of sync/unequal/ and lines
- * of heterogeneity_list.h. Threads: as of sync/replica.h. */
+ * at every exchange; sync/replica/replica.c does what rows say. Rows are files of sync/unequal/ and
+ * lines of heterogeneity_list.h. Threads: as of sync/replica/replica.h. */
 #ifndef DDLA_SYNC_HETEROGENEITY_H
 #define DDLA_SYNC_HETEROGENEITY_H
 

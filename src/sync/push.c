@@ -11,7 +11,7 @@
  *
  * Deviations: batches are handed out in order, each once, so that an epoch sees every sample once;
  * and all hosts wait for each other at the end of an epoch, where the model is measured. */
-#include "sync/asynchronous.h"
+#include "sync/turns/asynchronous.h"
 
 extern const ddla_strategy ddla_strategy_push;
 

@@ -12,10 +12,10 @@
  *
  * Running means are made by every host of the parameters that have come. On one host nothing is
  * divided, and everything is as with `allreduce`. */
-#include "sync/allreduce_parts.h"
+#include "sync/sum/allreduce_parts.h"
 
 #include "optim/norm.h"
-#include "sync/checks.h"
+#include "sync/sum/checks.h"
 
 extern const ddla_strategy ddla_strategy_sharded;
 

@@ -19,7 +19,7 @@
  * layers; a fragment is merged before the next one leaves; the run ends with an exchange of all
  * fragments behind which replicas are equal. Where replicas are weighted, what is left of d_i here
  * is what was given over the weight, up to rounding. */
-#include "sync/replica.h"
+#include "sync/replica/replica.h"
 
 extern const ddla_strategy ddla_strategy_streaming;
 

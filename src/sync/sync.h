@@ -175,8 +175,8 @@ typedef struct ddla_strategy {
   ddla_status (*bring)(ddla_sync *sync, int worker, void *data, size_t bytes, int from);
   void (*ask_stop)(ddla_sync *sync);
   void (*piece)(const ddla_sync *sync, int worker, int64_t *begin, int64_t *end);
-  /* With divides: whose each range of the parameters is now (sync/bridge_layout.h); null: that does
-   * not change. Of agents that are at a checkpoint. */
+  /* With divides: whose each range of the parameters is now (sync/bridge/bridge_layout.h); null:
+   * that does not change. Of agents that are at a checkpoint. */
   const int16_t *(*owners)(const ddla_sync *sync);
   ddla_sync_time (*time_of)(const ddla_sync *sync, int worker);
   ddla_sync_traffic (*traffic)(const ddla_sync *sync);

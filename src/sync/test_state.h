@@ -3,10 +3,10 @@
 #ifndef DDLA_SYNC_TEST_STATE_H
 #define DDLA_SYNC_TEST_STATE_H
 
-#include "sync/bridge_layout.h"
-#include "sync/checks.h"
+#include "sync/bridge/bridge_layout.h"
+#include "sync/sum/checks.h"
+#include "sync/sum/update.h"
 #include "sync/test_case.h"
-#include "sync/update.h"
 
 typedef struct group_agent {
   const group_case *c;

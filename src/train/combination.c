@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "train/swapping.h"
+#include "train/feed/swapping.h"
 
 /* Whole tensors' numbers, and a mean that every step moves, would need every row in every step. */
 static ddla_status check_sparse(const ddla_training *training) {

@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/machine.h"
-#include "train/loading.h"
+#include "train/feed/loading.h"
 #include "train/segments.h"
 
 void ddla_seat_card_of(ddla_seat_card *out, bool exchanges) {

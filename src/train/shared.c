@@ -7,10 +7,10 @@
 #include "base/assert.h"
 #include "coll/coll.h"
 #include "data/batch.h"
-#include "sync/checks.h"
-#include "sync/update.h"
+#include "sync/sum/checks.h"
+#include "sync/sum/update.h"
 #include "task/metrics.h"
-#include "train/divided.h"
+#include "train/save/divided.h"
 
 /* Rows of a parameter by row that one step can touch. */
 static ddla_status touched_most(int64_t *out, const ddla_training *training, int parameter) {

@@ -5,10 +5,10 @@
 #define DDLA_TRAIN_SHARED_H
 
 #include "base/tiers.h"
-#include "share/board.h"
+#include "share/tiers/board.h"
 #include "state/state.h"
-#include "sync/pace.h"
-#include "train/forward.h"
+#include "sync/bridge/pace.h"
+#include "train/model/forward.h"
 #include "train/training.h"
 #include "transport/transport.h"
 
@@ -55,7 +55,7 @@ typedef struct ddla_shared {
       average;                                            /* rows; -1: not there */
   int buffers, statistics, best_buffers, average_buffers; /* rows; -1: the model has no buffers */
   int lists[2], sums[2], row_norms; /* rows; -1: no parameter's gradient is kept by row */
-  bool divided; /* of several hosts each has its part of the moments alone: train/divided.h */
+  bool divided; /* of several hosts each has its part of the moments alone: train/save/divided.h */
   int checks;   /* row; -1: no checks for numbers that are not finite */
   int arrays[DDLA_STRATEGY_ARRAYS_MAX];      /* rows of the strategy */
   int global, global_buffers, given_buffers; /* rows; -1: all hosts have one model, or no buffers */
@@ -70,8 +70,8 @@ typedef struct ddla_shared {
   int64_t metric_count, loss_count;
 } ddla_shared;
 
-/* Records of batches (train/forward.h) that an evaluation has room for in shared memory. set may be
- * null. */
+/* Records of batches (train/model/forward.h) that an evaluation has room for in shared memory. set
+ * may be null. */
 int64_t ddla_evaluation_records(const ddla_training *training, const ddla_dataset *set);
 
 /* Bytes of memory for a host's agents together, and how many of them are ever touched: of the host

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "share/exchange.h"
 #include "task/metrics.h"
-#include "train/loading.h"
+#include "train/feed/loading.h"
 
 /* One shard while it is computed. */
 typedef struct shard_work {

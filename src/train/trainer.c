@@ -9,14 +9,14 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/pages.h"
-#include "train/divided.h"
+#include "train/feed/loading.h"
+#include "train/feed/swapping.h"
+#include "train/feed/tiered.h"
 #include "train/identity.h"
-#include "train/loading.h"
-#include "train/save.h"
+#include "train/save/divided.h"
+#include "train/save/save.h"
 #include "train/seating.h"
 #include "train/segments.h"
-#include "train/swapping.h"
-#include "train/tiered.h"
 
 /* Words at the head of a host's memory, by which its agents go from segment to segment. */
 typedef struct segment_board {

@@ -5,7 +5,7 @@
 
 #include <ddla/train.h>
 
-#include "train/run.h"
+#include "train/run/run.h"
 #include "transport/transport.h"
 
 /* How agents reach those of other hosts. The first agent of each host opens the link to the first

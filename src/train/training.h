@@ -17,10 +17,10 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "plugin/plugin.h"
-#include "share/origin.h"
+#include "share/tiers/origin.h"
 #include "sync/sync.h"
 #include "task/task.h"
-#include "train/ahead.h"
+#include "train/feed/ahead.h"
 
 /* What a prepared training shares with the launcher and between agents, outside the state. */
 typedef struct ddla_training_board {
@@ -53,7 +53,7 @@ typedef struct ddla_training_own {
   const ddla_plugin *plugin;
 } ddla_training_own;
 
-/* Sets whose features stay where they are (train/tiered.h): by number, and where each is. */
+/* Sets whose features stay where they are (train/feed/tiered.h): by number, and where each is. */
 typedef struct ddla_training_far {
   ddla_dataset *set[3];           /* borrowed: the training's */
   ddla_origin *of[3], *origin[3]; /* origin: each one once; owned */
@@ -63,7 +63,7 @@ typedef struct ddla_training_far {
 /* train/segments.h */
 typedef struct ddla_segments ddla_segments;
 
-/* train/owned.h */
+/* train/feed/owned.h */
 typedef struct ddla_owned ddla_owned;
 
 typedef struct ddla_training {

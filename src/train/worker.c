@@ -9,13 +9,13 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "share/exchange.h"
-#include "sync/checks.h"
+#include "sync/sum/checks.h"
 #include "train/average.h"
-#include "train/description.h"
-#include "train/divided.h"
-#include "train/past.h"
-#include "train/run.h"
-#include "train/save.h"
+#include "train/run/past.h"
+#include "train/run/run.h"
+#include "train/save/description.h"
+#include "train/save/divided.h"
+#include "train/save/save.h"
 
 static int64_t now_ns(void) { return ddla_clock_now_ns(ddla_clock_monotonic()); }
 

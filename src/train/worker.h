@@ -6,9 +6,9 @@
 #include "base/tiers.h"
 #include "share/wire.h"
 #include "sync/sync.h"
-#include "train/audit.h"
+#include "train/feed/tiered.h"
+#include "train/run/audit.h"
 #include "train/shared.h"
-#include "train/tiered.h"
 #include "train/training.h"
 
 struct ddla_run;

@@ -1,7 +1,7 @@
 /* What the readers of data must refuse, and that they say what, where and what to do about it. */
-#include "data/idx.h"
-#include "data/image.h"
-#include "data/test_images.h"
+#include "data/format/idx.h"
+#include "data/format/image.h"
+#include "data/format/test_images.h"
 #include "refuse.h"
 
 static void missing_paths(void **state) {
@@ -317,12 +317,13 @@ static void several_at_once(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(missing_paths),  cmocka_unit_test(wrong_kinds_of_path),
-      cmocka_unit_test(idx_pairs),      cmocka_unit_test(idx_bytes_that_lie),
-      cmocka_unit_test(gzip_that_lies), cmocka_unit_test(csv_rows),
-      cmocka_unit_test(csv_quotes),     cmocka_unit_test(csv_encodings),
-      cmocka_unit_test(csv_keys), cmocka_unit_test(csv_labels),     cmocka_unit_test(folders),
-      cmocka_unit_test(images),         cmocka_unit_test(several_at_once),
+      cmocka_unit_test(missing_paths),   cmocka_unit_test(wrong_kinds_of_path),
+      cmocka_unit_test(idx_pairs),       cmocka_unit_test(idx_bytes_that_lie),
+      cmocka_unit_test(gzip_that_lies),  cmocka_unit_test(csv_rows),
+      cmocka_unit_test(csv_quotes),      cmocka_unit_test(csv_encodings),
+      cmocka_unit_test(csv_keys),        cmocka_unit_test(csv_labels),
+      cmocka_unit_test(folders),         cmocka_unit_test(images),
+      cmocka_unit_test(several_at_once),
   };
   return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

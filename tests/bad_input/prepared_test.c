@@ -2,8 +2,8 @@
  * somebody has made who knows the format. */
 #include "base/xxh3.h"
 #include "data/data.h"
-#include "data/prepared.h"
-#include "data/test_prepared.h"
+#include "data/prepared/prepared.h"
+#include "data/prepared/test_prepared.h"
 
 enum { IMAGES = 120, BLOCK = 65536, HASH_BYTES = 8 }; /* 94080 bytes: two blocks */
 

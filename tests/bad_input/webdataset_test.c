@@ -1,5 +1,5 @@
 /* What the reader of archives must refuse, naming the archive and the entry or the sample. */
-#include "data/test_archives.h"
+#include "data/format/test_archives.h"
 #include "refuse.h"
 
 /* Two good samples, a and b. */

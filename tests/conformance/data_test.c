@@ -2,9 +2,9 @@
  * data_list.h needs a maker here. */
 #include "base/alloc.h"
 #include "data/data.h"
-#include "data/test_archives.h"
-#include "data/test_images.h"
-#include "data/test_prepared.h"
+#include "data/format/test_archives.h"
+#include "data/format/test_images.h"
+#include "data/prepared/test_prepared.h"
 
 typedef struct maker {
   const char *format;

@@ -14,7 +14,7 @@
 #include "agent/launch.h"
 #include "backend/kernel.h"
 #include "data/augment.h"
-#include "train/recording.h"
+#include "train/run/recording.h"
 #include "train/trainer.h"
 
 typedef struct mishap {

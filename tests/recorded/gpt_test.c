@@ -16,7 +16,7 @@
 #include "graph/plan.h"
 #include "optim/optimizer.h"
 #include "task/task.h"
-#include "train/save.h"
+#include "train/save/save.h"
 
 enum { VOCABULARY = 27, WINDOW = 16, BATCH = 6, SHOWN = 2, STEPS = 100, LENGTH = 2000 };
 

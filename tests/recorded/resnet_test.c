@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "task/task.h"
-#include "train/save.h"
+#include "train/save/save.h"
 
 enum { SAMPLES = 64, SIDE = 12, CLASSES = 10, HEADER = 16, BYTES_MAX = 1 << 20, PATH_BYTES = 4096 };
 

@@ -7,9 +7,9 @@
  * failure. sim_asynchronous [--seeds N] [--first SEED]; with 1,000 seeds and more runs are long. */
 #include "seeds.h"
 
-#include "sync/serving.h"
-#include "sync/sums.h"
-#include "sync/test_ranges.h"
+#include "sync/turns/serving.h"
+#include "sync/turns/sums.h"
+#include "sync/turns/test_ranges.h"
 
 static seeds given;
 

@@ -4,7 +4,7 @@
 #include "seeds.h"
 
 #include "base/rng.h"
-#include "sync/test_replica_equals.h"
+#include "sync/replica/test_replica_equals.h"
 #include "transport/sim.h"
 
 static seeds given;

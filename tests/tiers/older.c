@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "data/prepared.h"
+#include "data/prepared/prepared.h"
 
 static ddla_status forget_sums(const char *directory) {
   ddla_prepared_index index = {0};

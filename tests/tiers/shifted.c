@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/prepared.h"
+#include "data/prepared/prepared.h"
 
 typedef struct making {
   const ddla_dataset *from;
