@@ -2,23 +2,26 @@
 # Agents of different speed in the asynchronous mode: how much of their summed speed a training reaches, and how long it
 # takes to a validation accuracy, beside synchronous training without dynamic balance.
 #
-#   bench/staleness.sh [--rounds N] [--epochs N] [--target ACCURACY] [--speeds "1 1 1 0.25"] [--core SHARE] [--job JOB]
-#                      [--build DIR] [METHOD...]
+#   bench/staleness.sh [--rounds N] [--epochs N] [--steps N] [--target ACCURACY] [--speeds "1 1 1 0.25"] [--core SHARE]
+#                      [--job JOB] [--set KEY=VALUE]... [--build DIR] [METHOD...]
 #
 # Methods: synchronous, bounded, push, gossip (initial: all). The job is bench/jobs/deep.yaml, four convolutions in batches
 # of 32, or with --job examples/fashion-mnist.yaml the demo's, which has four times the parameters and a fourth of the work,
 # so that it shows what messages cost. A tenth is set aside for validation, and half-epochs are measured. push is with AdamW,
 # which bears staleness better than momentum; gossip at a higher rate, as each agent takes a batch of its own. "of the sum" is
-# of the samples per second that each agent reaches alone, under its quota (bench/speeds.sh); of epochs without the first. An
-# epoch ends with a fence, whose waiting counts. Rounds are interleaved; medians.
+# of the samples per second that each agent reaches alone, under its quota (bench/speeds.sh), both without validation, whose
+# batches are dealt out evenly, in --steps steps of which the last three quarters count; a quarter ends with a fence, whose waiting
+# counts. Time to the target includes validation. Rounds are interleaved; medians.
 set -eu
 cd "$(dirname "$0")/.."
 . bench/measure.sh
-rounds=3 epochs=4 target=0.9 speeds="1 1 1 0.25" core=0.6 build=build job=bench/jobs/deep.yaml methods=
+rounds=3 epochs=4 rate_steps=1600 more= target=0.9 speeds="1 1 1 0.25" core=0.6 build=build job=bench/jobs/deep.yaml methods=
 while [ $# -gt 0 ]; do
   case $1 in
     --rounds) rounds=$2; shift ;;
     --epochs) epochs=$2; shift ;;
+    --steps) rate_steps=$2; shift ;;
+    --set) more="$more --set $2"; shift ;;
     --target) target=$2; shift ;;
     --speeds) speeds=$2; shift ;;
     --core) core=$2; shift ;;
@@ -35,7 +38,6 @@ warm_data
 work=$(mktemp -d)
 . bench/speeds.sh
 
-common="--set data.validation_fraction=0.1"
 
 # What an agent computes alone as it does with others: shards, and where it is not the job's, batch and rate.
 size_of() {
@@ -63,11 +65,15 @@ settings() {
   esac
 }
 
-# rows RUN: epoch, seconds since the start, validation accuracy, samples per second.
+# rows RUN: epoch, seconds since the start, validation accuracy.
 rows() {
   sed -n 's/.*"epoch": \([0-9.]*\),.*"seconds": \([0-9.]*\).*/\1 \2/p' "$1/metrics.jsonl" >"$work/when"
-  sed 's/.*"validation_accuracy": *\([0-9.]*\).*/\1/' "$1/metrics.jsonl" >"$work/accuracy"
-  sed 's/.*"samples_per_second": *\([0-9.]*\).*/\1/' "$1/metrics.jsonl" | paste -d ' ' "$work/when" "$work/accuracy" -
+  sed 's/.*"validation_accuracy": *\([0-9.]*\).*/\1/' "$1/metrics.jsonl" | paste -d ' ' "$work/when" -
+}
+
+# rates RUN: samples per second between measurements.
+rates() {
+  sed 's/.*"samples_per_second": *\([0-9.]*\).*/\1/' "$1/metrics.jsonl"
 }
 
 # alone METHOD: the sum of what agents of these speeds do alone, under their quotas.
@@ -78,8 +84,8 @@ alone() {
     steps=$(awk -v speed="$speed" -v batch="$(batch_of "$(size_of "$1")")" \
       'BEGIN { print int(3 + 12000 * speed / batch) }')
     # shellcheck disable=SC2046,SC2086 # words
-    train_at "$work/alone" "$speed" "$job" $common $(size_of "$1") --set train.steps="$steps"
-    figure=$(rows "$work/alone" | awk '{ print $4 }' | tail -n 1)
+    train_at "$work/alone" "$speed" "$job" $(size_of "$1") $more --set train.steps="$steps" --set train.measure_every=0
+    figure=$(rates "$work/alone" | tail -n 1)
     sum=$(awk -v sum="$sum" -v many="$many" -v figure="$figure" 'BEGIN { print sum + many * figure }')
   done
   echo "$sum"
@@ -91,16 +97,23 @@ for round in $(seq 1 "$rounds"); do
     sum=$(alone "$method")
     echo "$sum" >>"$work/sum.$method"
     # shellcheck disable=SC2046,SC2086
-    train_at "$work/run" "$speeds" "$job" $common $(size_of "$method") \
-      --set train.epochs="$epochs" $(settings "$method")
-    rows "$work/run" >"$work/rows"
-    awk 'NR > 2 { print $4 }' "$work/rows" | median >"$work/figure"
+    train_at "$work/run" "$speeds" "$job" $(size_of "$method") $more $(settings "$method") \
+      --set train.steps="$rate_steps" --set train.measure_every=$((rate_steps / 4))
+    rates "$work/run" | tail -n +2 | median >"$work/figure"
+    # shellcheck disable=SC2046,SC2086
+    if [ "$epochs" -gt 0 ]; then
+      train_at "$work/run" "$speeds" "$job" --set data.validation_fraction=0.1 $(size_of "$method") $more \
+        --set train.epochs="$epochs" $(settings "$method")
+      rows "$work/run" >"$work/rows"
+    else
+      : >"$work/rows"
+    fi
     awk -v sum="$sum" '{ print $1 / sum }' "$work/figure" >>"$work/ratio.$method"
     cat "$work/figure" >>"$work/figures.$method"
     awk -v target="$target" '$3 >= target { print $2; exit }' "$work/rows" >>"$work/reached.$method"
     awk 'END { print $3 }' "$work/rows" >>"$work/last.$method"
     sed -n 's/^ *"staleness": *\([0-9.]*\),*$/\1/p' "$work/run/report.json" | tail -n 1 >>"$work/stale.$method"
-    echo "$method: $(cat "$work/figure") samples/s, $(tail -n 1 "$work/rows")" >&2
+    echo "$method: $(cat "$work/figure") of $sum samples/s, $(tail -n 1 "$work/rows")" >&2
   done
 done
 
