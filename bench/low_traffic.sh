@@ -58,7 +58,7 @@ choose() {
       job=examples/fashion-mnist.yaml grid="0.02 0.03 0.05 0.1 0.15 0.3" batch=128 whole=$((469 * epochs))
       common=()
       # The momentum is in the outer steps alone: replicas are less far apart without one of their own.
-      rare+=(train.momentum=0 train.nesterov=false sync.outer_momentum=0.8 sync.interval=14 sync.delay=6 sync.codec=int4)
+      rare+=(train.momentum=0 train.nesterov=false sync.outer_momentum=0.8 sync.interval=14 sync.delay=11 sync.codec=int4)
       metric=accuracy margin=0.3 unit=points
       ;;
     gpt)
