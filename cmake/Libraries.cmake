@@ -4,6 +4,7 @@ find_package(Threads REQUIRED)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(PNG REQUIRED IMPORTED_TARGET libpng)
+pkg_check_modules(JPEG REQUIRED IMPORTED_TARGET libturbojpeg)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(NETTLE REQUIRED IMPORTED_TARGET nettle)
 pkg_check_modules(DEFLATE REQUIRED IMPORTED_TARGET libdeflate)
@@ -28,7 +29,7 @@ set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${DNNL_LIBRARY}
 
 add_library(ddla_libraries INTERFACE)
 target_link_libraries(ddla_libraries INTERFACE DNNL::dnnl PkgConfig::YAML PkgConfig::JANSSON
-  PkgConfig::PNG PkgConfig::XXHASH PkgConfig::NETTLE PkgConfig::DEFLATE PkgConfig::ZSTD PkgConfig::CURL Threads::Threads m dl)
+  PkgConfig::PNG PkgConfig::JPEG PkgConfig::XXHASH PkgConfig::NETTLE PkgConfig::DEFLATE PkgConfig::ZSTD PkgConfig::CURL Threads::Threads m dl)
 
 # hwloc tells which processors share cores and memory. Only its header is needed: the library is loaded at run time,
 # and without it lanes are not bound.

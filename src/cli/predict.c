@@ -98,7 +98,7 @@ static ddla_status check_kind(const ddla_description *description, const char *c
   if (image && csv)
     return DDLA_FAIL(INVALID,
                      "this model takes images of %" PRId64 " x %" PRId64 " pixels, not tables; "
-                     "give PNG files instead of --csv",
+                     "give image files instead of --csv",
                      shape.height, shape.width);
   if (!image && !csv)
     return DDLA_FAIL(INVALID,
@@ -271,7 +271,7 @@ static ddla_status run(int argc, char **argv, int64_t start_ns) {
   const bool is_text = ddla_predict_text_given(&text);
   if (words.other_count < 1 || (words.other_count < 2) == !(list.csv || is_text) ||
       (list.csv && is_text))
-    return DDLA_FAIL(INVALID, "ddla predict takes a run directory and then PNG images, or --csv "
+    return DDLA_FAIL(INVALID, "ddla predict takes a run directory and then images, or --csv "
                               "FILE, or --prompt TEXT; `ddla predict --help` says more");
   if (!list.csv) list.paths = words.other + 1;
   list.count = words.other_count - 1;

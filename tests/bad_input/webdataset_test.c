@@ -80,8 +80,8 @@ static void samples(void **state) {
   tar_add_text(&archive, "c.cls", "1");
   REFUSE_ARCHIVE(&archive, INVALID, "sample 'c' has no image", ".png");
   add_good(&archive);
-  tar_add_text(&archive, "c.jpg", "1");
-  REFUSE_ARCHIVE(&archive, INVALID, "sample 'c' has no image", "JPEG", "convert");
+  tar_add_text(&archive, "c.gif", "1");
+  REFUSE_ARCHIVE(&archive, INVALID, "sample 'c' has no image", ".jpg");
   add_good(&archive);
   tar_add_gray(&archive, "d/c.pgm", 1, 2, 3);
   REFUSE_ARCHIVE(&archive, INVALID, "sample 'd/c' has no label", ".cls", "data.label: none");

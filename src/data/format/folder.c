@@ -1,10 +1,11 @@
-/* One folder per class that holds PNG images: PATH/CLASS/x.png, or PATH/train/CLASS/x.png and so
+/* One folder per class that holds images: PATH/CLASS/x.png, or PATH/train/CLASS/x.png and so
  * on. */
 #include <dirent.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "data/format.h"
+#include "data/format/image.h"
 #include "data/format/images.h"
 #include "data/format/listing.h"
 
@@ -49,8 +50,6 @@ static ddla_status listing_add(listing *list, const char *path, int32_t label) {
   return DDLA_OK;
 }
 
-static bool is_png(const char *name) { return ddla_listing_ends(name, ".png"); }
-
 static ddla_status list_images(listing *list, const char *folder, int32_t label) {
   ddla_listing names = {0};
   DDLA_TRY(ddla_listing_read(&names, folder));
@@ -58,9 +57,10 @@ static ddla_status list_images(listing *list, const char *folder, int32_t label)
   for (int i = 0; i < names.count; i++) {
     char path[DDLA_DATA_PATH_BYTES];
     DDLA_TRY_CLEAN(status, ddla_data_path(path, "%s/%s", folder, ddla_listing_name(&names, i)));
-    if (!is_png(path) || ddla_data_is_directory(path)) {
+    if (!ddla_image_is_named(path) || ddla_data_is_directory(path)) {
       status = DDLA_FAIL(INVALID,
-                         "%s is not a PNG image; the folder of a class may hold nothing else "
+                         "%s is not an image (.png, .jpg, .ppm, .pgm); the folder of a class may "
+                         "hold nothing else "
                          "(convert it or move it away)",
                          path);
       goto cleanup;
@@ -68,8 +68,7 @@ static ddla_status list_images(listing *list, const char *folder, int32_t label)
     DDLA_TRY_CLEAN(status, listing_add(list, path, label));
   }
   if (names.count == 0)
-    status =
-        DDLA_FAIL(INVALID, "the class folder %s is empty; add PNG images or remove it", folder);
+    status = DDLA_FAIL(INVALID, "the class folder %s is empty; add images or remove it", folder);
 cleanup:
   ddla_listing_fini(&names);
   return status;
@@ -97,7 +96,7 @@ static ddla_status list_classes(listing *list, ddla_dataset *set, const ddla_dat
     int32_t label = 0;
     DDLA_TRY_CLEAN(status, ddla_data_path(path, "%s/%s", root, name));
     if (!ddla_data_is_directory(path)) {
-      if (!is_png(path)) continue; /* a list of licences or the like */
+      if (!ddla_image_is_named(path)) continue; /* a list of licences or the like */
       status = DDLA_FAIL(INVALID, "%s lies outside the folder of a class", path);
       goto cleanup;
     }
@@ -106,8 +105,7 @@ static ddla_status list_classes(listing *list, ddla_dataset *set, const ddla_dat
     DDLA_TRY_CLEAN(status, list_images(list, path, label));
   }
   if (folders == 0)
-    status =
-        DDLA_FAIL(INVALID, "%s has no folders; expected one folder of PNG images per class", root);
+    status = DDLA_FAIL(INVALID, "%s has no folders; expected one folder of images per class", root);
   else if (source->class_count > 0 && set->classes.count > source->class_count)
     status = DDLA_FAIL(INVALID, "%s has %d folders, but %d classes are expected", root,
                        set->classes.count, source->class_count);
@@ -182,8 +180,9 @@ static bool folder_accepts(const ddla_data_source *source) {
 
 const ddla_data_format ddla_data_format_folder = {
     .name = "folder",
-    .looks_for = "a directory with one folder of PNG images per class, or of such directories "
-                 "named train and test",
+    .looks_for =
+        "a directory with one folder of images (PNG, JPEG) per class, or of such directories "
+        "named train and test",
     .accepts = folder_accepts,
     .has_part = folder_has_part,
     .read = folder_read};

@@ -8,13 +8,22 @@
 #include "data/file.h"
 #include "data/format.h"
 #include "data/format/image_kind.h"
+#include "data/format/listing.h"
 
 void ddla_image_fini(ddla_image *image) {
   ddla_free(image->pixels);
   *image = (ddla_image){0};
 }
 
-static const ddla_image_kind *const kinds[] = {&ddla_image_kind_png, &ddla_image_kind_pnm};
+static const ddla_image_kind *const kinds[] = {&ddla_image_kind_png, &ddla_image_kind_jpeg,
+                                               &ddla_image_kind_pnm};
+
+bool ddla_image_is_named(const char *name) {
+  static const char *const endings[] = {".png", ".jpg", ".jpeg", ".ppm", ".pgm"};
+  for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+    if (ddla_listing_ends(name, endings[i])) return true;
+  return false;
+}
 
 static ddla_status find_kind(const ddla_image_kind **out, const uint8_t *bytes, size_t length,
                              const char *path) {
@@ -23,7 +32,7 @@ static ddla_status find_kind(const ddla_image_kind **out, const uint8_t *bytes, 
       *out = kinds[i];
       return DDLA_OK;
     }
-  return DDLA_FAIL(CORRUPT, "%s is not a PNG image, nor one in PPM or PGM", path);
+  return DDLA_FAIL(CORRUPT, "%s is not a PNG image, nor one in JPEG, PPM or PGM", path);
 }
 
 ddla_status ddla_image_check_size(uint64_t height, uint64_t width, const char *path) {

@@ -1,6 +1,7 @@
-/* Images: PNG (libpng), and PGM and PPM in bytes; 8 bits per channel, gray or RGB. PNG images with
- * 16 bits, palettes or other gamma are brought to 8-bit sRGB, transparent places to black. The kind
- * is told by the first bytes, not by the name. Threads: pure functions. */
+/* Images: PNG (libpng), JPEG (libjpeg-turbo), and PGM and PPM in bytes; 8 bits per channel, gray or
+ * RGB. PNG images with 16 bits, palettes or other gamma are brought to 8-bit sRGB, transparent
+ * places to black; how a JPEG image is to be turned (Exif) is not heeded. The kind is told by the
+ * first bytes, not by the name. Threads: pure functions. */
 #ifndef DDLA_DATA_FORMAT_IMAGE_H
 #define DDLA_DATA_FORMAT_IMAGE_H
 
@@ -9,6 +10,9 @@
 /* Refused before memory is taken for the pixels: larger sides, and more pixels than a side's
  * square / 4. */
 enum { DDLA_IMAGE_SIDE_MAX = 16384 };
+
+/* Whether a file is taken for an image by its name: .png, .jpg, .jpeg, .ppm, .pgm. */
+bool ddla_image_is_named(const char *name);
 
 /* pixels: [shape], owned. Plain value; zero is empty. */
 typedef struct ddla_image {

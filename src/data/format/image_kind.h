@@ -20,7 +20,7 @@ bool ddla_image_decode_plain(ddla_image *out, const uint8_t *bytes, size_t lengt
 /* Brings pixels to 1 or 3 channels as a PNG file of them would be. Errors: NO_MEMORY. */
 ddla_status ddla_image_convert(ddla_image *image, int channels, const char *path) DDLA_MUST_USE;
 
-extern const ddla_image_kind ddla_image_kind_png, ddla_image_kind_pnm;
+extern const ddla_image_kind ddla_image_kind_png, ddla_image_kind_jpeg, ddla_image_kind_pnm;
 
 /* Before memory is taken for the pixels. Errors: INVALID beyond the limits of image.h. */
 ddla_status ddla_image_check_size(uint64_t height, uint64_t width, const char *path) DDLA_MUST_USE;

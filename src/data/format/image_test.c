@@ -1,5 +1,7 @@
 #include "data/format/image.h"
 
+#include <turbojpeg.h>
+
 #include "data/format/image_kind.h"
 #include "data/format/test_images.h"
 
@@ -49,6 +51,91 @@ static void grays_are_those_of_png(void **state) {
   CHECK_OK(decode(&image, bytes, (size_t)used + sizeof colours, 1));
   for (int i = 0; i < PIXELS; i++) assert_int_equal(image.pixels[i], by_png[i]);
   ddla_image_fini(&image);
+}
+
+enum { SIDE = 48, SIDE_VALUES = SIDE * SIDE * 3 };
+
+/* A picture of smooth colours as a JPEG file, which tjFree frees. */
+static size_t make_jpeg(unsigned char **out, uint8_t *pixels, int format, int flags) {
+  const int values = format == TJPF_GRAY ? 1 : format == TJPF_CMYK ? 4 : 3;
+  unsigned long bytes = 0;
+  for (int y = 0; y < SIDE; y++)
+    for (int x = 0; x < SIDE; x++)
+      for (int c = 0; c < values; c++)
+        pixels[(y * SIDE + x) * values + c] = (uint8_t)(40 + 3 * (c == 1 ? y : x) + 10 * c);
+  tjhandle writer = tjInitCompress();
+  const int sampling = format == TJPF_GRAY ? TJSAMP_GRAY : TJSAMP_444;
+  assert_non_null(writer);
+  assert_int_equal(tjCompress2(writer, pixels, SIDE, 0, SIDE, format, out, &bytes, sampling, 98,
+                               flags | TJFLAG_ACCURATEDCT),
+                   0);
+  tjDestroy(writer);
+  return bytes;
+}
+
+static ddla_status decode_jpeg(ddla_image *out, const unsigned char *bytes, size_t length,
+                               int channels) {
+  return ddla_image_decode(out, bytes, length, channels, "x.jpg");
+}
+
+/* Baseline and progressive, gray and in colours: near what was written. */
+static void jpeg_images(void **state) {
+  static const int formats[] = {TJPF_GRAY, TJPF_RGB};
+  (void)state;
+  for (int i = 0; i < 4; i++) {
+    static uint8_t pixels[SIDE_VALUES];
+    const int channels = i % 2 ? 3 : 1;
+    unsigned char *file = NULL;
+    ddla_image image = {0};
+    ddla_data_shape shape = {0};
+    const size_t length = make_jpeg(&file, pixels, formats[i % 2], i / 2 ? TJFLAG_PROGRESSIVE : 0);
+    CHECK_OK(ddla_image_measure(&shape, file, length, "x.jpg"));
+    assert_int_equal(shape.channels, channels);
+    CHECK_OK(decode_jpeg(&image, file, length, 0));
+    assert_int_equal(image.shape.height, SIDE);
+    assert_int_equal(image.shape.width, SIDE);
+    assert_int_equal(image.shape.channels, channels);
+    for (int k = 0; k < SIDE * SIDE * channels; k++)
+      assert_in_range(image.pixels[k] + 4 - pixels[k], 0, 8);
+    ddla_image_fini(&image);
+    CHECK_OK(decode_jpeg(&image, file, length, 4 - channels));
+    assert_int_equal(image.shape.channels, 4 - channels);
+    ddla_image_fini(&image);
+    tjFree(file);
+  }
+}
+
+static void names_of_images(void **state) {
+  (void)state;
+  static const char *const images[] = {"a.png", "b/a.JPG", "a.jpeg", "a.ppm", "a.b.pgm"};
+  static const char *const others[] = {"a.gif", "png", ".jpg", "a.jpg.txt"};
+  for (size_t i = 0; i < sizeof images / sizeof images[0]; i++)
+    assert_true(ddla_image_is_named(images[i]));
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    assert_false(ddla_image_is_named(others[i]));
+}
+
+/* Cut short or changed anywhere it is refused or read, and leaves nothing behind. */
+static void damaged_jpeg_images(void **state) {
+  (void)state;
+  static uint8_t pixels[SIDE * SIDE * 4];
+  unsigned char *file = NULL;
+  ddla_image image = {0};
+  size_t length = make_jpeg(&file, pixels, TJPF_RGB, 0);
+  for (size_t cut = 4; cut + 2 < length; cut += 7)
+    CHECK_FAILURE(decode_jpeg(&image, file, cut, 0), CORRUPT, "x.jpg is a damaged JPEG image");
+  for (size_t at = 3; at < length; at++) {
+    file[at] ^= 0x55;
+    const ddla_status status = decode_jpeg(&image, file, length, 0);
+    assert_true(status == DDLA_OK || status == DDLA_CORRUPT || status == DDLA_INVALID);
+    ddla_image_fini(&image);
+    file[at] ^= 0x55;
+  }
+  tjFree(file);
+  file = NULL;
+  length = make_jpeg(&file, pixels, TJPF_CMYK, 0);
+  CHECK_FAILURE(decode_jpeg(&image, file, length, 0), INVALID, "CMYK");
+  tjFree(file);
 }
 
 enum { ROOM = 1 << 18 };
@@ -157,7 +244,9 @@ static void pnm_that_lies(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(pnm_images), cmocka_unit_test(grays_are_those_of_png),
-      cmocka_unit_test(png_filters), cmocka_unit_test(pnm_that_lies)};
+      cmocka_unit_test(pnm_images),      cmocka_unit_test(grays_are_those_of_png),
+      cmocka_unit_test(jpeg_images),     cmocka_unit_test(damaged_jpeg_images),
+      cmocka_unit_test(names_of_images), cmocka_unit_test(png_filters),
+      cmocka_unit_test(pnm_that_lies)};
   return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

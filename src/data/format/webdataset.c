@@ -38,7 +38,7 @@ typedef struct key_set {
 typedef struct gathering {
   char key[DDLA_TAR_NAME_BYTES]; /* "": none yet */
   ddla_tar_entry image;
-  bool has_image, has_jpeg;
+  bool has_image;
   const uint8_t *label[LABEL_FILES];
   size_t label_length[LABEL_FILES];
 } gathering;
@@ -123,12 +123,7 @@ static bool is_one_of(const char *ending, const char *const *list) {
 }
 
 static bool is_image(const char *ending) {
-  static const char *const known[] = {"png", "ppm", "pgm", NULL};
-  return is_one_of(ending, known);
-}
-
-static bool is_jpeg(const char *ending) {
-  static const char *const known[] = {"jpg", "jpeg", NULL};
+  static const char *const known[] = {"png", "jpg", "jpeg", "ppm", "pgm", NULL};
   return is_one_of(ending, known);
 }
 
@@ -214,9 +209,8 @@ static ddla_status end_sample(reader *in) {
                      "follow each other in one archive",
                      ddla_text_quote(now->key).text);
   if (!now->has_image)
-    return DDLA_FAIL(INVALID, "sample %s has no image; expected a file .png, .ppm or .pgm%s",
-                     ddla_text_quote(now->key).text,
-                     now->has_jpeg ? " (JPEG images are not read: convert them)" : "");
+    return DDLA_FAIL(INVALID, "sample %s has no image; expected a file .png, .jpg, .ppm or .pgm",
+                     ddla_text_quote(now->key).text);
   if (in->labelled) DDLA_TRY(read_label(&made.label, in));
   DDLA_TRY(grow_samples(in));
   made.at = (size_t)(now->image.content - in->archive->data);
@@ -236,7 +230,6 @@ static ddla_status add_file(reader *in, const ddla_tar_entry *entry) {
     memset(now, 0, sizeof *now);
     memcpy(now->key, key, sizeof key);
   }
-  now->has_jpeg |= is_jpeg(ending);
   bool twice = is_image(ending) && now->has_image;
   if (is_image(ending)) now->image = *entry, now->has_image = true;
   for (int kind = 0; kind < LABEL_FILES; kind++) {
