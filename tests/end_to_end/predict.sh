@@ -61,7 +61,7 @@ refused "2 of 4 images" run 1.png bad.png 2.png cut.png
 says err bad.png cut.png
 refused "cannot read missing.png" run missing.png
 refused "not tables" run --csv 1.png
-refused "takes a run directory and then PNG images" run
+refused "takes a run directory and then images" run
 refused "expected a whole number from 1 to 1000" run 1.png --top 0
 refused "--top needs a value" run 1.png --top
 
