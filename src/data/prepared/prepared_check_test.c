@@ -11,6 +11,15 @@
 
 enum { BLOCK = 65536, MIB = 1 << 20 };
 
+/* ThreadSanitizer keeps words for all memory that there ever was. */
+#ifdef __SANITIZE_THREAD__
+#define KEEPS_WORDS
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define KEEPS_WORDS
+#endif
+#endif
+
 /* A compressed part whose blocks are all alike, zeros, each `bytes` long in its one file: a set of
  * any size costs a few bytes for each. Returns its path. */
 static const char *make_zeros(const char *name, int64_t count, int64_t block_bytes) {
@@ -44,7 +53,7 @@ static void count(const char *words, void *argument) {
   ++*(int64_t *)argument;
 }
 
-#ifndef __SANITIZE_THREAD__ /* which keeps words for all memory that there ever was */
+#ifndef KEEPS_WORDS
 
 /* Kibibytes that this process has had at most. */
 static long most_memory(void) {
@@ -113,7 +122,7 @@ static void much_damage_is_told_in_linear_time(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-#ifndef __SANITIZE_THREAD__
+#ifndef KEEPS_WORDS
       cmocka_unit_test(memory_is_bounded),
 #endif
       cmocka_unit_test(much_damage_is_told_in_linear_time),
