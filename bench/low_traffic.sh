@@ -193,16 +193,8 @@ quality() {
     printf '\n%-8s' $side
     for at in $grid; do printf '%10.4f' "$(validated $side "$at")"; done
   done
-  printf '\n\n%-8s %10s %10s %10s\n' seed plain rare worse
-  differences | awk -v margin=$margin -v unit=$unit '
-    BEGIN { split("6.314 2.920 2.353 2.132 2.015 1.943 1.895 1.860 1.833", t, " ") } # 95 %, by degrees of freedom
-    { printf "%-8s %10.4f %10.4f %10.4f\n", $1, $2, $3, $4; a += $2; b += $3; d += $4; dd += $4 * $4; n++ }
-    END {
-      if (n < 2 || n > 10) exit
-      mean = d / n
-      most = mean + t[n - 1] * sqrt((dd - n * mean * mean) / (n - 1) / n)
-      printf "%-8s %10.4f %10.4f %10.4f %s; with 95 %% at most %.4f; allowed %g: %s\n", "mean", a / n, b / n, mean, unit,
-        most, margin, most <= margin ? "yes" : "NO" }'
+  printf '\n\n'
+  differences | paired plain rare $margin $unit
 }
 
 link_row() { # NAME STEPS
