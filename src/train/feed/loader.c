@@ -63,27 +63,19 @@ typedef struct news_target {
   uint64_t seen;
 } news_target;
 
-/* A lane has room, and lacks what its next micro-batch is made from. */
-static bool is_held(const ddla_loader *loader) {
+/* Whether a lane has room and what its next micro-batch is made from is there, or is not. */
+static bool has_lane(const ddla_loader *loader, bool ready) {
   for (int lane = 0; lane < loader->options.lanes; lane++) {
     const queue *q = &loader->queue[lane];
-    if (has_room(loader, q) && !is_ready(loader, q)) return true;
-  }
-  return false;
-}
-
-/* Something can be made, of what has waited. */
-static bool is_let_go(const ddla_loader *loader) {
-  for (int lane = 0; lane < loader->options.lanes; lane++) {
-    const queue *q = &loader->queue[lane];
-    if (has_room(loader, q) && is_ready(loader, q)) return true;
+    if (has_room(loader, q) && is_ready(loader, q) == ready) return true;
   }
   return false;
 }
 
 static ddla_ready news_ready(void *argument) {
   const news_target *target = argument;
-  const bool over = atomic_load(&target->loader->news) > target->seen || is_let_go(target->loader);
+  const bool over =
+      atomic_load(&target->loader->news) > target->seen || has_lane(target->loader, true);
   return over ? DDLA_READY_DONE : DDLA_READY_NOTHING;
 }
 
@@ -92,7 +84,7 @@ static ddla_status wait_for_room(ddla_loader *loader, uint64_t seen) {
   const ddla_waiting waiting = {.ready = news_ready,
                                 .argument = &target,
                                 .word = &loader->news,
-                                .look_ns = is_held(loader) ? LOOK_NS : 0,
+                                .look_ns = has_lane(loader, false) ? LOOK_NS : 0,
                                 .calm = true};
   ddla_watch_mark(&loader->pen, DDLA_PHASE_WAIT,
                   ddla_watch_wait_pack(DDLA_WAIT_ROOM, DDLA_WATCH_ALL, seen + 1));
