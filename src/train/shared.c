@@ -342,8 +342,9 @@ static void size_metrics(ddla_shared *shared, const ddla_training *training) {
 
 static size_t rounded(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
 
-/* Sizes of the blocks after the state: control, start, reports, metrics, losses, epochs' sums. */
-enum { BLOCKS = 6 };
+/* Sizes of the blocks after the state: control, start, reports, metrics, losses, epochs' sums,
+ * paces. */
+enum { BLOCKS = 7 };
 
 static void block_sizes(size_t sizes[BLOCKS], const ddla_shared *shared,
                         const ddla_training *training) {
@@ -355,6 +356,7 @@ static void block_sizes(size_t sizes[BLOCKS], const ddla_shared *shared,
   sizes[3] = rounded(workers * (size_t)shared->metric_count * sizeof(int64_t));
   sizes[4] = rounded((size_t)shared->loss_count * sizeof(double) + 8);
   sizes[5] = rounded(workers * sizeof(ddla_epoch_sums));
+  sizes[6] = rounded(workers * sizeof(int64_t));
 }
 
 static size_t total(const size_t sizes[BLOCKS]) {
@@ -428,6 +430,7 @@ ddla_status ddla_shared_open(ddla_shared *out, const ddla_training *training, vo
   shared.metrics = (int64_t *)(void *)(at += sizes[2]);
   shared.losses = (double *)(void *)(at += sizes[3]);
   shared.sums_of = (ddla_epoch_sums *)(void *)(at += sizes[4]);
+  shared.paces = (int64_t *)(void *)(at + sizes[5]);
   *out = shared;
   return DDLA_OK;
 cleanup:

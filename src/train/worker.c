@@ -25,7 +25,9 @@ ddla_status ddla_worker_init(ddla_worker *worker) {
   const int64_t most = training->micro_batch > batch ? training->micro_batch : batch;
   worker->progress.best_metric = -1;
   DDLA_TRY(DDLA_NEW(worker->indices, most));
-  if (training->owned) DDLA_TRY(DDLA_NEW(worker->records, worker->shared->loss_count));
+  DDLA_TRY(DDLA_NEW(worker->records, worker->shared->loss_count));
+  DDLA_TRY(DDLA_NEW(worker->pace_ns, worker->places));
+  DDLA_TRY(DDLA_NEW(worker->cut, worker->places + 1));
   return DDLA_NEW(worker->counts, worker->shared->metric_count);
 }
 
@@ -36,7 +38,9 @@ void ddla_worker_fini(ddla_worker *worker) {
   ddla_free(worker->indices);
   ddla_free(worker->counts);
   ddla_free(worker->records);
-  worker->indices = worker->counts = NULL;
+  ddla_free(worker->pace_ns);
+  ddla_free(worker->cut);
+  worker->indices = worker->counts = worker->pace_ns = worker->cut = NULL;
   worker->records = NULL;
 }
 

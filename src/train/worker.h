@@ -36,7 +36,8 @@ typedef struct ddla_worker {
   ddla_data_waits waits;      /* for inputs of training */
   int64_t *indices;           /* [largest batch of one plan] */
   int64_t *counts;            /* [metric_count] merged */
-  double *records; /* [loss_count] of batches of a set that lies on several hosts; or null */
+  double *records;            /* [loss_count] of an evaluation's batches, in their order */
+  int64_t *pace_ns, *cut;     /* [places] what a batch of evaluation took; [places + 1] scratch */
   ddla_progress progress;
   ddla_sync_result last;    /* newest committed step */
   bool checkpoint_due;      /* at the next step that can be saved */

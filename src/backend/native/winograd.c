@@ -78,25 +78,27 @@ int64_t ddla_winograd_packed_count(const ddla_winograd *conv) {
   return points(conv) * ddla_winograd_packed_next(conv);
 }
 
-DDLA_AVX512_INLINE void pack_body(float *to, const float *kernel, __m512i lanes, int64_t apart,
-                                  bool turned, const int m) {
+/* 16 outputs of one input. What comes next, `next` floats behind, is asked for meanwhile: the
+ * stores lie so far apart that each waits for its line. */
+DDLA_AVX512_INLINE void pack_body(float *to, const float *kernel, const ddla_winograd *conv,
+                                  int64_t next, bool turned, const int m) {
+  const int64_t apart = ddla_winograd_packed_next(conv);
   ddla_v16 u[POINTS_MAX];
-  ddla_winograd_kernels(u, kernel, lanes, turned, m);
+  for (int p = 0; p < (m + 2) * (m + 2); p++) __builtin_prefetch(to + next + p * apart, 1);
+  ddla_winograd_kernels(u, kernel, ddla_winograd_kernels_apart(conv, turned), turned, m);
   for (int p = 0; p < (m + 2) * (m + 2); p++) _mm512_storeu_ps(to + p * apart, u[p]);
 }
 
 /* Packed: for each point, panels of 64 outputs (the last may be narrower), each [in][columns]. */
 DDLA_AVX512 static void pack(float *to, const float *w, const ddla_winograd *conv, bool turned) {
-  const __m512i lanes = ddla_winograd_lanes(conv, turned);
-  const int64_t apart = ddla_winograd_packed_next(conv);
   for (int64_t o = 0; o < conv->out; o += 16) {
     const int64_t panel = o - o % DDLA_BLOCK_COLUMNS,
                   columns = smaller(conv->out - panel, DDLA_BLOCK_COLUMNS);
     for (int64_t i = 0; i < conv->in; i++) {
       const float *kernel = w + 9 * (turned ? i * conv->out + o : o * conv->in + i);
       float *place = to + panel * conv->in + i * columns + (o - panel);
-      if (conv->tile == 2) pack_body(place, kernel, lanes, apart, turned, 2);
-      else pack_body(place, kernel, lanes, apart, turned, 4);
+      if (conv->tile == 2) pack_body(place, kernel, conv, columns, turned, 2);
+      else pack_body(place, kernel, conv, columns, turned, 4);
     }
   }
 }
@@ -241,14 +243,15 @@ static int64_t sums_apart(const ddla_winograd *conv) { return conv->in * conv->o
 DDLA_AVX512_INLINE void weights_body(const ddla_winograd *conv, float *dw, const float *sums,
                                      const int m) {
   const int edge = m + 2;
-  ddla_v16 d[POINTS_MAX], side[3 * EDGE_MAX], g[9];
-  float lanes[9][16];
+  ddla_v16 d[POINTS_MAX], side[3 * EDGE_MAX], g[16];
   for (int p = 0; p < edge * edge; p++) d[p] = _mm512_loadu_ps(sums + p * sums_apart(conv));
   for (int j = 0; j < edge; j++) ddla_line_weights(side + j, edge, d + j, edge, m);
   for (int i = 0; i < 3; i++) ddla_line_weights(g + 3 * i, 1, side + edge * i, 1, m);
-  for (int k = 0; k < 9; k++) _mm512_storeu_ps(lanes[k], g[k]);
-  for (int lane = 0; lane < 16; lane++)
-    for (int k = 0; k < 9; k++) dw[9 * lane * conv->in + k] = lanes[k][lane];
+  for (int k = 9; k < 16; k++) g[k] = _mm512_setzero_ps();
+  ddla_winograd_transpose(g);
+  for (int o = 0; o < 16; o++)
+    _mm512_mask_storeu_ps(dw + o * ddla_winograd_kernels_apart(conv, false), DDLA_WINOGRAD_KERNEL,
+                          g[o]);
 }
 
 DDLA_AVX512 static void weights_all(const ddla_winograd *conv, float *dw, const float *sums) {

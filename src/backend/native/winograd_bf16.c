@@ -138,8 +138,7 @@ void ddla_winograd_gradient_pairs(const ddla_winograd *conv, float *w, const flo
 
 /* Where the kernels of an input and of 16 outputs lie. */
 typedef struct kernel_place {
-  __m512i lanes; /* floats between the outputs, 16 times */
-  int64_t next;  /* floats to the next input */
+  int64_t apart, next; /* floats between the outputs, and to the next input */
   bool turned;
 } kernel_place;
 
@@ -147,15 +146,15 @@ typedef struct kernel_place {
 DDLA_AVX512_BF16_INLINE void pack_body(float *to, int64_t apart, const float *kernel,
                                        const kernel_place *place, const int m) {
   ddla_v16 even[POINTS_MAX], odd[POINTS_MAX];
-  ddla_winograd_kernels(even, kernel, place->lanes, place->turned, m);
-  ddla_winograd_kernels(odd, kernel + place->next, place->lanes, place->turned, m);
+  ddla_winograd_kernels(even, kernel, place->apart, place->turned, m);
+  ddla_winograd_kernels(odd, kernel + place->next, place->apart, place->turned, m);
   for (int p = 0; p < (m + 2) * (m + 2); p++)
     _mm512_storeu_si512(to + p * apart, pair_up(narrow(even[p]), narrow(odd[p])));
 }
 
 DDLA_AVX512_BF16 void ddla_winograd_pack_bf16(float *to, const float *w, const ddla_winograd *conv,
                                               bool turned) {
-  const kernel_place place = {.lanes = ddla_winograd_lanes(conv, turned),
+  const kernel_place place = {.apart = ddla_winograd_kernels_apart(conv, turned),
                               .next = 9 * (turned ? conv->out : 1),
                               .turned = turned};
   const int64_t apart = ddla_winograd_packed_next(conv);

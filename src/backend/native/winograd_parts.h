@@ -163,12 +163,51 @@ DDLA_AVX512_INLINE void ddla_winograd_gradient_columns(ddla_v16 *side, const flo
   }
 }
 
-/* u [m + 2][m + 2] = G g Gᵀ for one kernel of each of 16 outputs, `lanes` floats apart. */
-DDLA_AVX512_INLINE void ddla_winograd_kernels(ddla_v16 *u, const float *kernel, __m512i lanes,
+/* r[i][j] = r[j][i] */
+DDLA_AVX512_INLINE void ddla_winograd_transpose(ddla_v16 r[16]) {
+  ddla_v16 t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16;
+       i += 2) { /* pairs of rows: elements 4 k and 4 k + 1, 4 k + 2 and 4 k + 3 */
+    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) /* fours of rows: r[i + j] has elements 4 k + j */
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; j++) {
+      const __m512d low = _mm512_castps_pd(t[i + j]), high = _mm512_castps_pd(t[i + j + 2]);
+      r[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+      r[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+    }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4;
+       j++) { /* t[j] and t[4 + j]: rows 0 to 7, t[8 + j] and t[12 + j]: the others */
+    t[j] = _mm512_shuffle_f32x4(r[j], r[4 + j], 0x88);
+    t[4 + j] = _mm512_shuffle_f32x4(r[j], r[4 + j], 0xdd);
+    t[8 + j] = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0x88);
+    t[12 + j] = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0xdd);
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; j++) { /* of column j, or j + 8 */
+    r[j] = _mm512_shuffle_f32x4(t[j], t[8 + j], 0x88);
+    r[8 + j] = _mm512_shuffle_f32x4(t[j], t[8 + j], 0xdd);
+  }
+}
+
+enum { DDLA_WINOGRAD_KERNEL = (1 << 9) - 1 }; /* mask of the 9 numbers of one */
+
+/* u [m + 2][m + 2] = G g Gᵀ for one kernel of each of 16 outputs, `apart` floats apart. */
+DDLA_AVX512_INLINE void ddla_winograd_kernels(ddla_v16 *u, const float *kernel, int64_t apart,
                                               bool turned, const int m) {
   const int edge = m + 2;
-  ddla_v16 g[9], side[3 * DDLA_WINOGRAD_EDGE];
-  for (int k = 0; k < 9; k++) g[k] = _mm512_i32gather_ps(lanes, kernel + (turned ? 8 - k : k), 4);
+  ddla_v16 of[16], g[9], side[3 * DDLA_WINOGRAD_EDGE];
+#pragma GCC unroll 16
+  for (int o = 0; o < 16; o++)
+    of[o] = _mm512_maskz_loadu_ps(DDLA_WINOGRAD_KERNEL, kernel + o * apart);
+  ddla_winograd_transpose(of);
+#pragma GCC unroll 9
+  for (int k = 0; k < 9; k++) g[k] = of[turned ? 8 - k : k];
   for (int j = 0; j < 3; j++) ddla_line_kernel(side + j, 3, g + j, 3, m);
   for (int i = 0; i < edge; i++) ddla_line_kernel(u + edge * i, 1, side + 3 * i, 1, m);
 }
@@ -191,14 +230,12 @@ void ddla_winograd_pack_bf16(float *to, const float *w, const ddla_winograd *con
 
 /* Floats from one point's packed weights to the next point's. */
 static inline int64_t ddla_winograd_packed_next(const ddla_winograd *conv) {
-  return conv->in * conv->out / (conv->bf16 ? 2 : 1);
+  return conv->in * conv->out / (conv->bf16 ? 2 : 1) + DDLA_WINOGRAD_APART;
 }
 
-/* Floats between the kernels of two outputs, 16 times. */
-DDLA_AVX512_INLINE __m512i ddla_winograd_lanes(const ddla_winograd *conv, bool turned) {
-  const int step = (int)(9 * (turned ? 1 : conv->in));
-  return _mm512_mullo_epi32(_mm512_set1_epi32(step), _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
-                                                                       10, 11, 12, 13, 14, 15));
+/* Floats between the kernels of two outputs. */
+static inline int64_t ddla_winograd_kernels_apart(const ddla_winograd *conv, bool turned) {
+  return 9 * (turned ? 1 : conv->in);
 }
 
 #endif
