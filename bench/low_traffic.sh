@@ -2,7 +2,8 @@
 # Training over a slow and distant network with a hundredth of the bytes: replicas that exchange now and then through a
 # codec against the plain sum of gradients in every step. Is the model as good, and is the exchange hidden?
 #
-#   bench/low_traffic.sh [--text FILE] [--model cnn|gpt]... [--dir DIR] [--seeds N] [--epochs N] [--steps N] [--build DIR] [tune] [train] [link] [table]
+#   bench/low_traffic.sh [--text FILE] [--model cnn|gpt]... [--dir DIR] [--seeds N] [--epochs N] [--steps N] [--core SHARE]
+#                        [--build DIR] [tune] [train] [link] [table]
 #
 # Models: `cnn`, examples/fashion-mnist.yaml as it is, or for other --epochs than its 10; `gpt`, examples/gpt.yaml for 2,000
 # --steps of 16 windows of FILE, whose last tenth is the test. Without --model both; without FILE no gpt. Four agents on
@@ -14,8 +15,9 @@
 # tune   both sides over one grid of learning rates, a third of the length, seed 1, on a tenth of the training samples
 # train  each side with its best rate on all training samples, seeds 11, 12, ...; the test's metric
 # link   200 steps on four emulated hosts (tools/netlab; Linux, as root) with 100 Mbit/s and 20 ms one way, one process with
-#        one lane each: time, waiting for exchanges, bytes as the hosts' ports count them. The model that is given out at
-#        the start is in them; `rare` runs five times as long besides, which tells bytes of a start from those of a step
+#        one lane each, and each with this --core share of a processor (0.35; bench/speeds.sh), so that hosts do not wait for
+#        each other's processors: time, waiting for exchanges, bytes as the hosts' ports count them. The model that is given
+#        out at the start is in them; `rare` runs five times as long besides, which tells bytes of a start from those of a step
 # table  what there is; without a word all four
 #
 # Everything that was computed stays in DIR (runs/low-traffic): a call goes on where another one ended. What tune and
@@ -25,8 +27,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 . bench/measure.sh
-usage="usage: bench/low_traffic.sh [--text FILE] [--model cnn|gpt]... [--dir DIR] [--seeds N] [--epochs N] [--steps N] [--build DIR] [tune] [train] [link] [table]"
-text= models=() dir=runs/low-traffic seeds=5 epochs=10 steps=2000 build=build stages=()
+usage="usage: bench/low_traffic.sh [--text FILE] [--model cnn|gpt]... [--dir DIR] [--seeds N] [--epochs N] [--steps N] [--core SHARE] [--build DIR] [tune] [train] [link] [table]"
+text= models=() dir=runs/low-traffic seeds=5 epochs=10 steps=2000 core=0.35 build=build stages=()
 while [ $# -gt 0 ]; do
   case $1 in
     --text) text=$(readlink -f "$2"); shift ;;
@@ -35,6 +37,7 @@ while [ $# -gt 0 ]; do
     --seeds) seeds=$2; shift ;;
     --epochs) epochs=$2; shift ;;
     --steps) steps=$2; shift ;;
+    --core) core=$2; shift ;;
     --build) build=$2; shift ;;
     tune | train | link | table) stages+=("$1") ;;
     *) echo "$usage" >&2; exit 2 ;;
@@ -148,6 +151,16 @@ tested() { # SIDE SEED
 
 sent_bytes() { "$netlab" bytes | awk '{ sum += $3 } END { printf "%.0f\n", sum }'; }
 
+# Gives each host's process its quota as soon as all of them are there.
+slow_down() {
+  local found host=0
+  until found=$(pgrep -f -x "$program train .* --out $work/run") && [ "$(wc -w <<<"$found")" = $agents ]; do sleep 0.05; done
+  for one in $found; do
+    place $host "$one"
+    host=$((host + 1))
+  done
+}
+
 # over_link NAME SIDE STEPS: the same over the emulated network; also the bytes that all hosts have sent.
 over_link() {
   local name=$model.link.$1 before
@@ -155,8 +168,14 @@ over_link() {
   echo "$(date +%T) $name" >&2
   side_sets "$2" train.steps="$3" data.validation_fraction=0 parallel.lanes=1
   before=$(sent_bytes)
-  "$netlab" run "$program" train "$job" -q "${words[@]}" --out "$work/run" >"$work/words" 2>&1 ||
-    { tail -n 5 "$work/words" >&2; return 1; }
+  slow_down &
+  local got=0 placing=$!
+  "$netlab" run "$program" train "$job" -q "${words[@]}" --out "$work/run" >"$work/words" 2>&1 || got=$?
+  kill $placing 2>/dev/null || true
+  if [ $got != 0 ]; then
+    tail -n 5 "$work/words" >&2
+    return $got
+  fi
   echo $(($(sent_bytes) - before)) >"$dir/$name.bytes"
   mv "$work/run/report.json" "$dir/$name.json"
   rm -r "$work/run"
@@ -167,6 +186,9 @@ link() {
   export NETLAB_OWNER=$$ BUILD=$build OMPI_MCA_orte_tmpdir_base=$work # process numbers of labs are alike
   netlab=tools/netlab/netlab
   if ls "$dir/$model.link."{plain,rare,longer}.json >"$work/words" 2>&1; then return; fi
+  period=5000
+  . bench/speeds.sh
+  for ((host = 0; host < agents; host++)); do group $host 1; done
   "$netlab" up $agents --rate $rate --delay $delay
   {
     over_link plain plain $link_steps && over_link rare rare $link_steps &&

@@ -2,7 +2,7 @@
 # controller of cgroups, version 1 or 2. Wants: program, work (a folder of the caller's, removed at the end), and core: the
 # share of a processor that speed 1 is. The groups have a weight that leaves little to other work while they run, so that it
 # is the quotas that count.
-period=10000 # microseconds
+period=${period:-10000} # microseconds
 
 # The control groups' folder, and what a group's quota is written to.
 if [ -e /sys/fs/cgroup/cpu/cpu.cfs_period_us ]; then
@@ -41,6 +41,9 @@ group() {
   fi
 }
 
+# place INDEX PROCESS: into the group of this number.
+place() { echo "$2" >"$groups/$1/cgroup.procs"; }
+
 # train_at RUN SPEEDS JOB OPTION...: a training, each agent of one lane in the group of its speed as soon as it is there.
 # first_group: where several train at once, the number of the first group of each. LOCK: a command before each training,
 # for machines that are shared.
@@ -66,7 +69,7 @@ train_at() {
   done
   index=${first_group:-0}
   for child in $children; do
-    echo "$child" >"$groups/$index/cgroup.procs"
+    place $index "$child"
     index=$((index + 1))
   done
   wait "$launcher"

@@ -5,17 +5,19 @@
 #   bench/staleness.sh [--rounds N] [--epochs N] [--steps N] [--target ACCURACY] [--speeds "1 1 1 0.25"] [--core SHARE]
 #                      [--job JOB] [--set KEY=VALUE]... [--build DIR] [METHOD...]
 #
-# Methods: synchronous, bounded, push, gossip (initial: all). The job is bench/jobs/deep.yaml, four convolutions in batches
-# of 32, or with --job examples/fashion-mnist.yaml the demo's, which has four times the parameters and a fourth of the work,
-# so that it shows what messages cost. A tenth is set aside for validation, and half-epochs are measured. push is with AdamW,
-# which bears staleness better than momentum; gossip at a higher rate, as each agent takes a batch of its own. "of the sum" is
-# of the samples per second that each agent reaches alone, under its quota (bench/speeds.sh), both without validation, whose
-# batches are dealt out evenly, in --steps steps of which the last three quarters count; a quarter ends with a fence, whose waiting
-# counts. Time to the target includes validation. Rounds are interleaved; medians.
+# Methods: synchronous, bounded, push, gossip (initial: all). The job is bench/jobs/pixels.yaml, five convolutions in batches
+# of 32; bench/jobs/deep.yaml has twice the messages for its work, and examples/fashion-mnist.yaml, the demo's, shows what
+# messages cost. A tenth is set aside for validation, and half-epochs are measured. bounded has less momentum, since staleness
+# is one too (Mitliagkas et al. 2016, arXiv:1605.09774), push is with AdamW, which bears it better, and gossip at a higher rate
+# for its batch, as each agent takes one of its own. "of the sum" is of the samples per second that each agent reaches alone,
+# under its quota (bench/speeds.sh), both without validation, in --steps steps of which the last three quarters count; a
+# quarter ends with a fence, whose waiting counts. Each round has a seed of its own. Time to the target includes validation;
+# of synchronous training, whose model does not depend on who trains it, it is the steps that this machine needs without
+# quotas, times what a half-epoch takes with them. Rounds are interleaved; medians.
 set -eu
 cd "$(dirname "$0")/.."
 . bench/measure.sh
-rounds=3 epochs=4 rate_steps=1600 more= target=0.9 speeds="1 1 1 0.25" core=0.6 build=build job=bench/jobs/deep.yaml methods=
+rounds=3 epochs=4 rate_steps=800 more= target=0.9 speeds="1 1 1 0.25" core=0.4 build=build job=bench/jobs/pixels.yaml methods=
 while [ $# -gt 0 ]; do
   case $1 in
     --rounds) rounds=$2; shift ;;
@@ -42,13 +44,18 @@ work=$(mktemp -d)
 # What an agent computes alone as it does with others: shards, and where it is not the job's, batch and rate.
 size_of() {
   case ${job##*/}:$1 in
-    fashion-mnist.yaml:gossip) echo "--set train.shards=8 --set train.batch=64 --set train.learning_rate=0.2 --set train.warmup_steps=400 --set train.measure_every=422" ;;
-    fashion-mnist.yaml:push) echo "--set train.shards=8 --set train.measure_every=211 --set train.optimizer=adamw --set train.learning_rate=0.0005" ;;
-    fashion-mnist.yaml:*) echo "--set train.shards=16 --set train.measure_every=211" ;;
-    *:push) echo "--set train.shards=4 --set train.measure_every=844 --set train.optimizer=adamw --set train.learning_rate=0.0005" ;;
-    *:gossip) echo "--set train.shards=4 --set train.measure_every=844 --set train.learning_rate=0.05" ;;
-    *) echo "--set train.shards=16 --set train.measure_every=844" ;;
+    fashion-mnist.yaml:gossip) set 8 422 batch=64 learning_rate=0.2 warmup_steps=400 ;;
+    fashion-mnist.yaml:push) set 8 211 optimizer=adamw learning_rate=0.0005 ;;
+    fashion-mnist.yaml:*) set 16 211 ;;
+    *:push) set 4 844 optimizer=adamw learning_rate=0.001 ;;
+    pixels.yaml:gossip) set 4 1688 batch=16 learning_rate=0.03 ;;
+    pixels.yaml:bounded) set 16 844 momentum=0.6 learning_rate=0.06 ;;
+    *:gossip) set 4 844 learning_rate=0.05 ;;
+    *) set 16 844 ;;
   esac
+  printf -- '--set train.%s ' shards="$1" measure_every="$2"
+  shift 2
+  if [ $# -gt 0 ]; then printf -- '--set train.%s ' "$@"; fi
 }
 
 # The batch of the job, or the one that words set.
@@ -70,6 +77,26 @@ rows() {
   sed -n 's/.*"epoch": \([0-9.]*\),.*"seconds": \([0-9.]*\).*/\1 \2/p' "$1/metrics.jsonl" >"$work/when"
   sed 's/.*"validation_accuracy": *\([0-9.]*\).*/\1/' "$1/metrics.jsonl" | paste -d ' ' "$work/when" -
 }
+
+# Rows of a whole training by `method`, with quotas.
+trained() {
+  # shellcheck disable=SC2046,SC2086 # words
+  set -- --set data.validation_fraction=0.1 $(size_of "$method") --set train.epochs="$epochs" --set train.seed=$((10 + round)) $more
+  if [ "$method" != synchronous ]; then
+    # shellcheck disable=SC2046
+    train_at "$work/run" "$speeds" "$job" "$@" $(settings "$method")
+    rows "$work/run"
+    return
+  fi
+  # shellcheck disable=SC2046
+  train_at "$work/run" "$speeds" "$job" "$@" $(settings "$method") --set train.steps=$((3 * $(half "$@")))
+  half_s=$(rows "$work/run" | awk '{ half = $2 - before; before = $2 } END { print half }')
+  rm -r "$work/run"
+  "$program" train "$job" -q -n 2 --set checkpoint.every_epochs=0 --out "$work/run" "$@" >&2
+  rows "$work/run" | awk -v half="$half_s" '{ print $1, NR * half, $3 }'
+}
+
+half() { echo "$*" | grep -o 'measure_every=[0-9]*' | cut -d= -f2; } # steps between measurements
 
 # rates RUN: samples per second between measurements.
 rates() {
@@ -97,17 +124,12 @@ for round in $(seq 1 "$rounds"); do
     sum=$(alone "$method")
     echo "$sum" >>"$work/sum.$method"
     # shellcheck disable=SC2046,SC2086
-    train_at "$work/run" "$speeds" "$job" $(size_of "$method") $more $(settings "$method") \
-      --set train.steps="$rate_steps" --set train.measure_every=$((rate_steps / 4))
-    rates "$work/run" | tail -n +2 | median >"$work/figure"
+    steps=$((rate_steps * $(batch_of "") / $(batch_of "$(size_of "$method")")))
     # shellcheck disable=SC2046,SC2086
-    if [ "$epochs" -gt 0 ]; then
-      train_at "$work/run" "$speeds" "$job" --set data.validation_fraction=0.1 $(size_of "$method") $more \
-        --set train.epochs="$epochs" $(settings "$method")
-      rows "$work/run" >"$work/rows"
-    else
-      : >"$work/rows"
-    fi
+    train_at "$work/run" "$speeds" "$job" $(size_of "$method") $more $(settings "$method") \
+      --set train.steps=$steps --set train.measure_every=$((steps / 4))
+    rates "$work/run" | tail -n +2 | median >"$work/figure"
+    if [ "$epochs" -gt 0 ]; then trained "$method" >"$work/rows"; else : >"$work/rows"; fi
     awk -v sum="$sum" '{ print $1 / sum }' "$work/figure" >>"$work/ratio.$method"
     cat "$work/figure" >>"$work/figures.$method"
     awk -v target="$target" '$3 >= target { print $2; exit }' "$work/rows" >>"$work/reached.$method"
