@@ -192,6 +192,7 @@ static void realistic_shapes_agree_with_the_reference(void **state) {
       conv_call(2, 14, 32, 64, 1),
       conv_call(1, 7, 64, 64, 0),
       conv_call(2, 9, 33, 17, 1),
+      conv_call(1, 9, 80, 144, 0),
       conv_call(5, 6, 16, 48, 0),
       strided_call(3, 3, 80),
       strided_call(2, 1, 16),

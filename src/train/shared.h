@@ -66,7 +66,7 @@ typedef struct ddla_shared {
   ddla_worker_report *report; /* [places] */
   ddla_epoch_sums *sums_of;   /* [places] */
   int64_t *metrics;           /* [places][metric_count]: evaluation counts */
-  double *losses;             /* [ddla_evaluation_records, columns] */
+  double *losses;             /* [ddla_evaluation_records][columns]: as many of each place */
   int64_t *paces;             /* [places]: ns that a batch of evaluation took; 0: unknown */
   int64_t metric_count, loss_count;
 } ddla_shared;

@@ -165,6 +165,15 @@ void ddla_balance_pieces(int64_t *first, int64_t items, const int64_t *shard_ns,
   first[workers] = items;
 }
 
+void ddla_balance_limit(int64_t *first, int64_t most, int workers) {
+  const int64_t items = first[workers];
+  for (int w = 0; w < workers; w++)
+    if (first[w + 1] > first[w] + most) first[w + 1] = first[w] + most;
+  first[workers] = items;
+  for (int w = workers - 1; w > 0; w--)
+    if (first[w] < first[w + 1] - most) first[w] = first[w + 1] - most;
+}
+
 /* ---- from step to step ---- */
 
 /* The paces of a host's workers, from its shards' records. A worker that has computed none is not

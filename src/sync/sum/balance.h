@@ -41,6 +41,10 @@ void ddla_balance_even(ddla_balance_shares *out, const ddla_cluster *cluster, in
  * where a worker's shard_ns is 0, not known. */
 void ddla_balance_pieces(int64_t *first, int64_t items, const int64_t *shard_ns, int workers);
 
+/* Moves the borders of such pieces so that none has more than `most` items; workers * most is at
+ * least all of them. */
+void ddla_balance_limit(int64_t *first, int64_t most, int workers);
+
 /* Memory to work with. */
 typedef struct ddla_balance ddla_balance;
 

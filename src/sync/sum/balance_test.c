@@ -136,6 +136,28 @@ static void pieces_follow_speed(void **state) {
   assert_int_equal(first[4], 1);
 }
 
+static void pieces_have_a_limit(void **state) {
+  (void)state;
+  enum { PIECES = 5 };
+  int64_t first[PIECES + 1], ns[PIECES];
+  ddla_balance_pieces(first, 100, (const int64_t[]){1, 100, 100, 100, 100}, PIECES);
+  assert_int_equal(first[1], 96);
+  ddla_balance_limit(first, 40, PIECES);
+  assert_memory_equal(first, ((const int64_t[]){0, 40, 80, 98, 99, 100}), sizeof first);
+  ddla_rng rng = ddla_rng_make(ddla_rng_key(1, DDLA_PURPOSE_TEST, 42, 0));
+  for (int turn = 0; turn < 2000; turn++) {
+    const int64_t items = (int64_t)ddla_rng_below(&rng, 40);
+    const int64_t most = (items + PIECES - 1) / PIECES + (int64_t)ddla_rng_below(&rng, 9);
+    for (int w = 0; w < PIECES; w++) ns[w] = 1 + (int64_t)ddla_rng_below(&rng, 1000);
+    ddla_balance_pieces(first, items, ns, PIECES);
+    ddla_balance_limit(first, most, PIECES);
+    assert_int_equal(first[0], 0);
+    assert_int_equal(first[PIECES], items);
+    for (int w = 0; w < PIECES; w++)
+      assert_true(first[w] <= first[w + 1] && first[w + 1] - first[w] <= most);
+  }
+}
+
 enum { SHARDS = 16, STEPS = 40 };
 
 /* Records of a step in which host h's one worker takes shard_ns[h] for a shard, give or take
@@ -224,6 +246,7 @@ int main(void) {
                                      cmocka_unit_test(a_slow_host_gets_what_it_can_do),
                                      cmocka_unit_test(many_shards_and_far_slower_hosts),
                                      cmocka_unit_test(pieces_follow_speed),
+                                     cmocka_unit_test(pieces_have_a_limit),
                                      cmocka_unit_test(shares_change_when_it_pays_and_then_rest),
                                      cmocka_unit_test(what_is_not_known_changes_nothing),
                                      cmocka_unit_test(idle_workers_count)};

@@ -59,15 +59,17 @@ int64_t ddla_evaluation_records(const ddla_training *training, const ddla_datase
 
 /* Worker w of a piece has batches [cut[w], cut[w + 1]). */
 static void cut_piece(int64_t *cut, const batch_piece *piece, const int64_t *pace_ns) {
-  const int workers = piece->workers;
-  const int64_t room = room_of(piece);
-  ddla_balance_pieces(cut, piece->end - piece->first, pace_ns + piece->place, workers);
-  for (int w = 0; w < workers; w++)
-    if (cut[w + 1] > cut[w] + room) cut[w + 1] = cut[w] + room;
-  cut[workers] = piece->end - piece->first;
-  for (int w = workers - 1; w > 0; w--)
-    if (cut[w] < cut[w + 1] - room) cut[w] = cut[w + 1] - room;
-  for (int w = 0; w <= workers; w++) cut[w] += piece->first;
+  ddla_balance_pieces(cut, piece->end - piece->first, pace_ns + piece->place, piece->workers);
+  ddla_balance_limit(cut, room_of(piece), piece->workers);
+  for (int w = 0; w <= piece->workers; w++) cut[w] += piece->first;
+}
+
+/* What is known of a worker's pace after `batches` more. Who got none is forgiven little by little:
+ * it may have been late but once. */
+static int64_t learnt_ns(int64_t before_ns, int64_t took_ns, int64_t batches) {
+  if (batches == 0) return before_ns - before_ns / 4;
+  const int64_t each_ns = took_ns / batches + 1;
+  return before_ns > 0 ? (before_ns + each_ns + 1) / 2 : each_ns;
 }
 
 /* Computes the batches of this worker's share, and notes what one took. */
@@ -90,7 +92,6 @@ static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
   const batch_piece piece =
       piece_at(training, set, ddla_dataset_pieces(set) > 0 ? worker->replica : 0);
   const int64_t *share = worker->cut + (worker->place - piece.place);
-  int64_t *pace_ns = &shared->paces[worker->place];
   cut_piece(worker->cut, &piece, worker->pace_ns);
   double *record = shared->losses + worker->place * each * ddla_forward_columns(training->task);
   const int64_t start_ns = ddla_clock_now_ns(ddla_clock_monotonic());
@@ -99,11 +100,9 @@ static ddla_status evaluate_share(ddla_worker *worker, const ddla_dataset *set,
     DDLA_TRY(ddla_forward_evaluate(counts, record, &forward, set, batch));
     record += ddla_forward_columns(training->task);
   }
-  *pace_ns = worker->pace_ns[worker->place];
-  if (share[0] == share[1]) return DDLA_OK;
-  const int64_t took_ns =
-      (ddla_clock_now_ns(ddla_clock_monotonic()) - start_ns) / (share[1] - share[0]) + 1;
-  *pace_ns = *pace_ns > 0 ? (*pace_ns + took_ns + 1) / 2 : took_ns;
+  shared->paces[worker->place] =
+      learnt_ns(worker->pace_ns[worker->place],
+                ddla_clock_now_ns(ddla_clock_monotonic()) - start_ns, share[1] - share[0]);
   return DDLA_OK;
 }
 
