@@ -6,7 +6,7 @@
 #                      [--job JOB] [--set KEY=VALUE]... [--build DIR] [METHOD...]
 #
 # Methods: synchronous, bounded, push, gossip (initial: all). The job is bench/jobs/pixels.yaml, five convolutions in batches
-# of 32; bench/jobs/deep.yaml has twice the messages for its work, and examples/fashion-mnist.yaml, the demo's, shows what
+# of 32; bench/jobs/deep.yaml has half as many messages again for its work, and examples/fashion-mnist.yaml, the demo's, shows what
 # messages cost. A tenth is set aside for validation, and half-epochs are measured. bounded has less momentum, since staleness
 # is one too (Mitliagkas et al. 2016, arXiv:1605.09774), push is with AdamW, which bears it better, and gossip at a higher rate
 # for its batch, as each agent takes one of its own. "of the sum" is of the samples per second that each agent reaches alone,
