@@ -22,6 +22,7 @@ check-clang:   ; @tools/setup build test clang && tools/build clang
 debug:         ; @tools/setup build test && tools/build debug
 sim-cluster:   ; @tools/setup build simgrid && tools/build release && bench/sim_cluster.sh
 low-traffic:   ; @tools/setup build demo mpi netlab && tools/build release && bench/low_traffic.sh $(if $(TEXT),--text $(TEXT))
+staleness:     ; @tools/setup build demo && tools/build release && bench/staleness.sh
 bench:         ; @tools/setup build && tools/build release && build/ddla bench
 install:       ; @tools/setup build && tools/build release && cmake --install build --prefix "$(PREFIX)"
 format:        ; @tools/setup format && git ls-files "*.c" "*.h" | grep -v -e _list.h -e fixtures | xargs clang-format -i
@@ -30,4 +31,4 @@ ci:            ; @.ci/run
 help:          ; @sed -n 's/^\([a-z-]*\): *; @.*/make \1/p' Makefile
 
 .PHONY: all setup demo demo-mpi test test-full sim-full order-full hang-full cluster-full modes-full tidy check-address check-thread
-.PHONY: address-full thread-full fuzz check-clang debug bench sim-cluster low-traffic install format clean ci help
+.PHONY: address-full thread-full fuzz check-clang debug bench sim-cluster low-traffic staleness install format clean ci help

@@ -3,7 +3,7 @@
 # takes to a validation accuracy, beside synchronous training without dynamic balance.
 #
 #   bench/staleness.sh [--rounds N] [--epochs N] [--steps N] [--target ACCURACY] [--speeds "1 1 1 0.25"] [--core SHARE]
-#                      [--job JOB] [--set KEY=VALUE]... [--build DIR] [METHOD...]
+#                      [--job JOB] [--set KEY=VALUE]... [--dir DIR] [--build DIR] [METHOD...]
 #
 # Methods: synchronous, bounded, push, gossip (initial: all). The job is bench/jobs/pixels.yaml, five convolutions in batches
 # of 32; bench/jobs/deep.yaml has half as many messages again for its work, and examples/fashion-mnist.yaml, the demo's, shows what
@@ -13,11 +13,12 @@
 # under its quota (bench/speeds.sh), both without validation, in --steps steps of which the last three quarters count; a
 # quarter ends with a fence, whose waiting counts. Each round has a seed of its own. Time to the target includes validation;
 # of synchronous training, whose model does not depend on who trains it, it is the steps that this machine needs without
-# quotas, times what a half-epoch takes with them. Rounds are interleaved; medians.
+# quotas, times what a half-epoch takes with them. Rounds are interleaved; medians. What was measured stays in DIR
+# (runs/staleness), a line for each round of a method: a call goes on where another one ended.
 set -eu
 cd "$(dirname "$0")/.."
 . bench/measure.sh
-rounds=3 epochs=4 rate_steps=800 more= target=0.9 speeds="1 1 1 0.25" core=0.4 build=build job=bench/jobs/pixels.yaml methods=
+rounds=3 epochs=4 rate_steps=800 more= target=0.9 speeds="1 1 1 0.25" core=0.4 build=build dir=runs/staleness job=bench/jobs/pixels.yaml methods=
 while [ $# -gt 0 ]; do
   case $1 in
     --rounds) rounds=$2; shift ;;
@@ -28,6 +29,7 @@ while [ $# -gt 0 ]; do
     --speeds) speeds=$2; shift ;;
     --core) core=$2; shift ;;
     --job) job=$2; shift ;;
+    --dir) dir=$2; shift ;;
     --build) build=$2; shift ;;
     -*) sed -n 's/^#   /usage: /p' "$0" | head -n 1 >&2; exit 2 ;;
     *) methods="$methods $1" ;;
@@ -37,6 +39,13 @@ done
 [ -n "$methods" ] || methods="synchronous bounded push gossip"
 build_program "$build"
 warm_data
+mkdir -p "$dir"
+kept="$job $speeds $core $epochs $rate_steps $target $more"
+if [ "$(cat "$dir/settings" 2>/dev/null || echo "$kept")" != "$kept" ]; then
+  echo "$dir has rounds with other settings; remove them or give another --dir" >&2
+  exit 1
+fi
+echo "$kept" >"$dir/settings"
 work=$(mktemp -d)
 . bench/speeds.sh
 
@@ -118,33 +127,43 @@ alone() {
   echo "$sum"
 }
 
+# measured: of `method` in `round`: what agents do alone and together in samples/s, seconds to the target, accuracy at last,
+# mean staleness; 0 for what there is not.
+measured() {
+  sum=$(alone "$method")
+  # shellcheck disable=SC2046,SC2086
+  steps=$((rate_steps * $(batch_of "") / $(batch_of "$(size_of "$method")")))
+  # shellcheck disable=SC2046,SC2086
+  train_at "$work/run" "$speeds" "$job" $(size_of "$method") $more $(settings "$method") \
+    --set train.steps=$steps --set train.measure_every=$((steps / 4))
+  figure=$(rates "$work/run" | tail -n +2 | median)
+  if [ "$epochs" -gt 0 ]; then trained >"$work/rows"; else : >"$work/rows"; fi
+  stale=$(sed -n 's/^ *"staleness": *\([0-9.]*\),*$/\1/p' "$work/run/report.json" | tail -n 1)
+  awk -v target="$target" -v sum="$sum" -v figure="$figure" -v stale="${stale:-0}" '
+    $3 >= target && !reached { reached = $2 }
+    { last = $3 }
+    END { print sum, figure, reached + 0, last + 0, stale }' "$work/rows"
+}
+
 for round in $(seq 1 "$rounds"); do
-  echo "round $round of $rounds" >&2
   for method in $methods; do
-    sum=$(alone "$method")
-    echo "$sum" >>"$work/sum.$method"
-    # shellcheck disable=SC2046,SC2086
-    steps=$((rate_steps * $(batch_of "") / $(batch_of "$(size_of "$method")")))
-    # shellcheck disable=SC2046,SC2086
-    train_at "$work/run" "$speeds" "$job" $(size_of "$method") $more $(settings "$method") \
-      --set train.steps=$steps --set train.measure_every=$((steps / 4))
-    rates "$work/run" | tail -n +2 | median >"$work/figure"
-    if [ "$epochs" -gt 0 ]; then trained "$method" >"$work/rows"; else : >"$work/rows"; fi
-    awk -v sum="$sum" '{ print $1 / sum }' "$work/figure" >>"$work/ratio.$method"
-    cat "$work/figure" >>"$work/figures.$method"
-    awk -v target="$target" '$3 >= target { print $2; exit }' "$work/rows" >>"$work/reached.$method"
-    awk 'END { print $3 }' "$work/rows" >>"$work/last.$method"
-    sed -n 's/^ *"staleness": *\([0-9.]*\),*$/\1/p' "$work/run/report.json" | tail -n 1 >>"$work/stale.$method"
-    echo "$method: $(cat "$work/figure") of $sum samples/s, $(tail -n 1 "$work/rows")" >&2
+    if [ -s "$dir/$method.$round" ]; then continue; fi
+    measured >"$work/line"
+    mv "$work/line" "$dir/$method.$round"
+    echo "round $round of $rounds, $method: $(cat "$dir/$method.$round")" >&2
   done
 done
+
+# column EXPRESSION: of awk, for each round of `method`.
+column() {
+  for round in $(seq 1 "$rounds"); do awk "{ print $1 }" "$dir/$method.$round"; done
+}
 
 machine
 printf 'agents of speed %s (1 is %s of a processor); %d rounds of %d epochs\n\n' "$speeds" "$core" "$rounds" "$epochs"
 printf '%-12s %10s %10s %11s %7s %7s %14s %9s %10s\n' method summed samples/s "of the sum" least most "s to $target" "at last" staleness
 for method in $methods; do
-  printf '%-12s %10.0f %10.0f %11.2f %7.2f %7.2f %14s %9.4f %10s\n' "$method" "$(median <"$work/sum.$method")" "$(median <"$work/figures.$method")" \
-    "$(median <"$work/ratio.$method")" "$(sort -g "$work/ratio.$method" | head -n 1)" \
-    "$(sort -g "$work/ratio.$method" | tail -n 1)" "$(median <"$work/reached.$method")" "$(median <"$work/last.$method")" \
-    "$(median <"$work/stale.$method")"
+  printf '%-12s %10.0f %10.0f %11.2f %7.2f %7.2f %14.1f %9.4f %10.1f\n' "$method" "$(column '$1' | median)" "$(column '$2' | median)" \
+    "$(column '$2 / $1' | median)" "$(column '$2 / $1' | sort -g | head -n 1)" "$(column '$2 / $1' | sort -g | tail -n 1)" \
+    "$(column '$3' | median)" "$(column '$4' | median)" "$(column '$5' | median)"
 done
