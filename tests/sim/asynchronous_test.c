@@ -594,6 +594,7 @@ static void every_version_follows_from_what_was_taken(void **state) {
   assert_true(t.crashes > (int)given.count / 10); /* else the faults test nothing */
   assert_true(t.later > (int)given.count / 20);
   assert_true(dealings > (int64_t)given.count / 20);
+  if (given.count > 1000) assert_true(contributions >= 1000000);
 }
 
 static void seeds_replay(void **state) {
