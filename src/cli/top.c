@@ -22,6 +22,7 @@ typedef struct top_view {
   ddla_watch_scene *scene;
   lane_sums *now, *before; /* [workers] at the newest look and at the one before */
   uint64_t step, step_before;
+  ddla_staleness staleness; /* of the run so far */
   int64_t looked_ns;
   int columns, rows; /* of the terminal; 0: there is none */
 } top_view;
@@ -60,6 +61,7 @@ static void look(top_view *top) {
   ddla_watch_scene_look(top->scene, true);
   top->looked_ns = top->scene->now_ns;
   top->step = atomic_load(&top->scene->watch->agent[0]->step);
+  top->staleness = ddla_watch_staleness_of(top->scene->watch);
   for (int w = 0; w < top->scene->workers; w++) {
     top->now[w].samples = top->scene->view[w].samples;
     for (int p = 0; p < DDLA_WATCH_PHASES_MAX; p++)
@@ -149,10 +151,27 @@ static void print_waits(const top_view *top, double seconds) {
   put_line(top, line);
 }
 
+/* "staleness: mean 1.42, largest 4 (0: 11.9 %, 1: 45.2 %, 3-4: 42.9 %)", of all contributions of
+ * the run so far; nothing where the method counts none. */
+static void print_staleness(const top_view *top) {
+  const ddla_staleness *found = &top->staleness;
+  char line[LINE_BYTES], classes[LINE_BYTES / 2] = "";
+  size_t used = 0;
+  if (found->contributions == 0) return;
+  for (int i = 0; i < DDLA_STALENESS_CLASSES; i++)
+    if (found->count[i] > 0)
+      used += (size_t)snprintf(classes + used, sizeof classes - used, "%s%s: %.1f %%",
+                               used ? ", " : "", ddla_staleness_words(i),
+                               100 * (double)found->count[i] / (double)found->contributions);
+  snprintf(line, sizeof line, "staleness: mean %.2f, largest %" PRId64 " (%s)",
+           ddla_staleness_mean(found), found->most, classes);
+  put_line(top, line);
+}
+
 /* As many lanes as the terminal has rows for. */
 static void print_lanes(const top_view *top, double seconds) {
-  enum { ROWS_ELSEWHERE = 8 };
-  int room = top->rows > ROWS_ELSEWHERE + 1 ? top->rows - ROWS_ELSEWHERE : 1;
+  const int elsewhere = top->staleness.contributions > 0 ? 9 : 8; /* rows of other lines */
+  int room = top->rows > elsewhere + 1 ? top->rows - elsewhere : 1;
   int shown = top->rows == 0 || top->scene->workers <= room ? top->scene->workers : room;
   for (int w = 0; w < shown; w++) print_lane(top, w, seconds);
   if (shown < top->scene->workers) printf("… %d lanes more\n", top->scene->workers - shown);
@@ -162,6 +181,7 @@ static void print(const top_view *top, const char *directory, double seconds) {
   print_head(top, directory, seconds);
   print_lanes(top, seconds);
   print_waits(top, seconds);
+  print_staleness(top);
   if (!ddla_watch_any_alive(top->scene))
     printf("\nthe run is over; `ddla why %s` says how it ended\n", directory);
   fflush(stdout);

@@ -76,6 +76,8 @@ int ddla_sync_check_copies(const ddla_strategy *strategy, const ddla_cluster *cl
 
 ddla_status ddla_sync_open(ddla_sync **out, const ddla_strategy *strategy,
                            const ddla_sync_options *options) {
+  const ddla_staleness none = {.contributions = 0};
+  if (options->watch) ddla_watch_note_staleness(options->watch[0], &none); /* it counts anew */
   return strategy->open(out, options);
 }
 

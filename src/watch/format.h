@@ -8,8 +8,10 @@
 #define DDLA_WATCH_FORMAT_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "base/staleness.h"
 #include "base/tiers.h"
 
 #define DDLA_WATCH_MAGIC "ddlaevts"
@@ -128,12 +130,18 @@ typedef struct ddla_watch_head {
   /* Of agent 0 after each committed step. */
   _Atomic uint64_t step, loss_bits, rate_bits; /* doubles as bits */
   uint32_t loaders; /* 1: behind the blocks of lanes lies one of the agent's loader */
-  char reserved[108];
+  char reserved[4];
+  /* Of an agent whose host serves parameters: what came to the first range of them, see
+   * ddla_staleness. */
+  _Atomic int64_t stale[DDLA_STALENESS_CLASSES], stale_sum, stalest;
+  char reserved_too[32];
   char boot[64];                      /* of /proc/sys/kernel/random/boot_id */
   char host[64];                      /* its name */
   char source[DDLA_WATCH_TEXT_BYTES]; /* where the samples come from */
 } ddla_watch_head;
 
 _Static_assert(sizeof(ddla_watch_head) == 640, "part of the format");
+_Static_assert(offsetof(ddla_watch_head, stale) == 152, "part of the format");
+_Static_assert(offsetof(ddla_watch_head, boot) == 256, "part of the format");
 
 #endif

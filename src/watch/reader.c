@@ -163,6 +163,21 @@ const char *ddla_watch_op_text(const ddla_watch *watch, int agent, int lane, uin
   return names_of(head) + (name - 1) * DDLA_WATCH_OP_BYTES;
 }
 
+ddla_staleness ddla_watch_staleness_of(const ddla_watch *watch) {
+  ddla_staleness all = {.contributions = 0};
+  for (int a = 0; a < watch->agents; a++) {
+    const ddla_watch_head *head = watch->agent[a];
+    ddla_staleness found = {.sum = atomic_load_explicit(&head->stale_sum, memory_order_relaxed),
+                            .most = atomic_load_explicit(&head->stalest, memory_order_relaxed)};
+    for (int i = 0; i < DDLA_STALENESS_CLASSES; i++) {
+      found.count[i] = atomic_load_explicit(&head->stale[i], memory_order_relaxed);
+      found.contributions += found.count[i];
+    }
+    ddla_staleness_add(&all, &found);
+  }
+  return all;
+}
+
 const char *ddla_watch_phase_text(ddla_phase phase) {
   static const char *const words[DDLA_WATCH_PHASES_MAX] = {
 #define WORDS(name, number, text) [number] = text,

@@ -62,6 +62,10 @@ bool ddla_watch_read(ddla_watch_seen *out, const ddla_watch *watch, int agent, i
 const ddla_watch_lane_head *ddla_watch_lane_at(const ddla_watch *watch, int agent, int lane);
 const char *ddla_watch_op_text(const ddla_watch *watch, int agent, int lane, uint64_t name);
 
+/* The staleness that all agents with files here have counted since their method began; all 0: it
+ * counts none. */
+ddla_staleness ddla_watch_staleness_of(const ddla_watch *watch);
+
 /* Median time, in nanoseconds, of the last steps that the lane's ring knows; 0: it knows none. */
 int64_t ddla_watch_usual_ns(const ddla_watch *watch, int agent, int lane);
 

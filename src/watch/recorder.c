@@ -198,8 +198,9 @@ int64_t ddla_watch_all_ns(const ddla_watch *watch) {
 
 ddla_watch_lane ddla_watch_lane_open(const ddla_watch *watch, int agent, int lane) {
   if (!watch || lane >= watch->lanes + watch->loaders) return (ddla_watch_lane){0};
-  const ddla_watch_head *head = head_of(watch, agent);
-  ddla_watch_lane made = {.head = lane_head(head, lane),
+  ddla_watch_head *head = head_of(watch, agent);
+  ddla_watch_lane made = {.agent = head,
+                          .head = lane_head(head, lane),
                           .mask = head->ring_events - 1,
                           .opened_ns = head->opened_ns,
                           .since_ns = ddla_clock_now_ns(ddla_clock_monotonic()),
@@ -253,6 +254,15 @@ void ddla_watch_mark_at(ddla_watch_lane *lane, ddla_phase phase, uint64_t detail
 
 void ddla_watch_set_step(ddla_watch_lane *lane, uint64_t step) {
   if (lane) lane->step = step;
+}
+
+void ddla_watch_note_staleness(const ddla_watch_lane *lane, const ddla_staleness *found) {
+  if (!lane || !lane->agent) return;
+  ddla_watch_head *agent = lane->agent;
+  for (int i = 0; i < DDLA_STALENESS_CLASSES; i++)
+    atomic_store_explicit(&agent->stale[i], found->count[i], memory_order_relaxed);
+  atomic_store_explicit(&agent->stale_sum, found->sum, memory_order_relaxed);
+  atomic_store_explicit(&agent->stalest, found->most, memory_order_relaxed);
 }
 
 uint16_t ddla_watch_name(ddla_watch_lane *lane, const char *text) {

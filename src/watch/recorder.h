@@ -41,6 +41,7 @@ typedef struct ddla_watch {
 
 /* A lane's pen. */
 typedef struct ddla_watch_lane {
+  ddla_watch_head *agent;
   ddla_watch_lane_head *head;
   ddla_watch_event *ring;
   char *names; /* [op_names][DDLA_WATCH_OP_BYTES] */
@@ -94,6 +95,9 @@ void ddla_watch_mark_at(ddla_watch_lane *lane, ddla_phase phase, uint64_t detail
 
 /* From here on the lane works on this step. */
 void ddla_watch_set_step(ddla_watch_lane *lane, uint64_t step);
+
+/* What the lane's agent has counted so far, by the one thread that counts it. */
+void ddla_watch_note_staleness(const ddla_watch_lane *lane, const ddla_staleness *found);
 
 /* Number of an op's name, from 1; the same text has the same number; 0 when there is no room.
  * For set-up. */

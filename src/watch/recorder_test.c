@@ -306,6 +306,33 @@ static void the_first_end_is_kept(void **state) {
   ddla_watch_destroy(watch);
 }
 
+/* Every agent notes its own count anew; whoever reads has the sum of all that have a file. */
+static void staleness_is_that_of_all_agents(void **state) {
+  (void)state;
+  ddla_watch *written = create(3, 2, folder), *read = NULL;
+  ddla_staleness found[2] = {{.contributions = 0}};
+  const int64_t stale[] = {0, 1, 2, 3, 4, 5, 8, 9, 16, 17, 400},
+                class[DDLA_STALENESS_CLASSES] = {1, 1, 1, 2, 2, 2, 2};
+  assert_int_equal(ddla_watch_open(&read, folder), DDLA_OK);
+  assert_int_equal(ddla_watch_staleness_of(read).contributions, 0);
+  for (int i = 0; i < 11; i++) {
+    const ddla_watch_lane pen = ddla_watch_lane_open(written, 1 + i % 2, i % 2);
+    ddla_staleness_count(&found[i % 2], stale[i], 3);
+    ddla_watch_note_staleness(&pen, &found[i % 2]);
+  }
+  const ddla_staleness all = ddla_watch_staleness_of(read);
+  for (int i = 0; i < DDLA_STALENESS_CLASSES; i++) assert_int_equal(all.count[i], 3 * class[i]);
+  assert_int_equal(all.contributions, 33);
+  assert_int_equal(all.most, 400);
+  assert_true(ddla_staleness_mean(&all) == 465.0 / 11);
+  assert_string_equal(ddla_staleness_words(3), "3-4");
+  assert_int_equal(atomic_load(&read->agent[2]->stalest), 17);
+  ddla_watch_note_staleness(&(ddla_watch_lane){0}, &all); /* nobody watches */
+  ddla_watch_note_staleness(NULL, &all);
+  ddla_watch_destroy(read);
+  ddla_watch_destroy(written);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(events_come_back_and_old_ones_go),
@@ -318,6 +345,7 @@ int main(void) {
       cmocka_unit_test(another_machine_s_time_is_told_by_ours),
       cmocka_unit_test(without_a_recorder_nothing_happens),
       cmocka_unit_test(the_first_end_is_kept),
+      cmocka_unit_test(staleness_is_that_of_all_agents),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -127,6 +127,13 @@ learns pushed --set sync.method=push --set sync.staleness=1 --set train.clip_nor
 learns centre --set sync.method=push --set sync.staleness=-1 --set sync.servers=1 --set sync.damping=true
 train 0 mean job.yaml -n 2 --set sync.method=push --set train.average=swa --set train.average_from=2 --set train.keep_best=false
 says mean/report.json '"of": "average"'
+# Who looks at the run has counted what the report says.
+number() { sed -n "s/^ *\"$2\": \([0-9.e-]*\),*\$/\1/p" "$1/report.json"; }
+"$DDLA" top mean >mean.top
+says mean.top "$(printf 'staleness: mean %.2f, largest %.0f (' "$(number mean staleness)" "$(number mean stalest)")"
+total=$(for class in 0 1 2 3_4 5_8 9_16 above_16; do number mean stale_$class; done | awk '{ sum += $1 } END { print sum }')
+[ "$total" = 30 ] || fail "$total contributions, not 30"
+says mean.top "$(number mean stale_1 | awk '$1 > 0 { printf "1: %.1f %%", $1 / 0.3 }')"
 train 0 patient job.yaml -n 2 --set sync.staleness=3 --set train.epochs=60 --set train.patience=2
 [ "$(wc -l <patient/metrics.jsonl)" -lt 60 ] || fail "it stopped never"
 
@@ -168,6 +175,8 @@ done
 # An agent is killed: the run ends and says who, and goes on from a checkpoint that is whole.
 for method in bounded push; do
   begun killed-$method --set sync.method=$method --set sync.staleness=2 --set output.hang_seconds=0
+  "$DDLA" top killed-$method --once >killed.top
+  says killed.top "staleness: mean "
   kill -9 "$(sed -n 's/.*agent 2 of 3, process \([0-9]*\),.*/\1/p' killed-$method/agents/2.log)"
   status=0
   wait $run || status=$?

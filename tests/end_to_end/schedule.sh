@@ -33,6 +33,8 @@ checkpoint: {every_steps: 4, keep: 99}
 J
 train 0 whole scheduled.yaml -n 3
 model=$(sha whole/model.safetensors)
+"$DDLA" top whole >top.out
+if grep staleness top.out; then fail "the last segment counts no staleness"; fi
 
 # by_hand STEPS ARGUMENT...: goes on to so many steps.
 by_hand() {

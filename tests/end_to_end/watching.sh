@@ -23,6 +23,7 @@ if grep -q '"step":69' trace.json; then fail "more than three steps"; fi
 says out "the run is finished" "2 agents with 2 lanes" "step 72 of 72"
 "$DDLA" top run >out
 says out "the run is over" "step 72/72" "epoch 4"
+if grep staleness out; then fail "all agents waited for each other"; fi
 
 # Of a run that goes on: how fast, and what its lanes spend their time with.
 "$DDLA" train -q $as_threads job.yaml -n 2 --set train.epochs=1000000 --set checkpoint.every_epochs=0 --out going >going.out 2>going.err &

@@ -67,6 +67,7 @@ struct ddla_served {
   int64_t settled;      /* by step: versions that were reported */
   reach reach[REACHES]; /* on arrival */
   ddla_staleness staleness;
+  ddla_watch_lane pen; /* a copy: lanes go on with theirs; records nothing where nobody watches */
 };
 
 static int host_count(const ddla_served *served) { return served->options.layout->cluster.hosts; }
@@ -118,6 +119,7 @@ ddla_status ddla_served_create(ddla_served **out, const ddla_served_options *opt
   ddla_status status = DDLA_OK;
   DDLA_TRY(DDLA_NEW(served, 1));
   served->options = *options;
+  if (options->sync->watch && options->sync->watch[0]) served->pen = *options->sync->watch[0];
   ddla_stock_init(&served->stock, options->layout->range_elements);
   served->settled = served->limit = (int64_t)options->sync->start_step;
   for (int i = 0; i < REACHES; i++) served->reach[i].step = -1;
@@ -222,15 +224,9 @@ static ddla_status take_coming(span **out, ddla_served *served, const void *data
 
 /* Of the first range of all: `count` contributions. */
 static void count_staleness(ddla_served *served, const own_range *r, int64_t stale, int64_t count) {
-  static const int64_t most[DDLA_STALENESS_CLASSES - 1] = {0, 1, 2, 4, 8, 16};
-  ddla_staleness *found = &served->staleness;
-  int class = 0;
   if (r->range != 0) return;
-  while (class < DDLA_STALENESS_CLASSES - 1 && stale > most[class]) class ++;
-  found->count[class] += count;
-  found->contributions += count;
-  found->sum += stale * count;
-  if (stale > found->most) found->most = stale;
+  ddla_staleness_count(&served->staleness, stale, count);
+  ddla_watch_note_staleness(&served->pen, &served->staleness);
 }
 
 /* Some of these shards have contributed to a step that is not made yet. */

@@ -11,28 +11,22 @@
  *
  * A contribution says which version of the range its gradient was computed with. The number of
  * versions since is its staleness, and is counted: by step for each shard that is in it, so that
- * it does not matter how many shards somebody was granted at once.
+ * it does not matter how many shards somebody was granted at once. What is counted is recorded at
+ * once for who watches the run, in the host's first agent's events.
  *
  * Threads: one thread, the one that serves the link. */
 #ifndef DDLA_SYNC_TURNS_SERVED_H
 #define DDLA_SYNC_TURNS_SERVED_H
 
+#include "base/staleness.h"
 #include "sync/bridge/bridge_layout.h"
 #include "sync/sum/update.h"
 #include "sync/turns/mail.h"
 
-/* Contributions by staleness: 0, 1, 2, up to 4, 8, 16, and more. */
-enum { DDLA_STALENESS_CLASSES = 7 };
-
-typedef struct ddla_staleness {
-  int64_t count[DDLA_STALENESS_CLASSES];
-  int64_t contributions, sum, most;
-} ddla_staleness;
-
 typedef struct ddla_served_options {
   ddla_mail *mail;
   const ddla_bridge_layout *layout;
-  const ddla_sync_options *sync; /* state, optimizer, schedule, first step */
+  const ddla_sync_options *sync; /* state, optimizer, schedule, first step, watch */
   bool on_arrival;
   int64_t bound;       /* staleness that may not be exceeded, in steps; negative: none */
   int missing;         /* by step: so many shards of each are not waited for */

@@ -8,6 +8,7 @@
 #include "sync/turns/sums.h"
 #include "sync/turns/test_post.h"
 #include "sync/turns/test_ranges.h"
+#include "watch/reader.h"
 
 enum { HOSTS = 3, RANGES = 3, SHARDS_MAX = 13, START = 5, TOTAL = 200, NEWS_MAX = 64 };
 
@@ -25,11 +26,13 @@ typedef struct counter {
   ddla_served *served;
   reader_log log[HOSTS];
   int64_t version[RANGES], settled[TOTAL], settled_count;
+  ddla_watch *watch; /* null: nobody watches */
 } counter;
 
 /* ---- calls ---- */
 
 static counter *open_counter;
+static ddla_watch_lane *const *open_pens; /* of the next one; null: nobody watches */
 
 static ddla_status place(void **out, void *argument, int from, const ddla_letter *letter) {
   (void)from;
@@ -82,6 +85,7 @@ static counter *open_with(int shards, ddla_served_options options) {
   options.mail = c->p.mail[0];
   options.layout = &c->layout;
   options.sync = &c->state.sync;
+  c->state.sync.watch = open_pens;
   options.changed = changed;
   options.settled = settled;
   options.argument = c;
@@ -91,9 +95,23 @@ static counter *open_with(int shards, ddla_served_options options) {
   return c;
 }
 
+/* The server's agent is watched. */
+static counter *open_watched(ddla_served_options options) {
+  ddla_watch *watch = NULL;
+  const ddla_watch_options watched = {.agents = 1, .lanes = 1};
+  assert_int_equal(ddla_watch_create(&watch, &watched), DDLA_OK);
+  ddla_watch_lane pen = ddla_watch_lane_open(watch, 0, 0), *const pens[] = {&pen};
+  open_pens = pens; /* which is copied */
+  counter *c = open_with(1, options);
+  open_pens = NULL;
+  c->watch = watch;
+  return c;
+}
+
 static void shut(counter *c) {
   post_close(&c->p);
   ddla_served_destroy(c->served);
+  ddla_watch_destroy(c->watch);
   small_close(&c->state);
   free(c);
 }
@@ -411,7 +429,7 @@ static void steps_are_settled_range_by_range(void **state) {
 
 static void staleness_is_counted(void **state) {
   (void)state;
-  counter *c = open_with(1, (ddla_served_options){.on_arrival = true, .bound = -1});
+  counter *c = open_watched((ddla_served_options){.on_arrival = true, .bound = -1});
   const int64_t stale[] = {0, 1, 2, 3, 4, 5, 8, 9, 16, 17, 18}, class[] = {1, 1, 1, 2, 2, 2, 2};
   int64_t sum = 0;
   for (int i = 0; i < 20; i++) { /* so that there are versions before */
@@ -431,6 +449,8 @@ static void staleness_is_counted(void **state) {
   assert_int_equal(found->contributions, 31);
   assert_int_equal(found->sum, sum);
   assert_int_equal(found->most, 18);
+  const ddla_staleness seen = ddla_watch_staleness_of(c->watch);
+  assert_memory_equal(&seen, found, sizeof seen); /* by who watches, at any time */
   shut(c);
 }
 

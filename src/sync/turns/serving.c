@@ -245,17 +245,10 @@ static void agenda(ddla_agenda *out, void *made, int stage, int64_t fence) {
   out->part[out->part_count++] = (ddla_sync_part){s->note, sizeof *s->note, host_count(s)};
 }
 
-static void add_staleness(ddla_staleness *to, const ddla_staleness *from) {
-  for (int i = 0; i < DDLA_STALENESS_CLASSES; i++) to->count[i] += from->count[i];
-  to->contributions += from->contributions;
-  to->sum += from->sum;
-  if (from->most > to->most) to->most = from->most;
-}
-
 static void add_all_staleness(serving *s) {
   ddla_staleness *all = &board_of(s)->staleness;
   *all = (ddla_staleness){.contributions = 0};
-  for (int h = 0; h < host_count(s); h++) add_staleness(all, &s->note[h].staleness);
+  for (int h = 0; h < host_count(s); h++) ddla_staleness_add(all, &s->note[h].staleness);
 }
 
 /* Whose ranges are whose from now on; false: as before. Not where the job says it, nor where
