@@ -1,5 +1,6 @@
 /* Steps that are made without their last shards. Which shards these are is chance; what stays,
- * whatever happens, is tested. */
+ * whatever happens, is tested. The update of those that are there, as plain training makes it:
+ * tests/sim/asynchronous_test.c. */
 #include "sync/turns/test_turns.h"
 
 #include <setjmp.h>

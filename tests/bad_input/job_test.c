@@ -56,6 +56,13 @@ static const bad texts[] = {
     {"train:\n  schedule: step|cosine\n", "train.schedule is 'step|cosine'"},
     {"train:\n  schedule: \"\"\n", "train.schedule is ''"},
     {"train:\n  optimizer: a/b\n", "train.optimizer is 'a/b', but it must be a name"},
+    {"sync:\n  compensation: -0.04\n",
+     "job.yaml:2:17: sync.compensation is '-0.04', but it must be a number from 0"},
+    {"sync:\n  compensation: .nan\n", "sync.compensation is '.nan'"},
+    {"sync:\n  compensation: true\n", "sync.compensation is 'true'"},
+    {"sync:\n  compensation: 1e13\n", "sync.compensation is '1e13'"},
+    {"sync:\n  damping: 0.5\n", "sync.damping is '0.5', but it must be true or false"},
+    {"sync:\n  backup: -1\n", "sync.backup is '-1'"},
     {"model:\n  hidden: 7\n", "model.hidden is '7', but it must be a list of whole numbers"},
     {"model:\n  hidden: [1, 0]\n", "job.yaml:2:15: model.hidden has the item '0'"},
     {"model:\n  hidden: [1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9,1,2,3,4,5,6]\n",
@@ -165,6 +172,16 @@ static const bad combinations[] = {
     {"data: {mean: [1], std: [1], standardize: false}\n", "remove one of them"},
     {"model: {kind: layers}\n", "model.layers lists none"},
     {"model: {layers: [relu]}\n", "read only with 'kind: layers'"},
+    {"sync: {compensation: 0.04}\n", "job.yaml:1:8: sync.compensation is set, but only sync.method "
+                                     "push applies single contributions"},
+    {"sync: {mode: asynchronous, method: bounded, compensation: 0.04}\n",
+     "job.yaml:1:45: sync.compensation is set, but only sync.method push"},
+    {"sync: {mode: asynchronous, method: gossip, compensation: 0.04}\n",
+     "sync.compensation is set, but only sync.method push"},
+    {"sync: {mode: synchronous, method: backup, backup: 1, compensation: 0.04}\n",
+     "sync.compensation is set, but only sync.method push"},
+    {"sync: {mode: asynchronous, method: bounded, damping: true}\n",
+     "sync.damping is set, but only sync.method push"},
 };
 
 static void combinations_are_refused(void **state) {
@@ -176,6 +193,18 @@ static void combinations_are_refused(void **state) {
     expect(ddla_job_check(job), text, combinations[i].words);
     ddla_job_destroy(job);
   }
+}
+
+/* What is refused of other methods is what this one is for. */
+static void push_may_compensate(void **state) {
+  (void)state;
+  static const char text[] =
+      "sync: {mode: asynchronous, method: push, compensation: 0.04, damping: true}\n";
+  ddla_job *job = NULL;
+  assert_int_equal(ddla_job_load_text(&job, text, sizeof text - 1, "job.yaml"), DDLA_OK);
+  assert_int_equal(ddla_job_check(job), DDLA_OK);
+  assert_true(job->sync.compensation == 0.04);
+  ddla_job_destroy(job);
 }
 
 static void paths_are_refused(void **state) {
@@ -258,9 +287,9 @@ static void mutations_do_not_crash(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(texts_are_refused),        cmocka_unit_test(assignments_are_refused),
-      cmocka_unit_test(combinations_are_refused), cmocka_unit_test(paths_are_refused),
-      cmocka_unit_test(bombs_are_cheap),          cmocka_unit_test(many_keys_are_cheap),
-      cmocka_unit_test(mutations_do_not_crash),
+      cmocka_unit_test(combinations_are_refused), cmocka_unit_test(push_may_compensate),
+      cmocka_unit_test(paths_are_refused),        cmocka_unit_test(bombs_are_cheap),
+      cmocka_unit_test(many_keys_are_cheap),      cmocka_unit_test(mutations_do_not_crash),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

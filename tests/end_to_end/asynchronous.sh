@@ -123,7 +123,7 @@ learns() {
   "$DDLA" eval "$name" >"$name.eval"
 }
 learns stale --set sync.staleness=2
-learns pushed --set sync.method=push --set sync.staleness=1 --set train.clip_norm=1
+learns pushed --set sync.method=push --set sync.staleness=1 --set train.clip_norm=1 --set sync.compensation=0.04
 learns centre --set sync.method=push --set sync.staleness=-1 --set sync.servers=1 --set sync.damping=true
 train 0 mean job.yaml -n 2 --set sync.method=push --set train.average=swa --set train.average_from=2 --set train.keep_best=false
 says mean/report.json '"of": "average"'
@@ -150,6 +150,8 @@ refused sync.staleness "bounded keeps a bound" --set sync.staleness=-1
 refused sync.servers "there are 2 agents" --set sync.servers=3
 refused sync.method "must be one of" --set sync.method=allreduce
 refused sync.reduction "use tree" --set sync.reduction=fast
+refused sync.compensation "only sync.method push" --set sync.compensation=0.04
+refused sync.damping "only sync.method push" --set sync.damping=true
 refused train.average "no moment" --set train.average=ema
 refused train.optimizer "use sgd" --set train.optimizer=lamb
 refused train.optimizer "whole tensors" --set train.optimizer=adafactor

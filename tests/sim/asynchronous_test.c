@@ -3,8 +3,10 @@
  * Every contribution that a server takes is written down; in the end the same contributions, in the
  * order in which each range took them, are trained plainly, and all versions that hosts met at have
  * those bits. No bound is broken, nothing is lost, nothing is applied twice. With a staleness of 0
- * steps the bits are those of synchronous training. After a crash every survivor ends with a named
- * failure. sim_asynchronous [--seeds N] [--first SEED]; with 1,000 seeds and more runs are long. */
+ * steps the bits are those of synchronous training. Stale gradients may be compensated; of steps
+ * some shards may be left out, which are then in no version. After a crash every survivor ends with
+ * a named failure. sim_asynchronous [--seeds N] [--first SEED]; with 1,000 seeds and more runs are
+ * long. */
 #include "seeds.h"
 
 #include "sync/turns/serving.h"
@@ -52,6 +54,7 @@ typedef struct story {
   int hosts, shards, ranges, blocks, servers;
   int64_t start, total, bound; /* bound: sync.staleness */
   bool damped, stops;
+  double compensation;
   ddla_turn_rule rule;
   host host[HOSTS_MAX];
   entry *log[RANGES_MAX];
@@ -233,6 +236,7 @@ static ddla_status begin(host *h) {
   h->state.sync.threadless = true;
   h->state.sync.lanes = 1;
   h->state.sync.rule.damped = s->damped;
+  h->state.sync.rule.compensation = s->compensation;
   DDLA_TRY(DDLA_NEW(h->board, 1));
   DDLA_TRY(DDLA_NEW(h->met, s->total + 2));
   for (int i = 0; i < 2; i++) DDLA_TRY(DDLA_NEW(h->copy[i], space));
@@ -268,11 +272,15 @@ static ddla_status rank_main(ddla_transport *link, void *argument) {
 
 /* ---- what it should have been ---- */
 
+/* Runs that came to their end with shards left out, and with gradients that were compensated. */
+static int64_t left_out, compensated;
+
 static bool complain(const story *s, const char *what, int range, int64_t at) {
   print_error("seed %llu: %s (range %d, %d): %d hosts, %d shards of %d, %d ranges, %d servers, %s, "
-              "staleness %d\n",
+              "staleness %d, compensation %g, backup %d\n",
               (unsigned long long)s->seed, what, range, (int)at, s->hosts, s->shards, s->rule.grain,
-              s->ranges, s->servers, s->rule.on_arrival ? "push" : "bounded", (int)s->bound);
+              s->ranges, s->servers, s->rule.on_arrival ? "push" : "bounded", (int)s->bound,
+              s->compensation, s->rule.missing);
   return false;
 }
 
@@ -285,6 +293,7 @@ typedef struct replay {
   int64_t last;
   ddla_letter_sums sums;
   ddla_staleness staleness;
+  int64_t lost; /* shards that were left out */
 } replay;
 
 static const float *version_at(const replay *r, int64_t version) {
@@ -302,7 +311,7 @@ static bool check_window(const story *s, int range) {
   int64_t oldest = s->start;
   int *shards = calloc((size_t)s->total + 1, sizeof *shards);
   bool well = shards != NULL;
-  if (s->rule.window < 0 || s->elsewhere[range]) {
+  if (s->rule.window < 0 || s->rule.missing > 0 || s->elsewhere[range]) {
     free(shards);
     return true;
   }
@@ -325,6 +334,36 @@ static void note_stale(ddla_staleness *found, int64_t stale, int64_t count) {
   if (stale > found->most) found->most = stale;
 }
 
+/* The gradient of a batch of `count` samples, as delay compensation has it: g is the mean gradient
+ * of the parameters that it was computed with, and becomes g + lambda g g (now - then). As many
+ * versions are kept as batches may be under way, at most 64; the oldest stands for older ones. */
+static void plain_compensate(float *g, const replay *r, const entry *e, double count) {
+  const int64_t window = r->s->rule.window, before = window < 0 || window > 63 ? 63 : window;
+  const int64_t oldest = r->now.version - before;
+  const float *now = r->now.theta, *then = version_at(r, e->version > oldest ? e->version : oldest);
+  const float mean = (float)(1 / count * e->number), lambda = (float)r->s->compensation;
+  for (int k = 0; k < DDLA_STATE_BLOCK; k++) {
+    g[k] *= mean;
+    g[k] += lambda * g[k] * g[k] * (now[k] - then[k]);
+  }
+}
+
+/* The next version, of one contribution. */
+static void replay_arrival(replay *r, const entry *e) {
+  const story *s = r->s;
+  const int64_t stale = r->now.version - e->version;
+  const double slow = s->damped && stale > 1 ? (double)stale : 1;
+  const ddla_letter_sums sums = sums_of(s, e);
+  float gradient[DDLA_STATE_BLOCK];
+  contribution_of(gradient, version_at(r, e->version), e, r->now.begin);
+  if (s->compensation > 0) plain_compensate(gradient, r, e, sums.count);
+  if (s->compensation > 0) plain_update(&r->now, &s->host[0].state.sync, gradient, 1, 1, slow);
+  else plain_update(&r->now, &s->host[0].state.sync, gradient, sums.count, e->number, slow);
+  keep_version(r);
+  ddla_sums_add(&r->sums, &sums);
+  note_stale(&r->staleness, stale, 1);
+}
+
 /* The i-th contribution makes version i + 1. */
 static bool replay_arrivals(replay *r) {
   const story *s = r->s;
@@ -333,8 +372,6 @@ static bool replay_arrivals(replay *r) {
   for (int64_t i = 0; well && i < s->taken[r->range]; i++) {
     const entry *e = &s->log[r->range][i];
     const int64_t stale = r->now.version - e->version;
-    float gradient[DDLA_STATE_BLOCK];
-    const ddla_letter_sums sums = sums_of(s, e);
     if (e->step < s->start || e->step >= s->total || seen[e->step])
       well = complain(s, "a step twice, or of no run", r->range, e->step);
     if (e->first != 0 || e->end != s->shards)
@@ -343,24 +380,34 @@ static bool replay_arrivals(replay *r) {
       well = complain(s, "a version of the future", r->range, e->step);
     if (!well) break;
     seen[e->step] = true;
-    contribution_of(gradient, version_at(r, e->version), e, r->now.begin);
-    plain_update(&r->now, &s->host[0].state.sync, gradient, sums.count, e->number,
-                 s->damped && stale > 1 ? (double)stale : 1);
-    keep_version(r);
-    ddla_sums_add(&r->sums, &sums);
-    note_stale(&r->staleness, stale, 1);
+    replay_arrival(r, e);
   }
   free(seen);
   return well && (s->taken[r->range] == r->last - s->start ||
                   complain(s, "contributions are lost", r->range, s->taken[r->range]));
 }
 
-/* All shards of the step, each with the version that it was computed with. */
+/* Of those shards of a step that have a leaf. */
+static ddla_letter_sums sums_of_leaves(const story *s, int64_t step, const float *const *leaves) {
+  ddla_letter_sums sums[SHARDS_MAX];
+  ddla_tree_part part[SHARDS_MAX];
+  int count = 0;
+  for (int k = 0; k < s->shards; k++) {
+    if (!leaves[k]) continue;
+    sums[count] = leaf_sums(step, k);
+    part[count++] = (ddla_tree_part){k, 1};
+  }
+  return ddla_sums_tree(sums, part, count, s->shards);
+}
+
+/* All shards of the step but those that are left out, each with the version that it was computed
+ * with: the sum over them, scaled to the mean over their samples. */
 static bool replay_step(replay *r, const entry *const *turn, int count) {
   const story *s = r->s;
   float sum[DDLA_STATE_BLOCK];
   static float leaf[SHARDS_MAX][DDLA_STATE_BLOCK];
   const float *leaves[SHARDS_MAX] = {NULL};
+  int lost = 0;
   for (int i = 0; i < count; i++) {
     const entry *e = turn[i];
     if (e->version > e->step || e->version < e->step - s->bound || e->version < s->start)
@@ -372,11 +419,11 @@ static bool replay_step(replay *r, const entry *const *turn, int count) {
       leaves[k] = leaf[k];
     }
   }
-  for (int k = 0; k < s->shards; k++)
-    if (!leaves[k]) return complain(s, "a shard is lost", r->range, r->now.version);
+  for (int k = 0; k < s->shards; k++) lost += !leaves[k];
+  if (lost > s->rule.missing) return complain(s, "a shard is lost", r->range, r->now.version);
+  r->lost += lost;
   (void)plain_tree(sum, leaves, 0, s->shards);
-  const ddla_letter_sums sums =
-      sums_of(s, &(entry){.step = r->now.version, .first = 0, .end = s->shards});
+  const ddla_letter_sums sums = sums_of_leaves(s, r->now.version, leaves);
   plain_update(&r->now, &s->host[0].state.sync, sum, sums.count, 1, 1);
   keep_version(r);
   ddla_sums_add(&r->sums, &sums);
@@ -443,6 +490,8 @@ static bool check_range(const story *s, int range, ddla_staleness *staleness) {
     staleness->sum += r->staleness.sum;
     if (r->staleness.most > staleness->most) staleness->most = r->staleness.most;
   }
+  left_out += r->lost > 0 && range == 0;
+  compensated += s->compensation > 0 && r->staleness.most > 0 && range == 0;
   free(r->versions);
   free(r);
   return well;
@@ -492,12 +541,14 @@ static bool check_all(const story *s) {
 static int draw(ddla_rng *rng, int below) { return (int)ddla_rng_below(rng, (uint64_t)below); }
 
 static void draw_rule(story *s, ddla_rng *rng) {
-  static const int64_t staleness[] = {0, 1, 3, 9, -1, 0, 1, 4};
+  static const int64_t staleness[] = {0, 1, 3, 9, -1, 0, 1, 4, 0};
   ddla_turn_rule *rule = &s->rule;
-  const int kind = (int)(s->seed % 8);
+  const int kind = (int)(s->seed % 9);
   s->bound = staleness[kind];
-  rule->on_arrival = kind >= 4;
+  rule->on_arrival = kind >= 4 && kind < 8;
   s->damped = kind == 7;
+  if (rule->on_arrival && s->seed / 9 % 2) s->compensation = 0.25;
+  if (kind == 8) rule->missing = draw(rng, s->shards);
   rule->grain = rule->most = s->shards;
   rule->window = s->bound;
   rule->lag = s->bound;
@@ -506,10 +557,10 @@ static void draw_rule(story *s, ddla_rng *rng) {
     rule->lag = -1;
     rule->ahead = s->bound == 0 ? 0 : 1;
   } else {
-    rule->early = draw(rng, 2);
+    rule->early = draw(rng, 2) && kind < 8;
     for (rule->grain = 1; draw(rng, 2) && s->shards % (2 * rule->grain) == 0;) rule->grain *= 2;
-    for (rule->most = rule->grain; draw(rng, 4) && s->shards % (2 * rule->most) == 0;)
-      rule->most *= 2;
+    rule->most = rule->grain;
+    for (; kind < 8 && draw(rng, 4) && s->shards % (2 * rule->most) == 0;) rule->most *= 2;
   }
 }
 
@@ -584,16 +635,18 @@ static bool run_seed(uint64_t seed, tally *t) {
 
 static void every_version_follows_from_what_was_taken(void **state) {
   (void)state;
-  contributions = dealings = 0;
+  contributions = dealings = left_out = compensated = 0;
   const tally t = seeds_run_all(&given, run_seed);
   print_message(
       "%lld contributions of shards in runs that came to their end; in %lld runs ranges changed "
-      "hands\n",
-      (long long)contributions, (long long)dealings);
+      "hands, in %lld shards were left out, in %lld gradients were compensated\n",
+      (long long)contributions, (long long)dealings, (long long)left_out, (long long)compensated);
   if (given.count < 100) return;
   assert_true(t.crashes > (int)given.count / 10); /* else the faults test nothing */
   assert_true(t.later > (int)given.count / 20);
   assert_true(dealings > (int64_t)given.count / 20);
+  assert_true(left_out > (int64_t)given.count / 40);
+  assert_true(compensated > (int64_t)given.count / 20);
   if (given.count > 1000) assert_true(contributions >= 1000000);
 }
 

@@ -474,6 +474,42 @@ static void stale_updates_are_damped(void **state) {
   shut(c);
 }
 
+/* A mean gradient g of parameters that were `then` is, now, g + lambda g g (now - then). */
+static void plain_compensate(float *g, double mean, float lambda, const float *then,
+                             const float *now) {
+  for (int64_t k = 0; k < DDLA_STATE_BLOCK; k++) {
+    g[k] *= (float)mean;
+    g[k] += lambda * g[k] * g[k] * (now[k] - then[k]);
+  }
+}
+
+/* Every version from the gradient of one before, some of them older than those that are kept. */
+static void stale_gradients_are_compensated(void **state) {
+  (void)state;
+  enum { KEPT = 4 };
+  const int64_t stale[] = {0, 1, 0, 2, 3, 3, 0, 5, 7, 1};
+  counter *c =
+      open_with(1, (ddla_served_options){
+                       .on_arrival = true, .bound = -1, .compensation = 0.5, .versions = KEPT});
+  static float version[11][DDLA_STATE_BLOCK];
+  plain_range plain;
+  plain_begin(&plain, begin_of(c, 0), START);
+  for (int i = 0; i < 10; i++) {
+    float gradient[DDLA_STATE_BLOCK];
+    const int64_t then = stale[i] < KEPT ? i - stale[i] : i - KEPT + 1;
+    ddla_letter letter = push_of(c, i, c->version[0] - stale[i], 0, 0, 1);
+    letter.number = 0.75; /* clipped, too */
+    memcpy(version[i], plain.theta, sizeof version[i]);
+    for (int64_t k = 0; k < DDLA_STATE_BLOCK; k++) gradient[k] = gradient_of(i, 0, 0, k);
+    assert_int_equal(push(c, 1, letter, NULL), DDLA_OK);
+    serve(c);
+    plain_compensate(gradient, 1.0 / 3 * 0.75, 0.5f, version[then], version[i]);
+    plain_update(&plain, &c->state.sync, gradient, 1, 1, 1);
+    assert_true(plain_equals(&plain, &c->state, true));
+  }
+  shut(c);
+}
+
 /* Who contributes is told what came of it; the others when the limit is reached. */
 static void contributors_get_news(void **state) {
   (void)state;
@@ -526,6 +562,7 @@ int main(void) {
                                      cmocka_unit_test(steps_are_settled_range_by_range),
                                      cmocka_unit_test(staleness_is_counted),
                                      cmocka_unit_test(stale_updates_are_damped),
+                                     cmocka_unit_test(stale_gradients_are_compensated),
                                      cmocka_unit_test(contributors_get_news),
                                      cmocka_unit_test(what_is_there_ends_with_it)};
   return cmocka_run_group_tests(tests, NULL, NULL);
