@@ -1,5 +1,6 @@
 /* Hosts with a model each, of which two average at a time. Who swaps with whom when is chance, and
- * so are the bits; what stays, whatever happens, is tested. */
+ * so are the bits; what stays, whatever happens, is tested. The same swaps as a plain loop makes
+ * them: tests/sim/swaps_test.c. */
 #include "sync/turns/test_turns.h"
 
 #include <math.h>
@@ -82,6 +83,49 @@ static void swaps_conserve_the_mean(void **state) {
       assert_true(spread_of(r->theta, hosts) < 0.8 * spread_of(r->began, hosts));
       free(r);
     }
+}
+
+/* What a host's turns are by plain training, each from the parameters that it was computed with and
+ * with the host's own moments: what they add is added to sum. */
+static void add_plain_steps(double *sum, const turns_run *r, int host) {
+  group_model *model = calloc(1, sizeof *model);
+  group_reference *plain = calloc(1, sizeof *plain);
+  assert_true(model && plain);
+  for (int i = 0; i < r->turns[host]; i++) {
+    const turns_read *read = &r->read[host][i];
+    memcpy(model->theta, read->theta, sizeof model->theta);
+    assert_int_equal(reference_step(model, plain, r->c, read->step), DDLA_OK);
+    for (int64_t k = 0; k < GROUP_SPACE; k++)
+      sum[k] += (double)model->theta[k] - (double)read->theta[k];
+  }
+  for (int s = 0; s < GROUP_SHARDS_MAX; s++) ddla_free(plain->gradient[s]);
+  free(plain);
+  free(model);
+}
+
+/* Swaps take from one what they give to the other, so that all models together have gone as far as
+ * all plain steps. */
+static void steps_are_those_of_plain_training(void **state) {
+  (void)state;
+  for (int hosts = 2; hosts <= TURNS_HOSTS; hosts++) {
+    group_case c = CASE;
+    turns_run *r = calloc(1, sizeof *r);
+    double *sum = calloc(GROUP_SPACE, sizeof *sum);
+    assert_true(r && sum);
+    c.agents = hosts;
+    r->c = &c;
+    r->differ = true;
+    run_well(r);
+    for (int h = 0; h < hosts; h++) add_plain_steps(sum, r, h);
+    for (int64_t k = 0; k < GROUP_SPACE; k++) {
+      const double moved = hosts * (mean_of(r->theta, hosts, k) - mean_of(r->began, hosts, k));
+      if (fabs(moved - sum[k]) > 1e-5)
+        fail_msg("%d hosts: element %d went by %g, in plain steps by %g", hosts, (int)k, moved,
+                 sum[k]);
+    }
+    free(sum);
+    free(r);
+  }
 }
 
 /* The global model is the mean, with the same bits on all; the strategy's number says how far the
@@ -183,6 +227,7 @@ static void peers_are_all_others(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(swaps_conserve_the_mean),
+                                     cmocka_unit_test(steps_are_those_of_plain_training),
                                      cmocka_unit_test(the_global_model_is_the_mean),
                                      cmocka_unit_test(a_slow_host_has_few_turns),
                                      cmocka_unit_test(a_bound_holds_fast_hosts),

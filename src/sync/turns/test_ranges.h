@@ -23,7 +23,7 @@ static inline ddla_optimizer_options small_options(void) {
 
 static inline float small_initial(int64_t k) { return (float)(k % 17) / 16 - 0.5f; }
 
-static inline ddla_status small_add_rows(small_state *s, const char *optimizer) {
+static inline ddla_status small_add_rows(small_state *s, const char *optimizer, int arrays) {
   const ddla_optimizer_options options = small_options();
   ddla_state_row row = {.name = "theta", .parameter_shaped = true, .versions = 2, .copies = 1};
   const int moments = ddla_optimizer_moments(ddla_optimizer_find(optimizer), &options);
@@ -33,19 +33,25 @@ static inline ddla_status small_add_rows(small_state *s, const char *optimizer) 
     s->sync.moment[m] = -1;
     if (m < moments) DDLA_TRY(ddla_state_add(&s->sync.moment[m], s->state, &row));
   }
+  row.versions = 1;
+  for (int i = 0; i < arrays; i++) {
+    row.name = (const char *const[]){"array 0", "array 1", "array 2"}[i];
+    DDLA_TRY(ddla_state_add(&s->sync.arrays[i], s->state, &row));
+  }
   return DDLA_OK;
 }
 
-/* One tensor of so many whole blocks, at version `start`. */
-static inline ddla_status small_open(small_state *s, int blocks, const char *optimizer,
-                                     int64_t start, int64_t total) {
+/* One tensor of so many whole blocks, at version `start`; with so many arrays of the strategy, at
+ * most 3. */
+static inline ddla_status small_open_with(small_state *s, int blocks, const char *optimizer,
+                                          int64_t start, int64_t total, int arrays) {
   const int64_t space = (int64_t)blocks * DDLA_STATE_BLOCK;
   const ddla_state_range range = {
       .name = "w", .shape = DDLA_SHAPE(space), .count = space, .decays = true};
   unsigned char *memory = NULL;
   *s = (small_state){.sync = {.average = -1, .average_buffers = -1}};
   DDLA_TRY(ddla_state_create(&s->state, space, &range, 1));
-  DDLA_TRY(small_add_rows(s, optimizer));
+  DDLA_TRY(small_add_rows(s, optimizer, arrays));
   DDLA_TRY(DDLA_NEW(memory, ddla_state_bytes(s->state)));
   s->memory = memory;
   ddla_state_bind(s->state, memory);
@@ -59,6 +65,11 @@ static inline ddla_status small_open(small_state *s, int blocks, const char *opt
   float *theta = ddla_state_array(s->state, s->sync.theta, (uint64_t)start, 0);
   for (int64_t k = 0; k < space; k++) theta[k] = small_initial(k);
   return DDLA_OK;
+}
+
+static inline ddla_status small_open(small_state *s, int blocks, const char *optimizer,
+                                     int64_t start, int64_t total) {
+  return small_open_with(s, blocks, optimizer, start, total, 0);
 }
 
 static inline void small_close(small_state *s) {

@@ -12,6 +12,12 @@
 
 enum { TURNS_HOSTS = 4, TURNS_LINK_BYTES = 8 << 20 };
 
+/* What a turn was computed with. */
+typedef struct turns_read {
+  uint64_t step;
+  float theta[GROUP_SPACE];
+} turns_read;
+
 typedef struct turns_run {
   const group_case *c; /* one agent with one lane for each host */
   bool threadless;
@@ -20,10 +26,11 @@ typedef struct turns_run {
   int64_t slow_ms;    /* 0: nobody */
   int bad_host;       /* fails in its first turn; 0: nobody */
   ddla_local_region *link;
-  int turns[TURNS_HOSTS];                /* that it has made */
-  int64_t samples[TURNS_HOSTS];          /* as results said, all together */
-  float began[TURNS_HOSTS][GROUP_SPACE]; /* parameters before the first turn */
-  float theta[TURNS_HOSTS][GROUP_SPACE]; /* behind the last step */
+  int turns[TURNS_HOSTS];                          /* that it has made */
+  turns_read read[TURNS_HOSTS][GROUP_TOTAL_STEPS]; /* of the first ones */
+  int64_t samples[TURNS_HOSTS];                    /* as results said, all together */
+  float began[TURNS_HOSTS][GROUP_SPACE];           /* parameters before the first turn */
+  float theta[TURNS_HOSTS][GROUP_SPACE];           /* behind the last step */
   float global[TURNS_HOSTS][GROUP_SPACE];
   double number[TURNS_HOSTS]; /* the strategy's first one */
   ddla_failure failure[TURNS_HOSTS];
@@ -65,6 +72,11 @@ static inline ddla_status turns_compute(turns_run *r, group_agent *a, const ddla
   const int host = a->cluster.host;
   int64_t samples = 0;
   int shard = 0;
+  if (r->turns[host] < GROUP_TOTAL_STEPS) {
+    turns_read *read = &r->read[host][r->turns[host]];
+    read->step = work->step;
+    memcpy(read->theta, work->parameters, sizeof read->theta);
+  }
   r->turns[host]++;
   if (host == r->bad_host && r->bad_host > 0) return DDLA_FAIL(INVALID, "host %d fails", host);
   if (host == r->slow_host) turns_sleep(r->slow_ms);
