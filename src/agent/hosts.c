@@ -14,9 +14,8 @@
 enum { LINK_BYTES = 8 << 20 /* for a host and start: words and staging memory of collectives */ };
 
 typedef struct host_group {
+  const ddla_hosts_options *options;
   int hosts;
-  ddla_host_main main;
-  void *argument;
   ddla_host_links links;
   ddla_failure *failure;     /* [hosts] shared; code DDLA_OK: went well */
   pid_t pid[DDLA_HOSTS_MAX]; /* 0: has ended */
@@ -28,10 +27,25 @@ static _Noreturn void be_host(host_group *group, int host, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   sigprocmask(SIG_SETMASK, &group->mask, NULL);
   if (getppid() != parent) _exit(ddla_status_exit(DDLA_PEER_LOST));
-  ddla_status status = group->main(host, &group->links, group->argument);
+  ddla_status status = group->options->main(host, &group->links, group->options->argument);
   if (status != DDLA_OK) ddla_status_take(&group->failure[host], status);
   fflush(NULL);
   _exit(ddla_status_exit(status));
+}
+
+/* Where a host has one agent, that is its process; one of several is waited for by its host's. */
+static ddla_status lose(const host_group *group, int host, int end) {
+  const ddla_hosts_options *options = group->options;
+  const int first = options->cluster->first[host];
+  const bool alone = options->cluster->first[host + 1] - first == 1;
+  const char *what = alone ? "agent" : "host";
+  char where[128] = "its work";
+  if (options->where) options->where(options->argument, where, sizeof where);
+  if (!WIFSIGNALED(end))
+    return DDLA_FAIL(PEER_LOST, "%s %d ended without finishing its work at %s", what,
+                     alone ? first : host, where);
+  return DDLA_FAIL(PEER_LOST, "%s %d was killed by signal %d (%s) at %s", what,
+                   alone ? first : host, WTERMSIG(end), strsignal(WTERMSIG(end)), where);
 }
 
 static void take_end(host_group *group, int host, int end) {
@@ -39,11 +53,7 @@ static void take_end(host_group *group, int host, int end) {
   group->alive--;
   if (WIFEXITED(end) && WEXITSTATUS(end) == 0) return;
   ddla_failure *failure = &group->failure[host];
-  if (failure->code == DDLA_OK) {
-    DDLA_FAIL(PEER_LOST, "host %d was ended by signal %d", host,
-              WIFSIGNALED(end) ? WTERMSIG(end) : 0);
-    ddla_status_take(failure, DDLA_PEER_LOST);
-  }
+  if (failure->code == DDLA_OK) ddla_status_take(failure, lose(group, host, end));
   ddla_local_region_fail(group->links.exchange, host, failure);
   ddla_local_region_fail(group->links.share, host, failure);
 }
@@ -111,10 +121,10 @@ static ddla_status make_links(ddla_host_links *links, int hosts, int starts) {
   return DDLA_OK;
 }
 
-ddla_status ddla_hosts_play(int hosts, int starts, ddla_host_main main, void *argument) {
-  host_group group = {.hosts = hosts, .main = main, .argument = argument};
-  size_t bytes = (size_t)hosts * sizeof *group.failure;
-  ddla_status status = make_links(&group.links, hosts, starts);
+ddla_status ddla_hosts_play(const ddla_hosts_options *options) {
+  host_group group = {.options = options, .hosts = options->cluster->hosts};
+  size_t bytes = (size_t)group.hosts * sizeof *group.failure;
+  ddla_status status = make_links(&group.links, group.hosts, options->starts);
   void *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (status == DDLA_OK && block == MAP_FAILED) status = DDLA_FAIL(NO_MEMORY, "no memory to share");
   group.failure = block;

@@ -383,8 +383,9 @@ static ddla_status run_here(const exchange_case *c, int agents, int hosts) {
   if (agents < hosts)
     return DDLA_FAIL(INVALID, "--hosts %d: there are only %d agents (-n)", hosts, agents);
   for (int h = 0; h <= hosts; h++) world.cluster.first[h] = agents * h / hosts;
-  return hosts > 1 ? ddla_hosts_play(hosts, 1, be_host, &world)
-                   : be_host(0, &(ddla_host_links){0}, &world);
+  const ddla_hosts_options played = {
+      .cluster = &world.cluster, .starts = 1, .main = be_host, .argument = &world};
+  return hosts > 1 ? ddla_hosts_play(&played) : be_host(0, &(ddla_host_links){0}, &world);
 }
 
 static ddla_status run_joined(const exchange_case *c) {

@@ -286,9 +286,12 @@ static ddla_status be_host(int host, const ddla_host_links *links, void *argumen
 static ddla_status run_all(train_call *call) {
   const ddla_cluster *cluster = &call->training->cluster;
   DDLA_TRY(open_events(call)); /* those of all hosts, which are forked from here */
-  const int starts = ddla_segments_count(call->training);
-  return cluster->hosts > 1 ? ddla_hosts_play(cluster->hosts, starts, be_host, call)
-                            : launch_agents(call);
+  const ddla_hosts_options hosts = {.cluster = cluster,
+                                    .starts = ddla_segments_count(call->training),
+                                    .main = be_host,
+                                    .where = where,
+                                    .argument = call};
+  return cluster->hosts > 1 ? ddla_hosts_play(&hosts) : launch_agents(call);
 }
 
 /* Samples that the run does without; said even where nothing else is. */
