@@ -5,13 +5,19 @@
  *   tool trace FILE LANES             checks a trace: in each of so many lanes phases follow each
  *                                     other, and ops lie inside of them; prints the ops' number
  *   tool middle A B C NAME...         checks that these tensors of C are the means of A's and B's
+ *   tool slow PROCESS TIMES           lets a process run so many times slower, until it ends
  */
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <png.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "ckpt/safetensors.h"
 #include "data/data.h"
@@ -169,12 +175,33 @@ static int run_middle(int count, char **words) {
   return wrong;
 }
 
+static void rest(long long ns) {
+  nanosleep(&(struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000}, NULL);
+}
+
+/* Its descriptor stays that of this process when the number is another one's. */
+static int run_slow(char **words) {
+  enum { RUN_NS = 2000000 };
+  const long times = strtol(words[1], NULL, 10);
+  const int process = (int)syscall(SYS_pidfd_open, (pid_t)strtol(words[0], NULL, 10), 0);
+  if (process < 0 || times < 2) return fail("no such process, or not slower");
+  while (syscall(SYS_pidfd_send_signal, process, SIGSTOP, NULL, 0) == 0) {
+    rest(RUN_NS * (times - 1));
+    syscall(SYS_pidfd_send_signal, process, SIGCONT, NULL, 0);
+    rest(RUN_NS);
+  }
+  const bool ended = errno == ESRCH;
+  close(process);
+  return ended ? 0 : fail(strerror(errno));
+}
+
 int main(int argc, char **argv) {
   if (argc >= 3 && strcmp(argv[1], "json") == 0) return run_json(argc - 2, argv + 2);
   if (argc >= 5 && strcmp(argv[1], "png") == 0) return run_data(argc - 2, argv + 2, false);
   if (argc == 4 && strcmp(argv[1], "label") == 0) return run_data(argc - 2, argv + 2, true);
   if (argc == 4 && strcmp(argv[1], "trace") == 0) return run_trace(argv + 2);
   if (argc >= 6 && strcmp(argv[1], "middle") == 0) return run_middle(argc - 2, argv + 2);
+  if (argc == 4 && strcmp(argv[1], "slow") == 0) return run_slow(argv + 2);
   return fail("tool json FILE [KEY...] | png DATA INDEX FILE [SCALE] | label DATA INDEX | trace "
-              "FILE LANES | middle A B C NAME...");
+              "FILE LANES | middle A B C NAME... | slow PROCESS TIMES");
 }
