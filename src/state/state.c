@@ -12,6 +12,7 @@ struct ddla_state {
   int64_t numbers, values; /* of all lists of rows */
   int64_t (*place)[2];     /* [range_count] of a range's list in them */
   ddla_state_range *range;
+  int64_t *next; /* [range_count] where a range begins, or the space ends, behind each */
   ddla_state_row row[DDLA_STATE_ROWS_MAX];
   int range_count, row_count;
   size_t bytes;
@@ -39,6 +40,16 @@ static void place_lists(ddla_state *state) {
   }
 }
 
+static void find_next(ddla_state *state) {
+  for (int i = 0; i < state->range_count; i++) {
+    const int64_t end = state->range[i].offset + state->range[i].count;
+    state->next[i] = state->space;
+    for (int j = 0; j < state->range_count; j++)
+      if (state->range[j].offset >= end && state->range[j].offset < state->next[i])
+        state->next[i] = state->range[j].offset;
+  }
+}
+
 ddla_status ddla_state_create(ddla_state **out, int64_t space, const ddla_state_range *ranges,
                               int range_count) {
   ddla_state *state = NULL;
@@ -46,10 +57,12 @@ ddla_status ddla_state_create(ddla_state **out, int64_t space, const ddla_state_
   DDLA_TRY_CLEAN(status, DDLA_NEW(state, 1));
   DDLA_TRY_CLEAN(status, DDLA_NEW(state->range, range_count));
   DDLA_TRY_CLEAN(status, DDLA_NEW(state->place, range_count));
+  DDLA_TRY_CLEAN(status, DDLA_NEW(state->next, range_count));
   if (range_count) memcpy(state->range, ranges, (size_t)range_count * sizeof *ranges);
   state->range_count = range_count;
   state->space = (int64_t)round_up((size_t)(space > 0 ? space : 1), DDLA_STATE_BLOCK);
   place_lists(state);
+  find_next(state);
   *out = state;
   return DDLA_OK;
 cleanup:
@@ -61,7 +74,19 @@ void ddla_state_destroy(ddla_state *state) {
   if (!state) return;
   ddla_free(state->range);
   ddla_free(state->place);
+  ddla_free(state->next);
   ddla_free(state);
+}
+
+void ddla_state_clear_gaps(const ddla_state *state, float *values, int64_t begin, int64_t count) {
+  const int64_t end = begin + count;
+  for (int i = 0; i < state->range_count; i++) {
+    const ddla_state_range *range = &state->range[i];
+    const int64_t behind = range->offset + range->count;
+    const int64_t from = behind > begin ? behind : begin;
+    const int64_t to = state->next[i] < end ? state->next[i] : end;
+    if (from < to) memset(values + (from - begin), 0, (size_t)(to - from) * sizeof *values);
+  }
 }
 
 ddla_status ddla_state_add(int *out, ddla_state *state, const ddla_state_row *row) {

@@ -62,6 +62,10 @@ ddla_status ddla_state_add(int *out, ddla_state *state, const ddla_state_row *ro
 /* Elements of the padded parameter space: a multiple of DDLA_STATE_BLOCK. */
 int64_t ddla_state_space(const ddla_state *state);
 
+/* values[i] is element begin + i of a parameter-shaped array, i < count: those of no range become
+ * 0, as which they stay in all such arrays; checkpoints do not have them. */
+void ddla_state_clear_gaps(const ddla_state *state, float *values, int64_t begin, int64_t count);
+
 /* Elements before the first table that is kept by row, padded to whole blocks; without such tables
  * this is the space. */
 int64_t ddla_state_dense(const ddla_state *state);

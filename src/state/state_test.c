@@ -29,6 +29,30 @@ static void the_space_is_whole_blocks(void **unused) {
   ddla_state_destroy(state);
 }
 
+/* Tensors in another order than they lie in, with elements between and behind them. */
+static void what_is_of_no_range_is_cleared(void **unused) {
+  (void)unused;
+  ddla_state *state = NULL;
+  const ddla_state_range ranges[] = {
+      {.name = "b", .shape = DDLA_SHAPE(1000), .offset = 32, .count = 1000},
+      {.name = "w", .shape = DDLA_SHAPE(3, 10), .offset = 0, .count = 30}};
+  assert_int_equal(ddla_state_create(&state, 1040, ranges, 2), DDLA_OK);
+  const int64_t begins[] = {0, 29, 31, 40, 1032};
+  for (int i = 0; i < 5; i++) {
+    const int64_t begin = begins[i], count = DDLA_STATE_BLOCK - begin;
+    float *values = ddla_alloc_array(DDLA_STATE_BLOCK, sizeof *values);
+    for (int64_t k = 0; k < count; k++) values[k] = 3;
+    ddla_state_clear_gaps(state, values, begin, count);
+    for (int64_t k = 0; k < count; k++) {
+      const int64_t element = begin + k;
+      const bool gap = (element >= 30 && element < 32) || element >= 1032;
+      assert_true(values[k] == (gap ? 0 : 3));
+    }
+    ddla_free(values);
+  }
+  ddla_state_destroy(state);
+}
+
 /* Writes a number of its own into every element of every array, then looks whether all are still
  * there. */
 static void arrays_do_not_overlap(void **unused) {
@@ -97,7 +121,8 @@ static void a_name_is_taken_once(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_space_is_whole_blocks), cmocka_unit_test(arrays_do_not_overlap),
-      cmocka_unit_test(steps_take_versions_in_turn), cmocka_unit_test(a_name_is_taken_once)};
+      cmocka_unit_test(the_space_is_whole_blocks), cmocka_unit_test(what_is_of_no_range_is_cleared),
+      cmocka_unit_test(arrays_do_not_overlap), cmocka_unit_test(steps_take_versions_in_turn),
+      cmocka_unit_test(a_name_is_taken_once)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,7 @@
 #define DDLA_SYNC_REPLICA_OUTER_H
 
 #include "codec/codec.h"
+#include "state/state.h"
 #include "sync/turns/meeting.h"
 
 enum { DDLA_OUTER_ORDERS = 8 };
@@ -63,6 +64,7 @@ typedef struct ddla_outer_options {
   const ddla_codec *codec; /* null: numbers travel as they are */
   ddla_codec_options codec_options;
   float *residual, *answer_residual; /* [space] of contributions, of means; null: not kept */
+  const ddla_state *state;           /* whose ranges those numbers are of; only with a codec */
   int64_t range_bytes;               /* 0: chosen */
 } ddla_outer_options;
 

@@ -150,6 +150,7 @@ static uint64_t tag_of(const ddla_outer_ranges *ranges, ddla_bridge_message mess
 
 /* ---- letters ---- */
 
+/* A codec need not have a zero (sign has none), and what lies between tensors stays zero. */
 static ddla_status encode(ddla_outer_ranges *ranges, range *r, const float *values,
                           float *residual) {
   const ddla_outer_options *options = ranges->options;
@@ -161,6 +162,7 @@ static ddla_status encode(ddla_outer_ranges *ranges, range *r, const float *valu
                                     .residual = residual ? residual + r->begin : NULL,
                                     .scratch = ranges->scratch};
   DDLA_TRY(ddla_codec_encode(&bytes, r->out + LENGTH_BYTES, options->codec, &source));
+  if (residual) ddla_state_clear_gaps(options->state, source.residual, r->begin, r->count);
   const uint64_t length = bytes;
   memcpy(r->out, &length, sizeof length);
   memset(r->out + LENGTH_BYTES + bytes, 0, letter - LENGTH_BYTES - bytes);
@@ -175,7 +177,9 @@ static ddla_status read_letter(float *to, const ddla_outer_ranges *ranges, const
   if (length > room)
     return DDLA_FAIL(CORRUPT, "a message of %llu bytes is announced; at most %zu can come",
                      (unsigned long long)length, room);
-  return ddla_codec_decode_bytes(to, r->count, letter + LENGTH_BYTES, (size_t)length);
+  DDLA_TRY(ddla_codec_decode_bytes(to, r->count, letter + LENGTH_BYTES, (size_t)length));
+  ddla_state_clear_gaps(ranges->options->state, to, r->begin, r->count);
+  return DDLA_OK;
 }
 
 /* The letter of a member; a range that is not this host's gets one alone. */

@@ -174,6 +174,7 @@ static ddla_status open_outer(replica *r) {
                                       .codec_options = r->options.codec_options,
                                       .residual = row_of(r, r->options.residual),
                                       .answer_residual = row_of(r, r->options.answer_residual),
+                                      .state = r->options.state,
                                       .range_bytes = r->options.range_bytes};
   clear_residual(r, &options);
   return ddla_outer_create(&r->outer, &options);

@@ -38,9 +38,11 @@ static inline void replica_residuals(replica_models *m, const group_case *c, con
     for (int64_t k = 0; k < GROUP_SPACE; k++) m->own[r][k] *= scale;
 }
 
-/* What of values[count] comes out of a message. */
-static inline ddla_status replica_pass(const group_case *c, float *values, float *residual,
-                                       int64_t count) {
+/* What of values[count] comes out of a message, and what is left, of the elements from `at` on.
+ * What is of no tensor stays zero. */
+static inline ddla_status replica_pass(const group_case *c, float *all_values, float *all_residual,
+                                       int64_t at, int64_t count) {
+  float *values = all_values + at, *residual = all_residual + at;
   static uint8_t message[8 * GROUP_SPACE];
   static uint64_t scratch[GROUP_SPACE];
   const ddla_codec *codec = ddla_codec_find(c->codec);
@@ -55,7 +57,10 @@ static inline ddla_status replica_pass(const group_case *c, float *values, float
                                                   .options = &options,
                                                   .residual = residual,
                                                   .scratch = scratch}));
-  return ddla_codec_decode_bytes(values, count, message, bytes);
+  DDLA_TRY(ddla_codec_decode_bytes(values, count, message, bytes));
+  for (int64_t k = 0; k < count; k++)
+    if (!group_in_tensor(at + k)) values[k] = residual[k] = 0;
+  return DDLA_OK;
 }
 
 /* mean[GROUP_SPACE] of what all replicas give, which goes through messages where there is a codec:
@@ -74,15 +79,13 @@ static inline ddla_status replica_means(float *mean, replica_models *m, const gr
   for (int64_t at = begin; at < end; at += elements) {
     const int64_t count = end - at < elements ? end - at : elements;
     for (int r = 0; r < c->agents && coded; r++)
-      DDLA_TRY(replica_pass(c, given[r] + at, m->residual[r] + at, count));
+      DDLA_TRY(replica_pass(c, given[r], m->residual[r], at, count));
     for (int64_t k = at; k < at + count; k++) {
       for (int r = 0; r < c->agents; r++) one[r] = given[r][k];
       mean[k] = replica_mean(one, c->agents);
     }
-    if (coded) DDLA_TRY(replica_pass(c, mean + at, m->answer_residual + at, count));
+    if (coded) DDLA_TRY(replica_pass(c, mean, m->answer_residual, at, count));
   }
-  for (int64_t k = begin; k < end && coded; k++)
-    if (!group_in_tensor(k)) mean[k] = 0;
   return DDLA_OK;
 }
 

@@ -56,5 +56,8 @@ ddla_status ddla_coded_encode(const void **out, size_t *bytes, ddla_coded *coded
                                     .scratch = coded->scratch};
   *out = message;
   coded->next[range] ^= 1;
-  return ddla_codec_encode(bytes, message, options->codec, &source);
+  DDLA_TRY(ddla_codec_encode(bytes, message, options->codec, &source));
+  if (source.residual && options->state)
+    ddla_state_clear_gaps(options->state, source.residual, begin, count);
+  return DDLA_OK;
 }

@@ -6,13 +6,16 @@
 #define DDLA_SYNC_TURNS_CODED_H
 
 #include "codec/codec.h"
+#include "state/state.h"
 #include "sync/bridge/bridge_layout.h"
 
 typedef struct ddla_coded_options {
   const ddla_bridge_layout *layout;
   const ddla_codec *codec;
   const ddla_codec_options *options;
-  float *residual; /* [space]; null: nothing is kept */
+  float *residual;         /* [space]; null: nothing is kept */
+  const ddla_state *state; /* whose ranges its numbers are of: those between them stay zero.
+                              Null: all are of ranges */
 } ddla_coded_options;
 
 typedef struct ddla_coded ddla_coded;

@@ -303,13 +303,14 @@ static void insert(ddla_served *served, own_range *r, span *s) {
   *at = s;
 }
 
-/* The numbers of a codec's message, which is used up. */
+/* The numbers of a codec's message, which is used up. A codec need not have a zero. */
 static ddla_status decode(ddla_served *served, const own_range *r, span *s, size_t bytes) {
   if (!s->message) return DDLA_OK;
   DDLA_TRY(ddla_stock_take(&s->data, &served->stock));
   const ddla_status status =
       ddla_codec_decode_bytes(s->data, r->count, (const uint8_t *)s->message, bytes);
   if (status != DDLA_OK) return ddla_status_prefix(status, "a message of host %d: ", s->from);
+  ddla_state_clear_gaps(served->options.sync->state, s->data, r->begin, r->count);
   ddla_free(s->message);
   s->message = NULL;
   return DDLA_OK;

@@ -389,7 +389,8 @@ static ddla_status create_coded(serving *s) {
   return ddla_coded_create(&s->coded, &(ddla_coded_options){.layout = layout_of(s),
                                                             .codec = sync->codec,
                                                             .options = &sync->codec_options,
-                                                            .residual = residual});
+                                                            .residual = residual,
+                                                            .state = sync->state});
 }
 
 static ddla_status create_parts(serving *s) {
