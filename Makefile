@@ -12,6 +12,7 @@ order-full:    ; @tools/setup build test demo && tools/build release && tools/ru
 hang-full:     ; @tools/setup build test && tools/build release && tools/run-tests release -R '^hang_full$$'
 cluster-full:  ; @tools/setup build test demo mpi mpich netlab slurm && tools/build release && tools/run-tests release -L 'mpi|netlab'
 modes-full:    ; @tools/setup build test demo mpi mpich && tools/build release && tools/run-tests release -R '^modes_full$$'
+modes-all:     ; @tools/setup build test demo mpi mpich && tools/build release && tests/modes/all.sh $(PART)
 tidy:          ; @tools/setup build && tools/build release ddla_tidy && build/bin/ddla_tidy .
 check-address: ; @tools/setup build test demo sanitize && tools/build address && tools/run-tests address -L 'unit|conformance|short' -LE full
 check-thread:  ; @tools/setup build test demo sanitize && tools/build thread && tools/run-tests thread -L 'unit|conformance|short' -LE full
@@ -30,5 +31,5 @@ clean:         ; @rm -rf build build-debug build-address build-thread build-clan
 ci:            ; @.ci/run
 help:          ; @sed -n 's/^\([a-z-]*\): *; @.*/make \1/p' Makefile
 
-.PHONY: all setup demo demo-mpi test test-full sim-full order-full hang-full cluster-full modes-full tidy check-address check-thread
+.PHONY: all setup demo demo-mpi test test-full sim-full order-full hang-full cluster-full modes-full modes-all tidy check-address check-thread
 .PHONY: address-full thread-full fuzz check-clang debug bench sim-cluster low-traffic staleness install format clean ci help

@@ -419,21 +419,6 @@ static ddla_status conclude(replica *r, int worker, const ddla_replica_view *vie
   return DDLA_OK;
 }
 
-/* A codec may make something of the zeros between tensors, which stay zero: in elements
- * [begin, end) of the mean. */
-static void clear_gaps(const replica *r, float *mean, int64_t begin, int64_t end) {
-  const ddla_state *state = r->options.state;
-  const int ranges = ddla_state_range_count(state);
-  int64_t gap = 0;
-  for (int i = 0; i <= ranges; i++) {
-    const ddla_state_range *range = i < ranges ? ddla_state_range_at(state, i) : NULL;
-    const int64_t stop = range ? range->offset : ddla_state_dense(state);
-    const int64_t from = gap > begin ? gap : begin, to = stop < end ? stop : end;
-    if (from < to) memset(mean + from, 0, (size_t)(to - from) * sizeof *mean);
-    if (range) gap = range->offset + range->count;
-  }
-}
-
 /* Gives what this replica contributes of a fragment. Workers may go on with what follows. */
 static ddla_status post_fragment(replica *r, int worker, int fragment) {
   const ddla_replica_view view = view_of(r);
@@ -469,7 +454,6 @@ static ddla_status merge_fragment(replica *r, int worker, bool goes_on, bool *st
   state->exposed_ns += state->waiting_ns - waited_ns;
   mark_update(r, worker, begin, end);
   if (is_alone(r)) take_alone(view.mean, view.given, begin, end);
-  else if (r->options.codec) clear_gaps(r, view.mean, begin, end);
   r->method->take(&view, begin, end);
   if (worker == 0 && carries_buffers(r, state->fragment))
     DDLA_TRY(ddla_buffer_means_take(&r->options, committed(r)));
