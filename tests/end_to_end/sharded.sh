@@ -31,6 +31,11 @@ run divided 3 4 sharded
 [ "$(wc -l <plain.sums)" -ge 8 ] || fail "not four checkpoints of two files: $(cat plain.sums)"
 model=$(sha plain/model.safetensors)
 
+# An optimizer without moments leaves nothing to be divided.
+run none 1 2 allreduce --set train.optimizer=sgd --set train.momentum=0
+run nothing 3 4 sharded --set train.optimizer=sgd --set train.momentum=0
+same_model "$(sha none/model.safetensors)" nothing
+
 # From one method and number of hosts to another, in the midst of an epoch.
 change() {
   run "$1" "$2" "$3" "$4" --set train.steps=3

@@ -59,7 +59,8 @@ ddla_status ddla_divided_streams(ddla_divided_stream **out, ddla_worker *worker)
                                               .end = tensor->offset + tensor->count};
     }
   }
-  *out = stream;
+  if (count > 0) *out = stream;
+  else ddla_free(stream); /* an optimizer without moments */
   return DDLA_OK;
 }
 
