@@ -144,6 +144,9 @@
     "codecs topk and topk2: share of the numbers that is sent")                                    \
   X(sync, codec_decay, REAL, "1", 0, 1, "", FREE,                                                  \
     "what a codec leaves out is kept for the next exchange, times this; 0: it is dropped")         \
+  X(sync, momentum_correction, REAL, "0", 0, 0.999999, "", FREE,                                   \
+    "bounded, push, backup with topk or topk2: momentum that every agent gives to its gradients "  \
+    "before some of them are chosen, instead of train.momentum; 0: none")                          \
   X(sync, replica, CHOICE, "agent", 0, 0, "agent|host", FREE,                                      \
     "accumulated, asynchronous, backup: who has a copy of the model: every agent, or the agents "  \
     "of a host")                                                                                   \

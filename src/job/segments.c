@@ -18,7 +18,8 @@ static const char *mode_of(const ddla_yaml *entry, const ddla_job_segment *befor
 /* The job that an entry changes. */
 static ddla_status begin_job(ddla_job **out, const ddla_job_segments *segments,
                              const ddla_yaml *entry) {
-  static const char *const keys[] = {"sync.method", "sync.interval", "sync.codec"};
+  static const char *const keys[] = {"sync.method", "sync.interval", "sync.codec",
+                                     "sync.momentum_correction"};
   const ddla_job_segment *before = &segments->at[segments->count - 1];
   const char *mode = mode_of(entry, before);
   for (int i = segments->count - 1; i >= 0; i--)
@@ -27,7 +28,7 @@ static ddla_status begin_job(ddla_job **out, const ddla_job_segments *segments,
   ddla_job *job = NULL;
   ddla_status status = DDLA_OK;
   DDLA_TRY(ddla_job_copy(&job, before->job));
-  for (int i = 0; i < 3; i++)
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
     DDLA_TRY_CLEAN(status, ddla_job_reset(job, ddla_option_find(keys[i])));
   *out = job;
   return DDLA_OK;

@@ -87,6 +87,26 @@ static void a_first_mode_of_replicas_leaves_nothing(void **state) {
       wanted, 2);
 }
 
+/* A correction goes with the codec that it belongs to. */
+static void a_correction_ends_with_its_mode(void **state) {
+  (void)state;
+  static const double wanted[] = {0, 0.75, 0.75, 0, 0.75};
+  ddla_job_segments segments;
+  ddla_job *job = job_from("sync:\n"
+                           "  schedule:\n"
+                           "    - {from: 5, mode: asynchronous, method: bounded, codec: topk, "
+                           "momentum_correction: 0.75}\n"
+                           "    - {from: 6, topk: 0.05}\n"
+                           "    - {from: 7, mode: synchronous}\n"
+                           "    - {from: 8, mode: asynchronous}\n");
+  assert_int_equal(ddla_job_segments_of(&segments, job), DDLA_OK);
+  assert_int_equal(segments.count, 5);
+  for (int i = 0; i < 5; i++)
+    assert_true(segments.at[i].job->sync.momentum_correction == wanted[i]);
+  ddla_job_segments_fini(&segments);
+  ddla_job_destroy(job);
+}
+
 typedef struct bad {
   const char *schedule, *words;
 } bad;
@@ -160,6 +180,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(without_a_schedule_there_is_one),
                                      cmocka_unit_test(entries_change_what_they_name),
                                      cmocka_unit_test(a_first_mode_of_replicas_leaves_nothing),
+                                     cmocka_unit_test(a_correction_ends_with_its_mode),
                                      cmocka_unit_test(bad_entries_are_refused),
                                      cmocka_unit_test(there_may_be_so_many),
                                      cmocka_unit_test(a_written_job_has_it)};

@@ -92,6 +92,8 @@ typedef struct ddla_sync_options {
   ddla_codec_options codec_options;
   int residual, answer_residual; /* rows: what messages left out, of what this host gave, and of
                                     means that it made; -1: not kept */
+  int velocity;                  /* row: momentum of what this host gives, with served ranges and
+                                    codec_options.momentum; else -1 */
   ddla_sync_rule rule;
   /* Of a replica's inner strategy: */
   const ddla_sync_pull *pull; /* null: none */

@@ -34,9 +34,10 @@ enum { GROUP_SPACE = GROUP_BLOCKS * DDLA_STATE_BLOCK };
 
 typedef struct group_case {
   ddla_sync_rule rule;
-  const char *heterogeneity; /* null: none */
-  double weights[8];         /* of replicas, with weighted */
-  const char *codec;         /* null: numbers travel as they are */
+  const char *heterogeneity;  /* null: none */
+  double weights[8];          /* of replicas, with weighted */
+  const char *codec;          /* null: numbers travel as they are */
+  double momentum_correction; /* with a codec that has it; 0: none */
   int first_shard; /* of a replica's shards, whose numbers begin at 0, among those of all */
   int agents, lanes, shards, steps;
   const char *method; /* null: allreduce */

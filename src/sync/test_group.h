@@ -117,10 +117,12 @@ static inline ddla_status group_open_on(group_agent *a, const group_case *c,
       .codec = c->codec ? ddla_codec_find(c->codec) : NULL,
       .codec_options = group_codec_options(),
       .residual = a->residual,
+      .velocity = a->velocity,
       .answer_residual = a->answer_residual,
       .rule = c->rule,
       .heterogeneity = group_heterogeneity(c),
       .control = a->control};
+  options.codec_options.momentum = c->momentum_correction;
   memcpy(options.arrays, a->arrays, sizeof options.arrays);
   return ddla_sync_open(&a->sync, group_strategy(c), &options);
 }

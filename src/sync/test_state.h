@@ -20,7 +20,7 @@ typedef struct group_agent {
   int theta, moment[DDLA_MOMENTS_MAX], gradients, reduced, block_norms, factors, section_sums,
       average, average_buffers, buffers, statistics;
   int arrays[DDLA_STRATEGY_ARRAYS_MAX], global_buffers, given_buffers, numbers, measures, residual,
-      answer_residual;
+      velocity, answer_residual;
   bool threaded;  /* the link is served by a thread */
   bool computing; /* a worker still computes gradients of the step (groups of one lane) */
 } group_agent;
@@ -102,9 +102,11 @@ static inline ddla_status group_add_arrays(group_agent *a) {
     row.name = ddla_sync_array_at(strategy, group_heterogeneity(a->c), i)->name;
     DDLA_TRY(ddla_state_add(&a->arrays[i], a->state, &row));
   }
-  a->residual = a->answer_residual = -1;
+  a->residual = a->velocity = a->answer_residual = -1;
   row.name = "residual";
   if (a->c->codec) DDLA_TRY(ddla_state_add(&a->residual, a->state, &row));
+  row.name = "velocity";
+  if (a->c->momentum_correction > 0) DDLA_TRY(ddla_state_add(&a->velocity, a->state, &row));
   row.name = "answer residual";
   if (a->c->codec) DDLA_TRY(ddla_state_add(&a->answer_residual, a->state, &row));
   a->global_buffers = a->given_buffers = a->numbers = a->measures = -1;
@@ -114,15 +116,13 @@ static inline ddla_status group_add_arrays(group_agent *a) {
                          .copies = 1,
                          .count = strategy->number_count};
   if (row.count > 0) DDLA_TRY(ddla_state_add(&a->numbers, a->state, &row));
-  row.name = "measures";
-  row.count = 2 * GROUP_BLOCKS + a->cluster.hosts;
+  row.name = "measures", row.count = 2 * GROUP_BLOCKS + a->cluster.hosts;
   if (strategy->sums) DDLA_TRY(ddla_state_add(&a->measures, a->state, &row));
   if (!strategy->replicated) return DDLA_OK;
   row = (ddla_state_row){
       .name = "global_buffers", .versions = 1, .copies = 1, .count = GROUP_BUFFERS};
   DDLA_TRY(ddla_state_add(&a->global_buffers, a->state, &row));
-  row.name = "given_buffers";
-  row.count *= a->cluster.hosts;
+  row.name = "given_buffers", row.count *= a->cluster.hosts;
   return ddla_state_add(&a->given_buffers, a->state, &row);
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "train/coding.h"
 #include "train/feed/swapping.h"
 
 /* Whole tensors' numbers, and a mean that every step moves, would need every row in every step. */
@@ -239,5 +240,6 @@ ddla_status ddla_combination_check(const ddla_training *training) {
   DDLA_TRY(check_heterogeneity(training));
   DDLA_TRY(check_sparse(training));
   if (strcmp(training->job->share.mode, "exchange") == 0) DDLA_TRY(ddla_swapping_check(training));
+  DDLA_TRY(ddla_coding_check(training));
   return check_claims(training);
 }

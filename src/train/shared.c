@@ -227,20 +227,23 @@ static ddla_status add_numbers(ddla_shared *shared, const ddla_training *trainin
   return ddla_state_add(&shared->measures, shared->state, &row);
 }
 
-/* What messages leave out, where anything is kept of it. */
+/* What messages leave out, where anything is kept of it, and momentum before they are made. */
 static ddla_status add_residuals(ddla_shared *shared, const ddla_training *training) {
-  ddla_state_row row = {.name = "residual",
+  ddla_state_row row = {.name = ddla_codec_state_name(DDLA_CODEC_RESIDUAL),
                         .dtype = DDLA_F32,
                         .scope = DDLA_SCOPE_PER_HOST,
                         .parameter_shaped = true,
                         .saved = true,
                         .versions = 1,
                         .copies = 1};
-  shared->residual = shared->answer_residual = -1;
-  if (!training->codec ||
-      !ddla_codec_keeps(training->codec, &training->codec_options, DDLA_CODEC_RESIDUAL))
+  const ddla_codec *codec = training->codec;
+  shared->residual = shared->velocity = shared->answer_residual = -1;
+  if (!codec || !ddla_codec_keeps(codec, &training->codec_options, DDLA_CODEC_RESIDUAL))
     return DDLA_OK;
   DDLA_TRY(ddla_state_add(&shared->residual, shared->state, &row));
+  row.name = ddla_codec_state_name(DDLA_CODEC_VELOCITY);
+  if (ddla_codec_keeps(codec, &training->codec_options, DDLA_CODEC_VELOCITY))
+    DDLA_TRY(ddla_state_add(&shared->velocity, shared->state, &row));
   if (training->strategy->claims) return DDLA_OK; /* servers answer with parameters as they are */
   row.name = "answer_residual";
   return ddla_state_add(&shared->answer_residual, shared->state, &row);
@@ -532,7 +535,8 @@ ddla_model_values ddla_shared_loaded(const ddla_shared *shared, uint64_t step) {
 ddla_handing ddla_shared_handing(const ddla_shared *shared, const ddla_training *training,
                                  int row) {
   const ddla_strategy_array *array = NULL;
-  if (row == shared->residual) return DDLA_HANDED_MEAN;       /* it will be a part of a mean */
+  if (row == shared->residual || row == shared->velocity) /* it will be a part of a sum, or mean */
+    return training->strategy->claims ? DDLA_HANDED_SHARED : DDLA_HANDED_MEAN;
   if (row == shared->answer_residual) return DDLA_HANDED_SUM; /* each host has that of its ranges */
   for (int i = 0; (array = ddla_sync_array_at(training->strategy, training->heterogeneity, i)); i++)
     if (row == shared->arrays[i] && array->merges) return DDLA_HANDED_MEAN;

@@ -60,7 +60,7 @@ typedef struct ddla_shared {
   int arrays[DDLA_STRATEGY_ARRAYS_MAX];      /* rows of the strategy */
   int global, global_buffers, given_buffers; /* rows; -1: all hosts have one model, or no buffers */
   int numbers, measures;                     /* rows of the strategy; -1 */
-  int residual, answer_residual;             /* rows: what a codec left out; -1 */
+  int residual, velocity, answer_residual;   /* rows: what a codec keeps between messages; -1 */
   void *sync_control;
   ddla_training_start *start;
   ddla_worker_report *report; /* [places] */
@@ -104,7 +104,12 @@ bool ddla_shared_is_model(const ddla_shared *shared, int row);
 ddla_model_values ddla_shared_loaded(const ddla_shared *shared, uint64_t step);
 
 /* What becomes of a row that every replica has of its own where another number of them goes on. */
-typedef enum ddla_handing { DDLA_HANDED_ON, DDLA_HANDED_MEAN, DDLA_HANDED_SUM } ddla_handing;
+typedef enum ddla_handing {
+  DDLA_HANDED_ON,
+  DDLA_HANDED_MEAN,  /* all get the mean */
+  DDLA_HANDED_SUM,   /* all get the sum */
+  DDLA_HANDED_SHARED /* all get an equal part of the sum */
+} ddla_handing;
 ddla_handing ddla_shared_handing(const ddla_shared *shared, const ddla_training *training, int row);
 
 /* With replicas: this host begins with the global model of the committed step, which is in theta

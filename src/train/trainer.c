@@ -263,6 +263,7 @@ static ddla_status open_sync(agent_trainer *trainer) {
       .codec = training->codec,
       .codec_options = training->codec_options,
       .residual = shared->residual,
+      .velocity = shared->velocity,
       .answer_residual = shared->answer_residual,
       .rule = rule_of(trainer),
       .heterogeneity = training->heterogeneity,

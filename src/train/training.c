@@ -12,6 +12,7 @@
 #include "graph/plan.h"
 #include "optim/norm.h"
 #include "state/state.h"
+#include "train/coding.h"
 #include "train/combination.h"
 #include "train/feed/loading.h"
 #include "train/feed/owned.h"
@@ -323,30 +324,6 @@ bool ddla_training_varies(const ddla_training *training) {
   return true;
 }
 
-static ddla_status choose_codec(ddla_training *training) {
-  enum { NAMES_MAX = 32 };
-  const ddla_job *job = training->job;
-  int count = 0, index = 0;
-  const ddla_codec *const *rows = ddla_codec_table(&count);
-  const char *names[NAMES_MAX];
-  for (int i = 0; i < count && i < NAMES_MAX; i++) names[i] = rows[i]->name;
-  DDLA_TRY(ddla_job_choose(&index, job, "sync.codec", names, count));
-  training->codec_options = ddla_codec_defaults();
-  training->codec_options.topk = job->sync.topk;
-  training->codec_options.feedback = job->sync.codec_decay > 0;
-  if (job->sync.codec_decay > 0) training->codec_options.decay = job->sync.codec_decay;
-  if (strcmp(rows[index]->name, "none") == 0) return DDLA_OK;
-  if (!training->strategy->replicated && !training->strategy->claims)
-    return ddla_job_refuse(
-        job, "sync.codec",
-        "is %s, but gradients of sync.mode %s, sync.method %s are summed exactly; "
-        "leave it out",
-        job->sync.codec, job->sync.mode, job->sync.method);
-  if (job->sync.topk <= 0) return ddla_job_refuse(job, "sync.topk", "is 0: nothing would be sent");
-  training->codec = rows[index];
-  return ddla_codec_check(training->codec, &training->codec_options);
-}
-
 static ddla_status choose_heterogeneity(ddla_training *training) {
   enum { NAMES_MAX = 32 };
   const char *names[NAMES_MAX];
@@ -589,7 +566,7 @@ ddla_status ddla_training_change_sync(ddla_training *training, const ddla_job *j
   training->job = job;
   training->codec = NULL;
   DDLA_TRY(choose_strategy(training));
-  DDLA_TRY(choose_codec(training));
+  DDLA_TRY(ddla_coding_choose(training));
   DDLA_TRY(choose_heterogeneity(training));
   DDLA_TRY(check_batches(training));
   DDLA_TRY(check_replica(training, whole));
@@ -603,7 +580,7 @@ static ddla_status prepare_alone(ddla_training *training) {
   DDLA_TRY(ddla_train_plugins(&training->plugins, job, training->own.plugin));
   DDLA_TRY(ddla_job_check(job));
   DDLA_TRY(choose_strategy(training));
-  DDLA_TRY(choose_codec(training));
+  DDLA_TRY(ddla_coding_choose(training));
   DDLA_TRY(choose_heterogeneity(training));
   DDLA_TRY(check_group(training));
   DDLA_TRY(ddla_ahead_read(&training->ahead_wanted, job));

@@ -6,6 +6,7 @@
  *                                     other, and ops lie inside of them; prints the ops' number
  *   tool middle A B C NAME...         checks that these tensors of C are the means of A's and B's
  *   tool slow PROCESS TIMES           lets a process run so many times slower, until it ends
+ *   tool added FILE NAME...           prints the magnitudes of the sum of these tensors, added up
  */
 #include <errno.h>
 #include <jansson.h>
@@ -195,6 +196,30 @@ static int run_slow(char **words) {
   return ended ? 0 : fail(strerror(errno));
 }
 
+static int run_added(int count, char **words) {
+  size_t elements = 0;
+  double *sum = NULL, magnitude = 0;
+  for (int i = 1; i < count; i++) {
+    size_t found = 0;
+    float *values = read_tensor(&found, words[0], words[i]);
+    if (!sum) {
+      elements = found;
+      sum = calloc(elements + 1, sizeof *sum);
+    }
+    const bool fits = values && sum && found == elements;
+    for (size_t k = 0; fits && k < elements; k++) sum[k] += (double)values[k];
+    free(values);
+    if (!fits) {
+      free(sum);
+      return fail(words[i]);
+    }
+  }
+  for (size_t k = 0; k < elements; k++) magnitude += fabs(sum[k]);
+  free(sum);
+  printf("%.9g\n", magnitude);
+  return 0;
+}
+
 int main(int argc, char **argv) {
   if (argc >= 3 && strcmp(argv[1], "json") == 0) return run_json(argc - 2, argv + 2);
   if (argc >= 5 && strcmp(argv[1], "png") == 0) return run_data(argc - 2, argv + 2, false);
@@ -202,6 +227,7 @@ int main(int argc, char **argv) {
   if (argc == 4 && strcmp(argv[1], "trace") == 0) return run_trace(argv + 2);
   if (argc >= 6 && strcmp(argv[1], "middle") == 0) return run_middle(argc - 2, argv + 2);
   if (argc == 4 && strcmp(argv[1], "slow") == 0) return run_slow(argv + 2);
+  if (argc >= 4 && strcmp(argv[1], "added") == 0) return run_added(argc - 2, argv + 2);
   return fail("tool json FILE [KEY...] | png DATA INDEX FILE [SCALE] | label DATA INDEX | trace "
-              "FILE LANES | middle A B C NAME... | slow PROCESS TIMES");
+              "FILE LANES | middle A B C NAME... | slow PROCESS TIMES | added FILE NAME...");
 }

@@ -48,7 +48,7 @@ static size_t encode(const void **out, coding *c, int i, int range) {
   size_t bytes = 0;
   for (int k = 0; k < SPACE; k++) c->values[k] = (float)((k * 37 + i * 11) % 101) / 7 - 5;
   ddla_bridge_range(&c->layout, range, &from, &count);
-  assert_int_equal(ddla_coded_encode(out, &bytes, c->coded, range, c->values + from), DDLA_OK);
+  assert_int_equal(ddla_coded_encode(out, &bytes, c->coded, range, c->values + from, 1), DDLA_OK);
   assert_in_range(bytes, 1, BYTES_MAX);
   return bytes;
 }

@@ -146,7 +146,8 @@ static ddla_status push_range(serving *s, const ddla_turn_order *order, int rang
   const bool empty = order->sums.samples == 0;
   const void *data = empty ? NULL : s->means->options.contribution[board_of(s)->turn % 2] + begin;
   size_t bytes = empty ? 0 : (size_t)count * sizeof(float);
-  if (s->coded && !empty) DDLA_TRY(ddla_coded_encode(&data, &bytes, s->coded, range, data));
+  if (s->coded && !empty) /* what is kept of it has been clipped, and is not clipped again */
+    DDLA_TRY(ddla_coded_encode(&data, &bytes, s->coded, range, data, order->factor));
   const ddla_letter letter = {.kind = DDLA_LETTER_PUSH,
                               .range = range,
                               .step = grant->step,
@@ -154,7 +155,7 @@ static ddla_status push_range(serving *s, const ddla_turn_order *order, int rang
                               .first = grant->first,
                               .end = grant->end,
                               .sums = order->sums,
-                              .number = order->factor,
+                              .number = s->coded ? 1 : order->factor,
                               .applied = s->contributed,
                               .bytes = bytes};
   return ddla_mail_send(s->means->mail, ddla_bridge_owner(layout_of(s), range), &letter, data);
@@ -382,15 +383,20 @@ static int64_t kept_versions(const serving *s) {
   return window >= 0 && window < KEPT_MAX ? window + 1 : KEPT_MAX;
 }
 
+static float *row_of(const ddla_sync_options *sync, int row) {
+  return row < 0 ? NULL : ddla_state_array(sync->state, row, 0, 0);
+}
+
 static ddla_status create_coded(serving *s) {
   const ddla_sync_options *sync = sync_of(s);
   if (!sync->codec) return DDLA_OK;
-  float *residual = sync->residual < 0 ? NULL : ddla_state_array(sync->state, sync->residual, 0, 0);
-  return ddla_coded_create(&s->coded, &(ddla_coded_options){.layout = layout_of(s),
-                                                            .codec = sync->codec,
-                                                            .options = &sync->codec_options,
-                                                            .residual = residual,
-                                                            .state = sync->state});
+  return ddla_coded_create(&s->coded,
+                           &(ddla_coded_options){.layout = layout_of(s),
+                                                 .codec = sync->codec,
+                                                 .options = &sync->codec_options,
+                                                 .residual = row_of(sync, sync->residual),
+                                                 .velocity = row_of(sync, sync->velocity),
+                                                 .state = sync->state});
 }
 
 static ddla_status create_parts(serving *s) {

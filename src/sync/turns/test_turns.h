@@ -18,8 +18,15 @@ typedef struct turns_read {
   float theta[GROUP_SPACE];
 } turns_read;
 
+typedef enum turns_moment { TURNS_BEGIN, TURNS_TURN, TURNS_END } turns_moment;
+
 typedef struct turns_run {
   const group_case *c; /* one agent with one lane for each host */
+  /* Null, or told by every host when it has opened, of each turn before it is computed, and behind
+   * the last step; work: of a turn, else null. */
+  void (*told)(void *argument, const group_agent *a, turns_moment moment,
+               const ddla_sync_work *work);
+  void *argument;
   bool threadless;
   bool differ, still; /* hosts begin with other parameters; gradients are 0 */
   int slow_host;      /* computes each turn so long: */
@@ -45,6 +52,11 @@ typedef struct turns_thread {
 static inline void turns_sleep(int64_t ms) {
   const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
   nanosleep(&time, NULL);
+}
+
+static inline void turns_tell(const turns_run *r, const group_agent *a, turns_moment moment,
+                              const ddla_sync_work *work) {
+  if (r->told) r->told(r->argument, a, moment, work);
 }
 
 static inline void turns_shard(const turns_run *r, group_agent *a, const ddla_sync_work *work,
@@ -80,6 +92,7 @@ static inline ddla_status turns_compute(turns_run *r, group_agent *a, const ddla
   r->turns[host]++;
   if (host == r->bad_host && r->bad_host > 0) return DDLA_FAIL(INVALID, "host %d fails", host);
   if (host == r->slow_host) turns_sleep(r->slow_ms);
+  turns_tell(r, a, TURNS_TURN, work);
   for (int s = work->first; s < work->end; s++) samples += group_samples(a->c, work->step, s);
   ddla_sync_begin(a->sync, 0, samples);
   while (ddla_sync_claim(a->sync, 0, &shard)) turns_shard(r, a, work, shard);
@@ -108,8 +121,10 @@ static inline ddla_status turns_host(turns_run *r, group_agent *a) {
   for (int64_t k = 0; k < GROUP_SPACE && r->differ; k++)
     if (group_in_tensor(k)) theta[k] += group_noise(777, host, k);
   memcpy(r->began[host], theta, bytes);
+  turns_tell(r, a, TURNS_BEGIN, NULL);
   DDLA_TRY(ddla_sync_share(a->sync, 0, NULL, 0)); /* all have begun */
   DDLA_TRY(turns_train(r, a));
+  turns_tell(r, a, TURNS_END, NULL);
   memcpy(r->theta[host], ddla_state_array(a->state, a->theta, GROUP_TOTAL_STEPS, 0), bytes);
   memcpy(r->global[host], ddla_state_array(a->state, a->arrays[0], 0, 0), bytes);
   r->number[host] = *(const double *)ddla_state_array(a->state, a->numbers, 0, 0);

@@ -55,8 +55,9 @@ static const char *own_name(char out[NAME_BYTES], const char *name, int replica)
 
 /* Whether a row belongs to a mode or method, so that a checkpoint may not have it. */
 static bool is_of_method(const ddla_training *training, const ddla_shared *shared, int row) {
-  if (row == shared->residual || row == shared->answer_residual || row == shared->numbers)
-    return true;
+  const int kept[] = {shared->residual, shared->velocity, shared->answer_residual, shared->numbers};
+  for (int i = 0; i < 4; i++)
+    if (row == kept[i]) return true;
   if (row == shared->theta) return !ddla_shared_is_model(shared, row);
   for (int i = 0; ddla_sync_array_at(training->strategy, training->heterogeneity, i); i++)
     if (row == shared->arrays[i]) return true;

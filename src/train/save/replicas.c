@@ -49,14 +49,14 @@ void *ddla_replica_rows_at(const ddla_replica_rows *rows, const ddla_state *stat
 }
 
 void ddla_replica_rows_merge(const ddla_replica_rows *rows, const ddla_state *state, int row,
-                             uint64_t step, int saved, bool mean) {
+                             uint64_t step, int saved, int parts) {
   const int64_t count = ddla_state_row_at(state, row)->count;
   float *first = ddla_state_array(state, row, step, 0);
   for (int64_t k = 0; k < count; k++) {
     double sum = (double)first[k];
     for (int r = 1; r < saved; r++)
       sum += (double)((const float *)ddla_replica_rows_at(rows, state, row, r))[k];
-    first[k] = (float)(mean ? sum / saved : sum);
+    first[k] = (float)(sum / parts);
   }
   for (int r = 1; r < rows->replicas; r++)
     memcpy(ddla_replica_rows_at(rows, state, row, r), first, (size_t)count * sizeof *first);

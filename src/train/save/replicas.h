@@ -27,10 +27,10 @@ bool ddla_replica_rows_has(const ddla_state *state, int row);
 void *ddla_replica_rows_at(const ddla_replica_rows *rows, const ddla_state *state, int row,
                            int replica);
 
-/* A row (fp32) of all replicas that are there becomes the mean, or the sum, of the first `saved`
- * ones at a step. */
+/* A row (fp32) of all replicas that are there becomes the sum of the first `saved` ones at a step,
+ * divided by `parts`. */
 void ddla_replica_rows_merge(const ddla_replica_rows *rows, const ddla_state *state, int row,
-                             uint64_t step, int saved, bool mean);
+                             uint64_t step, int saved, int parts);
 
 /* All workers of all hosts: the rows at the committed step come to `rows` of the first host's first
  * worker; the others' may be null. Errors: those of ddla_sync_bring. */

@@ -449,7 +449,10 @@ static void hand_on(const ddla_replica_rows *rows, const ddla_training *training
   for (int i = 0; i < ddla_state_row_count(state); i++) {
     const ddla_handing handing = ddla_shared_handing(shared, training, i);
     if (handing == DDLA_HANDED_ON || !ddla_replica_rows_has(state, i)) continue;
-    ddla_replica_rows_merge(rows, state, i, step, saved, handing == DDLA_HANDED_MEAN);
+    const int parts = handing == DDLA_HANDED_MEAN     ? saved
+                      : handing == DDLA_HANDED_SHARED ? ddla_replica_rows_count(training)
+                                                      : 1;
+    ddla_replica_rows_merge(rows, state, i, step, saved, parts);
   }
 }
 
