@@ -81,6 +81,27 @@ static bool has_numbers(const ddla_checkpoint_file *file, const ddla_training *t
   return !method || strcmp(method, training->strategy->method) == 0;
 }
 
+/* What was left out of contributions is of no use where these are something else: gradients, to be
+ * summed, or differences of models. Of the job's kind where the checkpoint names no method. */
+static bool has_residual(const ddla_checkpoint_file *file, const ddla_training *training) {
+  const char *method = ddla_checkpoint_note(file, "method");
+  int count = 0;
+  const ddla_strategy *const *strategies = ddla_strategy_table(&count);
+  for (int i = 0; method && i < count; i++)
+    if (strcmp(strategies[i]->method, method) == 0)
+      return strategies[i]->claims == training->strategy->claims;
+  return true;
+}
+
+/* Whether a row that the checkpoint has is what it is here. */
+static bool means_the_same(const ddla_checkpoint_file *file, const ddla_training *training,
+                           const ddla_shared *shared, int row) {
+  if (row == shared->numbers) return has_numbers(file, training);
+  if (row == shared->residual || row == shared->velocity || row == shared->answer_residual)
+    return has_residual(file, training);
+  return true;
+}
+
 static bool is_moment(const ddla_shared *shared, int row) {
   for (int m = 0; m < DDLA_MOMENTS_MAX; m++)
     if (row == shared->moment[m]) return true;
@@ -97,9 +118,9 @@ ddla_status ddla_adoption_of(ddla_adoption *out, const ddla_checkpoint_file *fil
     const bool each = made.saved > 1 && has_row(file, training, row, 1);
     made.shared[i] = !each && ddla_replica_rows_has(shared->state, i);
     made.merged[i] = each && !ddla_replica_rows_has(shared->state, i) && is_moment(shared, i);
-    made.lacks[i] = is_of_method(training, shared, i) &&
-                    (!has_row(file, training, row, 0) ||
-                     (i == shared->numbers && !has_numbers(file, training)));
+    made.lacks[i] =
+        is_of_method(training, shared, i) &&
+        (!has_row(file, training, row, 0) || !means_the_same(file, training, shared, i));
   }
   *out = made;
   return DDLA_OK;

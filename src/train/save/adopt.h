@@ -1,7 +1,8 @@
 /* A checkpoint of a run that kept its models in another way: by another mode or method, or with
  * other replicas. The model, the progress and whatever both ways keep go on. What this run's way
  * keeps and the other did not begins as at a start: every replica at the global model, nothing left
- * out by a codec, no outer momentum, no dual variables, a method's numbers at their initial values.
+ * out by a codec (which does not go on from gradients to differences of models, nor back), no outer
+ * momentum, no dual variables, a method's numbers at their initial values.
  * What only the other way kept is left out. Where replicas become one model, moments are the means
  * of theirs; where one model becomes replicas, each begins with its moments. Threads: as said for
  * each. */

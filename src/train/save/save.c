@@ -261,7 +261,8 @@ static ddla_status make_notes(note_list **out, const ddla_worker *worker) {
   add_note(list, "best_metric", "%s", best);
   add_note(list, "best_epoch", "%" PRId64, worker->progress.best_epoch);
   add_note(list, "epochs_without_better", "%" PRId64, worker->progress.epochs_without_better);
-  if (training->strategy->number_count > 0) /* sync_numbers mean what this method says */
+  /* sync_numbers, and what a codec has left out, mean what this method says */
+  if (training->strategy->number_count > 0 || worker->shared->residual >= 0)
     add_note(list, "method", "%s", training->strategy->method);
   if (training->strategy->replicated || ddla_replica_rows_count(training) > 1)
     add_note(list, "replicas", "%d", ddla_replica_rows_count(training));
