@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -208,6 +209,33 @@ static void a_host_that_fails_ends_the_others(void **state) {
   free(r);
 }
 
+/* Whoever swaps with it, or the mean at the end, finds it before it is part of another model. */
+static void what_is_no_number_names_its_host(void **state) {
+  (void)state;
+  for (int hosts = 2; hosts <= TURNS_HOSTS; hosts++)
+    for (int threadless = 0; threadless < 2; threadless++) {
+      group_case c = CASE;
+      turns_run *r = calloc(1, sizeof *r);
+      int named = 0;
+      assert_non_null(r);
+      r->c = &c;
+      c.agents = hosts;
+      c.rule.staleness = 0; /* nobody is through before it has its turn */
+      r->threadless = threadless == 1;
+      r->broken_host = hosts - 1;
+      assert_true(turns_run_all(r));
+      for (int h = 0; h < hosts; h++) {
+        char words[64];
+        snprintf(words, sizeof words, "the model that host %d gives behind step ", hosts - 1);
+        assert_int_not_equal(r->failure[h].code, DDLA_OK);
+        named += strstr(r->failure[h].text, words) &&
+                 strstr(r->failure[h].text, "is not finite; the last checkpoint is kept");
+      }
+      if (named == 0) fail_msg("%d hosts: %s", hosts, r->failure[0].text);
+      free(r);
+    }
+}
+
 /* Any other host, each about as often; another one behind another step. */
 static void peers_are_all_others(void **state) {
   (void)state;
@@ -232,6 +260,7 @@ int main(void) {
                                      cmocka_unit_test(a_slow_host_has_few_turns),
                                      cmocka_unit_test(a_bound_holds_fast_hosts),
                                      cmocka_unit_test(a_host_that_fails_ends_the_others),
+                                     cmocka_unit_test(what_is_no_number_names_its_host),
                                      cmocka_unit_test(peers_are_all_others)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

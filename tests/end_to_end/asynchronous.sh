@@ -2,6 +2,7 @@
 # every checkpoint, whoever computed what, and after every resume; bounded and push learn, and go on from a checkpoint; what
 # does not go together is refused; who fails or is killed ends all.
 . "${0%/*}/training.sh"
+tool=$BUILD/bin/end_to_end_tool
 
 samples train 1022 data
 samples t10k 500 data
@@ -164,7 +165,8 @@ train 0 dropped job.yaml -n 2 --set train.batch=102 --set train.last_batch=drop 
 refused sync.method "running statistics" --set model.kind=resnet --set model.depth=8 --set model.width=8
 
 # Numbers that are none end all, with the words of the one that found them.
-for method in bounded push; do
+for method in bounded push gossip "bounded --set sync.codec=int8" "push --set sync.codec=topk"; do
+  # shellcheck disable=SC2086
   train 6 wild job.yaml -n 3 --set sync.method=$method --set sync.staleness=1 --set train.learning_rate=900 \
     --set train.optimizer=sgd --set train.epochs=20
   grep -q 'loss is\|holds\|not finite' wild.err || fail "a wild run: $(cat wild.err)"

@@ -13,7 +13,9 @@ void ddla_buffer_means_give(const ddla_sync_options *options, uint64_t step, flo
 /* They are shared at a meeting. */
 void ddla_buffer_means_add(ddla_agenda *agenda, const ddla_sync_options *options);
 
-/* Behind it: the mean, in the fixed tree over hosts. */
-ddla_status ddla_buffer_means_take(const ddla_sync_options *options, uint64_t step);
+/* Behind it: the mean, in the fixed tree over hosts, into the buffers of a version. Errors:
+ * NON_FINITE naming the host whose buffers are not, and the step. */
+ddla_status ddla_buffer_means_take(const ddla_sync_options *options, uint64_t version,
+                                   int64_t step);
 
 #endif

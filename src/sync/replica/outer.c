@@ -99,6 +99,10 @@ ddla_status ddla_outer_serve(ddla_outer *outer, uint64_t target) {
   return ddla_service_serve(outer->service, target);
 }
 
+ddla_status ddla_outer_told(const ddla_outer *outer, ddla_status status) {
+  return ddla_service_told(outer->service, status);
+}
+
 ddla_status ddla_outer_create(ddla_outer **out, const ddla_outer_options *options) {
   ddla_outer *outer = NULL;
   ddla_status status = DDLA_OK;

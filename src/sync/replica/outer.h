@@ -21,6 +21,9 @@
  * All hosts give the same orders in the same sequence, but for orders of some members only, which
  * carry a tag of their own.
  *
+ * What is not finite. An owner's mean is not where a contribution is not; it then ends all, naming
+ * the member whose it is (sync/turns/given.h). A codec refuses what it cannot write at its sender.
+ *
  * Threads: create, destroy and serve by one thread of the host's first agent; post by one worker of
  * the host, for all. Failures: as sync/turns/service.h. */
 #ifndef DDLA_SYNC_REPLICA_OUTER_H
@@ -34,6 +37,7 @@ enum { DDLA_OUTER_ORDERS = 8 };
 
 typedef struct ddla_outer_order {
   int64_t begin, end; /* whole blocks; equal: no mean */
+  int64_t step;       /* committed: behind it these are given, as messages about them say */
   int member_count;   /* hosts that take part in the mean; 0: all */
   int member[DDLA_HOSTS_MAX];
   uint64_t tag; /* with members: the same on these, another for each of their orders; below 2^31 */
@@ -84,6 +88,9 @@ void ddla_outer_destroy(ddla_outer *outer);
 /* Without a thread: does its work while the caller waits until progress reaches a target; 0: looks
  * once. Errors: those of the transports; the first one again and again. */
 ddla_status ddla_outer_serve(ddla_outer *outer, uint64_t target);
+
+/* As ddla_service_told. */
+ddla_status ddla_outer_told(const ddla_outer *outer, ddla_status status);
 
 /* Gives order `number`. Order number - DDLA_OUTER_ORDERS is done. */
 void ddla_outer_post(ddla_transport *local, ddla_outer_board *board, uint64_t number,

@@ -5,7 +5,9 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "coll/tree.h"
+#include "optim/finite.h"
 #include "sync/bridge/bridge_messages.h"
+#include "sync/turns/given.h"
 
 enum {
   RANGE_BYTES = 1 << 20,      /* long enough for a network's rate */
@@ -40,6 +42,7 @@ struct ddla_outer_ranges {
   int count, members, place; /* ranges; members; this host's place among them */
   int member[DDLA_HOSTS_MAX];
   uint64_t tag;
+  int64_t step;     /* of the order */
   int64_t elements; /* of a range */
   size_t letter;    /* bytes of the longest letter */
   ddla_tree_plan plan;
@@ -148,20 +151,28 @@ static uint64_t tag_of(const ddla_outer_ranges *ranges, ddla_bridge_message mess
   return ddla_bridge_tag(ranges->tag, message, index, 0);
 }
 
+/* What a member gives, or makes. */
+static ddla_given given_by(const ddla_outer_ranges *ranges, ddla_given_kind kind, int place) {
+  return (ddla_given){kind, ranges->member[place], ranges->step};
+}
+
 /* ---- letters ---- */
 
 /* A codec need not have a zero (sign has none), and what lies between tensors stays zero. */
-static ddla_status encode(ddla_outer_ranges *ranges, range *r, const float *values,
-                          float *residual) {
+static ddla_status encode(ddla_outer_ranges *ranges, range *r, ddla_given_kind kind,
+                          const float *values) {
   const ddla_outer_options *options = ranges->options;
   const size_t letter = letter_bytes(options, r->count);
+  const ddla_given given = given_by(ranges, kind, ranges->place);
+  float *residual = kind == DDLA_GIVEN_MEAN ? options->answer_residual : options->residual;
   size_t bytes = 0;
   const ddla_codec_source source = {.values = values,
                                     .count = r->count,
                                     .options = &options->codec_options,
                                     .residual = residual ? residual + r->begin : NULL,
                                     .scratch = ranges->scratch};
-  DDLA_TRY(ddla_codec_encode(&bytes, r->out + LENGTH_BYTES, options->codec, &source));
+  DDLA_TRY(ddla_given_coded(
+      &given, ddla_codec_encode(&bytes, r->out + LENGTH_BYTES, options->codec, &source)));
   if (residual) ddla_state_clear_gaps(options->state, source.residual, r->begin, r->count);
   const uint64_t length = bytes;
   memcpy(r->out, &length, sizeof length);
@@ -232,7 +243,7 @@ static ddla_status hand_over(ddla_outer_ranges *ranges, int index) {
   const float *sent = options->sent + r->begin;
   r->state = RANGE_TAKEN;
   DDLA_TRY(recv_range(ranges, index, r->owner, DDLA_BRIDGE_SUM, options->mean + r->begin));
-  if (options->codec) DDLA_TRY(encode(ranges, r, sent, options->residual));
+  if (options->codec) DDLA_TRY(encode(ranges, r, DDLA_GIVEN_MODEL, sent));
   return send_range(ranges, index, ranges->member[r->owner], DDLA_BRIDGE_PARTIAL, sent);
 }
 
@@ -265,6 +276,7 @@ ddla_status ddla_outer_ranges_begin(ddla_outer_ranges *ranges, uint64_t number,
                                     const ddla_outer_order *order) {
   const int64_t whole = order->end - order->begin;
   ranges->count = 0;
+  ranges->step = order->step;
   if (whole == 0) return DDLA_OK;
   find_members(ranges, order);
   DDLA_TRY(plan_sum(ranges));
@@ -303,6 +315,22 @@ static void take_mean(const ddla_outer_ranges *ranges, int index, const float *o
   for (int64_t i = 0; i < r->count; i++) mean[i] /= members;
 }
 
+/* A number that is none in a contribution is none in the mean: so all are looked at at once, and
+ * then, where there is one, each. A sum may be too large by itself. */
+static ddla_status check_mean(const ddla_outer_ranges *ranges, int index) {
+  const range *r = &ranges->range[index];
+  const ddla_outer_options *options = ranges->options;
+  const ddla_given mean = given_by(ranges, DDLA_GIVEN_MEAN, ranges->place);
+  if (ddla_finite_bad(options->mean + r->begin, r->count, DDLA_ISA_BEST) == 0) return DDLA_OK;
+  for (int m = 0; m < ranges->members; m++) {
+    const ddla_given given = given_by(ranges, DDLA_GIVEN_MODEL, m);
+    DDLA_TRY(ddla_given_check(
+        &given, m == ranges->place ? options->sent + r->begin : received_at(ranges, index, m),
+        r->count));
+  }
+  return ddla_given_check(&mean, options->mean + r->begin, r->count);
+}
+
 /* All contributions, this host's too, are what their messages say; and so is the mean. */
 static ddla_status take_coded_mean(ddla_outer_ranges *ranges, int index) {
   range *r = &ranges->range[index];
@@ -310,10 +338,10 @@ static ddla_status take_coded_mean(ddla_outer_ranges *ranges, int index) {
   float *mean = options->mean + r->begin;
   for (int m = 0; m < ranges->members; m++)
     if (m != ranges->place) DDLA_TRY(decode(ranges, r, m, received_at(ranges, index, m)));
-  DDLA_TRY(encode(ranges, r, options->sent + r->begin, options->residual));
+  DDLA_TRY(encode(ranges, r, DDLA_GIVEN_MODEL, options->sent + r->begin));
   DDLA_TRY(read_letter(mean, ranges, r, r->out));
   take_mean(ranges, index, mean);
-  DDLA_TRY(encode(ranges, r, mean, options->answer_residual));
+  DDLA_TRY(encode(ranges, r, DDLA_GIVEN_MEAN, mean));
   return read_letter(mean, ranges, r, r->out);
 }
 
@@ -321,7 +349,10 @@ static ddla_status give(ddla_outer_ranges *ranges, int index) {
   range *r = &ranges->range[index];
   const ddla_outer_options *options = ranges->options;
   if (options->codec) DDLA_TRY(take_coded_mean(ranges, index));
-  else take_mean(ranges, index, options->sent + r->begin);
+  else {
+    take_mean(ranges, index, options->sent + r->begin);
+    DDLA_TRY(check_mean(ranges, index));
+  }
   r->state = RANGE_GIVEN;
   for (int m = 0; m < ranges->members; m++)
     if (m != ranges->place)

@@ -386,7 +386,9 @@ static bool carries_buffers(const replica *r, int fragment) {
 
 static ddla_outer_order make_order(const replica *r, int fragment) {
   ddla_outer_order order = {
-      .meets = true, .agenda = {.by_host = true, .word = atomic_load(&r->control->stop_asked)}};
+      .step = (int64_t)committed(r),
+      .meets = true,
+      .agenda = {.by_host = true, .word = atomic_load(&r->control->stop_asked)}};
   fragment_span(r, fragment, &order.begin, &order.end);
   if (carries_buffers(r, fragment)) ddla_buffer_means_add(&order.agenda, &r->options);
   return order;
@@ -456,7 +458,7 @@ static ddla_status merge_fragment(replica *r, int worker, bool goes_on, bool *st
   if (is_alone(r)) take_alone(view.mean, view.given, begin, end);
   r->method->take(&view, begin, end);
   if (worker == 0 && carries_buffers(r, state->fragment))
-    DDLA_TRY(ddla_buffer_means_take(&r->options, committed(r)));
+    DDLA_TRY(ddla_buffer_means_take(&r->options, committed(r), (int64_t)committed(r)));
   if (r->method->sums) DDLA_TRY(conclude(r, worker, &view, begin, end));
   state->exchanged = committed(r);
   state->flying = 0;
@@ -468,7 +470,8 @@ static ddla_status merge_fragment(replica *r, int worker, bool goes_on, bool *st
  * since the last exchange. */
 static ddla_status exchange_more(replica *r, int worker, int64_t steps) {
   const ddla_heterogeneity *heterogeneity = r->options.heterogeneity;
-  const ddla_outer_order order = {.end = ddla_state_dense(r->options.state)};
+  const ddla_outer_order order = {.end = ddla_state_dense(r->options.state),
+                                  .step = (int64_t)committed(r)};
   int64_t begin = 0, end = 0;
   uint64_t number = 0, word = 0;
   if (!heterogeneity || !heterogeneity->give) return DDLA_OK;
@@ -528,8 +531,12 @@ static ddla_status run_due(replica *r, int worker, uint64_t step, bool *stop) {
   return is_due(r, step) ? exchange(r, worker, stop) : DDLA_OK;
 }
 
-ddla_status ddla_replica_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *base,
-                                int worker) {
+/* Who has found what ends all says so. */
+static ddla_status told(const replica *r, ddla_status status) {
+  return r->outer ? ddla_outer_told(r->outer, status) : status;
+}
+
+static ddla_status finish(ddla_sync_result *out, int *bad_shard, ddla_sync *base, int worker) {
   replica *r = of(base);
   worker_state *state = &r->worker[worker];
   const ddla_clock *clock = ddla_clock_monotonic();
@@ -544,6 +551,11 @@ ddla_status ddla_replica_finish(ddla_sync_result *out, int *bad_shard, ddla_sync
   return DDLA_OK;
 }
 
+ddla_status ddla_replica_finish(ddla_sync_result *out, int *bad_shard, ddla_sync *base,
+                                int worker) {
+  return told(of(base), finish(out, bad_shard, base, worker));
+}
+
 bool ddla_replica_settled(const ddla_sync *base, int worker) {
   const replica *r = of_const(base);
   return r->worker[worker].exchanged == committed(r);
@@ -551,7 +563,8 @@ bool ddla_replica_settled(const ddla_sync *base, int worker) {
 
 ddla_status ddla_replica_settle(ddla_sync *base, int worker) {
   bool stop = false;
-  return ddla_replica_settled(base, worker) ? DDLA_OK : exchange(of(base), worker, &stop);
+  if (ddla_replica_settled(base, worker)) return DDLA_OK;
+  return told(of(base), exchange(of(base), worker, &stop));
 }
 
 void ddla_replica_ask_stop(ddla_sync *base) { atomic_store(&of(base)->control->stop_asked, 1); }

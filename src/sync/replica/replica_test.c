@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -22,6 +23,8 @@ typedef struct run {
   bool threadless, but_own;     /* but_own: the parameters alone are compared */
   int stop_replica, stop_step;  /* this replica asks to stop in this step; 0: never */
   int settle_at;                /* all settle behind this step; 0: never */
+  int bad_replica;              /* nothing goes wrong on others; from 1; 0: on all */
+  bool bad_buffers;             /* it begins with a running value that is none */
   ddla_sync_result last[REPLICAS_MAX];
   ddla_sync_traffic traffic[REPLICAS_MAX];
   ddla_failure failure[REPLICAS_MAX][LANES_MAX];
@@ -107,14 +110,17 @@ static void run_lanes(run *r, group_agent *a) {
 
 static void *replica_main(void *argument) {
   replica_thread *t = argument;
-  const group_case own = replica_case(t->r->c, t->replica);
+  group_case own = replica_case(t->r->c, t->replica);
   const ddla_local_setup setup = {t->r->link, t->replica};
   ddla_transport *local = NULL, *link = NULL;
   group_agent a = {0};
   ddla_status status = ddla_transport_open(&local, "self", NULL);
   if (status == DDLA_OK && t->r->link) status = ddla_transport_open(&link, "local", &setup);
   a.threaded = !t->r->threadless;
+  if (t->r->bad_replica > 0 && t->r->bad_replica != t->replica + 1) own.bad_step = 0;
   if (status == DDLA_OK) status = group_open_on(&a, &own, local, link);
+  if (status == DDLA_OK && t->r->bad_buffers && t->r->bad_replica == t->replica + 1)
+    ((float *)ddla_state_array(a.state, a.buffers, 0, 0))[group_statistics[0].mean] = (float)NAN;
   if (status == DDLA_OK) run_lanes(t->r, &a);
   else ddla_status_take(&t->r->failure[t->replica][0], status);
   if (a.sync) t->r->traffic[t->replica] = ddla_sync_traffic_of(a.sync);
@@ -660,6 +666,60 @@ static void a_replica_that_fails_ends_the_others(void **state) {
   assert_true(told >= 1);
 }
 
+/* Some replica says so. */
+static bool says(const run *r, const char *words) {
+  bool found = false;
+  for (int i = 0; i < r->c->agents; i++)
+    for (int w = 0; w < r->c->lanes; w++) found |= strstr(r->failure[i][w].text, words) != NULL;
+  return found;
+}
+
+/* The gradient of one is infinite in step 3, and no check looks: the next exchange finds it, on the
+ * owner of the range that the number is in, the first replica; with a codec at once. */
+static void what_is_no_number_names_its_replica(void **state) {
+  static const char *const codecs[] = {NULL, "int8", "topk"};
+  (void)state;
+  for (int i = 0; i < 9; i++)
+    for (int threadless = 0; threadless < 2; threadless++) {
+      const group_case c = {.method = i % 2 ? "diloco" : "average",
+                            .codec = codecs[i / 3],
+                            .agents = 3,
+                            .lanes = 1,
+                            .shards = 2,
+                            .steps = 6,
+                            .rule = {.interval = 4, .outer_learning_rate = 0.7},
+                            .direct = true,
+                            .optimizer = "sgd",
+                            .samples = {16, 16, 16, 16, 16, 16, 16, 16},
+                            .bad_step = 3,
+                            .bad_gradient = true};
+      run r = {.c = &c, .threadless = threadless == 1, .bad_replica = 1 + i % 3};
+      char words[96];
+      run_replicas(&r);
+      snprintf(words, sizeof words, "the model that host %d gives behind step 4 is not finite%s",
+               i % 3, c.codec ? ", or too large for sync.codec (number " : ";");
+      for (int k = 0; k < c.agents; k++) assert_int_not_equal(r.failure[k][0].code, DDLA_OK);
+      if (!says(&r, words)) fail_msg("%s: nobody says so, but %s", words, r.failure[0][0].text);
+    }
+}
+
+static void running_values_name_their_replica(void **state) {
+  (void)state;
+  const group_case c = {.method = "average",
+                        .agents = 3,
+                        .lanes = 1,
+                        .shards = 2,
+                        .steps = 6,
+                        .rule = {.interval = 3},
+                        .direct = true,
+                        .optimizer = "sgd",
+                        .samples = UNEVEN};
+  run r = {.c = &c, .bad_replica = 2, .bad_buffers = true};
+  run_replicas(&r);
+  for (int k = 0; k < c.agents; k++) assert_int_not_equal(r.failure[k][0].code, DDLA_OK);
+  assert_true(says(&r, "the model that host 1 gives behind step 3 is not finite;"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_mean_of_replicas_has_the_plain_bits),
@@ -682,6 +742,8 @@ int main(void) {
       cmocka_unit_test(settling_is_an_exchange),
       cmocka_unit_test(an_exchange_sends_what_it_must),
       cmocka_unit_test(every_member_owns_a_range),
-      cmocka_unit_test(a_replica_that_fails_ends_the_others)};
+      cmocka_unit_test(a_replica_that_fails_ends_the_others),
+      cmocka_unit_test(what_is_no_number_names_its_replica),
+      cmocka_unit_test(running_values_name_their_replica)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

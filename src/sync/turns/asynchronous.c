@@ -358,8 +358,12 @@ static const float *parameters_of(const asynchronous *a) {
                           0);
 }
 
-ddla_status ddla_asynchronous_work_of(ddla_sync *base, int worker, ddla_sync_work *work) {
-  asynchronous *a = of(base);
+/* Who has found what ends all says so. */
+static ddla_status told(const asynchronous *a, ddla_status status) {
+  return a->turns ? ddla_turns_told(a->turns, status) : status;
+}
+
+static ddla_status work_of(asynchronous *a, int worker, ddla_sync_work *work) {
   worker_state *state = &a->worker[worker];
   const ddla_turn_board *board = a->board;
   if (!state->working) {
@@ -378,6 +382,10 @@ ddla_status ddla_asynchronous_work_of(ddla_sync *base, int worker, ddla_sync_wor
   state->turns++; /* what is made of the parameters is good as long as they stay */
   work->version = a->method->apart ? state->turns : 1 + board->changes;
   return DDLA_OK;
+}
+
+ddla_status ddla_asynchronous_work_of(ddla_sync *base, int worker, ddla_sync_work *work) {
+  return told(of(base), work_of(of(base), worker, work));
 }
 
 void ddla_asynchronous_begin(ddla_sync *base, int worker, int64_t samples) {
@@ -501,7 +509,7 @@ ddla_status ddla_asynchronous_finish(ddla_sync_result *out, int *bad_shard, ddla
   asynchronous *a = of(base);
   ddla_sync_result turn = {.gradient_norm = NAN};
   *bad_shard = -1;
-  if (!a->worker[worker].idle) DDLA_TRY(contribute(&turn, a, bad_shard, worker));
+  if (!a->worker[worker].idle) DDLA_TRY(told(a, contribute(&turn, a, bad_shard, worker)));
   a->worker[worker].idle = false;
   tell(out, a, worker, &turn);
   ddla_watch_mark(pen_of(a, worker), DDLA_PHASE_COMMITTED, out->step);

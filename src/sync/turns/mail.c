@@ -170,7 +170,9 @@ static ddla_status look_both(ddla_mail *mail, parcel *p, bool *over) {
 }
 
 static ddla_status place(ddla_mail *mail, parcel *p) {
-  return mail->calls.place(&p->data, mail->calls.argument, p->peer, &p->letter);
+  const ddla_status status = mail->calls.place(&p->data, mail->calls.argument, p->peer, &p->letter);
+  if (status != DDLA_CORRUPT) return status;
+  return ddla_status_prefix(status, "a letter of host %d: ", p->peer);
 }
 
 static ddla_status deliver(ddla_mail *mail, const parcel *p) {

@@ -34,7 +34,8 @@ typedef struct ddla_letter_sums {
 /* Which fields mean something is the kind's. */
 typedef struct ddla_letter {
   int32_t kind, range;
-  int64_t step, version; /* SWAP: letters of its kind that have come from the addressee */
+  int64_t step, version; /* step of SWAP and ANSWER: that the sender has made last; version of SWAP:
+                            letters of its kind that have come from the addressee */
   int32_t first, end;    /* shards */
   ddla_letter_sums sums;
   double number;   /* PUSH: what clipping scales it by; NEWS: the newest rate */
@@ -45,7 +46,8 @@ typedef struct ddla_letter {
 
 typedef struct ddla_mail_calls {
   /* Where the bytes behind a letter are to go, before they come: memory of the client until the
-   * letter is delivered. */
+   * letter is delivered. Where they are not what should come it is CORRUPT, and who sent them is
+   * named before its words. */
   ddla_status (*place)(void **out, void *argument, int from, const ddla_letter *letter);
   /* A letter is here, with its bytes where place said (null: it has none). */
   ddla_status (*deliver)(void *argument, int from, const ddla_letter *letter, void *data);

@@ -16,6 +16,7 @@ typedef struct office {
   int64_t opened[HOSTS];    /* `step` of the newest letter of each sender whose head has come */
   int64_t delivered[HOSTS]; /* letters */
   int64_t placed, sent, answered, wrong;
+  bool refuses; /* any bytes */
   void *body[BODIES_MAX];
 } office;
 
@@ -36,6 +37,7 @@ static void open_head(office *o, int from, const ddla_letter *letter) {
 static ddla_status place(void **out, void *argument, int from, const ddla_letter *letter) {
   office *o = argument;
   open_head(o, from, letter);
+  if (o->refuses) return DDLA_FAIL(CORRUPT, "%d bytes came", (int)letter->bytes);
   if (o->placed == BODIES_MAX) return DDLA_FAIL(INTERNAL, "no room for a body");
   unsigned char *body = NULL;
   DDLA_TRY(DDLA_NEW(body, letter->bytes));
@@ -163,6 +165,24 @@ static void an_answer_comes_the_next_time(void **state) {
   assert_int_equal(t->office[1].delivered[1], 1);
   assert_int_equal(post_look(&t->p, 1, &moved), DDLA_OK);
   assert_int_equal(t->office[1].delivered[1], 2);
+  leave(t);
+}
+
+static void bytes_that_are_refused_name_their_sender(void **state) {
+  (void)state;
+  static unsigned char data[77];
+  town *t = found();
+  ddla_status status = DDLA_OK;
+  bool moved = false;
+  t->office[1].refuses = true;
+  send(t, 2, 1, 1, 0, NULL);
+  send(t, 2, 1, 2, sizeof data, data);
+  for (int i = 0; i < 1000 && status == DDLA_OK; i++) {
+    assert_int_equal(post_look(&t->p, 2, &moved), DDLA_OK);
+    status = post_look(&t->p, 1, &moved);
+  }
+  assert_int_equal(status, DDLA_CORRUPT);
+  assert_string_equal(ddla_status_message(status), "a letter of host 2: 77 bytes came");
   leave(t);
 }
 
@@ -364,6 +384,7 @@ int main(void) {
                                      cmocka_unit_test(bytes_come_behind_their_head),
                                      cmocka_unit_test(letters_to_oneself),
                                      cmocka_unit_test(an_answer_comes_the_next_time),
+                                     cmocka_unit_test(bytes_that_are_refused_name_their_sender),
                                      cmocka_unit_test(many_at_once),
                                      cmocka_unit_test(bodies_do_not_pile_up),
                                      cmocka_unit_test(what_is_under_way_is_dropped),

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "coll/tree.h"
-#include "optim/finite.h"
+#include "sync/turns/given.h"
 #include "sync/turns/history.h"
 #include "sync/turns/stock.h"
 #include "sync/turns/sums.h"
@@ -253,12 +253,11 @@ static ddla_status check(const ddla_served *served, const own_range *r, int from
       ((options->missing == 0 && letter->step < r->version) || is_there(r, letter)))
     return DDLA_FAIL(INTERNAL, "host %d contributes to step %" PRId64 " of range %d twice", from,
                      letter->step, letter->range);
-  if (!data || ddla_finite_bad(data, r->count, DDLA_ISA_BEST) == 0) return DDLA_OK;
-  return DDLA_FAIL(NON_FINITE,
-                   "the gradient that host %d gives to step %" PRId64
-                   " is not finite; the last checkpoint is kept. Lower train.learning_rate, or set "
-                   "train.clip_norm",
-                   from, letter->step + 1);
+  if (!data) return DDLA_OK;
+  const ddla_given given = {.kind = options->on_arrival ? DDLA_GIVEN_GRADIENT : DDLA_GIVEN_PART,
+                            .host = from,
+                            .step = letter->step + 1};
+  return ddla_given_check(&given, data, r->count);
 }
 
 /* The other half of the smallest subtree above a span, if it is one. */

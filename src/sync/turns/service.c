@@ -17,7 +17,8 @@ struct ddla_service {
   pthread_t thread;
   bool started;
   _Atomic bool closing;
-  ddla_failure failure; /* without a thread: what stopped it; code DDLA_OK: nothing */
+  _Atomic bool failed;  /* the thread has */
+  ddla_failure failure; /* what stopped it, or the thread; code DDLA_OK: nothing */
 };
 
 static ddla_status advance(ddla_service *service, bool *moved) {
@@ -100,12 +101,18 @@ static void *thread_main(void *argument) {
   ddla_service *service = argument;
   ddla_status status = run(service);
   if (status == DDLA_OK) return NULL;
-  ddla_failure failure = {0};
-  ddla_status_take(&failure, status);
+  ddla_status_take(&service->failure, status);
+  atomic_store(&service->failed, true);
   /* whoever was first is kept on each side */
-  ddla_transport_fail(service->options.link, &failure);
-  ddla_transport_fail(service->options.local, &failure);
+  ddla_transport_fail(service->options.link, &service->failure);
+  ddla_transport_fail(service->options.local, &service->failure);
   return NULL;
+}
+
+ddla_status ddla_service_told(const ddla_service *service, ddla_status status) {
+  if (status != DDLA_PEER_LOST || !atomic_load(&service->failed)) return status;
+  if (service->failure.code == DDLA_PEER_LOST) return status;
+  return ddla_status_raise(&service->failure);
 }
 
 ddla_status ddla_service_create(ddla_service **out, const ddla_service_options *options) {

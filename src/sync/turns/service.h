@@ -58,4 +58,8 @@ void ddla_service_destroy(ddla_service *service);
  * and of the client; the first one again and again. */
 ddla_status ddla_service_serve(ddla_service *service, uint64_t target);
 
+/* What a worker of the first agent fails with whose waits have ended so: for a lost peer, as all
+ * learn of a failure, the failure of this agent's thread, if that is why. */
+ddla_status ddla_service_told(const ddla_service *service, ddla_status status);
+
 #endif

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "sync/turns/coded.h"
 #include "sync/turns/dealing.h"
+#include "sync/turns/given.h"
 #include "sync/turns/moving.h"
 #include "sync/turns/reading.h"
 
@@ -139,6 +140,17 @@ static void settled(void *argument, int64_t step) {
 
 /* ---- turns ---- */
 
+/* The message of what this host gives of a range, clipped: what is kept of it is not clipped again.
+ */
+static ddla_status encode(const void **data, size_t *bytes, serving *s, int range, double factor) {
+  const ddla_turns_options *options = &s->means->options;
+  const ddla_given given = {.kind =
+                                options->rule.on_arrival ? DDLA_GIVEN_GRADIENT : DDLA_GIVEN_PART,
+                            .host = this_host(s),
+                            .step = board_of(s)->grant.step + 1};
+  return ddla_given_coded(&given, ddla_coded_encode(data, bytes, s->coded, range, *data, factor));
+}
+
 static ddla_status push_range(serving *s, const ddla_turn_order *order, int range) {
   const ddla_grant *grant = &board_of(s)->grant;
   int64_t begin = 0, count = 0;
@@ -146,8 +158,7 @@ static ddla_status push_range(serving *s, const ddla_turn_order *order, int rang
   const bool empty = order->sums.samples == 0;
   const void *data = empty ? NULL : s->means->options.contribution[board_of(s)->turn % 2] + begin;
   size_t bytes = empty ? 0 : (size_t)count * sizeof(float);
-  if (s->coded && !empty) /* what is kept of it has been clipped, and is not clipped again */
-    DDLA_TRY(ddla_coded_encode(&data, &bytes, s->coded, range, data, order->factor));
+  if (s->coded && !empty) DDLA_TRY(encode(&data, &bytes, s, range, order->factor));
   const ddla_letter letter = {.kind = DDLA_LETTER_PUSH,
                               .range = range,
                               .step = grant->step,

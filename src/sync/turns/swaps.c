@@ -10,6 +10,7 @@
 #include "optim/norm.h"
 #include "sync/replica/buffer_means.h"
 #include "sync/replica/outer_ranges.h"
+#include "sync/turns/given.h"
 #include "sync/turns/stock.h"
 
 typedef struct swaps {
@@ -109,6 +110,7 @@ static ddla_status ask(swaps *s, int range) {
   s->waits[range] = true;
   const ddla_letter letter = {.kind = DDLA_LETTER_SWAP,
                               .range = range,
+                              .step = s->last,
                               .version = *heard_of(s, s->peer, range),
                               .bytes = bytes};
   return ddla_mail_send(s->means->mail, s->peer, &letter, s->given + begin);
@@ -146,7 +148,7 @@ static ddla_status answer(swaps *s, int from, const ddla_letter *letter, float *
   }
   s->keeps[letter->range] = true;
   const ddla_letter back = {
-      .kind = DDLA_LETTER_ANSWER, .range = letter->range, .bytes = letter->bytes};
+      .kind = DDLA_LETTER_ANSWER, .range = letter->range, .step = s->last, .bytes = letter->bytes};
   return ddla_mail_send(s->means->mail, from, &back, data);
 }
 
@@ -173,20 +175,30 @@ static ddla_status place(void **out, void *made, int from, const ddla_letter *le
   swaps *s = made;
   int64_t begin = 0, count = 0;
   float *buffer = NULL;
+  (void)from;
   if (letter->range >= 0 && letter->range < layout_of(s)->ranges)
     ddla_bridge_range(layout_of(s), letter->range, &begin, &count);
   if (count == 0 || letter->bytes != (uint64_t)count * sizeof(float))
-    return DDLA_FAIL(CORRUPT, "%" PRIu64 " bytes came from host %d for range %d", letter->bytes,
-                     from, letter->range);
+    return DDLA_FAIL(CORRUPT, "%" PRIu64 " bytes came for range %d", letter->bytes, letter->range);
   DDLA_TRY(ddla_stock_take(&buffer, &s->stock));
   *out = buffer;
   return DDLA_OK;
 }
 
+/* The parameters of a host, which become part of others' by and by. */
+static ddla_status check_swapped(const swaps *s, int from, const ddla_letter *letter,
+                                 const float *data) {
+  const ddla_given given = {DDLA_GIVEN_MODEL, from, letter->step};
+  int64_t begin = 0, count = 0;
+  if (!data) return DDLA_FAIL(CORRUPT, "an empty swap came from host %d", from);
+  ddla_bridge_range(layout_of(s), letter->range, &begin, &count);
+  return ddla_given_check(&given, data, count);
+}
+
 static ddla_status deliver(void *made, int from, const ddla_letter *letter, void *data) {
   swaps *s = made;
-  const bool swapped = letter->kind == DDLA_LETTER_SWAP || letter->kind == DDLA_LETTER_ANSWER;
-  if (swapped && !data) return DDLA_FAIL(CORRUPT, "an empty swap came from host %d", from);
+  if (letter->kind == DDLA_LETTER_SWAP || letter->kind == DDLA_LETTER_ANSWER)
+    DDLA_TRY(check_swapped(s, from, letter, data));
   if (letter->kind == DDLA_LETTER_SWAP) return heed_swap(s, from, letter, data);
   if (letter->kind == DDLA_LETTER_ANSWER) take_answer(s, letter, data);
   else if (letter->kind == DDLA_LETTER_DONE) ddla_grants_settle(s->means->grants, letter->step);
@@ -262,13 +274,13 @@ static void agenda(ddla_agenda *out, void *made, int stage, int64_t fence) {
   ddla_buffer_means_add(out, sync_of(s));
 }
 
-static ddla_status begin_average(swaps *s) {
+static ddla_status begin_average(swaps *s, int64_t fence) {
   merge(s);
-  DDLA_TRY(ddla_buffer_means_take(sync_of(s), s->version));
+  DDLA_TRY(ddla_buffer_means_take(sync_of(s), s->version, fence));
   s->averaging = true;
   s->outer.sent = theta_of(s);
   return ddla_outer_ranges_begin(s->averages, ++s->fences,
-                                 &(ddla_outer_order){.begin = 0, .end = space(s)});
+                                 &(ddla_outer_order){.end = space(s), .step = fence});
 }
 
 static void measure_distance(swaps *s) {
@@ -279,8 +291,8 @@ static void measure_distance(swaps *s) {
   s->distance[this_host(s)] = sqrt(ddla_norm_tree(s->block_sums, ddla_norm_blocks(count)));
 }
 
-static ddla_status average(bool *over, swaps *s, bool *moved) {
-  if (!s->averaging) DDLA_TRY(begin_average(s));
+static ddla_status average(bool *over, swaps *s, int64_t fence, bool *moved) {
+  if (!s->averaging) DDLA_TRY(begin_average(s, fence));
   DDLA_TRY(ddla_outer_ranges_advance(s->averages, moved));
   if (!ddla_outer_ranges_over(s->averages)) return DDLA_OK;
   s->averaging = false;
@@ -292,7 +304,7 @@ static ddla_status average(bool *over, swaps *s, bool *moved) {
 static ddla_status conclude(bool *over, void *made, int stage, int64_t fence, bool *moved) {
   swaps *s = made;
   double most = 0;
-  if (stage == 0) return average(over, s, moved);
+  if (stage == 0) return average(over, s, fence, moved);
   for (int h = 0; h < host_count(s); h++) most = fmax(most, s->distance[h]);
   board_of(s)->spread = most;
   ddla_swaps_align(sync_of(s)->state, s->version, (uint64_t)fence);

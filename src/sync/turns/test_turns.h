@@ -32,6 +32,7 @@ typedef struct turns_run {
   int slow_host;      /* computes each turn so long: */
   int64_t slow_ms;    /* 0: nobody */
   int bad_host;       /* fails in its first turn; 0: nobody */
+  int broken_host;    /* begins with parameters that are no numbers; 0: nobody */
   ddla_local_region *link;
   int turns[TURNS_HOSTS];                          /* that it has made */
   turns_read read[TURNS_HOSTS][GROUP_TOTAL_STEPS]; /* of the first ones */
@@ -120,6 +121,7 @@ static inline ddla_status turns_host(turns_run *r, group_agent *a) {
   float *theta = ddla_state_array(a->state, a->theta, 0, 0);
   for (int64_t k = 0; k < GROUP_SPACE && r->differ; k++)
     if (group_in_tensor(k)) theta[k] += group_noise(777, host, k);
+  if (host == r->broken_host && host > 0) theta[5000] = (float)NAN;
   memcpy(r->began[host], theta, bytes);
   turns_tell(r, a, TURNS_BEGIN, NULL);
   DDLA_TRY(ddla_sync_share(a->sync, 0, NULL, 0)); /* all have begun */

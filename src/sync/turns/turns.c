@@ -272,6 +272,10 @@ ddla_status ddla_turns_serve(ddla_turns *turns, uint64_t target) {
   return ddla_service_serve(turns->service, target);
 }
 
+ddla_status ddla_turns_told(const ddla_turns *turns, ddla_status status) {
+  return ddla_service_told(turns->service, status);
+}
+
 /* ---- making ---- */
 
 static ddla_status create_parts(ddla_turns *turns) {

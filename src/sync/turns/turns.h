@@ -142,6 +142,9 @@ void ddla_turns_destroy(ddla_turns *turns);
  * once. A turn then begins when the memory of its contribution is free. */
 ddla_status ddla_turns_serve(ddla_turns *turns, uint64_t target);
 
+/* As ddla_service_told. */
+ddla_status ddla_turns_told(const ddla_turns *turns, ddla_status status);
+
 /* Gives order `number`; the one before is done. */
 void ddla_turns_post(const ddla_sync_options *sync, ddla_turn_board *board, uint64_t number,
                      const ddla_turn_order *order);
