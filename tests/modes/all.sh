@@ -1,5 +1,5 @@
 #!/bin/sh
-# All combinations of modes.sh, or a share of them: tests/modes/all.sh [I/N], of the build in build/. No test, as it takes days.
+# All combinations of modes.sh, or a share of them: tests/modes/all.sh [I/N], of the build in build/. No test, as that takes half a day.
 set -eu
 cd "$(dirname "$0")/../.."
 part=${1:-1/1}

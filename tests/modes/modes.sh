@@ -5,7 +5,7 @@
 #   modes.sh pairs     so few combinations that every value of one thing meets every value of every other, in a combination
 #                      that trains if there is one, else in one that is refused
 #   modes.sh triples   the same of any three things: the full form
-#   modes.sh all I N   all of them, which takes days: the I-th of N shares (see all.sh)
+#   modes.sh all I N   all of them, which takes half a day: the I-th of N shares (see all.sh)
 kind=$1 share=${2:-1} shares=${3:-1}
 . "${0%/*}/../end_to_end/training.sh"
 methods="allreduce sharded average diloco streaming elastic admm gradient bounded push gossip backup"
