@@ -52,12 +52,14 @@ if [ -z "$as_threads" ]; then # agents that are threads have no log of their own
   [ "$(grep -c warning warned/agents/0.log)" -eq 2 ] || fail "not one warning in each of two epochs"
 fi
 
-# Replicas do not take each other's models where no check has looked at them, and warned they do not either.
+# Replicas do not take each other's models where no check has looked at them, and warned they do not either. With gossip a host may
+# come to its own next step, and to a loss that is no number, before another one asks for its model.
 for method in "accumulated --set sync.method=average --set sync.interval=1" "asynchronous --set sync.method=gossip --set sync.staleness=0"; do
   for more in "--set train.check_every=0" "--set train.on_non_finite=warn"; do
     # shellcheck disable=SC2086
     train 6 given large.yaml -n 2 --set train.optimizer=sgd --set sync.mode=$method $more
-    grep -q 'the model that host [01] gives behind step [12] is not finite; the last checkpoint is kept' given.err ||
+    grep -q -e 'the model that host [01] gives behind step [12] is not finite; the last checkpoint is kept' \
+      -e '^ddla: the loss is .* at step 2 in shard .*; the last checkpoint is kept' given.err ||
       fail "$method $more: $(cat given.err)"
     [ "$(wc -l <given.err)" -eq 1 ] || fail "more than one message: $(cat given.err)"
     rm -r given
