@@ -364,29 +364,20 @@ static void cancel_slot(ddla_mpi_transport *t, ddla_request *request) {
   advance_slot(t, peer, s);
 }
 
-/* Its owner may free it now. */
-static void forget(ddla_mpi_peer *peer, const ddla_request *request) {
-  for (int k = 0; k < DDLA_MPI_SLOTS; k++) {
-    if (peer->sending[k].request == request) peer->sending[k].request = NULL;
-    if (peer->slots[k].request == request) peer->slots[k].request = NULL;
-  }
-}
-
 void ddla_transport_mpi_cancel(ddla_mpi_transport *t, ddla_request *request) {
   if (request->state >= DDLA_MPI_OVER) return;
   int state = request->state;
   request->state = DDLA_MPI_DROPPED;
   if (state == DDLA_MPI_SUMMED) ddla_transport_mpi_cancel_sum(t, request);
   if (state == DDLA_MPI_QUEUED) unlink_queued(&t->peers[request->peer], request);
-  if (atomic_load(&t->failed)) { /* the library is not called any more */
-    forget(&t->peers[request->peer], request);
-    return;
-  }
+  if (atomic_load(&t->failed)) return; /* the library is not called any more */
   if (state == DDLA_MPI_TAKEN) cancel_sending(t, request);
   if (state == DDLA_MPI_POSTED) cancel_slot(t, request);
 }
 
 void ddla_transport_mpi_drop_all(ddla_mpi_transport *t) {
+  /* Slots still name requests that were cancelled since, or whose owners saw it fail and went. */
+  if (atomic_load(&t->failed)) return;
   for (uint64_t i = t->sums_over; i < t->sums_asked; i++) {
     ddla_request *request = t->sums[i % DDLA_MPI_SUMS].request;
     if (request) ddla_transport_mpi_cancel_sum(t, request);
