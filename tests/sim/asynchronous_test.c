@@ -137,19 +137,6 @@ static int64_t begin_of(const story *s, int range) {
   return begin;
 }
 
-static ddla_ready never(void *argument) {
-  (void)argument;
-  return DDLA_READY_NOTHING;
-}
-
-/* Time passes. */
-static ddla_status pass_time(host *h, int64_t ns) {
-  const ddla_waiting waiting = {.ready = never};
-  if (ns < 1000000) return ddla_transport_check(h->link);
-  const ddla_status status = ddla_transport_wait(h->link, &waiting, ns / 1000000);
-  return status == DDLA_TIMEOUT ? DDLA_OK : status;
-}
-
 static ddla_status run_order(host *h, ddla_turn_kind kind, const entry *done) {
   ddla_turn_order order = {.kind = kind};
   if (done) {
@@ -168,7 +155,7 @@ static ddla_status compute(host *h, const entry *e) {
   for (int i = 0; i < looks; i++) {
     if (ddla_rng_below(&h->rng, 2)) atomic_store(&h->board->near, (uint64_t)h->turn_count);
     DDLA_TRY(ddla_turns_serve(h->turns, 0));
-    DDLA_TRY(pass_time(h, (int64_t)ddla_rng_below(&h->rng, (uint64_t)h->slow_ns + 1)));
+    DDLA_TRY(seeds_pass_time(h->link, (int64_t)ddla_rng_below(&h->rng, (uint64_t)h->slow_ns + 1)));
   }
   for (int r = 0; r < h->s->ranges; r++) {
     const int64_t begin = begin_of(h->s, r);
@@ -176,16 +163,6 @@ static ddla_status compute(host *h, const entry *e) {
                     begin);
   }
   return DDLA_OK;
-}
-
-static uint64_t hash_of(const float *values) {
-  uint64_t hash = 1;
-  uint32_t word = 0;
-  for (int k = 0; k < DDLA_STATE_BLOCK; k++) {
-    memcpy(&word, &values[k], sizeof word);
-    hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15) + (hash >> 29);
-  }
-  return hash;
 }
 
 static ddla_status note_fence(host *h) {
@@ -198,8 +175,8 @@ static ddla_status note_fence(host *h) {
   met->stop = board->stop;
   met->sums = board->sums;
   met->staleness = board->staleness;
-  for (int r = 0; r < h->s->ranges; r++) met->hash[r] = hash_of(theta + begin_of(h->s, r));
-  return pass_time(h, (int64_t)ddla_rng_below(&h->rng, (uint64_t)h->slow_ns + 1));
+  for (int r = 0; r < h->s->ranges; r++) met->hash[r] = seeds_hash(theta + begin_of(h->s, r));
+  return seeds_pass_time(h->link, (int64_t)ddla_rng_below(&h->rng, (uint64_t)h->slow_ns + 1));
 }
 
 /* Turns and fences to the end. */
@@ -458,7 +435,7 @@ static bool check_fences(const replay *r) {
   for (int h = 0; h < s->hosts; h++)
     for (int64_t i = 0; i < s->host[h].met_count; i++) {
       const meeting *met = &s->host[h].met[i];
-      if (met->hash[r->range] != hash_of(version_at(r, met->step)))
+      if (met->hash[r->range] != seeds_hash(version_at(r, met->step)))
         return complain(s, "another model", r->range, met->step);
     }
   return true;

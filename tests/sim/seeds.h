@@ -100,4 +100,28 @@ static inline int seeds_expect(group_model **expected, const group_case *cases, 
   return 0;
 }
 
+static inline ddla_ready seeds_never(void *argument) {
+  (void)argument;
+  return DDLA_READY_NOTHING;
+}
+
+/* Time passes on a host. */
+static inline ddla_status seeds_pass_time(ddla_transport *link, int64_t ns) {
+  const ddla_waiting waiting = {.ready = seeds_never};
+  if (ns < 1000000) return ddla_transport_check(link);
+  const ddla_status status = ddla_transport_wait(link, &waiting, ns / 1000000);
+  return status == DDLA_TIMEOUT ? DDLA_OK : status;
+}
+
+/* Of the bits of a block of the parameter space. */
+static inline uint64_t seeds_hash(const float *values) {
+  uint64_t hash = 1;
+  uint32_t word = 0;
+  for (int k = 0; k < DDLA_STATE_BLOCK; k++) {
+    memcpy(&word, &values[k], sizeof word);
+    hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15) + (hash >> 29);
+  }
+  return hash;
+}
+
 #endif

@@ -151,19 +151,6 @@ static float *theta_of(const host *h, uint64_t version, int range) {
          begin_of(h, range);
 }
 
-static ddla_ready never(void *argument) {
-  (void)argument;
-  return DDLA_READY_NOTHING;
-}
-
-/* Time passes. */
-static ddla_status pass_time(host *h, int64_t ns) {
-  const ddla_waiting waiting = {.ready = never};
-  if (ns < 1000000) return ddla_transport_check(h->link);
-  const ddla_status status = ddla_transport_wait(h->link, &waiting, ns / 1000000);
-  return status == DDLA_TIMEOUT ? DDLA_OK : status;
-}
-
 static ddla_status run_order(host *h, ddla_turn_kind kind) {
   const ddla_turn_order order = {.kind = kind, .sums = {.count = 2, .samples = 2}};
   ddla_turns_post(&h->state.sync, h->board, ++h->orders, &order);
@@ -179,7 +166,7 @@ static ddla_status compute(host *h) {
   for (int i = 0; i < looks; i++) {
     if (ddla_rng_below(&h->rng, 2)) atomic_store(&h->board->near, (uint64_t)h->turn_count);
     DDLA_TRY(ddla_turns_serve(h->turns, 0));
-    DDLA_TRY(pass_time(h, (int64_t)ddla_rng_below(&h->rng, (uint64_t)h->slow_ns + 1)));
+    DDLA_TRY(seeds_pass_time(h->link, (int64_t)ddla_rng_below(&h->rng, (uint64_t)h->slow_ns + 1)));
   }
   for (int r = 0; r < h->s->ranges; r++) {
     memcpy(h->trained[r].theta, theta_of(h, h->version, r), bytes);
@@ -188,16 +175,6 @@ static ddla_status compute(host *h) {
   }
   h->version++;
   return DDLA_OK;
-}
-
-static uint64_t hash_of(const float *values) {
-  uint64_t hash = 1;
-  uint32_t word = 0;
-  for (int k = 0; k < DDLA_STATE_BLOCK; k++) {
-    memcpy(&word, &values[k], sizeof word);
-    hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15) + (hash >> 29);
-  }
-  return hash;
 }
 
 static ddla_status note_fence(host *h) {
@@ -209,10 +186,10 @@ static ddla_status note_fence(host *h) {
   meeting *met = &h->met[h->met_count++];
   *met = (meeting){.step = (int64_t)step, .stop = board->stop, .spread = board->spread};
   for (int r = 0; r < h->s->ranges; r++) {
-    met->theta[r] = hash_of(theta_of(h, step, r));
-    met->global[r] = hash_of(global + begin_of(h, r));
+    met->theta[r] = seeds_hash(theta_of(h, step, r));
+    met->global[r] = seeds_hash(global + begin_of(h, r));
   }
-  return pass_time(h, (int64_t)ddla_rng_below(&h->rng, (uint64_t)h->slow_ns + 1));
+  return seeds_pass_time(h->link, (int64_t)ddla_rng_below(&h->rng, (uint64_t)h->slow_ns + 1));
 }
 
 /* Turns and fences to the end. */
@@ -440,7 +417,7 @@ static bool check_mean(const loop *l, int64_t fence) {
   for (int h = 0; h < s->hosts; h++) {
     const meeting *met = &s->host[h].met[fence];
     for (int r = 0; r < s->ranges; r++)
-      if (met->global[r] != hash_of(mean[r])) return complain(s, "another mean", h, met->step);
+      if (met->global[r] != seeds_hash(mean[r])) return complain(s, "another mean", h, met->step);
     if (fabs(met->spread - spread) > 1e-5 * spread)
       return complain(s, "another spread", h, met->step);
   }
@@ -457,7 +434,7 @@ static bool replay_meet(loop *l, const event *e) {
   merge(me, s->ranges);
   me->met++;
   for (int r = 0; r < s->ranges; r++)
-    if (met->theta[r] != hash_of(me->x[r].theta))
+    if (met->theta[r] != seeds_hash(me->x[r].theta))
       return complain(s, "another model", e->host, e->step);
   for (int h = 0; h < s->hosts; h++)
     if (l->of[h].met < me->met) return true;
