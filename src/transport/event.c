@@ -14,7 +14,7 @@ enum {
 };
 
 void ddla_event_wake(ddla_event *event) {
-  if (atomic_load(&event->sleepers) == 0) return;
+  if (!atomic_load(&event->sleeps) || !atomic_exchange(&event->sleeps, false)) return;
   atomic_fetch_add(&event->sequence, 1);
   syscall(SYS_futex, &event->sequence, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
@@ -79,20 +79,19 @@ static ddla_status late(const ddla_waiting *waiting, int64_t timeout_ms) {
   return DDLA_FAIL(TIMEOUT, "waited %" PRId64 " ms for %s", timeout_ms, text);
 }
 
-/* One slice: counted as a sleeper, looks once more, sleeps. *seen: DONE; MOVED where that look
+/* One slice: says that it sleeps, looks once more, sleeps. *seen: DONE; MOVED where that look
  * found something or somebody woke the sleeper, so that looking is worth while again; else NOTHING.
  */
 static ddla_status slice(ddla_event *event, const ddla_waiting *waiting,
                          const ddla_patience *patience, int64_t end_ns, ddla_ready *seen) {
   int64_t now_ns = ddla_clock_now_ns(ddla_clock_monotonic());
-  atomic_fetch_add(&event->sleepers, 1);
+  atomic_store(&event->sleeps, true);
   uint32_t sequence = atomic_load(&event->sequence);
   *seen = waiting->ready(waiting->argument);
   ddla_status status = *seen == DDLA_READY_DONE ? DDLA_OK : patience->check(patience->argument);
   if (*seen == DDLA_READY_NOTHING && status == DDLA_OK && now_ns < end_ns &&
       sleep_on(event, sequence, smaller(end_ns - now_ns, slice_of(waiting, patience))))
     *seen = DDLA_READY_MOVED;
-  atomic_fetch_sub(&event->sleepers, 1);
   if (status != DDLA_OK || *seen == DDLA_READY_DONE) return status;
   return patience->check_slow(patience->argument);
 }

@@ -1,11 +1,13 @@
 /* Sleeping and waking between threads or processes: an event count over a futex.
  *
- * A waiter looks at its condition, enters (which counts it and takes the sequence), looks once
- * more, and sleeps until the sequence changes. A waker changes the condition first, and then wakes,
- * which costs one load when nobody sleeps. Both sides use sequentially consistent operations:
- * either the waker sees the sleeper or the sleeper sees the condition. A process that dies asleep
- * leaves a count behind, which costs its peers a system call per wake and nothing else; there is no
- * lock. Memory: may be shared between processes; all zeros is a valid event. Threads: any. */
+ * A waiter looks at its condition, says that it sleeps, takes the sequence, looks once more, and
+ * sleeps until the sequence changes. A waker changes the condition first, and then wakes, which
+ * costs one load when nobody sleeps, or when all who do have been woken: the first waker takes back
+ * what sleepers said and wakes all of them, and who sleeps again says so again. All operations are
+ * sequentially consistent: either the waker sees the sleeper, or the sleeper sees the condition in
+ * the look after it has said so. A process that dies asleep, or one that is no longer interested,
+ * costs its peers one system call and nothing else; there is no lock. Memory: may be shared between
+ * processes; all zeros is a valid event. Threads: any. */
 #ifndef DDLA_TRANSPORT_EVENT_H
 #define DDLA_TRANSPORT_EVENT_H
 
@@ -13,7 +15,7 @@
 
 typedef struct ddla_event {
   _Alignas(64) _Atomic uint32_t sequence;
-  _Atomic uint32_t sleepers;
+  _Atomic bool sleeps; /* somebody does, or did, and has not been woken since */
 } ddla_event;
 
 /* How long to look before sleeping, and what may end the wait. */

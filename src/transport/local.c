@@ -199,8 +199,9 @@ static ddla_status local_send(ddla_transport *base, ddla_request *request) {
 static ddla_status local_recv(ddla_transport *base, ddla_request *request) {
   local_transport *t = of(base);
   DDLA_TRY(local_check(base));
-  DDLA_TRY(ddla_local_receiver_start(&t->receivers[request->peer], request));
-  local_wake(base, request->peer, NULL);
+  ddla_local_receiver *receiver = &t->receivers[request->peer];
+  DDLA_TRY(ddla_local_receiver_start(receiver, request));
+  if (ddla_local_receiver_wanted(receiver)) local_wake(base, request->peer, NULL);
   return DDLA_OK;
 }
 
@@ -232,7 +233,7 @@ static ddla_status local_progress(ddla_transport *base, bool *moved) {
     bool received = ddla_local_receiver_progress(&t->receivers[peer]);
     if (!sent && !received) continue;
     *moved = true;
-    local_wake(base, peer, NULL);
+    if (sent || ddla_local_receiver_wanted(&t->receivers[peer])) local_wake(base, peer, NULL);
   }
   return DDLA_OK;
 }

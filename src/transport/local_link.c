@@ -19,11 +19,24 @@ void ddla_local_receiver_init(ddla_local_receiver *end, ddla_local_link *link) {
   *end = (ddla_local_receiver){.link = link, .number = atomic_load(&link->posted)};
 }
 
+/* Said before slots and room are looked at, and asked after they have changed: one of the two ends
+ * sees the other. */
+static void tell_sending(const ddla_local_sender *end) {
+  const uint32_t sending = end->first != NULL;
+  if (atomic_load_explicit(&end->link->sending, memory_order_relaxed) != sending)
+    atomic_store(&end->link->sending, sending);
+}
+
+bool ddla_local_receiver_wanted(const ddla_local_receiver *end) {
+  return atomic_load(&end->link->sending) != 0;
+}
+
 void ddla_local_sender_start(ddla_local_sender *end, ddla_request *request) {
   request->state = QUEUED;
   *end->last = request;
   end->last = &request->next;
   end->scanned = UINT64_MAX;
+  tell_sending(end);
 }
 
 static void unlink_send(ddla_local_sender *end, ddla_request *request) {
@@ -155,6 +168,7 @@ bool ddla_local_sender_progress(ddla_local_sender *end) {
     r = next;
   }
   end->scanned = posted;
+  tell_sending(end);
   return moved;
 }
 
@@ -209,6 +223,7 @@ void ddla_local_sender_cancel(ddla_local_sender *end, ddla_request *request) {
     atomic_store(&end->link->slots[request->place].state, DDLA_SLOT_DROPPED);
   if (request->state == MATCHED || request->state == QUEUED) unlink_send(end, request);
   request->state = DROPPED;
+  tell_sending(end);
 }
 
 void ddla_local_receiver_cancel(ddla_local_receiver *end, ddla_request *request) {

@@ -30,6 +30,7 @@ typedef struct ddla_local_link {
   _Alignas(64) _Atomic uint64_t tail;   /* bytes read by the receiver, ever */
   _Alignas(64) _Atomic uint64_t posted; /* number of the newest posting */
   _Atomic uint32_t high;                /* slots at and above this one were never used */
+  _Atomic uint32_t sending;             /* the sender has messages that are not in the ring yet */
   ddla_local_slot slots[DDLA_LOCAL_SLOTS];
   _Alignas(64) unsigned char ring[DDLA_LOCAL_RING_BYTES];
 } ddla_local_link;
@@ -59,6 +60,9 @@ ddla_status ddla_local_receiver_start(ddla_local_receiver *end, ddla_request *re
 /* Move what can be moved; true if anything was. */
 bool ddla_local_sender_progress(ddla_local_sender *end);
 bool ddla_local_receiver_progress(ddla_local_receiver *end);
+
+/* A posting or room in the ring, made just now, is what the sender may be asleep for. */
+bool ddla_local_receiver_wanted(const ddla_local_receiver *end);
 
 /* The buffer is the caller's again. */
 void ddla_local_sender_cancel(ddla_local_sender *end, ddla_request *request);

@@ -167,6 +167,68 @@ static void sleepers_are_woken_at_once(void **state) {
   ddla_local_region_destroy(region);
 }
 
+enum { ROUNDS = 200, LONG_BYTES = 100 * 1024 };
+
+/* A message on its way there or back, which is slept for. */
+typedef struct way {
+  ddla_transport *t;
+  ddla_request request;
+  ddla_status status;
+} way;
+
+static ddla_ready look_for(void *argument) {
+  way *w = argument;
+  bool moved = false, done = false;
+  w->status = ddla_transport_progress(w->t, &moved);
+  if (w->status == DDLA_OK) w->status = ddla_transport_test(w->t, &w->request, &done);
+  if (w->status != DDLA_OK || done) return DDLA_READY_DONE;
+  return moved ? DDLA_READY_MOVED : DDLA_READY_NOTHING;
+}
+
+static ddla_status go_way(ddla_transport *t, int peer, unsigned char *bytes, bool sends) {
+  way w = {.t = t};
+  const ddla_waiting waiting = {.ready = look_for, .argument = &w, .calm = true};
+  DDLA_TRY(sends ? ddla_transport_send(t, &w.request, peer, 7, bytes, LONG_BYTES)
+                 : ddla_transport_recv(t, &w.request, peer, 7, bytes, LONG_BYTES));
+  DDLA_TRY(ddla_transport_wait(t, &waiting, -1));
+  return w.status;
+}
+
+static void *answer(void *argument) {
+  static unsigned char bytes[LONG_BYTES];
+  for (int round = 0; round < ROUNDS; round++)
+    for (int sends = 0; sends < 2; sends++) {
+      if (sends == 0) nap_ms(1); /* the other end is asleep when its receive is posted */
+      if (go_way(argument, 0, bytes, sends == 1) != DDLA_OK) return NULL;
+    }
+  return NULL;
+}
+
+/* Messages are longer than what a link holds, so that either end sleeps until the other one has
+ * posted, sent, or made room; a wake that is missed costs a slice of 50 ms each time. */
+static void a_message_that_is_slept_for_wakes(void **state) {
+  (void)state;
+  static unsigned char bytes[LONG_BYTES];
+  ddla_local_region *region = NULL;
+  ddla_transport *t[2] = {NULL};
+  pthread_t other;
+  assert_int_equal(ddla_local_region_create(&region, 2, 1 << 20), DDLA_OK);
+  for (int i = 0; i < 2; i++) {
+    const ddla_local_setup setup = {region, i};
+    assert_int_equal(ddla_transport_open(&t[i], "local", &setup), DDLA_OK);
+  }
+  assert_int_equal(pthread_create(&other, NULL, answer, t[1]), 0);
+  const int64_t begun_ms = now_ms();
+  for (int round = 0; round < ROUNDS; round++) {
+    assert_int_equal(go_way(t[0], 1, bytes, true), DDLA_OK);
+    assert_int_equal(go_way(t[0], 1, bytes, false), DDLA_OK);
+  }
+  assert_true(now_ms() - begun_ms < 5 * SECOND_MS);
+  pthread_join(other, NULL);
+  for (int i = 0; i < 2; i++) ddla_transport_close(t[i]);
+  ddla_local_region_destroy(region);
+}
+
 enum { QUEUED = 24, QUEUES = 1000 };
 
 /* Sends of one tag that all wait for a receive. */
@@ -294,6 +356,7 @@ int main(void) {
       cmocka_unit_test(agents_notice_a_dead_launcher),
       cmocka_unit_test(one_agents_failure_ends_all),
       cmocka_unit_test(sleepers_are_woken_at_once),
+      cmocka_unit_test(a_message_that_is_slept_for_wakes),
       cmocka_unit_test(the_calm_sleep_at_once),
       cmocka_unit_test(messages_of_a_tag_keep_their_order),
       cmocka_unit_test(a_reset_region_is_as_new),

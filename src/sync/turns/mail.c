@@ -199,8 +199,8 @@ static ddla_status open_letter(ddla_mail *mail, int peer, int head) {
   append(&mail->in, p);
   b->heads++;
   if (p->letter.bytes > 0) p->waits = true, p->number = b->received++;
-  DDLA_TRY(listen(mail, peer, head));
-  return receive(mail, p);
+  DDLA_TRY(receive(mail, p)); /* first: the sender may be asleep until there is room for them */
+  return listen(mail, peer, head);
 }
 
 static ddla_status advance_heads(ddla_mail *mail, bool *moved) {
