@@ -79,6 +79,14 @@ static void wait_all(host_group *group, const sigset_t *signals) {
   }
 }
 
+/* Others may know of a lost agent only what the first to speak had heard when it spoke. */
+static const ddla_failure *first_words(const host_group *group, const ddla_failure *otherwise) {
+  ddla_failure heard = {0};
+  int host = 0;
+  if (!ddla_local_region_failed(group->links.exchange, &host, &heard)) return otherwise;
+  return group->failure[host].code != DDLA_OK ? &group->failure[host] : otherwise;
+}
+
 static ddla_status verdict(const host_group *group) {
   const ddla_failure *found = NULL;
   for (int h = 0; h < group->hosts; h++) {
@@ -87,6 +95,7 @@ static ddla_status verdict(const host_group *group) {
     if (!found || (found->code == DDLA_PEER_LOST && failure->code != DDLA_PEER_LOST))
       found = failure;
   }
+  if (found && found->code == DDLA_PEER_LOST) found = first_words(group, found);
   return found ? ddla_status_raise(found) : DDLA_OK;
 }
 

@@ -24,8 +24,8 @@ typedef struct ddla_hosts_options {
 
 /* Runs main on every host and returns when all have ended. When one fails or is killed, the others'
  * links are told. SIGINT and SIGTERM are passed on. Errors: a host's failure, first of all one that
- * is not about another host's; PEER_LOST naming the agent whose process was killed, or the host of
- * several; NO_MEMORY. */
+ * is not about somebody who was lost, else that of the host which lost somebody; PEER_LOST naming
+ * the agent whose process was killed, or the host of several; NO_MEMORY. */
 ddla_status ddla_hosts_play(const ddla_hosts_options *options);
 
 #endif

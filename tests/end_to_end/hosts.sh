@@ -73,20 +73,46 @@ train 6 wild mlp.yaml -n 4 --set parallel.hosts=2 --set train.learning_rate=900 
 grep -q 'loss is\|holds\|norm is' wild.err || fail "a wild run: $(cat wild.err)"
 [ "$(wc -l <wild.err)" = 1 ] || fail "a wild run says more than one thing: $(cat wild.err)"
 
-# An agent of the second host is killed: the first one's run ends and says who.
-"$DDLA" train mlp.yaml -n 4 --set parallel.hosts=2 --set train.epochs=100000 --set output.hang_seconds=0 --out killed -q \
-  2>killed.err &
-run=$!
-tries=0
-until [ -s killed/agents/3.log ]; do
-  tries=$((tries + 1))
-  [ $tries -lt 600 ] || fail "the agents did not start"
-  sleep 0.1
-done
-sleep 1
-kill -9 "$(sed -n 's/.*agent 3 of 4, process \([0-9]*\),.*/\1/p' killed/agents/3.log)"
-status=0
-wait $run || status=$?
-[ $status = 7 ] || fail "a killed agent: status $status: $(cat killed.err)"
-says killed.err "signal 9"
-no_agents killed
+# Whoever is killed on whichever host, the first one or another: the run ends and says who that was, by which signal and at which
+# step, in the words of the host which lost somebody, and goes on from its checkpoint. (Host 1 has the agents 2 and 3.)
+cat >endless.yaml <<'J'
+data: {train: data}
+model: {kind: mlp, hidden: [16]}
+train: {batch: 100, shards: 8, epochs: 1000000, schedule: constant}
+checkpoint: {every_steps: 20, every_epochs: 0, keep: 2}
+parallel: {lanes: 1, hosts: 2}
+output: {hang_seconds: 0}
+J
+
+# killed VICTIM: as the message names it, "agent 3" or "host 1", whose process waits for its agents.
+killed() {
+  rm -rf killed
+  "$DDLA" train endless.yaml -n 4 --out killed -q 2>killed.err &
+  run=$!
+  tries=0
+  until ls -d killed/checkpoints/step-???????? >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    [ $tries -lt 600 ] || fail "the agents did not start: $(cat killed.err)"
+    sleep 0.1
+  done
+  case $1 in
+  agent*) agent=${1#agent } ;;
+  host*) agent=$((2 * ${1#host } + 1)) ;;
+  esac
+  process=$(sed -n "s/.*agent $agent of 4, process \([0-9]*\),.*/\1/p" killed/agents/"$agent".log)
+  case $1 in host*) process=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$process/status") ;; esac
+  kill -9 "$process"
+  status=0
+  wait $run || status=$?
+  [ $status = 7 ] || fail "$1 is killed: status $status: $(cat killed.err)"
+  says killed.err "--resume --out killed): $1 was killed by signal 9 (Killed) at step "
+  [ "$(wc -l <killed.err)" = 1 ] || fail "$1 is killed: more than one line: $(cat killed.err)"
+  step=$(sed 's/.* at step \([0-9]*\)$/\1/' killed.err)
+  newest=$(ls killed/checkpoints | sed -n 's/^step-0*\([0-9]*\)$/\1/p' | tail -n 1)
+  [ "$step" -ge "$newest" ] || fail "$1 is killed: at step $step, but there is a checkpoint of $newest: $(cat killed.err)"
+  no_agents killed
+}
+if [ -z "$as_threads" ]; then # a thread cannot be killed alone
+  for victim in "agent 1" "agent 2" "agent 3" "host 0" "host 1"; do killed "$victim"; done
+  train 0 killed endless.yaml -n 4 --resume --set train.steps=$((newest + 20))
+fi
