@@ -112,6 +112,45 @@ plain several --set parallel.hosts=2
 same="[{from: 12, interval: 4}, {from: 16}, {from: 20, interval: 4}]"
 plain replicas --set sync.mode=accumulated --set sync.method=average --set sync.interval=4
 
+# gossip and backup, in which chance decides. Up to the first border the bits are those without a schedule, and from the second
+# one on those of a run that goes on by hand from the checkpoint there.
+# between METHODS SCHEDULE LAST...: 12 steps of allreduce, then what SCHEDULE says, from step 33 on what LAST chooses.
+between() {
+  methods=$1 schedule=$2
+  shift 2
+  rm -rf mixed border
+  train 0 mixed job.yaml -n 3 --set "sync.schedule=$schedule"
+  for method in $methods; do echo "\"$method\","; done >wanted
+  sed -n '/"segments": \[/,/^    \]/s/^ *"method": //p' mixed/report.json | cmp - wanted ||
+    fail "$methods: $(cat mixed/report.json)"
+  for file in model state; do
+    cmp "mixed/checkpoints/step-00000012/$file.safetensors" "one/checkpoints/step-00000012/$file.safetensors" ||
+      fail "$methods: another $file at step 12"
+  done
+  cp -r mixed border
+  for folder in border/checkpoints/*; do
+    [ ! "${folder#border/checkpoints/}" \> step-00000033 ] || rm -r "$folder"
+  done
+  [ -d border/checkpoints/step-00000033 ] || fail "$methods: no checkpoint of step 33: $(ls mixed/checkpoints)"
+  train 0 border job.yaml -n 3 --resume "$@"
+  same_model "$(sha mixed/model.safetensors)" border
+  # Epochs are whole, and go on from where the model was.
+  sed -n 's/.*"loss": \([0-9.e-]*\), "accuracy".*/\1/p' mixed/metrics.jsonl >losses
+  [ "$(wc -l <losses)" = 5 ] || fail "$methods: not 5 epochs"
+  awk 'NR > 1 && $1 > 1.1 * before { exit 1 } { before = $1 } END { if (before > 0.9) exit 1 }' losses ||
+    fail "$methods: losses $(tr '\n' ' ' <losses)"
+}
+rm -rf one
+train 0 one job.yaml -n 3 --set train.steps=12
+gossip="mode: asynchronous, method: gossip, staleness: -1"
+between "allreduce gossip allreduce" "[{from: 12, $gossip}, {from: 33, mode: synchronous}]"
+[ "$(of_agents mixed samples | awk '{ print $1 + $2 + $3 }')" = 5000 ] || fail "samples: $(of_agents mixed samples)"
+between "allreduce backup average" \
+  "[{from: 12, method: backup, backup: 2}, {from: 33, mode: accumulated, method: average, interval: 4}]" \
+  --set sync.mode=accumulated --set sync.method=average --set sync.interval=4
+between "allreduce gossip backup allreduce" \
+  "[{from: 12, $gossip}, {from: 23, mode: synchronous, method: backup, backup: 2}, {from: 33, method: allreduce}]"
+
 # Hosts of several agents share their memory from segment to segment; validation, the best model, running values.
 cat >norm.yaml <<'J'
 data: {train: data, validation_fraction: 0.2}
@@ -187,3 +226,9 @@ refused "the global model is a mean already" "[{from: 5, mode: accumulated, meth
 refused "sync.replica is host" \
   "[{from: 5, mode: accumulated, method: average, replica: host}, {from: 9, replica: agent}]" -n 2
 refused "sync.fragments is 6" "[{from: 5, mode: accumulated, method: streaming, interval: 4, fragments: 6}]"
+refused "both sides of a swap" "[{from: 5, mode: asynchronous, method: gossip, codec: int8}]" -n 2
+refused "with gossip there are none" "[{from: 5, mode: asynchronous, method: gossip, servers: 1}]" -n 2
+refused "the global model is a mean already" "[{from: 5, mode: asynchronous, method: gossip}]" --set train.average=ema
+refused "a step has 8 shards" "[{from: 5, method: backup, backup: 8}]" -n 2
+refused "nowhere as a whole" "[{from: 5, method: backup, backup: 2}]" -n 2 --set train.clip_norm=1
+refused "bounded keeps a bound" "[{from: 5, mode: asynchronous, method: gossip, staleness: -1}, {from: 9, method: bounded}]" -n 2
