@@ -60,6 +60,8 @@
   X(train, momentum, REAL, "0.9", 0, 0.9999999, "", SAME,                                          \
     "sgd, rmsprop: part of the last update that is kept")                                          \
   X(train, nesterov, BOOL, "false", 0, 0, "", SAME, "sgd: look ahead along the momentum")          \
+  X(train, gradient_delay, INT, "0", 0, 64, "steps", SAME,                                         \
+    "sgd: how late gradients are; a step makes up for the momentum that they have missed")         \
   X(train, centered, BOOL, "false", 0, 0, "", SAME,                                                \
     "rmsprop: divide by the deviation of gradients, not the root of their mean square")            \
   X(train, beta1, REAL, "0.9", 0, 0.9999999, "", SAME,                                             \

@@ -81,6 +81,11 @@ static ddla_status check_length(const ddla_job *job) {
   if (job->train.nesterov && job->train.momentum <= 0) {
     return ddla_job_refuse(job, "train.nesterov", "needs train.momentum above 0");
   }
+  if (job->train.gradient_delay > 0 &&
+      (!is(job->train.optimizer, "sgd") || job->train.momentum <= 0))
+    return ddla_job_refuse(job, "train.gradient_delay",
+                           "makes up for momentum that gradients have missed; it needs "
+                           "train.optimizer sgd and train.momentum above 0");
   return DDLA_OK;
 }
 

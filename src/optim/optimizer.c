@@ -52,6 +52,11 @@ ddla_status ddla_optimizer_check(const ddla_optimizer_options *options) {
   DDLA_TRY(check_positive("least_scale", options->least_scale));
   if (options->nesterov && options->momentum == 0)
     return DDLA_FAIL(INVALID, "nesterov needs a momentum above 0; set momentum, for example 0.9");
+  if (options->gradient_delay < 0 || options->gradient_delay > DDLA_GRADIENT_DELAY_MAX)
+    return DDLA_FAIL(INVALID, "gradient_delay is %d; it must be 0 to %d", options->gradient_delay,
+                     DDLA_GRADIENT_DELAY_MAX);
+  if (options->gradient_delay > 0 && options->momentum == 0)
+    return DDLA_FAIL(INVALID, "gradient_delay needs a momentum above 0, part of which was missed");
   return DDLA_OK;
 }
 

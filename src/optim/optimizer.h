@@ -23,12 +23,13 @@
 #include "base/status.h"
 #include "optim/isa.h"
 
-enum { DDLA_MOMENTS_MAX = 3, DDLA_SUMS_MAX = 2 };
+enum { DDLA_MOMENTS_MAX = 3, DDLA_SUMS_MAX = 2, DDLA_GRADIENT_DELAY_MAX = 64 };
 
 /* Options of all optimizers; each reads its own. ddla_optimizer_defaults fills them. */
 typedef struct ddla_optimizer_options {
   double momentum;    /* sgd, rmsprop: 0 (no moment is kept) to below 1 */
   bool nesterov;      /* sgd, with momentum */
+  int gradient_delay; /* sgd, with momentum: steps, 0 to DDLA_GRADIENT_DELAY_MAX */
   bool centered;      /* rmsprop: divides by the deviation instead of the root of the mean square */
   double beta1;       /* decay of the first moment, 0 to below 1 */
   double beta2;       /* decay of the second moment, 0 to below 1; lion: of the only one */

@@ -68,7 +68,8 @@ static double sgd_double(double theta, double *moment, double g, const ddla_upda
   double d = g * u->gradient_scale + u->weight_decay * theta, mu = u->options->momentum;
   if (mu != 0) {
     moment[0] = step == 1 ? d : mu * moment[0] + d;
-    d = u->options->nesterov ? d + mu * moment[0] : moment[0];
+    const int late = u->options->nesterov + u->options->gradient_delay;
+    d = (1 - pow(mu, late)) / (1 - mu) * d + pow(mu, late) * moment[0];
   }
   return theta - u->learning_rate * d;
 }
@@ -132,6 +133,8 @@ static const ddla_optimizer_options variants[] = {
     {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8},
     {.momentum = 0.9, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-6},
     {.momentum = 0.9, .nesterov = true, .beta1 = 0, .beta2 = 0, .epsilon = 1e-3},
+    {.momentum = 0.5, .gradient_delay = 2, .beta1 = 0, .beta2 = 0, .epsilon = 1e-3},
+    {.momentum = 0.9, .nesterov = true, .gradient_delay = 1, .beta2 = 0.9, .epsilon = 1e-3},
     {.momentum = 0.9, .centered = true, .beta1 = 0.5, .beta2 = 0.9, .epsilon = 1e-2},
     {.centered = true, .beta1 = 0.5, .beta2 = 0.99, .epsilon = 1e-2},
 };
@@ -331,6 +334,36 @@ static void lion_by_hand(void **state) {
   assert_true(theta == 3);
 }
 
+/* Where parameters are after `steps` steps from 0, of which one has a gradient of 1. */
+static double after_one_gradient(int delay, int at, int steps) {
+  const ddla_optimizer *sgd = ddla_optimizer_find("sgd");
+  ddla_optimizer_options options = ddla_optimizer_defaults();
+  options.momentum = 0.5;
+  options.gradient_delay = delay;
+  float theta = 0, moment = 0, gradient = 0;
+  for (int step = 0; step < steps; step++) {
+    gradient = step == at;
+    const ddla_update u = {.count = 1,
+                           .gradient = &gradient,
+                           .theta = &theta,
+                           .theta_next = &theta,
+                           .moment = {&moment},
+                           .moment_next = {&moment},
+                           .gradient_scale = 1,
+                           .learning_rate = 1,
+                           .options = &options};
+    sgd->update(&u);
+  }
+  return theta;
+}
+
+static void what_comes_late_gets_as_far(void **state) {
+  (void)state;
+  for (int delay = 1; delay <= 4; delay++)
+    for (int steps = delay + 1; steps < 12; steps++)
+      assert_true(after_one_gradient(delay, delay, steps) == after_one_gradient(0, 0, steps));
+}
+
 static void names_and_options(void **state) {
   (void)state;
   ddla_optimizer_options options = ddla_optimizer_defaults();
@@ -343,6 +376,13 @@ static void names_and_options(void **state) {
   options.momentum = 0.9;
   assert_int_equal(ddla_optimizer_check(&options), DDLA_OK);
   assert_int_equal(ddla_optimizer_moments(ddla_optimizer_find("sgd"), &options), 1);
+  options.gradient_delay = DDLA_GRADIENT_DELAY_MAX + 1;
+  assert_int_equal(ddla_optimizer_check(&options), DDLA_INVALID);
+  options.gradient_delay = 1;
+  assert_int_equal(ddla_optimizer_check(&options), DDLA_OK);
+  options.momentum = 0, options.nesterov = false;
+  assert_int_equal(ddla_optimizer_check(&options), DDLA_INVALID);
+  options.momentum = 0.9;
   options.beta2 = 1;
   assert_int_equal(ddla_optimizer_check(&options), DDLA_INVALID);
   assert_non_null(strstr(ddla_status_message(DDLA_INVALID), "beta2 is 1"));
@@ -361,6 +401,7 @@ int main(void) {
       cmocka_unit_test(same_bits_in_place),  cmocka_unit_test(touches_its_span_only),
       cmocka_unit_test(sgd_by_hand),         cmocka_unit_test(adamw_by_hand),
       cmocka_unit_test(rmsprop_by_hand),     cmocka_unit_test(lion_by_hand),
+      cmocka_unit_test(what_comes_late_gets_as_far),
       cmocka_unit_test(names_and_options),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

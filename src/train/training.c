@@ -243,6 +243,8 @@ static ddla_status choose_optimizer(ddla_training *training) {
   training->optimizer = rows[index];
   training->optimizer_options = (ddla_optimizer_options){.momentum = job->train.momentum,
                                                          .nesterov = job->train.nesterov,
+                                                         .gradient_delay =
+                                                             (int)job->train.gradient_delay,
                                                          .centered = job->train.centered,
                                                          .beta1 = job->train.beta1,
                                                          .beta2 = job->train.beta2,

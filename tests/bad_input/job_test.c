@@ -162,6 +162,8 @@ static const bad combinations[] = {
     {"parallel: {agents: 9}\n", "every agent needs a shard"},
     {"train: {epochs: 0}\n", "the run would have no end"},
     {"train: {nesterov: true, momentum: 0}\n", "needs train.momentum above 0"},
+    {"train: {gradient_delay: 1, momentum: 0}\n", "needs train.optimizer sgd and train.momentum"},
+    {"train: {gradient_delay: 1, optimizer: adamw}\n", "needs train.optimizer sgd"},
     {"train: {patience: 3}\n", "needs validation samples"},
     {"train:\n  keep_best: true\n", "job.yaml:2:3: train.keep_best needs validation samples"},
     {"data: {validation: v, validation_fraction: 0.1}\n", "both given"},
