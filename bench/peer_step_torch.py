@@ -85,10 +85,14 @@ def read_idx(path, header, shape):
     return torch.frombuffer(bytearray(data[header:]), dtype=torch.uint8).reshape(count, *shape)
 
 
-def read_data(directory):
-    images = read_idx(os.path.join(directory, "train-images-idx3-ubyte.gz"), 16, (1, 28, 28))
-    labels = read_idx(os.path.join(directory, "train-labels-idx1-ubyte.gz"), 8, ())
+def read_data(directory, part="train"):
+    images = read_idx(os.path.join(directory, part + "-images-idx3-ubyte.gz"), 16, (1, 28, 28))
+    labels = read_idx(os.path.join(directory, part + "-labels-idx1-ubyte.gz"), 8, ())
     return images, labels.long()
+
+
+def normalised(images):
+    return images.float().mul_(1 / (255 * DEVIATION)).add_(-MEAN / DEVIATION)
 
 
 class Samples(torch.utils.data.Dataset):
@@ -105,13 +109,12 @@ class Samples(torch.utils.data.Dataset):
 def batches_whole(images, labels, arguments):
     """Batches without end, indexed by a permutation; each rank takes its part of every global batch."""
     own = BATCH // arguments.ranks
-    scale, shift = 1 / (255 * DEVIATION), -MEAN / DEVIATION
     epoch = 0
     while True:
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(epoch))
         for begin in range(0, len(labels) - BATCH + 1, BATCH):
             chosen = order[begin + own * arguments.rank : begin + own * (arguments.rank + 1)]
-            yield images[chosen].float().mul_(scale).add_(shift), labels[chosen]
+            yield normalised(images[chosen]), labels[chosen]
         epoch += 1
 
 
@@ -216,13 +219,18 @@ def read_arguments():
     return parser.parse_args()
 
 
-def main():
-    arguments = read_arguments()
+def start(arguments):
+    """One thread, the kept memory of the setting, the others of the group."""
     if "memory" in arguments.setting.split("+") and "THP_MEM_ALLOC_ENABLE" not in os.environ:
         os.execve(sys.executable, [sys.executable] + sys.argv, dict(os.environ, **MEMORY))
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
     hosts_torch.join(arguments)
+
+
+def main():
+    arguments = read_arguments()
+    start(arguments)
     trainer = Trainer(arguments)
     if arguments.curve:
         return curve(trainer, [int(step) for step in arguments.curve.split(",")])
