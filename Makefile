@@ -23,7 +23,7 @@ check-clang:   ; @tools/setup build test clang && tools/build clang
 debug:         ; @tools/setup build test && tools/build debug
 sim-cluster:   ; @tools/setup build simgrid && tools/build release && bench/sim_cluster.sh
 low-traffic:   ; @tools/setup build demo mpi netlab && tools/build release && bench/low_traffic.sh $(if $(TEXT),--text $(TEXT))
-staleness:     ; @tools/setup build demo && tools/build release && bench/staleness.sh
+staleness:     ; @tools/setup build demo && tools/build release && bench/staleness.sh --rounds 5
 bench:         ; @tools/setup build && tools/build release && build/ddla bench
 install:       ; @tools/setup build && tools/build release && cmake --install build --prefix "$(PREFIX)"
 format:        ; @tools/setup format && git ls-files "*.c" "*.h" | grep -v -e _list.h -e fixtures | xargs clang-format -i
