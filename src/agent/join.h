@@ -34,7 +34,7 @@ bool ddla_join_has_threads(const ddla_join *join);
 /* Name of the host of an agent. Borrowed. */
 const char *ddla_join_host_name(const ddla_join *join, int agent);
 
-enum { DDLA_JOIN_FACTS = 128, DDLA_JOIN_FACT_BYTES = 64 };
+enum { DDLA_JOIN_FACTS = 256, DDLA_JOIN_FACT_BYTES = 64 };
 
 /* What all agents must have alike: name and value of each; a null name ends them. Programs of
  * one version, which the first one tells, have the same names in the same order. */

@@ -8,10 +8,16 @@
 #include "backend/cpu.h"
 #include "backend/kernel.h"
 #include "base/alloc.h"
-#include "base/assert.h"
 #include "base/machine.h"
 #include "base/sha256.h"
 #include "job/option.h"
+
+enum { OTHERS = 7 }; /* facts beside options: the program, and what ddla_train_facts adds */
+#define ROW(...) +1
+#define SECTION(section, help) DDLA_JOB_ROWS_##section(ROW)
+_Static_assert(OTHERS DDLA_JOB_SECTIONS(SECTION) <= DDLA_JOIN_FACTS, "no room for all options");
+#undef ROW
+#undef SECTION
 
 /* Whether agents may have different values: where something lies on a host, how a run looks, and
  * lanes, which are compared as they came out. All else decides about the run's course. */
@@ -45,7 +51,6 @@ static ddla_status add_options(ddla_join_fact *facts, int *count, const ddla_job
   for (int i = 0; i < ddla_option_count(); i++) {
     const ddla_option *option = ddla_option_at(i);
     if (may_differ(option)) continue;
-    DDLA_ASSERT(*count < DDLA_JOIN_FACTS);
     DDLA_TRY(add_option(&facts[(*count)++], job, option));
   }
   return DDLA_OK;
@@ -81,7 +86,6 @@ ddla_status ddla_train_facts(ddla_join_fact *facts, const ddla_training *trainin
   memset(facts, 0, DDLA_JOIN_FACTS * sizeof *facts);
   if (!training) return DDLA_OK;
   DDLA_TRY(add_job(facts, &count, training->job));
-  DDLA_ASSERT(count + 6 <= DDLA_JOIN_FACTS);
   add_set(facts, &count, "data set", training->train);
   add_set(facts, &count, "validation set", training->validation);
   add_set(facts, &count, "test set", training->test);
