@@ -114,7 +114,7 @@ static double tell_all(const char *name, int64_t blocks) {
   return seconds() - began;
 }
 
-/* Eight times as many take eight times as long, not 64 times: with room for others' use of caches. */
+/* Eight times as many take eight times as long, not 64 times: with room for busy caches. */
 static void much_damage_is_told_in_linear_time(void **state) {
   (void)state;
   const double few = tell_all("few", 25000), many = tell_all("many", 200000);
