@@ -229,23 +229,30 @@ static void touches_its_span_only(void **state) {
   }
 }
 
+/* The first step of one parameter with one moment, in place; rate 1, no decay. */
+static ddla_update update_of_one(float *theta, float *moment, const float *gradient,
+                                 const ddla_optimizer_options *options) {
+  return (ddla_update){.count = 1,
+                       .gradient = gradient,
+                       .theta = theta,
+                       .theta_next = theta,
+                       .moment = {moment},
+                       .moment_next = {moment},
+                       .gradient_scale = 1,
+                       .learning_rate = 1,
+                       .step = 1,
+                       .options = options};
+}
+
 /* By hand: theta 1, gradient 0.5, then 0.25; rate 0.1, momentum 0.9, decay 0.01. m1 = 0.51, theta1
  * = 0.949, m2 = 0.9 * 0.51 + 0.25 + 0.00949 = 0.71849, theta2 = 0.949 - 0.071849 = 0.877151. */
 static void sgd_by_hand(void **state) {
   (void)state;
   ddla_optimizer_options options = {.momentum = 0.9};
   float theta = 1, moment = 0, gradient = 0.5f;
-  ddla_update u = {.count = 1,
-                   .gradient = &gradient,
-                   .theta = &theta,
-                   .theta_next = &theta,
-                   .moment = {&moment},
-                   .moment_next = {&moment},
-                   .gradient_scale = 1,
-                   .learning_rate = 0.1,
-                   .weight_decay = 0.01,
-                   .step = 1,
-                   .options = &options};
+  ddla_update u = update_of_one(&theta, &moment, &gradient, &options);
+  u.learning_rate = 0.1;
+  u.weight_decay = 0.01;
   ddla_optimizer_find("sgd")->update(&u);
   assert_true(fabs(theta - 0.949) < 1e-7);
   gradient = 0.25f;
@@ -343,15 +350,7 @@ static double after_one_gradient(int delay, int at, int steps) {
   float theta = 0, moment = 0, gradient = 0;
   for (int step = 0; step < steps; step++) {
     gradient = step == at;
-    const ddla_update u = {.count = 1,
-                           .gradient = &gradient,
-                           .theta = &theta,
-                           .theta_next = &theta,
-                           .moment = {&moment},
-                           .moment_next = {&moment},
-                           .gradient_scale = 1,
-                           .learning_rate = 1,
-                           .options = &options};
+    const ddla_update u = update_of_one(&theta, &moment, &gradient, &options);
     sgd->update(&u);
   }
   return theta;

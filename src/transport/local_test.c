@@ -167,6 +167,15 @@ static void sleepers_are_woken_at_once(void **state) {
   ddla_local_region_destroy(region);
 }
 
+/* A region of two, and both of its ends. */
+static void open_both(ddla_local_region **region, ddla_transport **t) {
+  assert_int_equal(ddla_local_region_create(region, 2, 1 << 20), DDLA_OK);
+  for (int i = 0; i < 2; i++) {
+    const ddla_local_setup setup = {*region, i};
+    assert_int_equal(ddla_transport_open(&t[i], "local", &setup), DDLA_OK);
+  }
+}
+
 enum { ROUNDS = 200, LONG_BYTES = 100 * 1024 };
 
 /* A message on its way there or back, which is slept for. */
@@ -212,11 +221,7 @@ static void a_message_that_is_slept_for_wakes(void **state) {
   ddla_local_region *region = NULL;
   ddla_transport *t[2] = {NULL};
   pthread_t other;
-  assert_int_equal(ddla_local_region_create(&region, 2, 1 << 20), DDLA_OK);
-  for (int i = 0; i < 2; i++) {
-    const ddla_local_setup setup = {region, i};
-    assert_int_equal(ddla_transport_open(&t[i], "local", &setup), DDLA_OK);
-  }
+  open_both(&region, t);
   assert_int_equal(pthread_create(&other, NULL, answer, t[1]), 0);
   const int64_t begun_ms = now_ms();
   for (int round = 0; round < ROUNDS; round++) {
@@ -258,11 +263,7 @@ static void messages_of_a_tag_keep_their_order(void **state) {
   ddla_local_region *region = NULL;
   ddla_transport *t[2] = {NULL};
   pthread_t sender;
-  assert_int_equal(ddla_local_region_create(&region, 2, 1 << 20), DDLA_OK);
-  for (int i = 0; i < 2; i++) {
-    const ddla_local_setup setup = {region, i};
-    assert_int_equal(ddla_transport_open(&t[i], "local", &setup), DDLA_OK);
-  }
+  open_both(&region, t);
   assert_int_equal(pthread_create(&sender, NULL, send_queue, t[0]), 0);
   int wrong = 0;
   for (int i = 0; i < QUEUED * QUEUES; i++) {
