@@ -31,12 +31,11 @@ bits=$(sha free/model.safetensors)
 train 0 listed job.yaml -n 1 --set "parallel.bind=\"$first\""
 same_model "$bits" listed
 says listed/report.txt "binding          1 lane on processor $first"
-if [ -z "$as_threads" ]; then says listed/agents/0.log "lane 0 of agent 0 on processors $first"; fi # else there is no log
+logged listed 0 "lane 0 of agent 0 on processors $first"
 grep -q '"bound": true' listed/report.json || fail "report.json does not say that lanes were bound"
 train 0 cores job.yaml -n 1 --set parallel.bind=cores
 same_model "$bits" cores
-[ -n "$as_threads" ] || grep -q 'lane 0 of agent 0 on processors ' cores/agents/0.log ||
-  fail "cores: $(cat cores/agents/0.log)"
+logged cores 0 "lane 0 of agent 0 on processors "
 
 # A launcher that grants one processor: the lane fills it. Two lanes there are too many.
 if [ -z "$as_threads" ] && command -v taskset >/dev/null; then

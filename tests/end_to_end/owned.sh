@@ -45,7 +45,7 @@ says three/report.json '"kind": "files"' '"k2":'
 says three/report.txt "parts of data    files" "  replica 2      162 samples: k"
 says three/partition.svg "replica 2" "</svg>"
 grep -q '"validation_accuracy"' three/metrics.jsonl || fail "no validation: $(head -1 three/metrics.jsonl)"
-[ -n "$as_threads" ] || says three/agents/0.log "replica 1 owns 108 samples"
+logged three 0 "replica 1 owns 108 samples"
 bits=$(sha three/model.safetensors)
 
 # Two agents for each host, several lanes: the same model, the same best one, the same test.

@@ -49,14 +49,14 @@ everywhere exchanged --set share.mode=exchange --set share.fraction=0.2
 [ "$bits" != "$(sha labels/model.safetensors)" ] || fail "an exchange changes nothing"
 says labels/report.json '"kind": "dirichlet"'
 says labels/report.txt "  part    2      "
-[ -n "$as_threads" ] || says labels/agents/0.log "part 2 owns"
+logged labels 0 "part 2 owns"
 
 # Without a number there is a part for each agent, which divides the data anew where there are others.
 train 0 agents job.yaml -n 3 --set data.partition_parts=0
 same_model "$(sha labels/model.safetensors)" agents
 train 0 agents job.yaml -n 4 --set data.partition_parts=0 --resume --set train.epochs=4
 [ "$(grep -c '^  part ' agents/report.txt)" = 4 ] || fail "$(cat agents/report.txt)"
-[ -n "$as_threads" ] || says agents/agents/0.log "divided anew, in 4 parts; the checkpoint is of 3"
+logged agents 0 "divided anew, in 4 parts; the checkpoint is of 3"
 
 # Shards of a part: of 7 shards the last part has three, the others two. Every sample of a part comes as often as any other.
 awk '{ part = $2 < 2 ? 0 : $2 < 4 ? 1 : 2; for (i = 3; i <= NF; i++) { sub(",", "", $i); n[part " " $i]++ } }
@@ -116,7 +116,7 @@ says private/report.txt "0 bytes of samples (data.private)"
 # Hosts with other numbers of agents have other shards, and that is said.
 train 0 moved files.yaml -n 3
 train 0 moved files.yaml -n 5 --resume --set train.epochs=5
-[ -n "$as_threads" ] || says moved/agents/0.log "other shards of a batch than before"
+logged moved 0 "other shards of a batch than before"
 train 0 schedule files.yaml -n 3 --set 'sync.schedule=[{from: 16, mode: accumulated, method: average, interval: 4, replica: host}]'
 
 # A loader that is two epochs ahead with one of its lanes, and has the other's samples to make: it may not wait for exchanges.

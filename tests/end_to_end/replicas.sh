@@ -60,10 +60,7 @@ says whole-admm/metrics.jsonl primal_residual
 # A checkpoint is of a step at which replicas exchange: steps 6, 10 and 18 are not.
 ls whole-average/checkpoints >found
 printf 'step-000000%s\n' 08 12 20 24 30 | cmp - found || fail "checkpoints: $(cat found)"
-# Agents that are threads have no log of their own.
-if [ -z "$as_threads" ]; then
-  says whole-average/agents/0.log "the checkpoint of step 6 is written when replicas have exchanged"
-fi
+logged whole-average 0 "the checkpoint of step 6 is written when replicas have exchanged"
 # What a checkpoint holds is the global model, and so is what is left at the end.
 cmp whole-average/checkpoints/step-00000030/model.safetensors whole-average/model.safetensors || fail "two last models"
 

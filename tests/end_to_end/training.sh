@@ -76,6 +76,13 @@ says() {
   done
 }
 
+# logged RUN AGENT WORDS...: each of WORDS stands in the agent's log; agents that are threads have none.
+logged() {
+  log=$1/agents/$2.log
+  shift 2
+  [ -n "$as_threads" ] || says "$log" "$@"
+}
+
 # same_model WANTED RUN: RUN's model has this SHA-256, and its report says so.
 same_model() {
   found=$(sha "$2/model.safetensors")

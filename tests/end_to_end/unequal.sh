@@ -57,7 +57,7 @@ for kind in iid by-label dirichlet by-size; do
   says whole-$kind/report.json "\"kind\": \"$kind\"" '"heterogeneity": "none"'
   says whole-$kind/report.txt "parts of data    $kind" "  replica 2 "
   says whole-$kind/partition.svg "replica 2" "</svg>"
-  [ -n "$as_threads" ] || says whole-$kind/agents/0.log "replica 2 owns"
+  logged whole-$kind 0 "replica 2 owns"
   owned whole-$kind >sizes
   [ "$(tr ' ' '\n' <sizes | awk '{ sum += $1 } END { print sum }')" = 903 ] || fail "$kind: $(cat sizes)"
   differ whole-$kind shared
@@ -88,7 +88,7 @@ says whole-average-scaffold/report.txt ", scaffold"
 train 0 cut-average-scaffold mlp.yaml -n 2 --set sync.heterogeneity=scaffold --resume --set train.epochs=4
 train 0 cut-average-scaffold mlp.yaml -n 4 --set sync.heterogeneity=scaffold --resume --set train.epochs=5
 [ "$(owned cut-average-scaffold | wc -w)" = 4 ] || fail "parts of 4: $(owned cut-average-scaffold)"
-[ -n "$as_threads" ] || says cut-average-scaffold/agents/0.log "divided anew, in 4 parts; the checkpoint is of 2"
+logged cut-average-scaffold 0 "divided anew, in 4 parts; the checkpoint is of 2"
 # A checkpoint without them, and one with them that are not wanted.
 train 0 cut-dirichlet mlp.yaml -n 3 --set sync.heterogeneity=scaffold --resume --set train.epochs=4
 train 0 cut-dirichlet mlp.yaml -n 3 --resume --set train.epochs=5
