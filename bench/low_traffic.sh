@@ -5,19 +5,20 @@
 #   bench/low_traffic.sh [--text FILE] [--model cnn|gpt]... [--dir DIR] [--seeds N] [--epochs N] [--steps N] [--core SHARE]
 #                        [--build DIR] [tune] [train] [link] [table]
 #
-# Models: `cnn`, examples/fashion-mnist.yaml as it is, or for other --epochs than its 10; `gpt`, examples/gpt.yaml for 2,000
-# --steps of 16 windows of FILE, whose last tenth is the test. Without --model both; without FILE no gpt. Four agents on
-# either side:
+# Models: `cnn`, examples/fashion-mnist.yaml as it is, or for other --epochs than its 10; `gpt`, examples/gpt.yaml at bf16,
+# or for other --steps than the 3,444 of its 14 epochs of Karpathy's selection of Shakespeare; the last tenth of FILE is its
+# test. Without --model both; without FILE no gpt. Four agents on either side:
 #
 #   plain  sync.mode synchronous, sync.method allreduce: fp32 gradients, in every step
 #   rare   sync.mode accumulated, with the settings of `choose` below
 #
-# tune   both sides over one grid of learning rates, a third of the length, seed 1, on a tenth of the training samples
+# tune   both sides over one grid of learning rates, about a third of the length, seed 1, on a tenth of the training samples
 # train  each side with its best rate on all training samples, seeds 11, 12, ...; the test's metric
 # link   200 steps on four emulated hosts (tools/netlab; Linux, as root) with 100 Mbit/s and 20 ms one way, one process with
-#        one lane each, and each with this --core share of a processor (0.35; bench/speeds.sh), so that hosts do not wait for
-#        each other's processors: time, waiting for exchanges, bytes as the hosts' ports count them. The model that is given
-#        out at the start is in them; `rare` runs five times as long besides, which tells bytes of a start from those of a step
+#        one lane each, and each with this --core share of a processor (cnn 0.35, gpt 0.45; bench/speeds.sh), so that hosts do
+#        not wait for each other's processors: time, waiting for exchanges, bytes as the hosts' ports count them. The model
+#        that is given out at the start is in them; `rare` runs five times as long besides, which tells bytes of a start from
+#        those of a step
 # table  what there is; without a word all four
 #
 # Everything that was computed stays in DIR (runs/low-traffic): a call goes on where another one ended. What tune and
@@ -28,7 +29,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . bench/measure.sh
 usage="usage: bench/low_traffic.sh [--text FILE] [--model cnn|gpt]... [--dir DIR] [--seeds N] [--epochs N] [--steps N] [--core SHARE] [--build DIR] [tune] [train] [link] [table]"
-text= models=() dir=runs/low-traffic seeds=5 epochs=10 steps=2000 core=0.35 build=build stages=()
+text= models=() dir=runs/low-traffic seeds=5 epochs=10 steps=3444 share= build=build stages=()
 while [ $# -gt 0 ]; do
   case $1 in
     --text) text=$(readlink -f "$2"); shift ;;
@@ -37,7 +38,7 @@ while [ $# -gt 0 ]; do
     --seeds) seeds=$2; shift ;;
     --epochs) epochs=$2; shift ;;
     --steps) steps=$2; shift ;;
-    --core) core=$2; shift ;;
+    --core) share=$2; shift ;;
     --build) build=$2; shift ;;
     tune | train | link | table) stages+=("$1") ;;
     *) echo "$usage" >&2; exit 2 ;;
@@ -58,17 +59,19 @@ choose() {
   rare=(sync.mode=accumulated sync.method=streaming sync.fragments=1 sync.mixing=0 sync.carry=1 sync.outer_learning_rate=1)
   case $model in
     cnn)
-      job=examples/fashion-mnist.yaml grid="0.02 0.03 0.05 0.1 0.15 0.3" batch=128 whole=$((469 * epochs))
+      job=examples/fashion-mnist.yaml grid="0.02 0.03 0.05 0.1 0.15 0.3" batch=128 whole=$((469 * epochs)) part=$((469 * epochs / 3))
       common=()
       # The momentum is in the outer steps alone: replicas are less far apart without one of their own.
       rare+=(train.momentum=0 train.nesterov=false sync.outer_momentum=0.8 sync.interval=14 sync.delay=11 sync.codec=int4)
-      metric=accuracy margin=0.3 unit=points
+      metric=accuracy margin=0.3 unit=points core=${share:-0.35}
       ;;
     gpt)
-      job=examples/gpt.yaml grid="0.001 0.0015 0.002 0.003 0.005" batch=16 whole=$steps
-      common=(train.batch=$batch train.keep_best=false "data.train=$dir/text.train")
-      rare+=(sync.outer_momentum=0.5 sync.interval=16 sync.delay=10 sync.codec=int4)
-      metric=loss margin=0.02 unit=nats
+      job=examples/gpt.yaml grid="0.002 0.0025 0.005 0.007" batch=32 whole=$steps part=$((steps / 3 / 8 * 8))
+      common=(train.precision=bf16 train.keep_best=false "data.train=$dir/text.train")
+      # Here too the momentum is outside. Gradients of eight windows are clipped by chance, so they are not clipped.
+      rare+=(train.beta1=0 train.clip_norm=0 sync.outer_momentum=0.8 sync.interval=7 sync.delay=2 sync.codec=topk2
+        sync.topk=0.4)
+      metric=loss margin=0.02 unit=nats core=${share:-0.45}
       [ -f "$text" ] || { echo "$usage" >&2; exit 2; }
       if [ ! -f "$dir/text.test" ]; then
         head -c $(($(wc -c <"$text") * 9 / 10)) "$text" >"$dir/text.train"
@@ -78,7 +81,7 @@ choose() {
     *) echo "$usage" >&2; exit 2 ;;
   esac
   common+=(checkpoint.every_epochs=0)
-  length=(train.steps=$whole) third=(train.steps=$((whole / 3)))
+  length=(train.steps=$whole) third=(train.steps=$part)
   settings="$job ${common[*]} | ${length[*]} | ${third[*]} | ${rare[*]}"
   if [ -f "$dir/$model.settings" ] && [ "$(cat "$dir/$model.settings")" != "$settings" ]; then
     echo "$dir has runs of $model with other settings than this script's; remove them or give another --dir" >&2
@@ -187,7 +190,7 @@ link() {
   netlab=tools/netlab/netlab
   if ls "$dir/$model.link."{plain,rare,longer}.json >"$work/words" 2>&1; then return; fi
   period=5000
-  . bench/speeds.sh
+  if [ -z "${groups:-}" ]; then . bench/speeds.sh; fi # one set of groups for all models
   for ((host = 0; host < agents; host++)); do group $host 1; done
   "$netlab" up $agents --rate $rate --delay $delay
   {
