@@ -68,7 +68,7 @@ choose() {
     gpt)
       job=examples/gpt.yaml grid="0.002 0.0025 0.003 0.005 0.007" batch=32 whole=$steps part=$((steps / 3 / 8 * 8))
       common=(train.precision=bf16 train.keep_best=false "data.train=$dir/text.train")
-      # Here too the momentum is outside. Gradients of eight windows are clipped by chance, so they are not clipped.
+      # Here too the momentum is outside. Gradients of eight windows are longer by chance, so they are not clipped.
       rare+=(train.beta1=0 train.clip_norm=0 sync.outer_momentum=0.8 sync.interval=7 sync.delay=2 sync.codec=topk2
         sync.topk=0.4)
       metric=loss margin=0.02 unit=nats core=${share:-0.45}
